@@ -1,0 +1,54 @@
+"""gflow: gradient flow of two-layer networks from vanishing initialization, held against theory.
+
+Names are resolved when first used, so that `gflow --help` and `gflow show` never import jax.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gflow.report import figures
+    from gflow.runs.experiment import Progress, Run, extend, simulate
+    from gflow.runs.study import Study, check, load
+    from gflow.scenario import Scenario, load_scenario, parse_scenario
+
+_HOME = {
+    "Progress": "gflow.runs.experiment",
+    "Run": "gflow.runs.experiment",
+    "Scenario": "gflow.scenario",
+    "Study": "gflow.runs.study",
+    "check": "gflow.runs.study",
+    "extend": "gflow.runs.experiment",
+    "figures": "gflow.report",
+    "load": "gflow.runs.study",
+    "load_scenario": "gflow.scenario",
+    "parse_scenario": "gflow.scenario",
+    "simulate": "gflow.runs.experiment",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Progress",
+    "Run",
+    "Scenario",
+    "Study",
+    "check",
+    "extend",
+    "figures",
+    "load",
+    "load_scenario",
+    "parse_scenario",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gflow' has no attribute {name!r}")
+    if name == "figures":
+        return import_module("gflow.report.figures")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,6 @@
+"""`python -m gflow`."""
+
+from gflow.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""What a scenario costs before it is run: operations and memory by formula, minutes as a range.
+
+One idea: an evaluation of the velocity is two matrix products of 4·n·D·h operations in all, so what
+a flow costs is how often it is evaluated.  That is a range with its basis, since nobody knows the
+steps of a flow before it has run.
+
+No sample is drawn or read here, and jax is never imported.
+"""
+
+import math
+import os
+import time
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gflow.errors import DataError, ScenarioError
+from gflow.scenario import Scenario
+
+ROWS = 1000
+"""Rows in one block of the velocity."""
+
+PROGRAM_BYTES = 500_000_000
+"""Interpreter, libraries and compiled code."""
+
+CORE_RATE = 8e10
+"""Operations per second of a float32 matrix product on one good core."""
+
+START_SECONDS = (3.0, 20.0)
+"""To compile one flow and draw its samples."""
+
+
+class Solver(NamedTuple):
+    """What a solver asks for."""
+
+    order: int
+    stages: int
+    evaluations: int
+    """Evaluations of the velocity in one step."""
+    steps: int
+    """Steps of a flow at tolerance 1e-3 and init_scale 1e-7, measured with few record times."""
+
+
+SOLVERS = {
+    "tsit5": Solver(order=5, stages=7, evaluations=6, steps=50),
+    "bosh3": Solver(order=3, stages=4, evaluations=3, steps=110),
+    "dopri8": Solver(order=8, stages=14, evaluations=13, steps=45),
+    "heun": Solver(order=2, stages=2, evaluations=2, steps=400),
+}
+"""The solvers by the names scenario files use."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a scenario asks of a machine; a grid computes its flows one after another."""
+
+    flows: int
+    """Number of flows."""
+    operations_per_evaluation: int
+    """Floating-point operations of the two matrix products, 4·n·D·h, summed over flows."""
+    evaluations: tuple[int, int]
+    """Fewest and most evaluations of the velocity, summed over flows."""
+    memory_bytes: int
+    """Peak memory of the largest flow."""
+    minutes: tuple[float, float]
+    """Shortest and longest time of all flows."""
+    basis: str
+    """What evaluations and minutes rest on."""
+
+    def __str__(self) -> str:
+        return "\n".join(
+            (
+                f"flows        {self.flows}",
+                f"evaluations  {self.evaluations[0]} to {self.evaluations[1]}",
+                f"operations   {self.operations_per_evaluation:.3g} to evaluate every flow once",
+                f"memory       {_gigabytes(self.memory_bytes)}",
+                f"minutes      {_short(self.minutes[0])} to {_short(self.minutes[1])}",
+                f"basis        {self.basis}",
+            )
+        )
+
+
+def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
+    """What a scenario of one flow or of many costs.
+
+    **Arguments:**
+
+    - `scenario`: one flow or a grid.
+    - `rate`: floating-point operations per second of a float32 matrix product; None measures it.
+
+    **Returns:** a `Cost`: operations and memory follow formulas, evaluations and minutes are
+    ranges, and `basis` tells what they rest on.
+
+    **Raises:** `DataError` for a file of samples whose header cannot be read.
+    """
+    rate = measure_rate() if rate is None else rate
+    costs = [_flow_cost(point.scenario, rate) for point in scenario.points()]
+    return Cost(
+        flows=len(costs),
+        operations_per_evaluation=sum(cost.operations_per_evaluation for cost in costs),
+        evaluations=(sum(c.evaluations[0] for c in costs), sum(c.evaluations[1] for c in costs)),
+        memory_bytes=max(cost.memory_bytes for cost in costs),
+        minutes=(sum(c.minutes[0] for c in costs), sum(c.minutes[1] for c in costs)),
+        basis=costs[0].basis,
+    )
+
+
+def check_memory(scenario: Scenario) -> None:
+    """Refuse a scenario that cannot fit into this machine.
+
+    **Raises:** `ScenarioError` naming what is needed, what is there, and what to lower;
+    `DataError` for a file of samples whose header cannot be read.
+    """
+    for point in scenario.points():
+        parts = _memory(point.scenario, _sizes(point.scenario))
+        if _total(parts) > _physical_memory():
+            place = ", point ".join(filter(None, (scenario.name, point.label)))
+            raise ScenarioError((f"{place}: {_too_large(parts)}",))
+
+
+def _too_large(parts: dict[str, int]) -> str:
+    largest = max(parts, key=lambda name: parts[name])
+    return (
+        "`data.samples` × `data.dimension` and `network.width` must fit in memory, but need "
+        f"{_gigabytes(_total(parts))} of {_gigabytes(_physical_memory())}, most of it for the "
+        f"{largest}; {_CURES[largest]}."
+    )
+
+
+def measure_rate() -> float:
+    """Floating-point operations per second of a float32 matrix product, here and now."""
+    a = np.full((600, 600), 0.5, np.float32)
+    seconds = min(_seconds(a) for _ in range(3))
+    return 2 * a.shape[0] ** 3 / seconds
+
+
+def _seconds(a: np.ndarray) -> float:
+    began = time.perf_counter()
+    np.matmul(a, a)
+    return time.perf_counter() - began
+
+
+# --- One flow -----------------------------------------------------------------------------------
+
+
+class _Sizes(NamedTuple):
+    """Sizes that a scenario gives, or the header of its file of samples."""
+
+    n: int
+    m: int
+    """Test samples."""
+    D: int
+    K: int
+
+
+def _flow_cost(scenario: Scenario, rate: float) -> Cost:
+    sizes = _sizes(scenario)
+    operations = 4 * sizes.n * sizes.D * scenario.network.width
+    steps = _steps(scenario)
+    evaluations = SOLVERS[scenario.solver].evaluations
+    # Every accepted step is observed, at half the price of an evaluation.
+    work = [(evaluations + 0.5) * operations * s for s in steps]
+    if scenario.flow.precision == "float64":
+        work = [2 * w for w in work]
+    best = max(rate, CORE_RATE * (os.cpu_count() or 1))
+    return Cost(
+        flows=1,
+        operations_per_evaluation=operations,
+        evaluations=(evaluations * steps[0], evaluations * steps[1]),
+        memory_bytes=_total(_memory(scenario, sizes)),
+        minutes=(
+            (START_SECONDS[0] + work[0] / best) / 60,
+            (START_SECONDS[1] + 2 * work[1] / rate) / 60,
+        ),
+        basis=(
+            "steps as counted at tolerance = 1e-3 and init_scale = 1e-7, more for tighter and "
+            "smaller ones and for every record time; matrix products at "
+            f"{best / 1e9:.0f} GFlop/s (a good core does {CORE_RATE / 1e9:.0f}) down to "
+            f"{rate / 2e9:.0f} (half of what numpy does here now); {START_SECONDS[0]:g} to "
+            f"{START_SECONDS[1]:g} s to start each flow"
+        ),
+    )
+
+
+def _steps(scenario: Scenario) -> tuple[int, int]:
+    """Fewest and most steps of a flow, from the counts of `SOLVERS`.
+
+    The solver steps onto every record time.  Tolerances count by the order of the solver; at a
+    kink (p < 2) up to the power 3/4 was seen.  While norms grow quietly from a tiny `init_scale` a
+    step cannot exceed about 3/(p·κ·π), so steps grow with p·log(1/eps).
+    """
+    flow, p = scenario.flow, scenario.network.power
+    kinked = p < 2
+    solver = SOLVERS[scenario.solver]
+    times = scenario.record.linear + scenario.record.geometric
+    finer = 1e-3 / flow.tolerance
+    powers = (1 / solver.order, 3 / 4 if kinked else 1 / solver.order)
+    factors = sorted(finer**power for power in powers)
+    spread = 2.5 * max(1.0, p / 3) * (4 if kinked and flow.chart == "cartesian" else 1)
+    quiet = max(0.0, math.log(1e-7 / scenario.network.init_scale))
+    low = max(0.8 * solver.steps * factors[0], times) + 0.3 * p * quiet
+    high = spread * solver.steps * factors[1] + times + (6 if kinked else p / 2) * quiet
+    # A huge power makes `high` infinite, which the budget bounds.
+    return math.ceil(min(low, flow.max_steps)), math.ceil(min(high, flow.max_steps))
+
+
+def _memory(scenario: Scenario, sizes: _Sizes) -> dict[str, int]:
+    """Bytes at the peak of a flow, by what for."""
+    n, m, D, K = sizes
+    h, record = scenario.network.width, scenario.record
+    real = 4 if scenario.flow.precision == "float32" else 8
+    T = record.linear + record.geometric + 100
+    stages = SOLVERS[scenario.solver].stages
+    drawing = {"drawing of samples": 24 * n * D}
+    flow = {
+        "samples": (8 + real) * n * D,
+        "test samples": 8 * m * D + 16 * m * h,
+        "blocks of rows": 4 * min(n, ROWS) * h * real,
+        "solver": (stages + 4) * h * (D + 2) * 8,
+        "record": T * h * (K + 2) * 8 if "neurons" in record.groups else 0,
+        "orthogonal directions": 16 * (n + D) * D if "orthogonal" in record.groups else 0,
+    }
+    return {"program": PROGRAM_BYTES} | max(drawing, flow, key=_total)
+
+
+def _total(parts: dict[str, int]) -> int:
+    return sum(parts.values())
+
+
+_CURES = {
+    "program": "use a larger machine",
+    "drawing of samples": "lower data.samples or data.dimension",
+    "samples": "lower data.samples or data.dimension",
+    "test samples": "lower data.test_samples",
+    "blocks of rows": "lower network.width",
+    "solver": "lower network.width or data.dimension",
+    "record": "lower record.linear and record.geometric",
+    "orthogonal directions": 'leave "orthogonal" out of record.groups',
+}
+
+
+def _physical_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _gigabytes(size: int) -> str:
+    return f"{_short(size / 1e9)} GB"
+
+
+def _short(number: float) -> str:
+    return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"
+
+
+# --- Sizes --------------------------------------------------------------------------------------
+
+
+def _sizes(scenario: Scenario) -> _Sizes:
+    data = scenario.data
+    if data.kind == "mixture":
+        return _Sizes(data.samples, data.test_samples, data.dimension, data.subclasses)
+    shapes = _npz_shapes(data.path)
+    if len(shapes.get("X", ())) != 2:
+        found = f"has shape {shapes['X']}" if "X" in shapes else "is missing"
+        raise DataError(
+            f"{data.path}: array `X` must be inputs of shape (n, D), but {found}; write it with "
+            "numpy.savez(path, X=..., y=...)."
+        )
+    n, D = shapes["X"]
+    return _Sizes(n, shapes.get("X_test", (0,))[0], D, shapes.get("centers", (2,))[0])
+
+
+def _npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays of an npz file, from their headers."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()
+            }
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; `data.path` must name an npz file.") from None
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
+            "with numpy.savez."
+        ) from None
+
+
+_UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def _npy_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"{name} is of a newer numpy format {version}")
+        return _HEADERS[version](file)[0]

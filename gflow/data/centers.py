@@ -1,0 +1,82 @@
+"""The subclass centers and class averages that neurons are held against.
+
+One idea: every alignment statement of the theory is about a cosine to one of K + 2 unit vectors,
+the centers μ_1..μ_K and the class averages μ̄₊, μ̄₋.  They live here, together with where they
+were taken from, so that a check can refuse centers that are not orthonormal.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gflow.errors import DataError
+
+
+@dataclass(frozen=True)
+class Centers:
+    """K subclass centers and the class each belongs to."""
+
+    mu: Float[np.ndarray, "K D"]
+    """Centers μ_k, one per row; orthonormal in the papers."""
+    label: Int[np.ndarray, " K"]
+    """Class y_k of each center, +1 or -1."""
+    origin: str
+    """"given", "subclass means" or "class means"."""
+
+    def __post_init__(self):
+        if self.label.shape != (self.mu.shape[0],):
+            raise DataError(
+                f"`label` must have one entry per center (K = {self.mu.shape[0]}), but has shape "
+                f"{self.label.shape}; give one +1 or -1 per row of `mu`."
+            )
+        if not np.isin(self.label, (-1, 1)).all():
+            raise DataError(
+                f"`label` must hold only +1 and -1, but holds {sorted(set(self.label.tolist()))}; "
+                "map the two classes to +1 and -1."
+            )
+        if not (np.linalg.norm(self.mu, axis=1) > 0).all():
+            raise DataError(
+                "`mu` must have no zero row, but has one; leave out a subclass without a center."
+            )
+
+    @property
+    def K(self) -> int:
+        """Number of subclasses."""
+        return self.mu.shape[0]
+
+    @property
+    def K1(self) -> int:
+        """Number of positive subclasses."""
+        return int((self.label > 0).sum())
+
+    @property
+    def D(self) -> int:
+        """Input dimension."""
+        return self.mu.shape[1]
+
+    @property
+    def averages(self) -> Float[np.ndarray, "2 D"]:
+        """Unit class averages μ̄₊ and μ̄₋: normalized sums of the class's centers.
+
+        The row of a class without subclasses is zero.
+        """
+        sums = np.stack([self.mu[self.label > 0].sum(axis=0), self.mu[self.label < 0].sum(axis=0)])
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+
+    @property
+    def references(self) -> Float[np.ndarray, "R D"]:
+        """The R = K + 2 unit vectors μ_k/‖μ_k‖, μ̄₊, μ̄₋ that cosines are recorded against."""
+        unit = self.mu / np.linalg.norm(self.mu, axis=1, keepdims=True)
+        return np.concatenate([unit, self.averages])
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """Names of the rows of `references`."""
+        return (*(f"mu_{k + 1}" for k in range(self.K)), "average_plus", "average_minus")
+
+    @property
+    def orthonormality_error(self) -> float:
+        """max |C Cᵀ - I|, 0 for orthonormal centers."""
+        return float(np.abs(self.mu @ self.mu.T - np.eye(self.K)).max())

@@ -1,0 +1,182 @@
+"""The velocity of a population of neurons under gradient flow, in each chart.
+
+One idea: with Z = X Uᵀ everything a neuron feels is one vector,
+
+    G_j = p Σ_i ω_i g_i σ(<u_j, x_i>)^{p-1} x_i ,
+    Φ_j = <G_j, u_j>/p = Σ_i ω_i g_i σ(<u_j, x_i>)^p ,
+
+so a velocity is two matrix products in every chart (theory D1):
+
+    polar:      du_j/dt = s_j (G_j - <G_j, u_j> u_j) ,   dr_j/dt = s_j Φ_j
+    Cartesian:  dw_j/dt = v_j (G_j - (p-1) Φ_j u_j) ,    dv_j/dt = ‖w_j‖ Φ_j
+
+Rows are visited in blocks, so no temporary is larger than one block by h.  The products run in the
+precision of the samples; everything else runs in the precision of the state.
+"""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from gflow.flow.losses import AbstractLoss
+from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
+from gflow.network.prelu import Network, positive_power
+
+
+class Samples(eqx.Module):
+    """Weighted samples, cut into B blocks of b rows; rows that fill the last block weigh 0."""
+
+    x: Float[Array, "B b D"]
+    """Inputs, in the precision of the matrix products."""
+    y: Float[Array, "B b"]
+    """Labels, ±1."""
+    omega: Float[Array, "B b"]
+    """Weights ω_i in the loss L = Σ_i ω_i ℓ(y_i, f(x_i))."""
+    n: int = eqx.field(static=True)
+    """Number of samples, without the filling rows."""
+
+    @classmethod
+    def blocked(
+        cls,
+        x: Float[np.ndarray, "n D"],
+        y: Float[np.ndarray, " n"],
+        omega: Float[np.ndarray, " n"],
+        rows: int,
+        dtype: str,
+    ) -> "Samples":
+        """Cut samples into blocks of at most `rows` rows, as even as they go."""
+        n = x.shape[0]
+        blocks = -(-n // rows)
+        size = -(-n // blocks)
+        fill = blocks * size - n
+        wide = np.pad(x.astype(dtype), ((0, fill), (0, 0))).reshape(blocks, size, x.shape[1])
+        labels = np.pad(y, (0, fill), constant_values=1.0).reshape(blocks, size)
+        weights = np.pad(omega, (0, fill)).reshape(blocks, size)
+        return cls(jnp.asarray(wide), jnp.asarray(labels), jnp.asarray(weights), n)
+
+    def outputs(self, network: Network) -> Float[Array, " n"]:
+        """f(x_i) for every sample, by one pass over the blocks."""
+        u = network.direction.astype(self.x.dtype)
+        mass = (network.sign * network.mass).astype(self.x.dtype)
+
+        def block(_, x: Float[Array, "b D"]):
+            return None, positive_power(_product(x, u.T), network.p) @ mass
+
+        _, f = jax.lax.scan(block, None, self.x)
+        return f.reshape(-1)[: self.n].astype(network.direction.dtype)
+
+
+class FlowState(eqx.Module):
+    """What is integrated: the neurons, and the energy they have dissipated."""
+
+    neurons: AbstractNeurons
+    dissipated: Float[Array, ""]
+    """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
+
+    def projected(self) -> "FlowState":
+        return FlowState(self.neurons.projected(), self.dissipated)
+
+
+class AbstractField(eqx.Module):
+    """dθ/dt = -∇L(θ) in one chart, as a diffrax vector field with the samples as `args`."""
+
+    loss: eqx.AbstractVar[AbstractLoss]
+    p: eqx.AbstractVar[float]
+
+    @abc.abstractmethod
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        """Velocity of `state`."""
+
+    @abc.abstractmethod
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        """Root mean square over neurons of one neuron's error.
+
+        diffrax's default is an RMS over all leaves, in which h log-norms would be outvoted by
+        h·D direction entries.
+        """
+
+    @abc.abstractmethod
+    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+        """Smallest length in the chart that an absolute error is to be held against."""
+
+
+class PolarField(AbstractField):
+    """Gradient flow of a balanced population as directions and log-norms (final)."""
+
+    loss: AbstractLoss
+    p: float = eqx.field(static=True)
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        neurons = state.neurons.projected()
+        assert isinstance(neurons, PolarNeurons)
+        u, s = neurons.direction, neurons.sign
+        pull = _pull(neurons.network(self.p), self.loss, args)
+        radial = jnp.sum(pull * u, axis=1)
+        du = s[:, None] * (pull - radial[:, None] * u)
+        dr = s * radial / self.p
+        speed = jnp.exp(2 * neurons.log_norm) * (2 * dr**2 + jnp.sum(du**2, axis=1))
+        return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), jnp.sum(speed))
+
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        assert isinstance(error.neurons, PolarNeurons)
+        each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
+        return jnp.sqrt(jnp.mean(each))
+
+    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+        return jnp.ones(())
+
+
+class CartesianField(AbstractField):
+    """Gradient flow of any population as plain weights (final)."""
+
+    loss: AbstractLoss
+    p: float = eqx.field(static=True)
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        neurons = state.neurons
+        assert isinstance(neurons, CartesianNeurons)
+        u, v = neurons.direction, neurons.v
+        pull = _pull(neurons.network(self.p), self.loss, args)
+        phi = jnp.sum(pull * u, axis=1) / self.p
+        dw = v[:, None] * (pull - (self.p - 1) * phi[:, None] * u)
+        dv = neurons.norm * phi
+        return FlowState(CartesianNeurons(dw, dv), jnp.sum(dw**2) + jnp.sum(dv**2))
+
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        assert isinstance(error.neurons, CartesianNeurons)
+        D = error.neurons.w.shape[1]
+        each = (jnp.sum(error.neurons.w**2, axis=1) + error.neurons.v**2) / (D + 1)
+        return jnp.sqrt(jnp.mean(each))
+
+    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+        return jnp.exp(jnp.min(neurons.log_norm))
+
+
+def field_of(neurons: AbstractNeurons, loss: AbstractLoss, p: float) -> AbstractField:
+    """The field of the chart that `neurons` live in."""
+    return (PolarField if isinstance(neurons, PolarNeurons) else CartesianField)(loss, p)
+
+
+def _product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i j"]:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def _pull(network: Network, loss: AbstractLoss, samples: Samples) -> Float[Array, "h D"]:
+    """G_j for every neuron, by one pass over the blocks of rows."""
+    u = network.direction.astype(samples.x.dtype)
+    mass = (network.sign * network.mass).astype(samples.x.dtype)
+
+    def block(total: Float[Array, "h D"], rows: tuple[Array, Array, Array]):
+        x, y, omega = rows
+        z = _product(x, u.T)
+        gate = positive_power(z, network.p - 1)
+        f = (gate * jnp.maximum(z, 0)) @ mass
+        g = omega * loss.force(y, f.astype(y.dtype))
+        return total + _product((gate * g.astype(z.dtype)[:, None]).T, x), None
+
+    total, _ = jax.lax.scan(block, jnp.zeros_like(u), (samples.x, samples.y, samples.omega))
+    return network.p * total.astype(network.direction.dtype)

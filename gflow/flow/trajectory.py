@@ -1,0 +1,136 @@
+"""What a flow leaves behind: a record, a final state, an outcome.
+
+One idea: an integration that stops early is a value, not an exception.  Everything computed until
+then is kept, and the outcome's text names the common reasons and the cure.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, PyTree
+
+from gflow.flow.field import FlowState
+
+
+class Reason(enum.StrEnum):
+    """Why a flow ended."""
+
+    END_TIME = "end_time"
+    END_LOSS = "end_loss"
+    END_MARGIN = "end_margin"
+    MAX_STEPS = "max_steps"
+    NOT_FINITE = "not_finite"
+    STALLED = "stalled"
+    INTERRUPTED = "interrupted"
+
+
+_CURES = {
+    Reason.MAX_STEPS: (
+        "The step budget `flow.max_steps` was used up. Common reasons: at p < 2 the flow slides "
+        "along a ReLU kink (set `flow.min_step`, for example 0.03); a tolerance tighter than the "
+        "data's precision allows; a very small `network.init_scale` with a long quiet growth "
+        "(raise `flow.max_steps`)."
+    ),
+    Reason.NOT_FINITE: (
+        "The velocity is no longer a number. Common reasons: samples of very different length, "
+        "so that the loss overflows (center or scale the data); in the Cartesian chart a neuron "
+        'that shrank to zero (use flow.chart = "polar").'
+    ),
+    Reason.STALLED: (
+        "The step size fell below the resolution of time. Common reasons: a tolerance below what "
+        '`flow.precision` can deliver (use "float64" or a larger `flow.tolerance`); at p < 2 '
+        "sliding along a ReLU kink (set `flow.min_step`, for example 0.03)."
+    ),
+    Reason.INTERRUPTED: "Stopped by hand; continue with the same command and `--until`.",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an integration ended."""
+
+    reason: Reason
+    t: float
+    """Flow time reached."""
+    end_time: float
+    """Flow time asked for."""
+    steps: int
+    """Accepted steps."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the flow ended where the question said it should."""
+        return self.reason in (Reason.END_TIME, Reason.END_LOSS, Reason.END_MARGIN)
+
+    @property
+    def text(self) -> str:
+        """One paragraph for a person: what happened, when, common reasons and cure."""
+        if self.complete:
+            word = {"end_time": "its end time", "end_loss": "its end loss"}.get(
+                self.reason.value, "its end margin"
+            )
+            return f"Reached {word} at t = {self.t:.6g} after {self.steps} steps."
+        return (
+            f"Stopped at t = {self.t:.6g} of {self.end_time:.6g} after {self.steps} steps "
+            f"(`{self.reason.name}`). {_CURES[self.reason]} The part computed so far was kept."
+        )
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What an integration cost."""
+
+    steps: int
+    """Accepted steps."""
+    rejected: int
+    """Rejected steps."""
+    forced: int
+    """Steps accepted above tolerance because they had the minimum length."""
+    worst_forced: float
+    """Largest error of a forced step, in units of the tolerance; 0 without forced steps."""
+    evaluations: int
+    """Evaluations of the velocity."""
+
+    def __str__(self) -> str:
+        forced = f", {self.forced} forced (worst {self.worst_forced:.2g} tolerances)"
+        return (
+            f"{self.steps} steps, {self.rejected} rejected{forced if self.forced else ''}, "
+            f"{self.evaluations} evaluations"
+        )
+
+    def plus(self, other: "Effort") -> "Effort":
+        """Effort of a flow and its continuation."""
+        return Effort(
+            self.steps + other.steps,
+            self.rejected + other.rejected,
+            self.forced + other.forced,
+            max(self.worst_forced, other.worst_forced),
+            self.evaluations + other.evaluations,
+        )
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A flow seen at T recorded times."""
+
+    times: Float[np.ndarray, " T"]
+    scheduled: Bool[np.ndarray, " T"]
+    """Whether a time was asked for; the others are accepted steps in between."""
+    observations: PyTree
+    """What the probe saw, every leaf with a leading axis T."""
+    state: FlowState
+    """State at the last time."""
+    next_step: float
+    """Step size the controller would try next; lets a continuation start without a search."""
+    outcome: Outcome
+    effort: Effort
+
+
+def stack(observations: list[Any]) -> PyTree:
+    """Join observations of one time each along a leading axis T."""
+    return jax.tree.map(
+        lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *observations
+    )

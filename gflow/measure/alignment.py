@@ -1,0 +1,124 @@
+"""Where neurons point: cosines and chords to references, mass, targets.
+
+One idea: every alignment statement is about the angle between a neuron and one of K + 2 unit
+vectors.  Chords ‖u - μ‖ are kept beside cosines, since a float32 cosine cannot see angles below
+3e-4.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Real
+
+CONTRIBUTING_SHARE = 0.999
+"""Contributing neurons: the smallest set with this share of the final mass."""
+
+CONE = float(np.cos(np.radians(10.0)))
+"""Cosine of the 10 degrees within which a neuron counts as aligned with its target."""
+
+
+def cosines(
+    directions: Float[Array, "*T h D"], references: Float[Array, "R D"]
+) -> Float[Array, "*T h R"]:
+    """Cosine between every neuron and every reference.
+
+    **Arguments:**
+
+    - `directions`: neuron directions; any positive length, normalized here. Leading axes
+        (recorded times) are kept.
+    - `references`: centers and class averages, one per row; any positive length.
+
+    **Returns:** <u_j, μ_r>/(‖u_j‖‖μ_r‖), dimensionless, in [-1, 1]. A zero direction gives nan.
+
+    **Source:** Min and Vidal, ICML 2024, figure of dominant neurons.
+    """
+    return _unit(directions) @ _unit(references).T
+
+
+def chords(
+    directions: Float[Array, "*T h D"], references: Float[Array, "R D"]
+) -> Float[Array, "*T h R"]:
+    """Chord ‖u_j - μ_r‖ = 2 sin(angle/2) between every neuron and every reference.
+
+    Subtracts before it squares, so small angles keep all their digits. Arguments as `cosines`.
+    """
+    u = _unit(directions)
+
+    def one(reference: Float[Array, " D"]) -> Float[Array, "*T h"]:
+        return jnp.linalg.norm(u - jnp.broadcast_to(reference, u.shape), axis=-1)
+
+    return jnp.moveaxis(jax.lax.map(one, _unit(references)), 0, -1)
+
+
+def contributing(log_mass: Float[np.ndarray, " h"]) -> Bool[np.ndarray, " h"]:
+    """Which neurons contribute: the smallest set with 99.9 % of the total mass Σ m_j.
+
+    **Arguments:**
+
+    - `log_mass`: log of |v_j|‖w_j‖; only differences matter, so any scale will do.
+    """
+    share = mass_share(log_mass)
+    order = np.argsort(-share, kind="stable")
+    count = int(np.searchsorted(np.cumsum(share[order]), CONTRIBUTING_SHARE)) + 1
+    chosen = np.zeros(len(share), dtype=bool)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def mass_share(log_mass: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
+    """m_j/Σ m from logarithms, at any scale; equal shares if every neuron is dead."""
+    top = log_mass.max()
+    mass = np.exp(log_mass - top) if np.isfinite(top) else np.ones_like(log_mass)
+    return mass / mass.sum()
+
+
+def target(
+    cosine: Float[np.ndarray, "*T h R"],
+    sign: Real[np.ndarray, "*T h"],
+    label: Int[np.ndarray, " K"],
+    p: float,
+) -> Int[np.ndarray, "*T h"]:
+    """Index of the reference that theory sends each neuron to.
+
+    For p > 2 the closest center of the neuron's own class, for p < 2 its own class average. At
+    p = 2 theory selects nothing and the class average is reported.
+
+    **Arguments:**
+
+    - `cosine`: to μ_1..μ_K, μ̄₊, μ̄₋, as `cosines` against `Centers.references`.
+    - `sign`: class of each neuron, ±1.
+    - `label`: class of each center, ±1.
+    - `p`: power of the activation.
+
+    **Source:** Min and Vidal, ICML 2024, Theorem 2; theory D3, D5.
+    """
+    K = label.shape[0]
+    average = np.where(sign > 0, K, K + 1)
+    if p <= 2:
+        return average
+    own = sign[..., None] == label
+    return np.where(own, cosine[..., :K], -np.inf).argmax(axis=-1)
+
+
+def to_target(
+    values: Float[np.ndarray, "*T h R"], index: Int[np.ndarray, "*T h"]
+) -> Float[np.ndarray, "*T h"]:
+    """Pick one reference per neuron out of `cosines` or `chords`."""
+    return np.take_along_axis(values, index[..., None], axis=-1)[..., 0]
+
+
+def aligned_share(
+    cosine: Float[np.ndarray, "*T h"], share: Float[np.ndarray, " h"]
+) -> Float[np.ndarray, "*T"]:
+    """Share of the mass within 10 degrees of its target, at every recorded time.
+
+    **Arguments:**
+
+    - `cosine`: of each neuron to its target.
+    - `share`: mass share of each neuron, summing to 1.
+    """
+    return (cosine >= CONE) @ share
+
+
+def _unit(rows: Float[Array, "*T m D"]) -> Float[Array, "*T m D"]:
+    return rows / jnp.linalg.norm(rows, axis=-1, keepdims=True)

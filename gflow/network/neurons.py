@@ -1,0 +1,117 @@
+"""Populations of neurons, in the charts a flow can be integrated in.
+
+One idea: at balanced initialization, |v_j| = ‖w_j‖, a neuron *is* a direction, a log-norm and a
+sign.  In that polar chart nothing depends on how small the initialization is.  The Cartesian chart
+holds any initialization, and underflows below about 1e-150.
+"""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gflow.network.prelu import Network
+
+
+class AbstractNeurons(eqx.Module):
+    """h neurons (w_j, v_j) in some chart: the state of a gradient flow."""
+
+    direction: eqx.AbstractVar[Float[Array, "h D"]]
+    log_norm: eqx.AbstractVar[Float[Array, " h"]]
+    log_output: eqx.AbstractVar[Float[Array, " h"]]
+    sign: eqx.AbstractVar[Float[Array, " h"]]
+
+    @abc.abstractmethod
+    def projected(self) -> "AbstractNeurons":
+        """The same population with rounding and truncation drift off its chart removed."""
+
+    def network(self, p: float) -> Network:
+        """The function these neurons compute with power `p`."""
+        return Network(self.direction, self.log_norm + self.log_output, self.sign, p)
+
+
+class PolarNeurons(AbstractNeurons):
+    """A balanced population, |v_j| = ‖w_j‖, as directions and log-norms (final)."""
+
+    direction: Float[Array, "h D"]
+    """Unit vectors u_j = w_j/‖w_j‖."""
+    log_norm: Float[Array, " h"]
+    """r_j = log ‖w_j‖; starts near log ε, so no float underflows."""
+    sign: Float[Array, " h"]
+    """+1 or -1: sign of v_j, constant along the flow."""
+
+    def __init__(
+        self,
+        direction: Float[Array, "h D"],
+        log_norm: Float[Array, " h"],
+        sign: Float[Array, " h"],
+    ):
+        self.direction = direction
+        self.log_norm = log_norm
+        self.sign = sign
+
+    def __check_init__(self):
+        h = self.direction.shape[0]
+        if self.log_norm.shape != (h,) or self.sign.shape != (h,):
+            raise ValueError(
+                f"`log_norm` and `sign` must have one entry per row of `direction` (h = {h}), but "
+                f"have shapes {self.log_norm.shape} and {self.sign.shape}."
+            )
+
+    @property
+    def log_output(self) -> Float[Array, " h"]:
+        """log |v_j|, equal to `log_norm` because the population is balanced."""
+        return self.log_norm
+
+    def projected(self) -> "PolarNeurons":
+        norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
+        return PolarNeurons(self.direction / norm, self.log_norm, self.sign)
+
+
+class CartesianNeurons(AbstractNeurons):
+    """Any population, as plain weights (final)."""
+
+    w: Float[Array, "h D"]
+    """Hidden weights w_j, one per row."""
+    v: Float[Array, " h"]
+    """Output weights v_j; their sign may change along the flow."""
+
+    def __init__(self, w: Float[Array, "h D"], v: Float[Array, " h"]):
+        self.w = w
+        self.v = v
+
+    def __check_init__(self):
+        if self.v.shape != (self.w.shape[0],):
+            raise ValueError(
+                f"`v` must have one entry per row of `w` (h = {self.w.shape[0]}), but has shape "
+                f"{self.v.shape}."
+            )
+
+    @property
+    def norm(self) -> Float[Array, " h"]:
+        """ρ_j = ‖w_j‖."""
+        return jnp.linalg.norm(self.w, axis=1)
+
+    @property
+    def direction(self) -> Float[Array, "h D"]:
+        """Unit vectors w_j/‖w_j‖."""
+        return self.w / self.norm[:, None]
+
+    @property
+    def log_norm(self) -> Float[Array, " h"]:
+        """log ‖w_j‖."""
+        return jnp.log(self.norm)
+
+    @property
+    def log_output(self) -> Float[Array, " h"]:
+        """log |v_j|."""
+        return jnp.log(jnp.abs(self.v))
+
+    @property
+    def sign(self) -> Float[Array, " h"]:
+        """+1 or -1: sign of v_j now."""
+        return jnp.where(self.v < 0, -1.0, 1.0).astype(self.v.dtype)
+
+    def projected(self) -> "CartesianNeurons":
+        return self

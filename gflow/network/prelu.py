@@ -1,0 +1,72 @@
+"""The polynomial ReLU network as a function of its input.
+
+One idea: whatever chart a population of neurons lives in, the function it computes depends only on
+directions, signs and contributions,
+
+    f_p(x) = Σ_j s_j m_j σ(<u_j, x>)^p ,    m_j = |v_j| ‖w_j‖ ,
+
+so a trained network, a reference classifier and a condensed network are the same type.
+Contributions are kept as logarithms: they underflow at initialization scales below 1e-154.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Real
+
+
+def positive_power(z: Float[Array, "*s"], q: float) -> Float[Array, "*s"]:
+    """σ(z)^q with σ = ReLU; for q = 0 the indicator of z > 0 (dimensionless).
+
+    **Source:** theory section 1, convention for p = 1.
+    """
+    if q == 0:
+        return (z > 0).astype(z.dtype)
+    positive = jnp.maximum(z, 0)
+    if q == int(q):
+        return positive ** int(q)
+    # The inner where keeps 0 away from log, whose gradient would be nan.
+    return jnp.where(z > 0, jnp.where(z > 0, z, 1) ** q, 0)
+
+
+class Network(eqx.Module):
+    """A two-layer pReLU network as a function; call it on inputs (final)."""
+
+    direction: Float[Array, "h D"]
+    """Unit vectors u_j."""
+    log_mass: Float[Array, " h"]
+    """log m_j, m_j = |v_j| ‖w_j‖; -inf for a neuron that contributes nothing."""
+    sign: Float[Array, " h"]
+    """s_j = sign v_j, +1 or -1."""
+    p: float = eqx.field(static=True)
+    """Power of the activation, >= 1; 1 is ReLU."""
+
+    def __check_init__(self):
+        h = self.direction.shape[0]
+        if self.log_mass.shape != (h,) or self.sign.shape != (h,):
+            raise ValueError(
+                f"`log_mass` and `sign` must have one entry per row of `direction` (h = {h}), but "
+                f"have shapes {self.log_mass.shape} and {self.sign.shape}."
+            )
+
+    def __call__(self, x: Real[Array | np.ndarray, "*n D"]) -> Float[Array, "*n"]:
+        """Output f_p(x) = Σ_j s_j m_j σ(<u_j, x>)^p (dimensionless), in the network's precision."""
+        if self.direction.dtype != jnp.float64:
+            return self._output(x)
+        # A float64 network answers in float64 wherever it is called from.
+        with jax.enable_x64(True):
+            return self._output(x)
+
+    def _output(self, x: Real[Array | np.ndarray, "*n D"]) -> Float[Array, "*n"]:
+        z = jnp.asarray(x, self.direction.dtype) @ self.direction.T
+        return positive_power(z, self.p) @ (self.sign * self.mass)
+
+    @property
+    def mass(self) -> Float[Array, " h"]:
+        """Contributions m_j."""
+        return jnp.exp(self.log_mass)
+
+    def scaled(self, log_factor: float) -> "Network":
+        """The network e^{log_factor}·f."""
+        return eqx.tree_at(lambda net: net.log_mass, self, self.log_mass + log_factor)

@@ -1,0 +1,116 @@
+"""The classifiers that theory says training reaches (theory section 3).
+
+One idea: F, F^(1) and F^(p) are networks with 2 or K neurons, so whatever measures a trained
+network measures them too.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from gflow.data.centers import Centers
+from gflow.errors import DataError
+from gflow.network.prelu import Network
+
+ORTHONORMAL = 1e-9
+"""Largest `Centers.orthonormality_error` at which centers pass for orthonormal."""
+
+
+def average_classifier(centers: Centers) -> Network:
+    """F(x) = σ(<x, μ₊>) - σ(<x, μ₋>): one ReLU neuron per class, along its average.
+
+    μ± are the *sums* of the class's centers, so the two neurons have mass ‖μ±‖, that is √K1 and
+    √K2 for orthonormal centers, and F(μ_k) = y_k.
+
+    **Source:** Min and Vidal, ICML 2024; theory section 3.
+    """
+    sums = np.stack([centers.mu[centers.label == s].sum(axis=0) for s in (1, -1)])
+    norms = np.linalg.norm(sums, axis=1)
+    present = norms > 0
+    return Network(
+        jnp.asarray(centers.averages[present]),
+        jnp.asarray(np.log(norms[present])),
+        jnp.asarray(np.array([1.0, -1.0])[present]),
+        1.0,
+    )
+
+
+def subclass_classifier(centers: Centers, p: float) -> Network:
+    """F^(p)(x) = Σ_{k<=K1} σ(<x, μ_k>)^p - Σ_{k>K1} σ(<x, μ_k>)^p: one neuron per subclass.
+
+    **Arguments:**
+
+    - `centers`: orthonormal subclass centers; a center of norm a gives a neuron of mass a^p.
+    - `p`: power of the activation, >= 1.
+
+    **Source:** Min and Vidal, ICML 2024; theory section 3.
+    """
+    norms = np.linalg.norm(centers.mu, axis=1)
+    return Network(
+        jnp.asarray(centers.mu / norms[:, None]),
+        jnp.asarray(p * np.log(norms)),
+        jnp.asarray(centers.label.astype(np.float64)),
+        float(p),
+    )
+
+
+def supremum(K1: int, K2: int, p: float, kind: str) -> float:
+    """sup over the unit sphere of |F| (`kind` "average") or |F^(p)| (`kind` "subclass").
+
+    √max(K1, K2) for F, max(K1, K2)^{max(1-p/2, 0)} for F^(p), for orthonormal centers.
+
+    **Source:** theory section 3.
+    """
+    largest = max(K1, K2)
+    return float(largest**0.5 if kind == "average" else largest ** max(1 - p / 2, 0))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reference classifier to hold a network against, and the centers it is made of."""
+
+    kind: Literal["average", "subclass"]
+    """F or F^(p)."""
+    p: float
+    """Power of its activation; 1 for F."""
+    centers: Centers
+    """Orthonormal subclass centers."""
+
+    def __post_init__(self):
+        error = self.centers.orthonormality_error
+        if error > ORTHONORMAL:
+            raise DataError(
+                f"`centers` must be orthonormal to {ORTHONORMAL:g}, but max |C Cᵀ - I| = "
+                f"{error:.3g}; the distance to F and F^(p) is a statement about orthonormal "
+                "subclass centers, such as those of `gflow.data.mixture`."
+            )
+
+    @property
+    def name(self) -> str:
+        """ "F" or "F^(p)"."""
+        return "F" if self.kind == "average" else f"F^({self.p:g})"
+
+    @property
+    def network(self) -> Network:
+        """The classifier as a function."""
+        if self.kind == "average":
+            return average_classifier(self.centers)
+        return subclass_classifier(self.centers, self.p)
+
+    @property
+    def supremum(self) -> float:
+        """sup |target| over the unit sphere, exactly."""
+        K1 = self.centers.K1
+        return supremum(K1, self.centers.K - K1, self.p, self.kind)
+
+
+def average_target(centers: Centers) -> Target:
+    """F as a target: what ReLU networks are conjectured to reach (theory A3)."""
+    return Target("average", 1.0, centers)
+
+
+def subclass_target(centers: Centers, p: float) -> Target:
+    """F^(p) as a target: what pReLU networks with p >= 3 are conjectured to reach (theory A3)."""
+    return Target("subclass", float(p), centers)

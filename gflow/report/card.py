@@ -1,0 +1,67 @@
+"""Runs and verdicts as text for a terminal."""
+
+from dataclasses import asdict
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gflow.runs.experiment import Run
+from gflow.runs.study import Study, entries
+from gflow.theory.finding import Finding, Verdict
+
+_COLORS = {
+    Verdict.HOLDS: "green",
+    Verdict.FAILS: "bold red",
+    Verdict.UNDECIDED: "yellow",
+    Verdict.OUTSIDE: "dim",
+}
+
+
+def run_card(label: str, run: Run) -> RenderableType:
+    """A run at a glance."""
+    grid = Table.grid(padding=(0, 2))
+    for name, value in run.card.items():
+        grid.add_row(Text(name, style="dim"), Text(value))
+    return Group(Text(label or run.scenario.name, style="bold"), grid)
+
+
+def verdict_table(findings: dict[str, tuple[Finding, ...]]) -> RenderableType:
+    """The verdict table: one row per prediction, one table per point."""
+    return Group(*(_point_table(label, rows) for label, rows in findings.items()))
+
+
+def _point_table(label: str, rows: tuple[Finding, ...]) -> Table:
+    title = f"verdicts, {label}" if label else "verdicts"
+    table = Table(title=title, title_justify="left", show_lines=True, expand=True)
+    table.add_column("prediction", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("expected and measured", ratio=1)
+    table.add_column("reason and source", ratio=1)
+    for row in rows:
+        opinion = row.opinion
+        table.add_row(
+            Text(row.id, style="bold"),
+            Text(row.verdict.value, style=_COLORS[row.verdict]),
+            Text.assemble((opinion.expected + "\n", "dim"), opinion.measured),
+            Text.assemble(opinion.reason + "\n", (row.source, "dim")),
+        )
+    return table
+
+
+def to_json(
+    result: Run | Study, findings: dict[str, tuple[Finding, ...]]
+) -> list[dict[str, object]]:
+    """A result as plain values, one row per point, for `--json`."""
+    return [
+        {
+            "point": label,
+            "folder": str(run.folder) if run.folder else None,
+            "outcome": {**asdict(run.outcome), "text": run.outcome.text},
+            "effort": asdict(run.effort),
+            "seconds": run.manifest["seconds"],
+            "test": run.test,
+            "findings": [finding.to_json() for finding in findings[label]],
+        }
+        for label, run in entries(result)
+    ]

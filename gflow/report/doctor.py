@@ -1,0 +1,36 @@
+"""Whether this machine is fit to run gflow, as facts."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from gflow.cost import measure_rate
+from gflow.runs.provenance import provenance
+
+
+def examine() -> dict[str, str]:
+    """Versions, device, cores, matrix-product speed, and whether the disk is writable."""
+    import jax
+
+    facts = provenance()
+    versions = facts["versions"]
+    assert isinstance(versions, dict)
+    return {
+        **{name: str(version) for name, version in versions.items()},
+        "python": str(facts["python"]),
+        "device": str(facts["device"]),
+        "cores": str(facts["cores"]),
+        "threads": os.environ.get("OMP_NUM_THREADS", "one per core"),
+        "matrix product": f"{measure_rate() / 1e9:.0f} GFlop/s (float32, numpy)",
+        "runs folder": _writable(Path("runs") if Path("runs").is_dir() else Path(".")),
+        "temporary files": _writable(Path(tempfile.gettempdir())),
+        "jax cache": str(jax.config.values["jax_compilation_cache_dir"] or "off"),
+    }
+
+
+def _writable(folder: Path) -> str:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return f"{folder.resolve()} is writable"
+    except OSError as error:
+        return f"{folder.resolve()} is NOT writable ({error.strerror})"

@@ -1,0 +1,283 @@
+"""A scenario of one flow, carried out: Scenario -> Problem -> Run.
+
+One idea: a run carries its question, and a flow that ended early is a run too.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import PyTree
+
+from gflow.data.centers import Centers
+from gflow.data.dataset import Dataset
+from gflow.data.mixture import stream
+from gflow.errors import ScenarioError
+from gflow.flow.field import FlowState
+from gflow.flow.integrate import integrate
+from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
+from gflow.measure.margin import fit
+from gflow.measure.phases import ESCAPE_LEVEL
+from gflow.network.neurons import AbstractNeurons
+from gflow.network.prelu import Network
+from gflow.runs.observation import make_probe, to_record
+from gflow.runs.problem import Problem, prepare
+from gflow.runs.provenance import provenance
+from gflow.scenario import Scenario
+from gflow.theory.evidence import Evidence
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A flow and the question it answers; prints as a card."""
+
+    evidence: Evidence
+    state: FlowState
+    """Where the flow ended; a continuation starts here."""
+    next_step: float
+    """Step size the continuation would try first."""
+    test: dict[str, float]
+    """Smallest and mean margin and accuracy on the test samples; empty without any."""
+    manifest: dict[str, object]
+    """Versions, device, threads, wall time."""
+    folder: Path | None = field(default=None)
+    """Where the run is stored, if it is."""
+
+    def __repr__(self) -> str:
+        return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
+
+    @property
+    def card(self) -> dict[str, str]:
+        """The run at a glance: outcome, effort, phases, fit, test, folder."""
+        last = self.record.isel(time=-1)
+        loss, margin = float(last["loss"]), float(last["margin_min"])
+        return {
+            "outcome": self.outcome.text,
+            "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
+            "phases": str(self.evidence.phases or "not recorded"),
+            "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
+            "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
+            "folder": str(self.folder or "not stored"),
+        }
+
+    @property
+    def scenario(self) -> Scenario:
+        """The question."""
+        return self.evidence.scenario
+
+    @property
+    def network(self) -> Network:
+        """The network at the end; call it on inputs of shape (n, D)."""
+        return self.evidence.network
+
+    @property
+    def record(self) -> xr.Dataset:
+        """What was observed at every recorded time."""
+        return self.evidence.record
+
+    @property
+    def centers(self) -> Centers:
+        """Subclass centers and class averages."""
+        return self.evidence.centers
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the integration ended."""
+        return self.evidence.outcome
+
+    @property
+    def effort(self) -> Effort:
+        """What the integration cost."""
+        return self.evidence.effort
+
+
+class Progress(NamedTuple):
+    """How far a flow has come."""
+
+    t: float
+    end_time: float
+    fraction: float
+    """Share of the scheduled times passed."""
+    loss: float
+    phase: str
+    seconds: float
+    """Wall time so far."""
+
+
+Watch = Callable[[Progress], None]
+
+
+def _unwatched(progress: Progress) -> None:
+    pass
+
+
+def simulate(scenario: Scenario, watch: Watch = _unwatched) -> Run:
+    """Carry out a scenario of one flow; writes no file.
+
+    **Arguments:**
+
+    - `scenario`: one flow; a grid is carried out by `gflow.runs.study`.
+    - `watch`: called after every accepted step.
+
+    **Returns:** a `Run`. A flow that ended early is a run too; `run.outcome` says why.
+
+    **Raises:** `ScenarioError` for a grid, `DataError` for data that cannot be used,
+    `PrecisionError` for a tolerance at which the answer would be silently wrong.
+    """
+    if scenario.is_grid:
+        raise ScenarioError(
+            ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
+        )
+    problem = prepare(scenario)
+    return _follow(scenario, problem, problem.neurons, (0.0, 0.0, None), watch)
+
+
+def extend(run: Run, until: float, watch: Watch = _unwatched) -> Run:
+    """Continue a finished run to flow time `until`; its record is kept and grows.
+
+    **Arguments:**
+
+    - `run`: where to start.
+    - `until`: new end time; end loss and end margin of the scenario no longer apply.
+    - `watch`: called after every accepted step.
+
+    **Raises:** `ScenarioError` if `until` is not later than the run's last time.
+    """
+    t = run.outcome.t
+    if not until > t:
+        raise ScenarioError(
+            (
+                f"`--until` must be later than the run's last time t = {t:g}, but is {until:g}; "
+                "give a later time.",
+            )
+        )
+    ends = {"end_time": until, "end_loss": None, "end_margin": None}
+    flow = run.scenario.flow.model_copy(update=ends)
+    scenario = run.scenario.model_copy(update={"flow": flow})
+    problem = prepare(scenario, start=t)
+    start = (t, float(run.state.dissipated), run.next_step)
+    tail = _follow(scenario, problem, run.state.neurons, start, watch)
+    return _joined(run, tail)
+
+
+def _follow(
+    scenario: Scenario,
+    problem: Problem,
+    neurons: AbstractNeurons,
+    start: tuple[float, float, float | None],
+    watch: Watch,
+) -> Run:
+    began = time.perf_counter()
+    with jax.enable_x64(True):
+        probe = make_probe(
+            problem.field,
+            problem.samples,
+            problem.centers,
+            tuple(scenario.record.groups),
+            stream(scenario.seed, "complement"),
+        )
+        trajectory = integrate(
+            problem.field,
+            neurons,
+            problem.samples,
+            problem.schedule,
+            problem.controls,
+            probe,
+            _Stop(scenario),
+            _notable,
+            _Reporter(problem, watch, began),
+            start,
+        )
+        return _run(scenario, problem, trajectory, time.perf_counter() - began)
+
+
+def _run(scenario: Scenario, problem: Problem, trajectory: Trajectory, seconds: float) -> Run:
+    clock = problem.field.loss.kappa * float(problem.pi.mean())
+    network = trajectory.state.neurons.network(problem.field.p)
+    evidence = Evidence(
+        scenario,
+        problem.centers,
+        to_record(trajectory, problem.centers, clock),
+        network,
+        problem.pi,
+        problem.alpha,
+        trajectory.outcome,
+        trajectory.effort,
+    )
+    test = {} if problem.test is None else _test(network, problem.test)
+    manifest = {**provenance(), "seconds": seconds}
+    return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
+
+
+def _test(network: Network, test: Dataset) -> dict[str, float]:
+    found = fit(jnp.asarray(test.y), network(test.x), jnp.ones(test.n))
+    return {name: float(value) for name, value in found._asdict().items()}
+
+
+def _joined(run: Run, tail: Run) -> Run:
+    """A run and its continuation as one; the first recorded time of the tail is a repetition."""
+    a, b = run.evidence, tail.evidence
+    evidence = Evidence(
+        b.scenario,
+        b.centers,
+        xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
+        b.network,
+        b.pi,
+        b.alpha,
+        b.outcome,
+        a.effort.plus(b.effort),
+    )
+    seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
+    manifest = {**tail.manifest, "seconds": seconds}
+    return Run(evidence, tail.state, tail.next_step, tail.test, manifest, run.folder)
+
+
+NOTABLE = 0.01
+"""Relative change of the loss between two records; smaller ones are not worth an extra record."""
+
+
+def _notable(before: PyTree, now: PyTree) -> bool:
+    return abs(float(now["loss"]) - float(before["loss"])) > NOTABLE * float(before["loss"])
+
+
+class _Stop:
+    """Ends a flow by loss or by margin."""
+
+    def __init__(self, scenario: Scenario):
+        self.loss = scenario.flow.end_loss
+        self.margin = scenario.flow.end_margin
+
+    def __call__(self, seen: PyTree) -> Reason | None:
+        if self.loss is not None and seen["loss"] <= self.loss:
+            return Reason.END_LOSS
+        if self.margin is not None and seen["margin_min"] >= self.margin:
+            return Reason.END_MARGIN
+        return None
+
+
+class _Reporter:
+    """Turns observations into progress for a person."""
+
+    def __init__(self, problem: Problem, watch: Watch, began: float):
+        self.times = problem.schedule.times
+        self.watch = watch
+        self.began = began
+
+    def __call__(self, t: float, seen: PyTree) -> None:
+        passed = float(np.searchsorted(self.times, t, side="right")) / len(self.times)
+        seconds = time.perf_counter() - self.began
+        end = float(self.times[-1])
+        self.watch(Progress(t, end, passed, float(seen["loss"]), _phase(seen), seconds))
+
+
+def _phase(seen: PyTree) -> str:
+    """A phase as far as one observation tells; `measure.phases` reads it from the whole record."""
+    if seen["margin_mean"] < ESCAPE_LEVEL:
+        return "alignment"
+    return "margin growth" if seen["margin_min"] > 0 else "fitting"

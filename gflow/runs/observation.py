@@ -1,0 +1,149 @@
+"""What a record holds: the probe that sees it, and the labeled arrays it becomes.
+
+One idea: a name in the record is written once, in `_LAYOUT`, with its dimensions, unit and meaning,
+and the probe returns arrays under those names.  The core is there for every method of training;
+the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that needs one
+is OUTSIDE without it.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+
+from gflow.data.centers import Centers
+from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.trajectory import Trajectory
+from gflow.measure.alignment import chords, cosines
+from gflow.measure.margin import fit, squared_norm
+from gflow.network.neurons import AbstractNeurons
+from gflow.network.prelu import Network
+
+COMPLEMENT = 3
+"""Number of directions orthogonal to all samples along which theory D2b is recorded."""
+
+_LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
+    "loss": (("time",), "L = Σ_i ω_i ℓ(y_i, f(x_i))"),
+    "margin_min": (("time",), "min_i y_i f(x_i)"),
+    "margin_mean": (("time",), "weighted mean of y_i f(x_i)"),
+    "accuracy": (("time",), "weighted share of training samples with y_i f(x_i) > 0"),
+    "squared_norm": (("time",), "‖θ‖² = Σ_j (‖w_j‖² + v_j²)"),
+    "dissipated": (("time",), "∫₀ᵗ ‖dθ/dt‖² dt"),
+    "center_output": (("time", "center"), "f(μ_k)"),
+    "cosine": (("time", "neuron", "reference"), "cosine of w_j to a center or class average"),
+    "chord": (("time", "neuron", "reference"), "‖u_j - μ‖ to a center or class average"),
+    "log_norm": (("time", "neuron"), "log ‖w_j‖"),
+    "log_output": (("time", "neuron"), "log |v_j|"),
+    "sign": (("time", "neuron"), "sign of v_j"),
+    "orthogonal": (
+        ("time", "neuron", "complement"),
+        "log |<e, w_j>| + (p-1) log ‖w_j‖, e orthogonal to all samples",
+    ),
+}
+
+
+class Probe(eqx.Module):
+    """What is observed of a state at every accepted step, under the record's names."""
+
+    field: AbstractField
+    samples: Samples
+    references: Float[Array, "R D"]
+    mu: Float[Array, "K D"]
+    complement: Float[Array, "q D"]
+    """Orthonormal directions orthogonal to all samples; none where the samples span the space."""
+    groups: tuple[str, ...] = eqx.field(static=True)
+
+    def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
+        neurons, p = state.neurons, self.field.p
+        network = neurons.network(p)
+        seen = self._core(network, neurons) | {"dissipated": state.dissipated}
+        if "centers" in self.groups:
+            seen["center_output"] = network(self.mu)
+        if "neurons" in self.groups:
+            seen |= self._neurons(neurons)
+        if "orthogonal" in self.groups and self.complement.shape[0]:
+            along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
+            seen["orthogonal"] = along + p * neurons.log_norm[:, None]
+        return seen
+
+    def _core(self, network: Network, neurons: AbstractNeurons) -> dict[str, Array]:
+        f = self.samples.outputs(network)
+        y = self.samples.y.reshape(-1)[: self.samples.n]
+        omega = self.samples.omega.reshape(-1)[: self.samples.n]
+        return {
+            "loss": jnp.sum(omega * self.field.loss.value(y, f)),
+            **fit(y, f, omega)._asdict(),
+            "squared_norm": squared_norm(neurons.log_norm, neurons.log_output),
+        }
+
+    def _neurons(self, neurons: AbstractNeurons) -> dict[str, Array]:
+        return {
+            "cosine": cosines(neurons.direction, self.references).astype(jnp.float32),
+            "chord": chords(neurons.direction, self.references).astype(jnp.float32),
+            "log_norm": neurons.log_norm,
+            "log_output": neurons.log_output,
+            "sign": neurons.sign.astype(jnp.int8),
+        }
+
+
+def make_probe(
+    field: AbstractField,
+    samples: Samples,
+    centers: Centers,
+    groups: tuple[str, ...],
+    rng: np.random.Generator,
+) -> Probe:
+    """The probe of a run.
+
+    **Arguments:**
+
+    - `field`, `samples`: the flow.
+    - `centers`: what neurons are held against.
+    - `groups`: record groups, of "neurons", "centers", "orthogonal".
+    - `rng`: picks the directions orthogonal to the samples, where there are any.
+    """
+    complement = _complement(samples, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
+    return Probe(
+        field,
+        samples,
+        jnp.asarray(centers.references),
+        jnp.asarray(centers.mu),
+        jnp.asarray(complement),
+        groups,
+    )
+
+
+def _complement(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray, "q D"]:
+    """Up to COMPLEMENT orthonormal directions that every sample is orthogonal to."""
+    x = np.asarray(samples.x, np.float64).reshape(-1, samples.x.shape[-1])
+    # R has the singular values and right singular vectors of the samples and at most D rows; the
+    # Gram matrix would halve the digits.
+    singular, vt = np.linalg.svd(np.linalg.qr(x, mode="r"), full_matrices=True)[1:]
+    null = vt[int((singular > 1e-9 * singular.max()).sum()) :]
+    mix = rng.standard_normal((null.shape[0], min(COMPLEMENT, null.shape[0])))
+    return np.linalg.qr(null.T @ mix)[0].T
+
+
+def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Dataset:
+    """A trajectory as labeled arrays.
+
+    **Arguments:**
+
+    - `trajectory`: observations of a `Probe`.
+    - `centers`: the centers they were held against.
+    - `clock`: κ·π, π the mean subclass weight; time is stored as t and as κπt.
+    """
+    variables = {
+        name: (_LAYOUT[name][0], values, {"meaning": _LAYOUT[name][1]})
+        for name, values in trajectory.observations.items()
+    }
+    coordinates = {
+        "time": ("time", trajectory.times, {"meaning": "flow time t"}),
+        "scaled_time": ("time", clock * trajectory.times, {"meaning": "κπt"}),
+        "scheduled": ("time", trajectory.scheduled, {"meaning": "whether the time was asked for"}),
+        "reference": ("reference", list(centers.reference_names)),
+    }
+    used = {dim for dims, *_ in variables.values() for dim in dims} | {"time"}
+    kept = {name: c for name, c in coordinates.items() if c[0] in used}
+    return xr.Dataset(variables, kept)

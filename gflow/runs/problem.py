@@ -1,0 +1,144 @@
+"""A scenario of one flow made concrete: data drawn, neurons initialized, integration set up.
+
+One idea: this is where words become letters.  Every random choice draws from its own named stream
+of the seed, so changing the width leaves the data as they were.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from gflow.data.centers import Centers
+from gflow.data.dataset import Dataset, read_npz
+from gflow.data.mixture import orthonormal_centers, sample_mixture, stream
+from gflow.flow.field import AbstractField, Samples, field_of
+from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
+from gflow.flow.losses import LOSSES
+from gflow.network.initial import balanced, cartesian, initial_weights
+from gflow.network.neurons import AbstractNeurons
+from gflow.scenario import Scenario
+from gflow.theory.timescales import alignment_end
+
+ROWS = 1000
+"""Rows in one block of the velocity."""
+
+
+class Problem(NamedTuple):
+    """One gradient flow, ready to be integrated."""
+
+    train: Dataset
+    test: Dataset | None
+    centers: Centers
+    pi: Float[np.ndarray, " K"]
+    """Weight π_k of each subclass in the loss."""
+    alpha: float | None
+    """Within-subclass noise, drawn or measured; None where the subclasses are unknown."""
+    neurons: AbstractNeurons
+    samples: Samples
+    field: AbstractField
+    schedule: Schedule
+    controls: Controls
+
+
+def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
+    """Draw the data and the initialization of a scenario of one flow, and set up its integration.
+
+    **Arguments:**
+
+    - `scenario`: one flow.
+    - `start`: flow time at which the integration begins; only later record times are scheduled.
+
+    **Raises:** `DataError` for files and arrays that cannot be used.
+    """
+    with jax.enable_x64(True):
+        train, test, centers = _data(scenario)
+        omega = np.full(train.n, 1.0 if scenario.flow.convention == "sum" else 1.0 / train.n)
+        samples = Samples.blocked(train.x, train.y, omega, ROWS, scenario.flow.precision)
+        neurons = _neurons(scenario, centers)
+        field = field_of(neurons, LOSSES[scenario.flow.loss], float(scenario.network.power))
+        pi = _subclass_weights(train, centers, omega)
+        rate = scenario.network.power * field.loss.kappa * pi
+        schedule = _schedule(scenario, centers, rate, start)
+        controls = _controls(scenario, float(rate.mean()), float(field.scale(neurons)))
+    alpha = _noise(scenario, train, centers)
+    return Problem(train, test, centers, pi, alpha, neurons, samples, field, schedule, controls)
+
+
+def _data(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
+    data, seed = scenario.data, scenario.seed
+    if data.kind == "file":
+        return read_npz(data.path)
+    D, K, K1 = data.dimension, data.subclasses, data.positive_subclasses
+    centers = orthonormal_centers(D, K, K1, data.centers, stream(seed, "centers"))
+    train = sample_mixture(centers, data.samples, data.noise, data.counts, stream(seed, "train"))
+    if data.test_samples == 0:
+        return train, None, centers
+    draw = stream(seed, "test")
+    return train, sample_mixture(centers, data.test_samples, data.noise, data.counts, draw), centers
+
+
+def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:
+    network, seed = scenario.network, scenario.seed
+    w = initial_weights(
+        network.width, centers.D, network.init, stream(seed, "hidden"), centers.mu, network.nudge
+    )
+    v = stream(seed, "output").standard_normal(network.width)
+    sign = np.where(v < 0, -1.0, 1.0)
+    if scenario.flow.chart == "polar":
+        return balanced(w, sign, float(np.log(network.init_scale)))
+    if network.balanced:
+        v = sign * np.linalg.norm(w, axis=1)
+    return cartesian(w, v, network.init_scale)
+
+
+def _subclass_weights(
+    train: Dataset, centers: Centers, omega: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " K"]:
+    subclass = train.subclass if train.subclass is not None else np.where(train.y > 0, 0, 1)
+    return np.bincount(subclass, weights=omega, minlength=centers.K)
+
+
+def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None:
+    if scenario.data.kind == "mixture":
+        return scenario.data.noise
+    if train.subclass is None:
+        return None
+    return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
+
+
+def _schedule(
+    scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], start: float
+) -> Schedule:
+    """Times linear through alignment, then geometric to the end."""
+    end = scenario.flow.end_time
+    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in (1, -1)), end)
+    linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
+    later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
+    times = np.unique(np.concatenate([linear, later, [end]]))
+    # Rounding may leave two times that differ in the last digit.
+    times = times[np.append(np.diff(times) > 1e-9 * end, True)]
+    return Schedule(times[times > start * (1 + 1e-9)])
+
+
+def _class_alignment_end(
+    scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], sign: int
+) -> float:
+    own = centers.label == sign
+    D, p = centers.D, float(scenario.network.power)
+    return 1.5 * alignment_end(D, int(own.sum()), p, float(rate[own].mean()))
+
+
+def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
+    flow = scenario.flow
+    polar = flow.chart == "polar"
+    # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
+    absolute = flow.absolute_tolerance or SAFE_ATOL * scale
+    return Controls(
+        solver=scenario.solver,
+        rtol=0.0 if polar else flow.tolerance,
+        atol=flow.tolerance if polar else absolute,
+        min_step=scenario.min_step / rate,
+        max_steps=flow.max_steps,
+    )

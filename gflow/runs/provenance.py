@@ -1,0 +1,26 @@
+"""Where a result came from: versions, machine, precision."""
+
+import os
+import platform
+from importlib.metadata import version
+
+import jax
+
+_PACKAGES = ("gflow", "jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
+
+
+def provenance() -> dict[str, object]:
+    """Versions, device and threads of this process, for a run's manifest."""
+    return {
+        "versions": {name: version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "device": jax.devices()[0].device_kind,
+        "cores": threads(),
+    }
+
+
+def threads() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

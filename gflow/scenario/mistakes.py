@@ -1,0 +1,146 @@
+"""Mistakes of a scenario, and the sentences that tell them.
+
+One idea: what a key must be is said from the JSON schema of its field, so no sentence can disagree
+with the check, and the cure is an example, a default or the nearest word of the same field.
+"""
+
+import difflib
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gflow.scenario.tables import LETTERS, TABLES, WORDS
+from gflow.scenario.toml_lines import toml_value
+
+
+class Mistake(NamedTuple):
+    """What is wrong with a scenario."""
+
+    key: str
+    """Dotted key whose place in the file is shown."""
+    text: str
+    """A sentence: what must be, what is, and the cure."""
+
+
+class Refused(Exception):
+    """Mistakes that leave nothing to go on with."""
+
+    def __init__(self, *mistakes: Mistake):
+        self.mistakes = mistakes
+
+
+def unknown(key: str, allowed: Sequence[str], place: str = "") -> Mistake:
+    """A key that no table has, and what may be meant."""
+    near = _nearest(key, allowed)
+    if near is None and len(allowed) > 20:
+        hint = "`gflow schema` lists what is known."
+    elif near is None:
+        hint = f"known are {', '.join(f'`{k}`' for k in allowed)}."
+    else:
+        hint = f"did you mean `{near}`{f' ({WORDS[near]})' if WORDS.get(near) else ''}?"
+    return Mistake(place or key, f"unknown key `{key}`; {hint}")
+
+
+def _nearest(key: str, allowed: Sequence[str]) -> str | None:
+    """The known key that a letter of the papers, a key of another table or a typo stands for."""
+    table, _, last = key.rpartition(".")
+    if last in LETTERS:
+        return LETTERS[last]
+    elsewhere = [word for word in WORDS if word.rpartition(".")[0] != table]
+    for known in (allowed, elsewhere if allowed[0] in WORDS else ()):
+        by_last = {_last(word): word for word in known}
+        begun = [word for word in by_last if len(last) > 2 and word.startswith(last)]
+        for near in begun or difflib.get_close_matches(last, by_last, 1):
+            return by_last[near]
+    return None
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def not_a_table(name: str, value: Any) -> Mistake:
+    """A plain value where keys should be."""
+    sentence = (
+        f"`{name}` must be a table, but is {shown(value)}; write [{name}] and its keys below."
+    )
+    return Mistake(name, sentence)
+
+
+def missing(key: str, field: dict[str, Any]) -> Mistake:
+    """A key without a default that is not given."""
+    table, _, name = key.rpartition(".")
+    example = toml_value(field["examples"][0])
+    under = f" under [{table}]" if table in TABLES else ""
+    return Mistake(
+        key,
+        f"`{key}` must be there ({field['description']}), but is missing; add e.g. "
+        f"{name} = {example}{under}.",
+    )
+
+
+def must(key: str, field: dict[str, Any], value: Any) -> Mistake:
+    """A key whose value its field does not take."""
+    demand = _demand(field)
+    if isinstance(value, float) and not math.isfinite(value):
+        demand = demand.replace("a number", "a finite number")
+    return Mistake(
+        key, f"`{key}` must be {demand}, but is {shown(value)}; try {_cure(field, value)}."
+    )
+
+
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}
+
+
+def _demand(field: dict[str, Any]) -> str:
+    """What a JSON schema asks for, in words."""
+    if "anyOf" in field:
+        return " or ".join(_demand(f) for f in field["anyOf"] if f.get("type") != "null")
+    if choices := _choices(field):
+        words = _alternatives(choices)
+        return f"a list of {words}, none twice" if field.get("type") == "array" else words
+    bounds = " and ".join(f"{sign} {field[b]:g}" for b, sign in _BOUNDS.items() if b in field)
+    words = {
+        "integer": f"an integer {bounds}",
+        "number": f"a number {bounds}",
+        "boolean": "true or false",
+        "string": "1 to 100 letters, digits, - _ or ." if "pattern" in field else "a string",
+    }
+    return words[field["type"]].strip()
+
+
+def _choices(field: dict[str, Any]) -> list[str]:
+    """The strings that a JSON schema allows."""
+    if "items" in field:
+        return _choices(field["items"])
+    return field.get("enum") or [field[key] for key in ("const",) if key in field]
+
+
+def _alternatives(choices: Sequence[str]) -> str:
+    *most, last = map(toml_value, choices)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _cure(field: dict[str, Any], value: Any) -> str:
+    choices = [c for f in (field, *field.get("anyOf", ())) for c in _choices(f)]
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str) and text not in choices:
+            for near in difflib.get_close_matches(text, choices, 1):
+                return toml_value([near] if isinstance(value, list) else near)
+    return " or ".join(map(toml_value, field.get("examples") or [field.get("default")]))
+
+
+def shown(value: Any) -> str:
+    """A value as the user wrote it, and its kind where that is not plain."""
+    text = toml_value(value)
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    match value:
+        case bool() | int() | float():
+            return text
+        case str():
+            return f"the string {text}"
+        case list():
+            return f"the list {text}"
+        case dict():
+            return "a table"
+    return f"the date or time {text}"

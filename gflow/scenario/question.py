@@ -1,0 +1,163 @@
+"""A question: plain values read as one flow, or as a grid whose every point is one flow.
+
+One idea: a point is read as a file without [vary] would be, whether it is met in a file or spread
+again from a `Scenario`.  So what can be asked in a grid can be asked alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Container
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, SkipValidation, WithJsonSchema
+
+from gflow.scenario.axis import Axis, combinations
+from gflow.scenario.mistakes import Mistake
+from gflow.scenario.rules import broken
+from gflow.scenario.tables import (
+    HEAD,
+    SLIDING_STEP,
+    TABLES,
+    ChecksTable,
+    FileData,
+    FlowTable,
+    MixtureData,
+    NetworkTable,
+    RecordTable,
+    Table,
+)
+from gflow.scenario.toml_lines import write_toml
+from gflow.scenario.validation import read_table, sound_part, valid
+from gflow.scenario.vary import VARY_SCHEMA
+
+NUMERICS = 1
+"""Raised when the same scenario gives other numbers than before; part of `Scenario.digest`."""
+
+
+class Point(NamedTuple):
+    """One flow of a grid."""
+
+    scenario: "Scenario"
+    """A scenario of one flow."""
+    varied: dict[str, Any]
+    """Values of the varied keys."""
+    label: str
+    """Those values in short, such as "power=3,seed=1"; "" for a scenario of one flow."""
+
+
+class Scenario(Table):
+    """A question: one flow, or a grid of flows whose own values are those of its first point.
+
+    Made by `load_scenario` and `parse_scenario`, which also check how keys go together.
+    """
+
+    name: str = Field(
+        default="scenario", pattern=r"^[A-Za-z0-9_.-]{1,100}$", description=HEAD["name"]
+    )
+    question: str = Field(default="", description=HEAD["question"])
+    seed: int = Field(default=0, ge=0, description=HEAD["seed"])
+    data: MixtureData | FileData = Field(discriminator="kind", description=HEAD["data"])
+    network: NetworkTable = Field(description=HEAD["network"])
+    flow: FlowTable = Field(description=HEAD["flow"])
+    record: RecordTable = Field(default=RecordTable(), description=HEAD["record"])
+    checks: ChecksTable = Field(default=ChecksTable(), description=HEAD["checks"])
+    vary: Annotated[SkipValidation[tuple[Axis, ...]], WithJsonSchema(VARY_SCHEMA)] = ()
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether the scenario has a [vary] table."""
+        return bool(self.vary)
+
+    @property
+    def solver(self) -> str:
+        """Name of the solver, "auto" resolved."""
+        if self.flow.solver != "auto":
+            return self.flow.solver
+        return "tsit5" if self.network.power >= 2 else "bosh3"
+
+    @property
+    def min_step(self) -> float:
+        """Smallest step in alignment time p·κ·π·t, "auto" resolved."""
+        if self.flow.min_step != "auto":
+            return self.flow.min_step
+        return SLIDING_STEP if self.network.power < 2 else 0.0
+
+    def points(self) -> tuple[Point, ...]:
+        """The flows of the grid in the order of the file, the last key varying fastest."""
+        if not self.vary:
+            return (Point(self, {}, ""),)
+        given = self.model_dump(exclude_unset=True, exclude={"vary"})
+        points = []
+        for varied, label in combinations(self.vary):
+            flow, _ = read_flow(assigned(given, varied))
+            assert flow is not None, "every point was sound when the grid was read"
+            points.append(Point(flow, varied, label))
+        return tuple(points)
+
+    def digest(self, data_checksum: str = "") -> str:
+        """Eight hexadecimal digits that tell one flow from another; a grid has its points'.
+
+        **Arguments:**
+
+        - `data_checksum`: checksum of the file of samples, which counts in place of its path.
+
+        **Returns:** the start of the sha256 of data, network, flow, record, seed and `NUMERICS`.
+        Name, question and checks do not change the numbers, so they do not count.
+        """
+        asked = self.model_dump(
+            mode="json",
+            include={"data", "network", "flow", "record", "seed"},
+            exclude={"data": {"path"}},
+        )
+        asked |= {"numerics": NUMERICS, "data_checksum": data_checksum}
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]
+
+    def to_toml(self) -> str:
+        """The scenario with its defaults as TOML; it parses back to an equal scenario."""
+        hidden = {key for axis in self.vary for key in axis.keys}
+        is_nudged = self.network.init == "nudged" and not self.vary
+        if "nudge" not in self.network.model_fields_set and not is_nudged:
+            hidden.add("network.nudge")
+        given = self.model_dump(mode="json", exclude={"vary"}, exclude_none=True)
+        vary = {key: value for axis in self.vary for key, value in axis.entry().items()}
+        return write_toml(_without(given, hidden) | ({"vary": vary} if vary else {}))
+
+
+def _without(tables: dict[str, Any], hidden: Container[str], prefix: str = "") -> dict[str, Any]:
+    return {
+        key: _without(value, hidden, f"{key}.") if isinstance(value, dict) else value
+        for key, value in tables.items()
+        if prefix + key not in hidden
+    }
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a scenario file, for editors."""
+    return Scenario.model_json_schema()
+
+
+def assigned(tables: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """`tables` with values of dotted keys put in; what should be a table and is not stays."""
+    tables = dict(tables)
+    for key, value in values.items():
+        table, dot, name = key.partition(".")
+        if not dot:
+            tables[key] = value
+        elif isinstance(inner := tables.get(table, {}), dict):
+            tables[table] = {**inner, name: value}
+    return tables
+
+
+def read_flow(tables: dict[str, Any]) -> tuple[Scenario | None, list[Mistake]]:
+    """A scenario of one flow, or None, and every mistake in it."""
+    read = {name: read_table(name, tables.get(name, {})) for name in TABLES}
+    parts = {name: part for name, (part, _) in read.items() if part is not None}
+    hollow = {name: models[0].model_construct() for name, models in TABLES.items()}
+    head = {key: value for key, value in tables.items() if key not in TABLES}
+    scenario, mistakes = valid(Scenario, "", head | hollow | parts)
+    for _, wrong in read.values():
+        mistakes += wrong
+    faulty = {mistake.key for mistake in mistakes}
+    sound = [sound_part(name, tables.get(name, {}), faulty) for name in TABLES]
+    mistakes += broken(filter(None, sound), faulty)
+    return scenario if len(parts) == len(TABLES) else None, mistakes

@@ -1,0 +1,139 @@
+"""How keys go together.
+
+One idea: a rule names the keys it reads, and is asked only if each of these is sound by itself.  So
+no mistake is told twice, and a mistake in one key hides none in the others.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator
+
+from gflow.scenario.mistakes import Mistake
+from gflow.scenario.tables import FlowTable, MixtureData, NetworkTable, Table
+
+SAFE_TOLERANCE = 1e-6
+"""Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
+
+SMALLEST_CARTESIAN = 1e-140
+"""Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow."""
+
+
+def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]:
+    """Every rule that keys sound by themselves break together.
+
+    **Arguments:**
+
+    - `tables`: as far as their keys are sound.
+    - `faulty`: dotted keys that are not; rules that read one of them are not asked.
+    """
+    known = {type(table): table for table in tables}
+    for models, keys, rule in _RULES:
+        if all(model in known for model in models) and not any(key in faulty for key in keys):
+            yield from rule(*(known[model] for model in models))
+
+
+def _both_classes(data: MixtureData) -> Iterator[Mistake]:
+    K, K1 = data.subclasses, data.positive_subclasses
+    if K1 >= K:
+        yield Mistake(
+            "data.positive_subclasses",
+            "`data.positive_subclasses` must be < `data.subclasses` (the negative class needs one "
+            f"too), but positive_subclasses = {K1} and subclasses = {K}; try {K // 2}.",
+        )
+
+
+def _room_for_centers(data: MixtureData) -> Iterator[Mistake]:
+    K, D = data.subclasses, data.dimension
+    if K > D:
+        yield Mistake(
+            "data.subclasses",
+            "`data.subclasses` must be <= `data.dimension` (centers are orthonormal), but "
+            f"subclasses = {K} and dimension = {D}; try dimension = {K}.",
+        )
+
+
+def _samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
+    K, n = data.subclasses, data.samples
+    if n < K:
+        yield Mistake(
+            "data.samples",
+            "`data.samples` must be >= `data.subclasses` (no subclass may be without a sample), "
+            f"but samples = {n} and subclasses = {K}; try {K}.",
+        )
+
+
+def _test_samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
+    K, m = data.subclasses, data.test_samples
+    if 0 < m < K:
+        yield Mistake(
+            "data.test_samples",
+            "`data.test_samples` must be 0 or >= `data.subclasses`, but test_samples = "
+            f"{m} and subclasses = {K}; try {K}.",
+        )
+
+
+def _nudge_is_used(network: NetworkTable) -> Iterator[Mistake]:
+    if "nudge" in network.model_fields_set and network.init != "nudged":
+        yield Mistake(
+            "network.nudge",
+            '`network.nudge` must be given with init = "nudged" only, but init = '
+            f'"{network.init}"; take it out, or set network.init = "nudged".',
+        )
+
+
+def _balanced_in_polar(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+    if flow.chart == "polar" and not network.balanced:
+        yield Mistake(
+            "network.balanced",
+            "`network.balanced` must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, "
+            'but is false; set flow.chart = "cartesian".',
+        )
+
+
+def _nothing_underflows(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+    eps = network.init_scale
+    if flow.chart == "cartesian" and eps < SMALLEST_CARTESIAN:
+        yield Mistake(
+            "network.init_scale",
+            f"`network.init_scale` must be >= {SMALLEST_CARTESIAN:g} in the Cartesian chart, where "
+            f'squares of weights underflow, but is {eps!r}; set flow.chart = "polar".',
+        )
+
+
+def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+    eps, given = network.init_scale, flow.absolute_tolerance
+    if given is None:
+        return
+    if flow.chart == "polar":
+        yield Mistake(
+            "flow.absolute_tolerance",
+            "`flow.absolute_tolerance` must be given in the Cartesian chart only, but flow.chart = "
+            '"polar", where `flow.tolerance` is all there is; take it out.',
+        )
+    elif given > SAFE_TOLERANCE * eps * (1 + 1e-9):
+        yield Mistake(
+            "flow.absolute_tolerance",
+            "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian "
+            f"chart, but absolute_tolerance = {given!r} and init_scale = {eps!r}. The solver would "
+            "step over the whole alignment phase and still report success. Use absolute_tolerance "
+            f'<= {SAFE_TOLERANCE * eps:.3g}, or set flow.chart = "polar".',
+        )
+
+
+_Rule = Callable[..., Iterator[Mistake]]
+
+_CARTESIAN = ("flow.chart", "network.init_scale")
+
+_RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
+    ((MixtureData,), ("data.subclasses", "data.positive_subclasses"), _both_classes),
+    ((MixtureData,), ("data.subclasses", "data.dimension"), _room_for_centers),
+    ((MixtureData,), ("data.subclasses", "data.samples"), _samples_of_every_subclass),
+    ((MixtureData,), ("data.subclasses", "data.test_samples"), _test_samples_of_every_subclass),
+    ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
+    ((NetworkTable, FlowTable), ("network.balanced", "flow.chart"), _balanced_in_polar),
+    ((NetworkTable, FlowTable), _CARTESIAN, _nothing_underflows),
+    (
+        (NetworkTable, FlowTable),
+        (*_CARTESIAN, "flow.absolute_tolerance"),
+        _no_step_over_alignment,
+    ),
+)
+"""The tables and keys each rule reads, and the rule."""

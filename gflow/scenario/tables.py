@@ -1,0 +1,214 @@
+"""What a file may say: its tables, their keys, what each key means, and the defaults.
+
+One idea: every key is a field with a bound and a description, and whatever else knows keys is made
+of these fields: sentences about mistakes, the keys that may vary, and the JSON schema.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+SLIDING_STEP = 1e-2
+"""Smallest step for p < 2, in alignment time p·κ·π·t, where the flow may slide along a kink."""
+
+Prediction = Literal[
+    "conjecture-1",
+    "alignment",
+    "voronoi-rule",
+    "balancedness",
+    "orthogonal-invariant",
+    "energy-balance",
+]
+PREDICTIONS: tuple[str, ...] = get_args(Prediction)
+"""Predictions a scenario may ask about."""
+
+LETTERS = {
+    "D": "data.dimension",
+    "K": "data.subclasses",
+    "K1": "data.positive_subclasses",
+    "n": "data.samples",
+    "alpha": "data.noise",
+    "h": "network.width",
+    "p": "network.power",
+    "eps": "network.init_scale",
+}
+"""Letters of the papers and of the code, and the words files use for them."""
+
+
+class Table(BaseModel):
+    """Keys and their values; strict, and closed to other keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class MixtureData(Table):
+    """Samples of a mixture of K Gaussian subclasses with orthonormal centers (final)."""
+
+    kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
+    dimension: int = Field(ge=2, description="input dimension", examples=[1000])
+    subclasses: int = Field(ge=2, description="number of subclasses of both classes", examples=[10])
+    positive_subclasses: int = Field(
+        ge=1, description="number of subclasses of the positive class", examples=[6]
+    )
+    noise: float = Field(
+        ge=0,
+        description="within-subclass scale, dimensionless: ‖x - μ‖ ≈ noise",
+        examples=[0.1],
+    )
+    samples: int = Field(ge=1, description="number of training samples", examples=[2000])
+    test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
+    counts: Literal["balanced", "multinomial"] = Field(
+        default="balanced",
+        description="samples per subclass: as even as they go, or drawn uniformly",
+    )
+    centers: Literal["axes", "rotated"] = Field(
+        default="axes", description="subclass centers: the first coordinate axes, or a random frame"
+    )
+
+
+class FileData(Table):
+    """A caller's own samples in an npz file (final)."""
+
+    kind: Literal["file"] = Field(default="file", description="where samples come from")
+    path: Path = Field(
+        strict=False,
+        description="npz file with arrays X and y, relative to the scenario file",
+        examples=["samples.npz"],
+    )
+
+
+class NetworkTable(Table):
+    """A two-layer pReLU network and its initialization (final)."""
+
+    width: int = Field(ge=1, description="number of neurons", examples=[200])
+    power: float = Field(
+        ge=1, description="power of the pReLU activation; 1 is ReLU", examples=[1, 3]
+    )
+    init_scale: float = Field(
+        ge=1e-300, le=1e3, description="size of the initial weights, dimensionless", examples=[1e-7]
+    )
+    init: Literal["gaussian", "sphere", "nudged"] = Field(
+        default="gaussian",
+        description="shape of the hidden weights: entries N(0, init_scale²); uniform directions of "
+        "norm init_scale; or the same, moved toward a random center",
+    )
+    nudge: float = Field(
+        default=0.05, gt=0, le=1, description="share of the way to a center, for init = nudged"
+    )
+    balanced: bool = Field(
+        default=True,
+        description="whether |v_j| = ‖w_j‖ at the start; otherwise v_j ~ N(0, init_scale²)",
+    )
+
+
+class FlowTable(Table):
+    """The gradient flow and its integration (final)."""
+
+    loss: Literal["exponential", "logistic", "half_square", "square"] = Field(
+        default="exponential", description="loss of one sample"
+    )
+    convention: Literal["mean", "sum"] = Field(
+        default="mean",
+        description="weight of one sample in the loss: 1/n or 1; sets the unit of time",
+    )
+    end_time: float = Field(gt=0, description="flow time at which to end", examples=[16000.0])
+    end_loss: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="loss at which to end earlier", examples=[1e-3]
+    )
+    end_margin: float | None = Field(
+        default=None, description="smallest margin y f(x) at which to end earlier", examples=[1.0]
+    )
+    chart: Literal["polar", "cartesian"] = Field(
+        default="polar", description="coordinates: directions and log-norms, or plain weights"
+    )
+    solver: Literal["auto", "tsit5", "bosh3", "dopri8", "heun"] = Field(
+        default="auto", description="explicit solver; auto is tsit5 for power >= 2, else bosh3"
+    )
+    tolerance: float = Field(
+        default=1e-3, ge=1e-12, le=0.1, description="error of one step, relative to a neuron"
+    )
+    absolute_tolerance: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="absolute error of one step in the Cartesian chart; else 1e-6·init_scale",
+        examples=[1e-13],
+    )
+    min_step: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default="auto",
+        description="smallest step, in alignment time power·κ·π·t; auto is "
+        f"{SLIDING_STEP:g} for power < 2, else 0",
+    )
+    max_steps: int = Field(
+        default=20_000, ge=1, description="budget of steps, accepted and rejected together"
+    )
+    precision: Literal["float32", "float64"] = Field(
+        default="float32", description="precision of the two matrix products; the state is float64"
+    )
+
+
+def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError
+    return values
+
+
+_Distinct = AfterValidator(_without_repeats)
+_LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
+
+
+class RecordTable(Table):
+    """What is kept of the flow (final)."""
+
+    linear: int = Field(
+        default=24, ge=2, description="times recorded through alignment, evenly spaced"
+    )
+    geometric: int = Field(
+        default=24, ge=2, description="times recorded after it, geometrically spaced"
+    )
+    groups: Annotated[tuple[Literal["neurons", "centers", "orthogonal"], ...], _LAX, _Distinct] = (
+        Field(
+            default=("neurons", "centers", "orthogonal"),
+            description="optional groups of the record",
+        )
+    )
+
+
+class ChecksTable(Table):
+    """What the run is held against (final)."""
+
+    predictions: Literal["all"] | Annotated[tuple[Prediction, ...], _LAX, _Distinct] = Field(
+        default="all", description="predictions to judge"
+    )
+
+
+TABLES: dict[str, tuple[type[Table], ...]] = {
+    "data": (MixtureData, FileData),
+    "network": (NetworkTable,),
+    "flow": (FlowTable,),
+    "record": (RecordTable,),
+    "checks": (ChecksTable,),
+}
+
+HEAD = {
+    "name": "name of the run folder",
+    "question": "what the scenario asks",
+    "seed": "seed of every random choice",
+    "data": "where samples come from",
+    "network": "what is trained",
+    "flow": "how it moves",
+    "record": "what is kept",
+    "checks": "what it is held against",
+    "vary": "",
+}
+"""Keys and tables of a scenario itself, and their meanings."""
+
+WORDS = {
+    f"{table}.{key}": field.description or ""
+    for table, models in TABLES.items()
+    for model in models
+    for key, field in model.model_fields.items()
+} | HEAD
+"""Every key of a file, and its meaning."""
+
+VARIABLE = ("seed", *(key for key in WORDS if "." in key and not key.startswith("checks.")))
+"""Keys that [vary] may name."""

@@ -1,0 +1,102 @@
+"""TOML text: the line a key stands on, and how plain values are written.
+
+One idea: whether some lines are a whole statement is for the parser to say.  A statement ends with
+the first line that makes its text valid, so multi-line values, quoted keys and inline tables need
+no second grammar here.
+"""
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """TOML text as plain values; an integer beyond 64 bits, which TOML lacks, becomes a float.
+
+    **Raises:** `ValueError` or `RecursionError` (arrays within arrays) for text that is not TOML.
+    """
+    return _in_64_bits(tomllib.loads(text))
+
+
+def key_lines(text: str) -> dict[str, int]:
+    """Line, from 1, of every key of a TOML text, by its dotted name."""
+    found: dict[str, int] = {}
+    header = ""
+    for line, statement, tables in _statements(text):
+        if statement.lstrip().startswith("["):
+            header = statement
+        else:
+            tables = tomllib.loads(f"{header}\n{statement}")
+        for key in _dotted(tables):
+            found.setdefault(key, line)
+    return found
+
+
+def toml_value(value: Any) -> str:
+    """One value as TOML, on one line."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            # JSON escapes are TOML escapes, but for DEL, which JSON leaves alone.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list() | tuple():
+            return f"[{', '.join(map(toml_value, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{_key(key)} = {toml_value(v)}' for key, v in value.items())}}}"
+    return str(value)
+
+
+def write_toml(tables: dict[str, Any]) -> str:
+    """Plain values as TOML; a dict becomes a table, the dicts within it inline tables."""
+    head = _pairs({key: value for key, value in tables.items() if not isinstance(value, dict)})
+    rest = (
+        f"[{_key(key)}]\n{_pairs(value)}"
+        for key, value in tables.items()
+        if isinstance(value, dict)
+    )
+    return "\n".join([head, *rest])
+
+
+def _in_64_bits(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _in_64_bits(v) for key, v in value.items()}
+        case list():
+            return [_in_64_bits(v) for v in value]
+        case int() if not -(2**63) <= value < 2**63:
+            return (
+                float(value) if abs(value) < 2**1000 else math.copysign(math.inf, value > 0 or -1)
+            )
+    return value
+
+
+def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Every statement of valid TOML text: its first line, its text, and what it says alone."""
+    start, statement = 1, ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        statement += line + "\n"
+        try:
+            tables = tomllib.loads(statement)
+        except ValueError:
+            continue
+        yield start, statement, tables
+        start, statement = number + 1, ""
+
+
+def _dotted(tables: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tables.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{key}.")
+
+
+def _pairs(table: dict[str, Any]) -> str:
+    return "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in table.items())
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)

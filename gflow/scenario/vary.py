@@ -1,0 +1,172 @@
+"""The [vary] table: lists, ranges and counts of values, read as the axes of a grid.
+
+One idea: an entry only spreads plain values.  What they are worth is judged later, at the points
+of the grid; here an entry is refused only if it does not say which values it means.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gflow.scenario.axis import Axis
+from gflow.scenario.mistakes import Mistake, Refused, not_a_table, shown, unknown
+from gflow.scenario.tables import TABLES, VARIABLE, WORDS, Table
+from gflow.scenario.toml_lines import toml_value
+from gflow.scenario.validation import properties, required
+
+MOST_POINTS = 10_000
+"""Most points of a grid."""
+
+
+class _Range(Table):
+    """Values of one key of [vary]: evenly or geometrically spaced, both ends included (final)."""
+
+    start: float = Field(description="first value", examples=[1.0])
+    stop: float = Field(description="last value", examples=[10.0])
+    count: int = Field(ge=1, le=MOST_POINTS, description="number of values", examples=[5])
+    scale: Literal["linear", "geometric"] = Field(
+        default="linear", description="how they are spaced"
+    )
+
+    def values(self) -> list[float]:
+        shares = [k / max(self.count - 1, 1) for k in range(self.count)]
+        if self.scale == "linear":
+            exact = [self.start * (1 - s) + self.stop * s for s in shares]
+        else:
+            exact = [self.start ** (1 - s) * self.stop**s for s in shares]
+        return [float(f"{value:.12g}") for value in exact]
+
+
+class _Seeds(Table):
+    """Seeds of [vary], counted from the scenario's own (final)."""
+
+    count: int = Field(ge=1, le=MOST_POINTS, description="number of seeds", examples=[5])
+
+
+VARY_SCHEMA = {
+    "type": "object",
+    "description": "keys that vary over the points of a grid",
+    "properties": {
+        "together": {
+            "description": "keys that vary together, a table a point",
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "propertyNames": {"enum": list(VARIABLE)}},
+        }
+    },
+    "propertyNames": {"enum": [*VARIABLE, "together"]},
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "array", "minItems": 1},
+            _Range.model_json_schema(),
+            _Seeds.model_json_schema(),
+        ]
+    },
+}
+"""JSON schema of [vary]."""
+
+
+def read_axes(vary: Any, seed: Any) -> tuple[tuple[Axis, ...], list[Mistake]]:
+    """The axes of a grid, and what is wrong with those that are left out."""
+    if not isinstance(vary, dict):
+        return (), [not_a_table("vary", vary)]
+    axes: list[Axis] = []
+    mistakes: list[Mistake] = []
+    for key, value in vary.items():
+        try:
+            axes.append(_together(value) if key == "together" else _axis(key, value, seed))
+        except Refused as refused:
+            mistakes += refused.mistakes
+    mistakes += _varied_twice(axes)
+    number = math.prod(len(axis.rows) for axis in axes)
+    if number > MOST_POINTS:
+        sentence = (
+            f"`vary` must give at most {MOST_POINTS} points, but gives {number}; leave out some "
+            "values, or split the scenario."
+        )
+        mistakes.append(Mistake("vary", sentence))
+        axes = [Axis(axis.keys, axis.rows[:1]) for axis in axes]
+    return tuple(axes), mistakes
+
+
+def _varied_twice(axes: list[Axis]) -> Iterator[Mistake]:
+    for key, times in Counter(key for axis in axes for key in axis.keys).items():
+        if times > 1:
+            yield Mistake(
+                "vary.together",
+                f"`{key}` must vary once, but stands in [vary] twice; take it out of `together`.",
+            )
+
+
+def _axis(key: str, value: Any, seed: Any) -> Axis:
+    _check_variable(key, f"vary.{key}")
+    if isinstance(value, dict):
+        return Axis((key,), tuple((v,) for v in _spread(key, value, seed)))
+    if isinstance(value, list) and value:
+        return Axis((key,), tuple((v,) for v in value))
+    cure = "give a value" if value == [] else f"try [{toml_value(value)}]"
+    sentence = (
+        f"`{key}` in [vary] must be a list of values or {{start, stop, count, scale}}, but is "
+        f"{shown(value)}; {cure}."
+    )
+    raise Refused(Mistake(f"vary.{key}", sentence))
+
+
+def _spread(key: str, table: dict[str, Any], seed: Any) -> list[Any]:
+    """The values that a count or a range stands for."""
+    if key == "seed" and not {"start", "stop"} & set(table):
+        seeds = required(_Seeds, f"vary.{key}", table)
+        first = seed if isinstance(seed, int) else 0
+        return list(range(first, first + seeds.count))
+    span = required(_Range, f"vary.{key}", table)
+    if span.scale == "geometric" and not (span.start > 0 and span.stop > 0):
+        sentence = (
+            f"`vary.{key}` must run between positive values on a geometric scale, but runs from "
+            f'{span.start!r} to {span.stop!r}; try scale = "linear".'
+        )
+        raise Refused(Mistake(f"vary.{key}", sentence))
+    values = span.values()
+    return [round(v) for v in values] if _is_whole(key) else values
+
+
+def _is_whole(key: str) -> bool:
+    table, _, name = key.rpartition(".")
+    fields = (properties(model).get(name, {}) for model in TABLES.get(table, ()))
+    return key == "seed" or any(field.get("type") == "integer" for field in fields)
+
+
+def _together(rows: Any) -> Axis:
+    if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) and r for r in rows):
+        sentence = (
+            f"`vary.together` must be a list of tables, but is {shown(rows)}; try e.g. together = "
+            '[{"network.power" = 1, "flow.end_time" = 100}].'
+        )
+        raise Refused(Mistake("vary.together", sentence))
+    keys = tuple(rows[0])
+    for key in dict.fromkeys(key for row in rows for key in row):
+        _check_variable(key, "vary.together")
+        if not all(key in row for row in rows):
+            sentence = (
+                f"`vary.together` must name the same keys in every table, but `{key}` is not in "
+                "all; add it to the others."
+            )
+            raise Refused(Mistake("vary.together", sentence))
+    return Axis(keys, tuple(tuple(row[key] for key in keys) for row in rows))
+
+
+def _check_variable(key: str, place: str) -> None:
+    if key in VARIABLE:
+        return
+    if key in TABLES:
+        sentence = (
+            f"`{key}` in [vary] must be a dotted key in quotes, but is a table; write e.g. "
+            f'"{next(v for v in VARIABLE if v.startswith(key))}" = [...].'
+        )
+        raise Refused(Mistake(place, sentence))
+    if key in WORDS:
+        sentence = f"`{key}` must not vary, but stands in [vary]; take it out."
+        raise Refused(Mistake(place, sentence))
+    raise Refused(unknown(key, VARIABLE, place))

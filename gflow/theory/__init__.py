@@ -1,0 +1,1 @@
+"""What the papers say; README.md beside this file holds the mathematics."""

@@ -1,0 +1,112 @@
+"""Everything a verdict may rest on: the question, and what the flow left behind.
+
+One idea: theory judges values, never files and never a running flow, so a stored run can be judged
+again at any time.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
+
+from gflow.data.centers import Centers
+from gflow.flow.losses import LOSSES
+from gflow.flow.trajectory import Effort, Outcome
+from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
+from gflow.measure.phases import Phases, find_phases
+from gflow.network.prelu import Network
+from gflow.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A finished flow, as the theory sees it."""
+
+    scenario: Scenario
+    """The question: one flow."""
+    centers: Centers
+    record: xr.Dataset
+    """What was observed: times, neurons, centers (layout in `gflow.runs.record`)."""
+    network: Network
+    """The network at the last recorded time."""
+    pi: Float[np.ndarray, " K"]
+    """Weight π_k of each subclass in the loss."""
+    alpha: float | None
+    """Within-subclass noise ‖x - μ_k‖, drawn or measured; None where the subclasses are unknown."""
+    outcome: Outcome
+    effort: Effort
+
+    @property
+    def p(self) -> float:
+        """Power of the activation."""
+        return self.scenario.network.power
+
+    @property
+    def kappa(self) -> float:
+        """Force of the loss at output 0."""
+        return LOSSES[self.scenario.flow.loss].kappa
+
+    def has(self, group: str) -> bool:
+        """Whether a record group was recorded."""
+        return group in self.scenario.record.groups
+
+    @cached_property
+    def times(self) -> Float[np.ndarray, " T"]:
+        """Recorded flow times."""
+        return self.record["time"].values
+
+    @cached_property
+    def log_mass(self) -> Float[np.ndarray, "T h"]:
+        """log |v_j|‖w_j‖ of every neuron at every recorded time."""
+        return self.record["log_norm"].values + self.record["log_output"].values
+
+    @cached_property
+    def share(self) -> Float[np.ndarray, " h"]:
+        """Share of each neuron in the final mass."""
+        return mass_share(self.log_mass[-1])
+
+    @cached_property
+    def contributing(self) -> Bool[np.ndarray, " h"]:
+        """The smallest set of neurons with 99.9 % of the final mass."""
+        return contributing(self.log_mass[-1])
+
+    @cached_property
+    def target(self) -> Int[np.ndarray, " h"]:
+        """Index of the reference theory sends each neuron to, read at the last time."""
+        last = self.record.isel(time=-1)
+        return target(last["cosine"].values, last["sign"].values, self.centers.label, self.p)
+
+    @cached_property
+    def target_cosine(self) -> Float[np.ndarray, "T h"]:
+        """Cosine of each neuron to its target."""
+        cosine = self.record["cosine"].values
+        return to_target(cosine, np.broadcast_to(self.target, cosine.shape[:2]))
+
+    @cached_property
+    def aligned_share(self) -> Float[np.ndarray, " T"]:
+        """Share of the final contributing mass within 10 degrees of its target."""
+        share = np.where(self.contributing, self.share, 0.0)
+        return aligned_share(self.target_cosine, share / share.sum())
+
+    @cached_property
+    def phases(self) -> Phases | None:
+        """When alignment, escape and fitting happened; None without neurons and centers."""
+        if not (self.has("neurons") and self.has("centers")):
+            return None
+        return find_phases(
+            self.times,
+            self.aligned_share,
+            self.record["center_output"].values,
+            self.record["margin_min"].values,
+        )
+
+    @property
+    def too_early(self) -> str:
+        """Why the run cannot be held against a final state; empty if it can."""
+        if not self.outcome.complete:
+            return self.outcome.text
+        if float(self.record["margin_min"].values[-1]) > 0:
+            return ""
+        return "The flow ended before every sample was fitted (min y f <= 0)."

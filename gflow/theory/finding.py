@@ -1,0 +1,62 @@
+"""What a check says: a verdict, and what it rests on."""
+
+import enum
+from dataclasses import asdict, dataclass, field
+
+
+class Verdict(enum.StrEnum):
+    """How a statement fares on a run."""
+
+    HOLDS = "HOLDS"
+    """The bracket lies on the claimed side."""
+    FAILS = "FAILS"
+    """The bracket lies on the other side, and every checkable hypothesis is met."""
+    UNDECIDED = "UNDECIDED"
+    """The bracket straddles the criterion, the solver stopped early, or its error is too large."""
+    OUTSIDE = "OUTSIDE"
+    """A hypothesis is not met, or what the check needs was not recorded."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a judge makes of a run: everything in a finding but the statement itself."""
+
+    verdict: Verdict
+    expected: str
+    measured: str
+    reason: str
+    """Why this verdict, in words."""
+    bracket: tuple[float, float] | None = None
+    """[searched, certified] where the measure is a supremum, else None."""
+    details: dict[str, float | str] = field(default_factory=dict)
+    """Numbers that let a miss be traced to time, samples or dynamics."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the verdict table."""
+
+    id: str
+    statement: str
+    source: str
+    """Paper and number, and theory section."""
+    opinion: Opinion
+
+    @property
+    def verdict(self) -> Verdict:
+        """The opinion's verdict."""
+        return self.opinion.verdict
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for findings.json."""
+        return {
+            "id": self.id,
+            "statement": self.statement,
+            "source": self.source,
+            **asdict(self.opinion),
+        }
+
+
+def outside(expected: str, reason: str, measured: str = "not judged") -> Opinion:
+    """A run on which the statement says nothing."""
+    return Opinion(Verdict.OUTSIDE, expected, measured, reason)

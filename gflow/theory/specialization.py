@@ -1,0 +1,130 @@
+"""Judges of where neurons go (theory D3, D5): targets and the Voronoi rule."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy.stats import binomtest
+
+from gflow.theory.evidence import Evidence
+from gflow.theory.finding import Opinion, Verdict, outside
+
+ALIGNED_MASS = 0.99
+"""Share of the mass that must lie within 10 degrees of its target."""
+
+SPECIALIZED = 0.9
+"""Cosine at which a neuron has chosen its subclass (P6)."""
+
+NEGLIGIBLE = 0.01
+"""Largest |f(μ_k)| at which all residuals are still equal (P6)."""
+
+VORONOI_NOISY = 0.9
+"""Share of neurons that must follow the Voronoi rule at α > 0; all of them at α = 0 (P6)."""
+
+_NEEDS = "The record groups `neurons` and `centers` are needed."
+
+
+def judge_alignment(evidence: Evidence) -> Opinion:
+    """At least 0.99 of the mass ends within 10 degrees of its target.
+
+    The target is a neuron's closest own center for p > 2 and its class average for p < 2.  Without
+    noise the latter is not claimed: such a neuron ends at the average of the centers it started
+    active on (theory T13).
+    """
+    expected = f"mass within 10° of its target >= {ALIGNED_MASS}"
+    if not evidence.has("neurons"):
+        return outside(expected, _NEEDS)
+    if evidence.p == 2:
+        return outside(expected, "p = 2 selects no target: a continuum of limits (theory D5).")
+    if evidence.p < 2 and evidence.alpha == 0:
+        reason = "Without noise p < 2 neurons need not reach the whole class average (theory T13)."
+        return outside(expected, reason)
+    within = evidence.target_cosine[-1] >= np.cos(np.radians(10.0))
+    share = float(evidence.share[within].sum())
+    measured = f"{share:.4f}"
+    early = evidence.too_early
+    if early and share < ALIGNED_MASS:
+        return Opinion(Verdict.UNDECIDED, expected, measured, early)
+    angle = np.degrees(np.arccos(np.clip(evidence.target_cosine[-1], -1, 1)))
+    mean = float(evidence.share @ angle)
+    word = "closest own center" if evidence.p > 2 else "class average"
+    return Opinion(
+        Verdict.HOLDS if share >= ALIGNED_MASS else Verdict.FAILS,
+        expected,
+        measured,
+        f"Target: {word}. Mass-weighted mean angle {mean:.2f}°.",
+        details={"mean_angle_degrees": mean},
+    )
+
+
+class _Choice(NamedTuple):
+    """The Voronoi rule on every neuron."""
+
+    predicted: Int[np.ndarray, " h"]
+    """Subclass with the largest π_k u_k(0)^{p-2} of the own class; -1 for a void neuron."""
+    chosen: Int[np.ndarray, " h"]
+    """Closest center when the neuron first reached cosine 0.9; -1 if it never did."""
+
+
+def judge_voronoi_rule(evidence: Evidence) -> Opinion:
+    """A neuron ends at the own center it starts closest to (p > 2; theory D3, prediction P6).
+
+    Judged on neurons that reach cosine 0.9 while every |f(μ_k)| <= 0.01: later ones see unequal
+    residuals.  All of them must follow at α = 0, nine in ten with noise.  Where the initialization
+    is symmetric the share of void neurons must lie in the 99.9 % binomial interval of 2^{-K1} and
+    2^{-K2}.
+    """
+    noisy = evidence.alpha is None or evidence.alpha > 0
+    needed = VORONOI_NOISY if noisy else 1.0
+    expected = f">= {needed:.0%} of specialized neurons; void share 2^-K1, 2^-K2"
+    if not (evidence.has("neurons") and evidence.has("centers")):
+        return outside(expected, _NEEDS)
+    if evidence.p <= 2:
+        return outside(expected, f"The rule is about p > 2, but p = {evidence.p:g}.")
+    choice = _choices(evidence)
+    judged = (choice.predicted >= 0) & (choice.chosen >= 0)
+    if not judged.any():
+        reason = "No neuron reached cosine 0.9 while the network was negligible."
+        return Opinion(Verdict.UNDECIDED, expected, "0 neurons", reason)
+    share = float((choice.predicted == choice.chosen)[judged].mean())
+    void_fits, void_text = _void_share(evidence, choice.predicted < 0)
+    return Opinion(
+        Verdict.HOLDS if share >= needed and void_fits else Verdict.FAILS,
+        expected,
+        f"{share:.1%} of {int(judged.sum())}; void {void_text}",
+        "Final subclass against argmax of the initial own cosines.",
+        details={"followed": share, "judged": int(judged.sum())},
+    )
+
+
+def _choices(evidence: Evidence) -> _Choice:
+    K, p = evidence.centers.K, evidence.p
+    cosine = evidence.record["cosine"].values[..., :K]
+    own = evidence.record["sign"].values[0][:, None] == evidence.centers.label
+    # argmax π u^{p-2} is argmax log π + (p-2) log u, over own coordinates that are active.
+    active = own & (cosine[0] > 0)
+    logs = np.log(np.where(active, cosine[0], 1.0))
+    score = np.where(active, np.log(evidence.pi) + (p - 2) * logs, -np.inf)
+    predicted = np.where(active.any(axis=1), score.argmax(axis=1), -1)
+    quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
+    best = np.where(own, cosine, -1.0)
+    reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
+    first = reached.argmax(axis=0)
+    at_first = best[first, np.arange(best.shape[1])].argmax(axis=-1)
+    return _Choice(predicted, np.where(reached.any(axis=0), at_first, -1))
+
+
+def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
+    drawn = evidence.scenario.data.kind == "mixture"
+    if not drawn or evidence.scenario.network.init == "nudged":
+        return True, "share not judged"
+    sign = evidence.record["sign"].values[0]
+    fits, texts = True, []
+    for s, K_own in ((1, evidence.centers.K1), (-1, evidence.centers.K - evidence.centers.K1)):
+        mine = void[sign == s]
+        if mine.size == 0:
+            continue
+        law = 2.0**-K_own
+        fits &= binomtest(int(mine.sum()), int(mine.size), law).pvalue >= 1e-3
+        texts.append(f"{mine.mean():.3f} ({law:.3f})")
+    return bool(fits), ", ".join(texts)

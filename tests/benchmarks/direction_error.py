@@ -1,0 +1,52 @@
+"""How wrong recorded directions are on the way, at the quickstart's size.
+
+    python tests/benchmarks/direction_error.py
+
+prints, for each power and tolerance, the steps taken, the largest error of a contributing neuron's
+cosine to any center or class average at any scheduled time, and the largest relative error of
+|f(μ_k)| at the end, both against a run at a tolerance 1000 times tighter (p = 1: 100 times, where
+sliding along kinks makes tighter ones slow).
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import gflow
+
+QUICKSTART = Path(__file__).parents[2] / "scenarios" / "quickstart.toml"
+TIGHT = {1: 1e-5, 3: 1e-6}
+TOLERANCES = (1e-2, 1e-3, 3e-4)
+
+
+def solve(p: int, tolerance: float) -> gflow.Run:
+    overrides = [f"network.power={p}", f"flow.tolerance={tolerance}"]
+    return gflow.simulate(gflow.load_scenario(QUICKSTART, overrides))
+
+
+def errors(run: gflow.Run, exact: gflow.Run) -> tuple[float, float]:
+    """Largest cosine error on the way, and largest relative error of |f(μ_k)| at the end."""
+    own, tight = (r.record.isel(time=np.flatnonzero(r.record["scheduled"])) for r in (run, exact))
+    gap = np.abs(own["cosine"].values - tight["cosine"].values)[:, exact.evidence.contributing]
+    ratio = own["center_output"].values[-1] / tight["center_output"].values[-1]
+    return float(gap.max()), float(np.abs(ratio - 1).max())
+
+
+def main() -> None:
+    print(f"{'p':>2} {'tolerance':>9} {'steps':>6} {'forced':>6} {'on the way':>11} {'output':>9}")
+    for p, tight in TIGHT.items():
+        exact = solve(p, tight)
+        for tolerance in TOLERANCES:
+            run = solve(p, tolerance)
+            way, end = errors(run, exact)
+            effort = run.effort
+            print(
+                f"{p:>2} {tolerance:>9.0e} {effort.steps:>6} {effort.forced:>6} {way:>11.1e} "
+                f"{end:>9.1e}"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Shapes are checked, promotion is strict, and 64 bits are on in every test."""
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+with install_import_hook("gflow", "beartype.beartype"):
+    import gflow.cli
+    import gflow.report.card
+    import gflow.report.doctor
+    import gflow.report.figures
+    import gflow.report.progress  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def strict_jax():
+    with (
+        jax.enable_x64(True),
+        jax.numpy_rank_promotion("raise"),
+        jax.numpy_dtype_promotion("strict"),
+    ):
+        yield

@@ -1,0 +1,155 @@
+"""The command line as a user meets it: exit codes, messages, and answers without jax."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from questions import GRID, SMALL
+from typer.testing import CliRunner
+
+from gflow import cli
+from gflow.runs import record
+from gflow.runs.study import load
+
+RUNNER = CliRunner()
+
+
+def call(*args):
+    return RUNNER.invoke(cli.app, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "small.toml").write_text(GRID)
+    result = call("run", folder / "small.toml", "--out", folder / "runs")
+    return folder, result
+
+
+def study_of(folder):
+    return next((folder / "runs").iterdir())
+
+
+def test_run_ends_with_verdicts_figures_and_zero(ran):
+    folder, result = ran
+
+    assert result.exit_code == cli.OK, result.output
+    assert "conjecture-1" in result.output and "energy-balance" in result.output
+    study = study_of(folder)
+    for run in load(study).runs:
+        assert (run.folder / "findings.json").is_file()
+    assert len(list((study / "figures").glob("*.pdf"))) >= 5
+
+
+def test_check_judges_a_stored_run_again_as_json(ran):
+    result = call("check", study_of(ran[0]), "--json")
+
+    assert result.exit_code == cli.OK, result.output
+    rows = json.loads(result.output)
+    assert [row["point"] for row in rows] == ["power=1", "power=3"]
+    assert rows[0]["findings"][0]["id"] == "conjecture-1"
+
+
+def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
+    from dataclasses import replace
+
+    run = load(study_of(ran[0])).runs[1]
+    leaking = run.record.copy(deep=True)
+    leaking["dissipated"] *= 0.5
+    record.save(replace(run, evidence=replace(run.evidence, record=leaking)), tmp_path / "bad")
+
+    assert call("check", tmp_path / "bad").exit_code == cli.FAILS
+
+
+def test_a_flow_that_stops_early_has_its_own_exit_code(tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL)
+
+    args = ("run", tmp_path / "s.toml", "--set", "flow.max_steps=5", "--out", tmp_path)
+    result = call(*args)
+
+    assert result.exit_code == cli.STOPPED and "MAX_STEPS" in result.output
+
+
+def test_bad_input_lists_every_mistake_and_no_traceback(tmp_path):
+    text = SMALL.replace("width = 12", "widht = 12").replace("power = 3", "power = 0.5")
+    (tmp_path / "bad.toml").write_text(text)
+
+    result = call("run", tmp_path / "bad.toml")
+
+    assert result.exit_code == cli.BAD_INPUT
+    assert "network.width" in result.stderr and "network.power" in result.stderr
+    assert "bad.toml:" in result.stderr and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("run", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
+        (("check", "absent"), cli.BAD_RECORD, "no such run folder"),
+        (("plot", "absent"), cli.BAD_RECORD, "no such run folder"),
+        (("show", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
+    ],
+)
+def test_what_is_not_there_is_said(args, code, words):
+    result = call(*args)
+
+    assert result.exit_code == code and words in result.stderr
+
+
+def test_unknown_names_are_refused_with_the_known_ones(ran):
+    folder = study_of(ran[0])
+
+    wrong_check = call("check", folder, "--only", "conjecture")
+    wrong_figure = call("plot", folder, "--only", "alignmnt")
+
+    assert wrong_check.exit_code == cli.BAD_INPUT and "conjecture-1" in wrong_check.stderr
+    assert wrong_figure.exit_code == cli.BAD_INPUT and "alignment" in wrong_figure.stderr
+
+
+def test_plot_draws_one_figure_from_the_folder(ran, tmp_path):
+    result = call("plot", study_of(ran[0]), "--only", "alignment", "--out", tmp_path)
+
+    assert result.exit_code == cli.OK
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alignment.pdf", "alignment.png"]
+
+
+def test_until_continues_a_run_folder(ran, tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL)
+    call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", "--quiet")
+    folder = next((tmp_path / "runs").iterdir())
+
+    result = call("run", folder, "--until", "250", "--quiet")
+
+    assert result.exit_code == cli.OK, result.output
+    assert load(folder).outcome.t == 250.0
+
+
+def test_schema_is_a_json_schema():
+    assert "network" in json.loads(call("schema").output)["properties"]
+
+
+def test_doctor_says_what_this_machine_is():
+    facts = json.loads(call("doctor", "--json").output)
+
+    assert facts["jax"] and int(facts["cores"]) >= 1 and "GFlop/s" in facts["matrix product"]
+
+
+@pytest.mark.parametrize("args", [["--help"], ["show", "FILE"], ["schema"]])
+def test_quick_verbs_never_import_jax(args, tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL)
+    args = [str(tmp_path / "s.toml") if arg == "FILE" else arg for arg in args]
+    code = (
+        "import sys\n"
+        "from gflow.cli import app\n"
+        "try: app()\n"
+        "except SystemExit as done: assert not done.code, done.code\n"
+        "heavy = {'jax', 'diffrax', 'equinox', 'matplotlib', 'xarray'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr

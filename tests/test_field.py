@@ -1,0 +1,142 @@
+"""The velocity is the gradient of the loss, in every chart and however the rows are cut."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from systems import polar, system
+
+from gflow.flow.field import FlowState
+from gflow.flow.losses import LOSSES
+from gflow.network.neurons import CartesianNeurons
+
+EPS = np.finfo(np.float64).eps
+
+
+def _random(h=7, D=5, n=23, seed=0, size=0.8):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
+    w, sign = size * rng.standard_normal((h, D)), rng.choice([-1.0, 1.0], h)
+    return x, y, w, sign, rng
+
+
+def _loss(w, v, x, y, omega, p, loss):
+    """L in plain weights, as written in the papers."""
+    norm = jnp.linalg.norm(w, axis=1)
+    z = x @ w.T
+    power = jnp.where(z > 0, jnp.where(z > 0, z, 1.0) ** p, 0.0) / norm[None] ** (p - 1)
+    return jnp.sum(omega * LOSSES[loss].value(y, power @ v))
+
+
+def _velocity(flow):
+    return flow.field(jnp.zeros(()), FlowState(flow.neurons, jnp.zeros(())), flow.samples)
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square", "square"])
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
+def test_cartesian_velocity_is_minus_the_gradient(p, loss):
+    x, y, w, _, rng = _random()
+    v, omega = rng.standard_normal(len(w)), rng.random(len(y))
+    flow = system(CartesianNeurons(jnp.asarray(w), jnp.asarray(v)), x, y, p, loss, omega, rows=6)
+
+    found = _velocity(flow)
+
+    dw, dv = jax.grad(_loss, (0, 1))(*map(jnp.asarray, (w, v, x, y, omega)), p, loss)
+    scale = float(jnp.abs(dw).max() + jnp.abs(dv).max())
+    assert jnp.abs(found.neurons.w + dw).max() < 100 * EPS * scale
+    assert jnp.abs(found.neurons.v + dv).max() < 100 * EPS * scale
+    assert abs(float(found.dissipated) - float((dw**2).sum() + (dv**2).sum())) < 1e-12 * scale**2
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square"])
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0])
+def test_polar_velocity_is_the_cartesian_one_in_other_coordinates(p, loss):
+    # w = e^r u, so dr = <u, dw>/ρ and du = (dw - <u, dw> u)/ρ.
+    x, y, w, sign, _ = _random(seed=1)
+    rho = np.linalg.norm(w, axis=1)
+    flow = system(polar(w, np.log(rho), sign), x, y, p, loss)
+
+    found = _velocity(flow)
+
+    omega = jnp.full(len(y), 1 / len(y))
+    dw, dv = jax.grad(_loss, (0, 1))(*map(jnp.asarray, (w, sign * rho, x, y)), omega, p, loss)
+    u = w / rho[:, None]
+    dr = -np.sum(u * dw, axis=1) / rho
+    du = -dw / rho[:, None] - dr[:, None] * u
+    rounding = 100 * EPS * float(np.abs(dr).max() + np.abs(du).max())
+    assert np.abs(found.neurons.log_norm - dr).max() < rounding
+    assert np.abs(found.neurons.direction - du).max() < rounding
+    assert float(jnp.abs(found.neurons.sign).max()) == 0
+    assert float(found.dissipated) == pytest.approx(float((dw**2).sum() + (dv**2).sum()), 1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 22, 23, 1000])
+def test_blocks_of_rows_change_nothing(rows):
+    x, y, w, sign, _ = _random(seed=2)
+    whole = _velocity(system(polar(w, -0.3, sign), x, y, 3))
+
+    cut = system(polar(w, -0.3, sign), x, y, 3, rows=rows)
+
+    gap = jnp.abs(_velocity(cut).neurons.direction - whole.neurons.direction).max()
+    assert gap < 100 * EPS * jnp.abs(whole.neurons.direction).max()
+    f = cut.neurons.network(3.0)(x)
+    assert (
+        jnp.abs(cut.samples.outputs(cut.neurons.network(3.0)) - f).max()
+        < 100 * EPS * jnp.abs(f).max()
+    )
+
+
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_velocity_turns_with_the_data(p):
+    x, y, w, sign, rng = _random(seed=3)
+    q = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+
+    straight = _velocity(system(polar(w, -0.2, sign), x, y, p)).neurons
+    turned = _velocity(system(polar(w @ q.T, -0.2, sign), x @ q.T, y, p)).neurons
+
+    rounding = 100 * EPS * float(np.abs(straight.direction).max())
+    assert np.abs(turned.direction - straight.direction @ q.T).max() < rounding
+    assert np.abs(turned.log_norm - straight.log_norm).max() < rounding
+
+
+def test_velocity_follows_the_order_of_neurons_and_ignores_that_of_samples():
+    x, y, w, sign, rng = _random(seed=4)
+    neurons, rows = rng.permutation(len(w)), rng.permutation(len(y))
+
+    straight = _velocity(system(polar(w, -0.2, sign), x, y, 3)).neurons
+    shuffled = _velocity(
+        system(polar(w[neurons], -0.2, sign[neurons]), x[rows], y[rows], 3)
+    ).neurons
+
+    rounding = 100 * EPS * float(np.abs(straight.direction).max())
+    assert np.abs(shuffled.direction - straight.direction[neurons]).max() < rounding
+
+
+def test_scaling_the_inputs_scales_time_while_the_network_is_negligible():
+    # f = 0: G is homogeneous of degree p in the inputs.
+    x, y, w, sign, _ = _random(seed=5)
+
+    once = _velocity(system(polar(w, -400.0, sign), x, y, 3)).neurons
+    twice = _velocity(system(polar(w, -400.0, sign), 2 * x, y, 3)).neurons
+
+    rounding = 100 * EPS * float(np.abs(twice.direction).max())
+    assert np.abs(twice.direction - 8 * once.direction).max() < rounding
+
+
+def test_float32_products_are_right_to_float32():
+    x, y, w, sign, _ = _random(n=200, seed=6)
+
+    exact = _velocity(system(polar(w, 0.0, sign), x, y, 3)).neurons
+    quick = _velocity(system(polar(w, 0.0, sign), x, y, 3, dtype="float32")).neurons
+
+    assert quick.direction.dtype == jnp.float64
+    scale = float(jnp.abs(exact.direction).max())
+    assert np.abs(quick.direction - exact.direction).max() < 50 * np.finfo(np.float32).eps * scale
+
+
+def test_any_scale_gives_a_finite_velocity():
+    x, y, w, sign, _ = _random(seed=7)
+
+    found = _velocity(system(polar(w, np.log(1e-300), sign), x, y, 3))
+
+    assert np.isfinite(found.neurons.direction).all() and np.isfinite(found.neurons.log_norm).all()

@@ -1,0 +1,109 @@
+"""Scenarios answered in folders: the same question in the same place, grids point by point."""
+
+import json
+import shutil
+
+import pytest
+from questions import GRID, SMALL
+
+import gflow
+from gflow.errors import RecordError
+from gflow.flow.trajectory import Reason
+from gflow.runs.study import Study, answer, entries, prolong
+from gflow.scenario import parse_scenario
+
+
+def silent(label, scenario):
+    return lambda progress: None
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    return answer(parse_scenario(GRID), tmp_path_factory.mktemp("runs"), False, silent)
+
+
+def test_a_grid_is_a_study_with_a_run_folder_a_point(grid):
+    assert isinstance(grid, Study)
+    assert [label for label, _ in grid.entries] == ["power=1", "power=3"]
+    for label, run in grid.entries:
+        assert run.folder is not None and run.folder.parent == grid.folder
+        assert run.folder.name.startswith(label) and (run.folder / "log.txt").read_text()
+    assert grid["power=3"].scenario.network.power == 3
+
+
+def test_a_study_is_read_back_from_its_folder(grid):
+    found = gflow.load(grid.folder)
+
+    assert isinstance(found, Study) and found.scenario == grid.scenario
+    for (label, a), (other, b) in zip(found.entries, grid.entries, strict=True):
+        assert label == other and a.record.identical(b.record)
+
+
+def test_a_finished_answer_is_not_computed_twice(grid):
+    def refuse(label, scenario):
+        raise AssertionError(f"{label} was computed again")
+
+    again = answer(parse_scenario(GRID), grid.folder.parent, False, refuse)
+
+    assert again.folder == grid.folder
+
+
+def test_question_name_and_checks_do_not_move_the_folder_but_the_seed_does(tmp_path, grid):
+    text = GRID.replace('name = "small"', 'name = "small"\nquestion = "why?"')
+    same = answer(parse_scenario(text), grid.folder.parent, False, silent)
+    other = answer(parse_scenario(SMALL.replace("seed = 1", "seed = 2")), tmp_path, False, silent)
+
+    assert same.folder == grid.folder
+    assert other.folder != entries(grid)[1].run.folder
+
+
+def test_the_same_seed_gives_the_same_data_at_any_width(tmp_path):
+    from gflow.runs.problem import prepare
+
+    narrow = prepare(parse_scenario(SMALL))
+    wide = prepare(parse_scenario(SMALL, overrides=["network.width=20"]))
+
+    assert (narrow.train.x == wide.train.x).all() and (narrow.test.x == wide.test.x).all()
+
+
+def test_checking_judges_every_point(grid):
+    found = gflow.check(grid)
+
+    assert list(found) == ["power=1", "power=3"]
+    assert all(len(rows) == 6 for rows in found.values())
+    assert gflow.check(grid["power=3"]) == found["power=3"]
+
+
+def test_continuing_keeps_the_folder_and_its_log(grid, tmp_path):
+    folder = shutil.copytree(grid.folder, tmp_path / "copy")
+    before = gflow.load(folder)
+
+    longer = prolong(before, 300.0, silent)
+
+    assert [run.outcome.t for run in longer.runs] == [300.0, 300.0]
+    assert [run.outcome.t for run in gflow.load(folder).runs] == [300.0, 300.0]
+    assert all(b.folder == a.folder for a, b in zip(before.runs, longer.runs, strict=True))
+
+
+def test_ctrl_c_ends_a_grid_and_keeps_what_was_done(tmp_path):
+    def interrupted(label, scenario):
+        def watch(progress):
+            if label == "power=1" and progress.t > 50:
+                raise KeyboardInterrupt
+
+        return watch
+
+    stopped = answer(parse_scenario(GRID), tmp_path, False, interrupted)
+
+    assert [label for label, _ in stopped.entries] == ["power=1"]
+    assert stopped.runs[0].outcome.reason is Reason.INTERRUPTED
+    finished = answer(parse_scenario(GRID), tmp_path, False, silent)
+    assert [run.outcome.complete for run in finished.runs] == [True, True]
+
+
+def test_a_broken_index_is_named(grid, tmp_path):
+    folder = shutil.copytree(grid.folder, tmp_path / "copy")
+    (folder / "study.json").write_text(json.dumps({"points": [{"label": "x"}]}))
+
+    with pytest.raises(RecordError, match=r"study\.json"):
+        gflow.load(folder)
