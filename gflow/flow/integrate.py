@@ -217,7 +217,9 @@ def _begin(
         term, t, t, state, first_step, samples, solver.func, solver.error_order(term)
     )
     solver_state = solver.init(term, t, t1, state, samples)
-    return _Moment(t, state, solver_state, controller_state), jnp.asarray(t1 - t)
+    moment = _Moment(t, state, solver_state, controller_state)
+    # A Python flag among the leaves would compile `_attempt` twice, before and after it is one.
+    return jax.tree.map(jnp.asarray, moment), jnp.asarray(t1 - t)
 
 
 @eqx.filter_jit
