@@ -1,4 +1,4 @@
-"""The command line: run, show, check, plot, schema, doctor.
+"""The command line: run, status, show, check, plot, schema, doctor.
 
 One idea: a verb takes a scenario or a folder and says in one exit code how it went:
 
@@ -6,7 +6,7 @@ One idea: a verb takes a scenario or a folder and says in one exit code how it w
     3 integration stopped early    4 bad run folder      5 a prediction FAILS    130 interrupted
 
 The worst point of a grid wins.  Nothing here imports jax before a flow is about to be computed, so
-`--help` and `show` answer at once.
+`--help`, `show` and `status` answer at once.
 """
 
 import functools
@@ -26,13 +26,23 @@ from gflow.scenario import schema as scenario_schema
 
 if TYPE_CHECKING:
     from gflow.runs.experiment import Run
+    from gflow.runs.status import Status
     from gflow.runs.study import Study
+    from gflow.runs.workers import Crew
     from gflow.theory.finding import Finding
 
 OK, INTERNAL, BAD_INPUT, STOPPED, BAD_RECORD, FAILS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 """Exit codes."""
 
-_FROM_BEST_TO_WORST = (OK, FAILS, STOPPED, INTERRUPTED)
+_FROM_BEST_TO_WORST = (OK, FAILS, STOPPED, BAD_INPUT, BAD_RECORD, INTERNAL, INTERRUPTED)
+
+_MENDABLE = {
+    "ScenarioError": BAD_INPUT,
+    "DataError": BAD_INPUT,
+    "PrecisionError": BAD_INPUT,
+    "RecordError": BAD_RECORD,
+}
+"""Exit codes of points that failed, by the class of their error; any other is `INTERNAL`."""
 
 app = typer.Typer(
     help="Gradient flow of two-layer networks from vanishing initialization, held against theory.",
@@ -74,6 +84,14 @@ def _guarded(verb: Callable[..., int]) -> Callable[..., None]:
         except KeyboardInterrupt:
             print("Interrupted; finished points are kept.", file=sys.stderr)
             code = INTERRUPTED
+        except OSError as error:
+            what = error.filename or "a file"
+            print(
+                f"{what}: must be written or read, but cannot be ({error.strerror or error}); free "
+                "space or permit it.",
+                file=sys.stderr,
+            )
+            code = BAD_RECORD
         except Exception:
             traceback.print_exc()
             print("This is a mistake in gflow, not yours; please report it.", file=sys.stderr)
@@ -91,31 +109,56 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder that holds the run folders.")] = Path("runs"),
     until: Annotated[float | None, typer.Option(help="Continue to this flow time.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute anew what is there.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that compute the points of a grid.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to compute a grid with.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Compute a scenario, judge it, draw it, and store everything in a folder."""
-    from gflow.report import figures
     from gflow.report.progress import announcer
     from gflow.runs import study
 
+    is_study = (source / "study.json").is_file()
+    scenario = None if source.is_dir() else load_scenario(source, set_ or ())
+    crew = _crew(workers, dask, is_study or (scenario is not None and scenario.is_grid))
     console = _console(quiet=quiet or as_json)
     with announcer(console) as announce:
-        if source.is_dir():
+        if scenario is None:
             _refuse(set_, "--set", "a run folder, whose question is settled")
-            result = study.load(source)
+            result = study.resume(source, fresh, announce, crew)
         else:
-            scenario = load_scenario(source, set_ or ())
-            _check_memory(scenario)
-            result = study.answer(scenario, out, fresh, announce)
+            _check_memory(scenario, workers)
+            if scenario.is_grid:
+                folder = study.home(scenario, out)
+                console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
+            result = study.answer(scenario, out, fresh, announce, crew)
         if until is not None:
-            result = study.prolong(result, until, announce)
-    findings = _judge(result)
-    assert result.folder is not None
-    figures.draw(result, result.folder / "figures", tell=console.print, keep=True)
+            result = study.prolong(result, until, announce, crew)
+    findings = study.judged(result)
+    _draw(result, console)
     _report(result, findings, as_json, quiet)
-    console.print(f"Figures are in {result.folder / 'figures'}", soft_wrap=True)
+    console.print(f"Figures are in {_home(result) / 'figures'}", soft_wrap=True)
     return _exit_code(result, findings)
+
+
+@app.command()
+@_guarded
+def status(folder: Folder, as_json: Json = False) -> int:
+    """Print how far each point of a study has come, also while it is computed."""
+    from gflow.runs.status import count, read_status, status_lines
+
+    points = read_status(folder)
+    counts = count(points)
+    if as_json:
+        rows = [point.to_json() for point in points]
+        print(json.dumps({"points": rows, "counts": counts}, indent=2, ensure_ascii=False))
+        return OK
+    for line in status_lines(points):
+        print(line)
+    print(f"{len(points)} points: {', '.join(f'{n} {state}' for state, n in counts.items())}")
+    return OK
 
 
 @app.command()
@@ -148,7 +191,10 @@ def plot(
     from gflow.report import figures
     from gflow.runs import study
 
-    for path in figures.draw(study.load(folder), out or folder / "figures", only, tell=print):
+    result = study.load(folder)
+    for point in _unanswered(result):
+        print(f"Not drawn: {point}", file=sys.stderr)
+    for path in figures.draw(result, out or folder / "figures", only, tell=print):
         print(path)
     return OK
 
@@ -202,20 +248,50 @@ def _console(quiet: bool = False) -> Console:
 
 def _refuse(given: object, option: str, what: str) -> None:
     if given:
-        raise ScenarioError((f"`{option}` must not be given with {what}; give a scenario file.",))
+        raise ScenarioError((f"`{option}` must not be given with {what}; leave it out.",))
 
 
-def _check_memory(scenario: Scenario) -> None:
+def _check_memory(scenario: Scenario, workers: int) -> None:
     from gflow.cost import check_memory
 
-    check_memory(scenario)
+    check_memory(scenario, workers)
+
+
+def _crew(workers: int, dask: str | None, is_grid: bool) -> "Crew":
+    """Who computes the points of a grid."""
+    from gflow.runs import workers as crews
+
+    if not is_grid:
+        _refuse(workers != 1, "--workers", "one flow, which uses all cores anyway")
+        _refuse(dask, "--dask", "one flow")
+    if dask is None:
+        return crews.serial if workers == 1 else crews.processes(workers)
+    _refuse(workers != 1, "--workers", "--dask, whose workers are the cluster's")
+    return crews.dask(dask)
+
+
+def _draw(result: "Run | Study", console: Console) -> None:
+    """Store the figures of a result, and the table of a study."""
+    from gflow.report import figures
+    from gflow.runs import study
+
+    if isinstance(result, study.Study):
+        study.save_table(result)
+    if study.entries(result):
+        figures.draw(result, _home(result) / "figures", tell=console.print, keep=True)
+
+
+def _home(result: "Run | Study") -> Path:
+    assert result.folder is not None, "it was just stored"
+    return result.folder
 
 
 def _judge(
     result: "Run | Study", only: list[str] | None = None
 ) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result, and store the verdicts beside it."""
-    from gflow.runs import record, study
+    """Judge a stored result anew, and store the verdicts beside it."""
+    from gflow.runs import study
+    from gflow.runs.findings import save_findings
     from gflow.theory.predictions import CATALOGUE
 
     for name in only or ():
@@ -228,14 +304,16 @@ def _judge(
     if only is None:
         for label, run in study.entries(result):
             if run.folder is not None:
-                record.save_findings(run.folder, findings[label])
+                save_findings(run.folder, findings[label])
+        if isinstance(result, study.Study):
+            study.save_table(result)
     return findings
 
 
 def _report(
     result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", as_json: bool, quiet: bool
 ) -> None:
-    from gflow.report.card import run_card, to_json, verdict_table
+    from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
     from gflow.runs.study import entries
 
     if as_json:
@@ -246,12 +324,18 @@ def _report(
         for label, run in entries(result):
             console.print(run_card(label, run))
     console.print(verdict_table(findings))
+    console.print(unanswered_lines(_unanswered(result)))
+
+
+def _unanswered(result: "Run | Study") -> "tuple[Status, ...]":
+    return getattr(result, "unanswered", ())
 
 
 def _exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
     from gflow.runs.study import entries
 
-    codes = [OK]
+    failed = (point for point in _unanswered(result) if point.state == "failed")
+    codes = [OK, *(_MENDABLE.get(point.kind, INTERNAL) for point in failed)]
     for label, run in entries(result):
         if run.outcome.reason == "interrupted":
             codes.append(INTERRUPTED)

@@ -109,17 +109,33 @@ def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
     )
 
 
-def check_memory(scenario: Scenario) -> None:
+def check_memory(scenario: Scenario, workers: int = 1) -> None:
     """Refuse a scenario that cannot fit into this machine.
+
+    **Arguments:**
+
+    - `scenario`: one flow or a grid, of which every point is looked at.
+    - `workers`: most points that are computed at a time.
 
     **Raises:** `ScenarioError` naming what is needed, what is there, and what to lower;
     `DataError` for a file of samples whose header cannot be read.
     """
-    for point in scenario.points():
+    points = scenario.points()
+    workers = min(workers, len(points))
+    for point in points:
         parts = _memory(point.scenario, _sizes(point.scenario))
+        place = ", point ".join(filter(None, (scenario.name, point.label)))
         if _total(parts) > _physical_memory():
-            place = ", point ".join(filter(None, (scenario.name, point.label)))
             raise ScenarioError((f"{place}: {_too_large(parts)}",))
+        if workers * _total(parts) > _physical_memory():
+            most = _physical_memory() // _total(parts)
+            raise ScenarioError(
+                (
+                    f"{place}: `--workers` must leave each process the memory of a point, but "
+                    f"{workers} need {_gigabytes(workers * _total(parts))} of "
+                    f"{_gigabytes(_physical_memory())}; try --workers {most}.",
+                )
+            )
 
 
 def _too_large(parts: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ from jaxtyping import install_import_hook
 
 with install_import_hook("gflow", "beartype.beartype"):
     import gflow.cli
+    import gflow.flow.lightcone
     import gflow.report.card
     import gflow.report.doctor
     import gflow.report.figures

@@ -34,3 +34,16 @@ GRID = (
 )
 
 NO_NOISE = SMALL.replace("noise = 0.05", "noise = 0")
+
+SEEDS = (
+    SMALL
+    + """
+[checks]
+predictions = ["balancedness"]
+
+[vary]
+"network.power" = [1, 3]
+seed = {count = 2}
+"""
+)
+"""Four flows that are judged in no time."""

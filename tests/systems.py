@@ -13,7 +13,7 @@ from gflow.flow.field import AbstractField, Samples, field_of
 from gflow.flow.integrate import Controls, Schedule, integrate
 from gflow.flow.losses import LOSSES
 from gflow.flow.trajectory import Trajectory
-from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
 
 
 class System(NamedTuple):
@@ -26,11 +26,11 @@ class System(NamedTuple):
     def follow(self, times, tolerance=1e-9, solver="tsit5", **rest) -> Trajectory:
         """Integrate and observe every state; absolute tolerance scaled to the neurons."""
         scale = float(self.field.scale(self.neurons))
-        polar = isinstance(self.neurons, PolarNeurons)
+        plain = isinstance(self.neurons, CartesianNeurons)
         controls = Controls(
             solver=solver,
-            rtol=0.0 if polar else tolerance,
-            atol=tolerance if polar else tolerance * min(scale, 1.0) * 1e-6,
+            rtol=tolerance if plain else 0.0,
+            atol=tolerance * min(scale, 1.0) * 1e-6 if plain else tolerance,
             min_step=rest.pop("min_step", 0.0),
             max_steps=rest.pop("max_steps", 20_000),
         )

@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, messages, and answers without jax."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 
 from gflow import cli
 from gflow.runs import record
+from gflow.runs.index import write_index
 from gflow.runs.study import load
+from gflow.scenario import parse_scenario
 
 RUNNER = CliRunner()
 
@@ -40,6 +43,66 @@ def test_run_ends_with_verdicts_figures_and_zero(ran):
     for run in load(study).runs:
         assert (run.folder / "findings.json").is_file()
     assert len(list((study / "figures").glob("*.pdf"))) >= 5
+
+
+def test_a_study_has_a_table_and_says_where_its_points_are_stored(ran):
+    folder, result = ran
+
+    study = study_of(folder)
+    assert f"Points are stored in {study}" in result.output
+    lines = (study / "table.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["label", "power=1", "power=3"]
+    assert (study / "table.nc").is_file()
+
+
+def test_a_finished_answer_is_read_back_with_its_verdicts(ran):
+    folder, _ = ran
+    study = study_of(folder)
+    before = {p: p.stat().st_mtime_ns for p in study.rglob("*") if p.parent != study}
+
+    again = call("run", folder / "small.toml", "--out", folder / "runs", "--quiet")
+
+    assert again.exit_code == cli.OK and "HOLDS" in again.output
+    # Neither computed, judged nor drawn anew.
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_status_prints_a_line_a_point_and_counts(ran):
+    result = call("status", study_of(ran[0]))
+
+    lines = result.output.splitlines()
+    assert result.exit_code == cli.OK and len(lines) == 3
+    assert lines[0].split()[:5] == ["power=1", "finished", "t", "=", "200"]
+    assert lines[1].endswith(" s  HOLDS") and lines[2] == "2 points: 2 finished"
+
+
+def test_status_as_json_of_a_study_and_of_a_run(ran):
+    study = study_of(ran[0])
+
+    found = json.loads(call("status", study, "--json").output)
+    alone = json.loads(call("status", found["points"][1]["folder"], "--json").output)
+
+    assert found["counts"] == {"finished": 2}
+    assert [row["point"] for row in found["points"]] == ["power=1", "power=3"]
+    assert found["points"][1]["verdict"] == "HOLDS" and found["points"][1]["time"] == 200
+    assert alone["points"] == [found["points"][1] | {"point": ""}]
+
+
+def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
+    study = shutil.copytree(study_of(ran[0]), tmp_path / "study")
+    lost = next(study.glob("power=1*"))
+    shutil.move(lost, tmp_path / lost.name)
+
+    assert call("status", study).output.endswith("2 points: 1 finished, 1 waiting\n")
+    checked = call("check", study, "--quiet")
+    assert checked.exit_code == cli.OK and "power=1: waiting" in checked.output
+    rows = json.loads(call("check", study, "--json").output)
+    assert [(row["point"], row.get("state")) for row in rows] == [
+        ("power=3", None), ("power=1", "waiting"),
+    ]  # fmt: skip
+
+    shutil.move(tmp_path / lost.name, lost)
+    assert call("run", study, "--quiet").exit_code == cli.OK
 
 
 def test_check_judges_a_stored_run_again_as_json(ran):
@@ -89,6 +152,7 @@ def test_bad_input_lists_every_mistake_and_no_traceback(tmp_path):
         (("check", "absent"), cli.BAD_RECORD, "no such run folder"),
         (("plot", "absent"), cli.BAD_RECORD, "no such run folder"),
         (("show", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
+        (("status", "absent"), cli.BAD_RECORD, "no such run folder"),
     ],
 )
 def test_what_is_not_there_is_said(args, code, words):
@@ -125,6 +189,16 @@ def test_until_continues_a_run_folder(ran, tmp_path):
     assert load(folder).outcome.t == 250.0
 
 
+@pytest.mark.parametrize("option", [("--workers", "2"), ("--dask", "tcp://x:1")])
+def test_one_flow_is_not_shared_among_workers(tmp_path, option):
+    (tmp_path / "s.toml").write_text(SMALL)
+
+    result = call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", *option)
+
+    assert result.exit_code == cli.BAD_INPUT
+    assert f"`{option[0]}` must not be given with one flow" in result.stderr
+
+
 def test_schema_is_a_json_schema():
     assert "network" in json.loads(call("schema").output)["properties"]
 
@@ -135,10 +209,14 @@ def test_doctor_says_what_this_machine_is():
     assert facts["jax"] and int(facts["cores"]) >= 1 and "GFlop/s" in facts["matrix product"]
 
 
-@pytest.mark.parametrize("args", [["--help"], ["show", "FILE"], ["schema"]])
-def test_quick_verbs_never_import_jax(args, tmp_path):
+@pytest.mark.parametrize(
+    "args", [["--help"], ["show", "FILE"], ["schema"], ["status", "STUDY"], ["status", "DONE"]]
+)
+def test_quick_verbs_never_import_jax(args, tmp_path, ran):
     (tmp_path / "s.toml").write_text(SMALL)
-    args = [str(tmp_path / "s.toml") if arg == "FILE" else arg for arg in args]
+    write_index(parse_scenario(GRID), tmp_path / "study")
+    known = {"FILE": tmp_path / "s.toml", "STUDY": tmp_path / "study", "DONE": study_of(ran[0])}
+    args = [str(known.get(arg, arg)) for arg in args]
     code = (
         "import sys\n"
         "from gflow.cli import app\n"

@@ -99,6 +99,8 @@ def test_groups_that_are_not_recorded_cost_nothing():
         (("network.power=1", "network.init_scale=1e-100"), 1399),
         (("network.power=3", "flow.chart=cartesian"), 88),
         (("network.power=1", "flow.chart=cartesian"), 1073),
+        (("network.power=3", "flow.chart=lightcone", "network.balanced=false"), 109),
+        (("network.power=1", "flow.chart=lightcone", "network.balanced=false"), 180),
     ],
 )
 def test_steps_of_flows_that_were_run_lie_in_the_range(overrides, seen):
@@ -277,3 +279,12 @@ def test_an_archive_of_something_else_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="cannot be read"):
         estimate(scenario(toml=FILE, folder=tmp_path), rate=1e9)
+
+
+def test_workers_that_would_not_fit_together_are_refused_with_the_number_that_would():
+    grid = scenario("vary.seed=" + str(list(range(2000))))
+
+    check_memory(grid)
+    check_memory(scenario(), workers=2000)
+    with pytest.raises(ScenarioError, match=r"2000 need .* GB of .* GB; try --workers \d+\.$"):
+        check_memory(grid, workers=2000)

@@ -29,7 +29,7 @@ def _loss(w, v, x, y, omega, p, loss):
 
 
 def _velocity(flow):
-    return flow.field(jnp.zeros(()), FlowState(flow.neurons, jnp.zeros(())), flow.samples)
+    return flow.field(jnp.zeros(()), FlowState.begin(flow.neurons), flow.samples)
 
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square", "square"])

@@ -115,7 +115,7 @@ def test_a_tolerance_that_steps_over_alignment_is_refused_with_its_reason():
         "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian chart, "
         "but absolute_tolerance = 1e-06 and init_scale = 1e-07. The solver would step over the "
         "whole alignment phase and still report success. Use absolute_tolerance <= 1e-13, or set "
-        'flow.chart = "polar".'
+        'flow.chart = "polar" ("lightcone" if network.balanced = false).'
     )
 
 

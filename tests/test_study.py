@@ -83,6 +83,10 @@ def test_continuing_keeps_the_folder_and_its_log(grid, tmp_path):
     assert [run.outcome.t for run in longer.runs] == [300.0, 300.0]
     assert [run.outcome.t for run in gflow.load(folder).runs] == [300.0, 300.0]
     assert all(b.folder == a.folder for a, b in zip(before.runs, longer.runs, strict=True))
+    # Whatever is there already is left, as after a kill half way.
+    times = [(run.folder / "log.txt").stat().st_mtime_ns for run in longer.runs]
+    again = prolong(gflow.load(folder), 300.0, silent)
+    assert [(run.folder / "log.txt").stat().st_mtime_ns for run in again.runs] == times
 
 
 def test_ctrl_c_ends_a_grid_and_keeps_what_was_done(tmp_path):

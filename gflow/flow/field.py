@@ -70,15 +70,65 @@ class Samples(eqx.Module):
         return f.reshape(-1)[: self.n].astype(network.direction.dtype)
 
 
+class Reach(eqx.Module):
+    """How fast a neuron could grow at most, whatever its direction (theory D11)."""
+
+    spectral: Float[Array, "2"]
+    """Λ₊, Λ₋: largest eigenvalue of Σ ω_i x_i x_iᵀ over the samples of each class."""
+    radius: Float[Array, ""]
+    """max ‖x_i‖."""
+
+    def growth(self, force: "Force", p: float) -> Float[Array, "2"]:
+        """Upper bounds on d log m_j/dt = 2 s_j Φ_j for neurons of sign + and -.
+
+        With weights a_i = ω_i σ(s g_i) and Λ_s the largest eigenvalue of Σ a_i x_i x_iᵀ,
+        Φ(u) <= max‖x‖^{p-2} Λ_s for p >= 2 and (Σ a_i)^{1-p/2} Λ_s^{p/2} below (Hölder).
+        """
+        largest = force.peak @ self.spectral
+        if p >= 2:
+            return 2 * self.radius ** (p - 2) * largest
+        return 2 * force.total ** (1 - p / 2) * largest ** (p / 2)
+
+
+class Force(eqx.Module):
+    """The forces g_i at one moment, as far as `Reach` needs them; rows: sign of a neuron."""
+
+    peak: Float[Array, "2 2"]
+    """max_i σ(s g_i), a column for each class of samples."""
+    total: Float[Array, "2"]
+    """Σ_i ω_i σ(s g_i)."""
+
+    @classmethod
+    def none(cls, dtype) -> "Force":
+        return cls(jnp.zeros((2, 2), dtype), jnp.zeros(2, dtype))
+
+    def with_rows(
+        self, g: Float[Array, " b"], y: Float[Array, " b"], omega: Float[Array, " b"]
+    ) -> "Force":
+        """These and the forces of another block; rows of weight 0 do not count."""
+        toward = jnp.stack([jnp.maximum(g, 0), jnp.maximum(-g, 0)])
+        mine = jnp.stack([y > 0, y < 0]) & (omega > 0)[None]
+        peak = jnp.max(jnp.where(mine[None], toward[:, None], 0), axis=2)
+        return Force(jnp.maximum(self.peak, peak), self.total + toward @ omega)
+
+
 class FlowState(eqx.Module):
-    """What is integrated: the neurons, and the energy they have dissipated."""
+    """What is integrated: the neurons, the energy they have dissipated, and a bound."""
 
     neurons: AbstractNeurons
     dissipated: Float[Array, ""]
     """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
+    growth: Float[Array, "2"]
+    """At most this much has any log m_j of sign + or - grown; 0 in a field without `Reach`."""
+
+    @classmethod
+    def begin(cls, neurons: AbstractNeurons, dissipated: float = 0.0) -> "FlowState":
+        """The state at the start of an integration."""
+        dtype = neurons.log_norm.dtype
+        return cls(neurons, jnp.asarray(dissipated, dtype), jnp.zeros(2, dtype))
 
     def projected(self) -> "FlowState":
-        return FlowState(self.neurons.projected(), self.dissipated)
+        return FlowState(self.neurons.projected(), self.dissipated, self.growth)
 
 
 class AbstractField(eqx.Module):
@@ -109,22 +159,27 @@ class PolarField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    share: Float[Array, " h"] | None = None
+    """Share of each neuron in the error of a step; None for equal shares."""
+    reach: Reach | None = None
+    """What bounds growth; None to bound nothing."""
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.neurons.projected()
         assert isinstance(neurons, PolarNeurons)
         u, s = neurons.direction, neurons.sign
-        pull = _pull(neurons.network(self.p), self.loss, args)
+        pull, force = _pull(neurons.network(self.p), self.loss, args)
         radial = jnp.sum(pull * u, axis=1)
         du = s[:, None] * (pull - radial[:, None] * u)
         dr = s * radial / self.p
         speed = jnp.exp(2 * neurons.log_norm) * (2 * dr**2 + jnp.sum(du**2, axis=1))
-        return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), jnp.sum(speed))
+        growth = jnp.zeros(2, dr.dtype) if self.reach is None else self.reach.growth(force, self.p)
+        return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), jnp.sum(speed), growth)
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         assert isinstance(error.neurons, PolarNeurons)
         each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
-        return jnp.sqrt(jnp.mean(each))
+        return jnp.sqrt(jnp.mean(each) if self.share is None else jnp.sum(self.share * each))
 
     def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
         return jnp.ones(())
@@ -140,11 +195,12 @@ class CartesianField(AbstractField):
         neurons = state.neurons
         assert isinstance(neurons, CartesianNeurons)
         u, v = neurons.direction, neurons.v
-        pull = _pull(neurons.network(self.p), self.loss, args)
+        pull, _ = _pull(neurons.network(self.p), self.loss, args)
         phi = jnp.sum(pull * u, axis=1) / self.p
         dw = v[:, None] * (pull - (self.p - 1) * phi[:, None] * u)
         dv = neurons.norm * phi
-        return FlowState(CartesianNeurons(dw, dv), jnp.sum(dw**2) + jnp.sum(dv**2))
+        speed = jnp.sum(dw**2) + jnp.sum(dv**2)
+        return FlowState(CartesianNeurons(dw, dv), speed, jnp.zeros(2, dv.dtype))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         assert isinstance(error.neurons, CartesianNeurons)
@@ -158,6 +214,10 @@ class CartesianField(AbstractField):
 
 def field_of(neurons: AbstractNeurons, loss: AbstractLoss, p: float) -> AbstractField:
     """The field of the chart that `neurons` live in."""
+    from gflow.flow.lightcone import LightconeField, LightconeNeurons  # it imports this module
+
+    if isinstance(neurons, LightconeNeurons):
+        return LightconeField(loss, p)
     return (PolarField if isinstance(neurons, PolarNeurons) else CartesianField)(loss, p)
 
 
@@ -165,18 +225,22 @@ def _product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i 
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
-def _pull(network: Network, loss: AbstractLoss, samples: Samples) -> Float[Array, "h D"]:
-    """G_j for every neuron, by one pass over the blocks of rows."""
+def _pull(
+    network: Network, loss: AbstractLoss, samples: Samples
+) -> tuple[Float[Array, "h D"], Force]:
+    """G_j for every neuron, and the forces, by one pass over the blocks of rows."""
     u = network.direction.astype(samples.x.dtype)
     mass = (network.sign * network.mass).astype(samples.x.dtype)
 
-    def block(total: Float[Array, "h D"], rows: tuple[Array, Array, Array]):
-        x, y, omega = rows
+    def block(carry: tuple[Float[Array, "h D"], Force], rows: tuple[Array, Array, Array]):
+        (total, force), (x, y, omega) = carry, rows
         z = _product(x, u.T)
         gate = positive_power(z, network.p - 1)
         f = (gate * jnp.maximum(z, 0)) @ mass
-        g = omega * loss.force(y, f.astype(y.dtype))
-        return total + _product((gate * g.astype(z.dtype)[:, None]).T, x), None
+        g = loss.force(y, f.astype(y.dtype))
+        gated = gate * (omega * g).astype(z.dtype)[:, None]
+        return (total + _product(gated.T, x), force.with_rows(g, y, omega)), None
 
-    total, _ = jax.lax.scan(block, jnp.zeros_like(u), (samples.x, samples.y, samples.omega))
-    return network.p * total.astype(network.direction.dtype)
+    start = jnp.zeros_like(u), Force.none(samples.y.dtype)
+    (total, force), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
+    return network.p * total.astype(network.direction.dtype), force

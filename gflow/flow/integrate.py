@@ -11,6 +11,7 @@ jump; `Controls.min_step` bounds what that may cost, and forced steps are counte
 This is the only module that imports diffrax.  It measures nothing: `probe` and `stop` are values.
 """
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,9 +24,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from gflow.errors import PrecisionError
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow import quiet
+from gflow.flow.coalesce import NOTHING_LEFT_OUT, Coalescence, Folding, Passage, fold, reach_of
+from gflow.flow.field import AbstractField, FlowState, PolarField, Samples
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory, stack
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractNeurons, PolarNeurons
 
 SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
     "tsit5": diffrax.Tsit5(),
@@ -40,6 +43,9 @@ EVALUATIONS = {"tsit5": 6, "bosh3": 3, "dopri8": 13, "heun": 2}
 
 SAFE_ATOL = 1e-6
 """Largest absolute tolerance in units of the smallest neuron, in the Cartesian chart."""
+
+PAUSE = 10
+"""Steps before another attempt to cross a quiet stretch at once, after one that failed."""
 
 BETWEEN = 4
 """Unscheduled records between two scheduled times, unless more are notable."""
@@ -66,8 +72,31 @@ class Schedule(NamedTuple):
 
     times: Float[np.ndarray, " T"]
 
+    def after(self, t: float) -> "Schedule":
+        """The times later than `t`."""
+        return Schedule(self.times[self.times > t * (1 + 1e-9)])
+
 
 Probe = Callable[[Float[Array, ""], FlowState], PyTree]
+Portrait = Callable[[AbstractNeurons], dict[str, Array]]
+
+
+class AbstractCheckpoint(abc.ABC):
+    """Where a loop keeps what it needs to go on after it was killed."""
+
+    @abc.abstractmethod
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was kept last for the same question, or None."""
+
+    @abc.abstractmethod
+    def due(self) -> bool:
+        """Whether to keep something now; it has no influence on the flow."""
+
+    @abc.abstractmethod
+    def save(self, arrays: dict[str, np.ndarray]) -> None:
+        """Keep these arrays in place of the last ones."""
+
+
 Stop = Callable[[PyTree], Reason | None]
 Notable = Callable[[PyTree, PyTree], bool]
 Watch = Callable[[float, PyTree], None]
@@ -84,6 +113,9 @@ def integrate(
     notable: Notable,
     watch: Watch,
     start: tuple[float, float, float | None] = (0.0, 0.0, None),
+    portrait: Portrait | None = None,
+    coalescence: Coalescence | None = None,
+    checkpoint: AbstractCheckpoint | None = None,
 ) -> Trajectory:
     """Follow the gradient flow dθ/dt = -∇L(θ) and observe it on the way.
 
@@ -100,6 +132,13 @@ def integrate(
         unscheduled step is worth recording, beyond the few that always are.
     - `watch`: called with time and observation at every accepted step, for progress.
     - `start`: flow time, energy dissipated until then, and first step size (None: searched).
+    - `portrait`: what to record of all neurons besides, at recorded times only; jitted here. The
+        `probe` then gives a dictionary too, and sees the neurons as they are integrated, folded
+        or not; the portrait always sees every original one.
+    - `coalescence`: how neurons of one direction are integrated as one (polar chart); None for
+        the full width at all times. The final state is of the full width either way.
+    - `checkpoint`: where a killed integration left off; it goes on from there and ends equal to
+        the bit to one that was not killed.
 
     **Returns:** a `Trajectory`. An integration that ends early is a `Trajectory` too; its
     `outcome` says why. Ctrl-C ends it early.
@@ -109,11 +148,14 @@ def integrate(
     """
     _check_precision(field, neurons, controls)
     t, dissipated, first_step = start
-    state = FlowState(neurons, jnp.asarray(dissipated, neurons.log_norm.dtype))
-    machine = _machine(field, samples, controls)
-    loop = _Loop(machine, eqx.filter_jit(probe), stop, notable, watch, controls)
-    reason = loop.run(t, state, first_step, schedule)
-    return loop.trajectory(reason, float(schedule.times[-1]), EVALUATIONS[controls.solver])
+    state = FlowState.begin(neurons, dissipated)
+    if coalescence is not None and isinstance(field, PolarField):
+        field = PolarField(field.loss, field.p, None, reach_of(samples))
+    loop = _Loop(
+        field, samples, controls, eqx.filter_jit(probe), portrait, stop, notable, watch, coalescence
+    )
+    reason = loop.run(t, state, first_step, schedule, checkpoint)
+    return loop.trajectory(reason, float(schedule.times[-1]))
 
 
 def _check_precision(field: AbstractField, neurons: AbstractNeurons, controls: Controls) -> None:
@@ -262,71 +304,142 @@ def _all_finite(tree: PyTree) -> Bool[Array, ""]:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
+@eqx.filter_jit
+def _velocity(machine: _Machine, t: Float[Array, ""], state: FlowState) -> FlowState:
+    return machine.term.vf(t, state, machine.samples)
+
+
+def _restarted(
+    machine: _Machine, moment: _Moment, t: Float[Array, ""], state: FlowState
+) -> _Moment:
+    """A moment at another state: the controller goes on, the solver begins anew."""
+    solver_state = machine.solver.init(machine.term, t, t, state, machine.samples)
+    solver_state = jax.tree.map(jnp.asarray, solver_state)
+    return _Moment(t, state, solver_state, moment.controller_state)
+
+
+def _template(machine: _Machine, state: FlowState) -> _Moment:
+    """A moment of the right structure and shapes; its values mean nothing."""
+    t = jnp.zeros((), state.dissipated.dtype)
+    solver, term, samples = machine.solver, machine.term, machine.samples
+    order = solver.error_order(term)
+    _, controller_state = machine.controller.init(
+        term, t, t, state, jnp.ones_like(t), samples, solver.func, order
+    )
+    moment = _Moment(t, state, solver.init(term, t, t, state, samples), controller_state)
+    return jax.tree.map(jnp.asarray, moment)
+
+
+_COUNTS = ("steps", "rejected", "forced", "leaps", "glances", "no_leap_before")
+_REALS = ("step", "leg_began", "turning", "worst_forced", "work")
+
+
 class _Loop:
     """The host side of an integration: legs between scheduled times, records, tallies."""
 
     def __init__(
         self,
-        machine: _Machine,
+        field: AbstractField,
+        samples: Samples,
+        controls: Controls,
         probe: Probe,
+        portrait: Portrait | None,
         stop: Stop,
         notable: Notable,
         watch: Watch,
-        controls: Controls,
+        coalescence: Coalescence | None,
     ):
-        self.machine = machine
+        self.field = field
+        self.machine = _machine(field, samples, controls)
+        self.controls = controls
         self.probe = probe
+        self.portrait = None if portrait is None else eqx.filter_jit(portrait)
         self.stop = stop
         self.notable = notable
         self.watch = watch
-        self.max_steps = controls.max_steps
+        self.coalescence = coalescence if isinstance(field, PolarField) else None
+        self.folding: Folding | None = None
+        self.turning = np.inf
+        self.settled = True
         self.records: list[tuple[float, bool, PyTree]] = []
-        self.steps = self.rejected = self.forced = 0
-        self.worst_forced = 0.0
+        self.steps = self.rejected = self.forced = self.leaps = self.glances = 0
+        self.no_leap_before = 0
+        self.worst_forced = self.work = 0.0
 
     def run(
-        self, t: float, state: FlowState, first_step: float | None, schedule: Schedule
+        self,
+        t: float,
+        state: FlowState,
+        first_step: float | None,
+        schedule: Schedule,
+        checkpoint: AbstractCheckpoint | None,
     ) -> Reason:
-        dtype = state.dissipated.dtype
-        first = None if first_step is None else jnp.asarray(first_step, dtype)
-        self.moment, step = _begin(self.machine, jnp.asarray(t, dtype), state, first)
-        self.step = float(step)
+        self.checkpoint = checkpoint
+        self.h = state.neurons.log_norm.shape[0]
+        if self.coalescence is not None:
+            assert isinstance(state.neurons, PolarNeurons)
+            self.folding = Folding.none(state.neurons)
         try:
-            self._observe(scheduled=True, gap=0.0)
+            kept = None if checkpoint is None else checkpoint.load()
+            if kept is None:
+                self._begin(t, state, first_step)
+            else:
+                self._restore(kept, state)
             if not np.isfinite(self.step):
                 return Reason.NOT_FINITE
-            for target in schedule.times:
+            for target in schedule.times[schedule.times > float(self.moment.t)]:
                 reason = self._leg(float(target))
                 if reason is not None:
                     return reason
         except KeyboardInterrupt:
+            if checkpoint is not None and self.settled and self.records:
+                checkpoint.save(self._snapshot())
             return self._end(Reason.INTERRUPTED)
         return Reason.END_TIME
 
+    def _begin(self, t: float, state: FlowState, first_step: float | None) -> None:
+        dtype = state.dissipated.dtype
+        first = None if first_step is None else jnp.asarray(first_step, dtype)
+        self.moment, step = _begin(self.machine, jnp.asarray(t, dtype), state, first)
+        self.step, self.leg_began = float(step), t
+        self._observe(scheduled=True, gap=0.0)
+
     def _leg(self, target: float) -> Reason | None:
         """Step until `target` is hit exactly."""
-        gap = (target - float(self.moment.t)) / (BETWEEN + 1)
+        gap = (target - self.leg_began) / (BETWEEN + 1)
         not_finite = 0
         while (t := float(self.moment.t)) < target:
-            if self.steps + self.rejected >= self.max_steps:
+            if self.steps + self.rejected >= self.controls.max_steps:
                 return self._end(Reason.MAX_STEPS)
-            end = _landing(t, self.step, target)
-            if end <= t * (1 + 4 * np.finfo(np.float64).eps):
-                return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
-            attempt = _attempt(self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype))
-            not_finite = 0 if attempt.finite else not_finite + 1
-            if not_finite > 30:
-                return self._end(Reason.NOT_FINITE)
-            if self._digest(attempt, end - t):
-                reason = self._observe(scheduled=end == target, gap=gap)
+            before = self.moment.state
+            if self._leap(target):
+                accepted = True
+            else:
+                end = _landing(t, self.step, target)
+                if end <= t * (1 + 4 * np.finfo(np.float64).eps):
+                    return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
+                attempt = _attempt(self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype))
+                not_finite = 0 if attempt.finite else not_finite + 1
+                if not_finite > 30:
+                    return self._end(Reason.NOT_FINITE)
+                self.settled = False
+                accepted = self._digest(attempt, end - t)
+            if accepted:
+                reason = self._observe(scheduled=float(self.moment.t) == target, gap=gap)
                 if reason is not None:
                     return self._end(reason)
+                self._condense(before, float(self.moment.t) - t)
+                if float(self.moment.t) == target:
+                    self.leg_began = target
+            self.settled = True
+            if accepted and self.checkpoint is not None and self.checkpoint.due():
+                self.checkpoint.save(self._snapshot())
         return None
 
     def _digest(self, attempt: _Attempt, length: float) -> bool:
         """Take over what an attempt came to; whether it was kept."""
         kept = bool(attempt.kept)
-        self.moment = attempt.moment
+        before, self.moment = self.moment.state.neurons, attempt.moment
         if not attempt.finite:
             self.step = length / 5
         elif kept and length < self.step:
@@ -336,17 +449,76 @@ class _Loop:
             self.step = float(attempt.next_step)
         self.steps += kept
         self.rejected += not kept
+        width = before.log_norm.shape[0]
+        self.work += EVALUATIONS[self.controls.solver] * width / self.h
         if kept and (error := float(attempt.error)) > 1:
             self.forced += 1
             self.worst_forced = max(self.worst_forced, error)
+        if kept:
+            self.turning = _turning(before, self.moment.state.neurons)
         return kept
 
+    def _leap(self, target: float) -> bool:
+        """Cross a quiet stretch at once, if it is one and longer than two steps."""
+        moment, worth, tolerance = self.moment, 2 * self.step, self.controls.atol
+        left = target - float(moment.t)
+        near = self.turning <= quiet.NEAR * tolerance and self.steps >= self.no_leap_before
+        if not near or left <= worth or not quiet.is_quiet(moment.state):
+            return False
+        at_rest = quiet.settled(moment.state, self._velocity, self.field.p, tolerance)
+        span = 0.0 if at_rest is None else quiet.room(*at_rest, left)
+        if at_rest is None or span <= worth:
+            self.no_leap_before = self.steps + PAUSE
+            return False
+        self.settled = False
+        # Without rounding, a leap up to the target lands on it.
+        t = jnp.asarray(target) if span == left else moment.t + span
+        state = quiet.leap(*at_rest, span)
+        self.moment = _restarted(self.machine, moment, t.astype(moment.t.dtype), state)
+        self.leaps += 1
+        return True
+
+    def _velocity(self, state: FlowState) -> FlowState:
+        self.glances += 1
+        self.work += state.neurons.log_norm.shape[0] / self.h
+        return _velocity(self.machine, self.moment.t, state)
+
+    def _condense(self, before: FlowState, span: float) -> None:
+        """Fold neurons, where that makes the next steps enough cheaper."""
+        if self.coalescence is None or self.folding is None:
+            return
+        assert isinstance(self.field, PolarField)
+        passage = Passage(before, self.moment.state, span)
+        folded = fold(self.folding, passage, self.field, self.coalescence)
+        if folded is None:
+            return
+        self.folding, state = folded
+        self._bind()
+        self.moment = _restarted(self.machine, self.moment, self.moment.t, state)
+        self.turning = np.inf
+
+    def _whole(self) -> AbstractNeurons:
+        """All original neurons now."""
+        neurons = self.moment.state.neurons
+        if self.folding is None:
+            return neurons
+        assert isinstance(neurons, PolarNeurons)
+        return self.folding.unfold(neurons)
+
+    def _seen(self) -> PyTree:
+        """What the probe sees, on the host."""
+        return jax.device_get(self.probe(self.moment.t, self.moment.state))
+
+    def _record(self, t: float, scheduled: bool, seen: PyTree) -> None:
+        if self.portrait is not None:
+            seen = seen | jax.device_get(self.portrait(self._whole()))
+        self.records.append((t, scheduled, seen))
+
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
-        t = float(self.moment.t)
-        observation = jax.device_get(self.probe(self.moment.t, self.moment.state))
+        t, observation = float(self.moment.t), self._seen()
         self.watch(t, observation)
         if scheduled or self._worth_recording(t, observation, gap):
-            self.records.append((t, scheduled, observation))
+            self._record(t, scheduled, observation)
         return self.stop(observation)
 
     def _worth_recording(self, t: float, observation: PyTree, gap: float) -> bool:
@@ -357,25 +529,81 @@ class _Loop:
         """Record where the flow stands now, whatever the recording rule says."""
         t = float(self.moment.t)
         if not self.records or self.records[-1][0] < t:
-            seen = jax.device_get(self.probe(self.moment.t, self.moment.state))
-            self.records.append((t, False, seen))
+            self._record(t, False, self._seen())
         return reason
 
-    def trajectory(self, reason: Reason, end_time: float, evaluations: int) -> Trajectory:
+    def _snapshot(self) -> dict[str, np.ndarray]:
+        """Everything that the rest of the integration depends on."""
+        leaves = jax.tree.leaves(self.moment)
+        times, scheduled, seen = zip(*self.records, strict=True)
+        arrays = {f"moment_{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+        arrays |= {f"seen_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(stack(list(seen))))}
+        arrays |= {"times": np.array(times), "scheduled": np.array(scheduled)}
+        arrays["counts"] = np.array([getattr(self, name) for name in _COUNTS])
+        arrays["reals"] = np.array([getattr(self, name) for name in _REALS])
+        return arrays if self.folding is None else arrays | self.folding.arrays()
+
+    def _restore(self, arrays: dict[str, np.ndarray], state: FlowState) -> None:
+        """Go back to a snapshot; `state` is what this integration would have begun with."""
+        if self.folding is not None:
+            self.folding = Folding.from_arrays(arrays)
+            assert isinstance(state.neurons, PolarNeurons)
+            if not self.folding.is_none:
+                state = FlowState.begin(self.folding.padding(state.neurons))
+                self._bind()
+        template = _template(self.machine, state)
+        leaves = [jnp.asarray(arrays[f"moment_{i}"]) for i in range(len(jax.tree.leaves(template)))]
+        self.moment = jax.tree.unflatten(jax.tree.structure(template), leaves)
+        sight = eqx.filter_eval_shape(self.probe, self.moment.t, self.moment.state)
+        if self.portrait is not None:
+            sight = sight | eqx.filter_eval_shape(self.portrait, self._whole())
+        columns = [arrays[f"seen_{i}"] for i in range(len(jax.tree.leaves(sight)))]
+        rows = zip(*columns, strict=True)
+        seen = [jax.tree.unflatten(jax.tree.structure(sight), row) for row in rows]
+        times, scheduled = arrays["times"].tolist(), arrays["scheduled"].tolist()
+        self.records = list(zip(times, scheduled, seen, strict=True))
+        for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
+            for name, value in zip(names, values.tolist(), strict=True):
+                setattr(self, name, value)
+
+    def _bind(self) -> None:
+        """Weigh the error of a step by how many neurons each integrated one stands for."""
+        assert self.folding is not None and isinstance(self.field, PolarField)
+        share = jnp.asarray(self.folding.share)
+        self.field = PolarField(self.field.loss, self.field.p, share, self.field.reach)
+        self.machine = _machine(self.field, self.machine.samples, self.controls)
+
+    def trajectory(self, reason: Reason, end_time: float) -> Trajectory:
         times, scheduled, observations = zip(*self.records, strict=True)
-        tries = self.steps + self.rejected
-        effort = Effort(
-            self.steps, self.rejected, self.forced, self.worst_forced, evaluations * tries
+        evaluations = (
+            EVALUATIONS[self.controls.solver] * (self.steps + self.rejected) + self.glances
         )
+        effort = Effort(
+            self.steps, self.rejected, self.forced, self.worst_forced, evaluations, self.leaps,
+            self.work,
+        )  # fmt: skip
+        state, left_out = self.moment.state, NOTHING_LEFT_OUT
+        if self.folding is not None:
+            left_out = self.folding.left_out(state, self.field.p)
+            state = FlowState(self._whole(), state.dissipated, state.growth)
         return Trajectory(
             np.array(times),
             np.array(scheduled),
             stack(list(observations)),
-            self.moment.state,
+            state,
             self.step,
             Outcome(reason, float(self.moment.t), end_time, self.steps),
             effort,
+            left_out,
         )
+
+
+def _turning(before: AbstractNeurons, after: AbstractNeurons) -> float:
+    """Largest angle a direction has turned in a step, about."""
+    if not isinstance(after, PolarNeurons):
+        return np.inf
+    change = np.asarray(after.direction) - np.asarray(before.direction)
+    return float(np.sqrt(np.einsum("ij,ij->i", change, change).max()))
 
 
 def _landing(t: float, step: float, target: float) -> float:

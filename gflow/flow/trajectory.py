@@ -5,13 +5,14 @@ then is kept, and the outcome's text names the common reasons and the cure.
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, PyTree
 
+from gflow.flow.coalesce import LeftOut
 from gflow.flow.field import FlowState
 
 
@@ -37,14 +38,16 @@ _CURES = {
     Reason.NOT_FINITE: (
         "The velocity is no longer a number. Common reasons: samples of very different length, "
         "so that the loss overflows (center or scale the data); in the Cartesian chart a neuron "
-        'that shrank to zero (use flow.chart = "polar").'
+        'that shrank to zero (use flow.chart = "polar"); in the light-cone chart a neuron with '
+        "|v_j| > ‖w_j‖ whose ‖w_j‖ reached zero, where it has no direction and the flow itself "
+        "ends (start with |v_j| <= ‖w_j‖)."
     ),
     Reason.STALLED: (
         "The step size fell below the resolution of time. Common reasons: a tolerance below what "
         '`flow.precision` can deliver (use "float64" or a larger `flow.tolerance`); at p < 2 '
         "sliding along a ReLU kink (set `flow.min_step`, for example 0.03)."
     ),
-    Reason.INTERRUPTED: "Stopped by hand; continue with the same command and `--until`.",
+    Reason.INTERRUPTED: "Stopped by hand; the same command goes on from here.",
 }
 
 
@@ -93,12 +96,18 @@ class Effort:
     """Largest error of a forced step, in units of the tolerance; 0 without forced steps."""
     evaluations: int
     """Evaluations of the velocity."""
+    leaps: int = 0
+    """Quiet stretches crossed at once."""
+    work: float = 0.0
+    """Evaluations in units of one of the full width; less than `evaluations` once folded."""
 
     def __str__(self) -> str:
+        folded = 0 < self.work < 0.995 * self.evaluations
+        full = f" (worth {self.work:.0f} of the full width)" if folded else ""
         forced = f", {self.forced} forced (worst {self.worst_forced:.2g} tolerances)"
         return (
             f"{self.steps} steps, {self.rejected} rejected{forced if self.forced else ''}, "
-            f"{self.evaluations} evaluations"
+            f"{f'{self.leaps} leaps, ' if self.leaps else ''}{self.evaluations} evaluations{full}"
         )
 
     def plus(self, other: "Effort") -> "Effort":
@@ -109,6 +118,8 @@ class Effort:
             self.forced + other.forced,
             max(self.worst_forced, other.worst_forced),
             self.evaluations + other.evaluations,
+            self.leaps + other.leaps,
+            self.work + other.work,
         )
 
 
@@ -127,6 +138,22 @@ class Trajectory:
     """Step size the controller would try next; lets a continuation start without a search."""
     outcome: Outcome
     effort: Effort
+    left_out: LeftOut
+    """What folding and holding neurons may have changed."""
+
+    def then(self, tail: "Trajectory") -> "Trajectory":
+        """This flow and its continuation as one; its last record is the tail's first."""
+        join = lambda a, b: np.concatenate([a, b[1:]])  # noqa: E731
+        steps = self.outcome.steps + tail.outcome.steps
+        return replace(
+            tail,
+            times=join(self.times, tail.times),
+            scheduled=join(self.scheduled, tail.scheduled),
+            observations=jax.tree.map(join, self.observations, tail.observations),
+            outcome=replace(tail.outcome, steps=steps),
+            effort=self.effort.plus(tail.effort),
+            left_out=self.left_out.plus(tail.left_out),
+        )
 
 
 def stack(observations: list[Any]) -> PyTree:

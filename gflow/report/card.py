@@ -1,5 +1,6 @@
 """Runs and verdicts as text for a terminal."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Group, RenderableType
@@ -7,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gflow.runs.experiment import Run
+from gflow.runs.status import State, Status
 from gflow.runs.study import Study, entries
 from gflow.theory.finding import Finding, Verdict
 
@@ -26,9 +28,21 @@ def run_card(label: str, run: Run) -> RenderableType:
     return Group(Text(label or run.scenario.name, style="bold"), grid)
 
 
+def unanswered_lines(unanswered: Sequence[Status]) -> RenderableType:
+    """Points of a study that have no run, or whose last attempt failed, and why."""
+    lines = [f"Not answered: {len(unanswered)} of the study's points."] if unanswered else []
+    return Group(
+        *(Text(line, style="yellow") for line in lines),
+        *(
+            Text(f"  {status}", style="bold red" if status.state is State.FAILED else "yellow")
+            for status in unanswered
+        ),
+    )
+
+
 def verdict_table(findings: dict[str, tuple[Finding, ...]]) -> RenderableType:
-    """The verdict table: one row per prediction, one table per point."""
-    return Group(*(_point_table(label, rows) for label, rows in findings.items()))
+    """The verdict table: one row per prediction, one table per point that was judged."""
+    return Group(*(_point_table(label, rows) for label, rows in findings.items() if rows))
 
 
 def _point_table(label: str, rows: tuple[Finding, ...]) -> Table:
@@ -52,8 +66,8 @@ def _point_table(label: str, rows: tuple[Finding, ...]) -> Table:
 def to_json(
     result: Run | Study, findings: dict[str, tuple[Finding, ...]]
 ) -> list[dict[str, object]]:
-    """A result as plain values, one row per point, for `--json`."""
-    return [
+    """A result as plain values, for `--json`: a row per run, then one per point that has none."""
+    rows: list[dict[str, object]] = [
         {
             "point": label,
             "folder": str(run.folder) if run.folder else None,
@@ -65,3 +79,6 @@ def to_json(
         }
         for label, run in entries(result)
     ]
+    if isinstance(result, Study):
+        rows += [status.to_json() for status in result.unanswered]
+    return rows

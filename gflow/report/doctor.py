@@ -1,6 +1,5 @@
 """Whether this machine is fit to run gflow, as facts."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -20,7 +19,7 @@ def examine() -> dict[str, str]:
         "python": str(facts["python"]),
         "device": str(facts["device"]),
         "cores": str(facts["cores"]),
-        "threads": os.environ.get("OMP_NUM_THREADS", "one per core"),
+        "threads": str(facts["threads"]),
         "matrix product": f"{measure_rate() / 1e9:.0f} GFlop/s (float32, numpy)",
         "runs folder": _writable(Path("runs") if Path("runs").is_dir() else Path(".")),
         "temporary files": _writable(Path(tempfile.gettempdir())),

@@ -1,8 +1,9 @@
-"""Six pictures of a flow: alignment, norms, fit, contributions, cosine map, plane.
+"""Six pictures of a flow: alignment, norms, fit, contributions, cosine map, plane; one of a study.
 
-One idea: a figure shows up to four runs side by side, a column each, on common axes, and draws
-nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and files.
-These three are the only modules that import matplotlib.
+One idea: a figure of flows shows up to four runs side by side, a column each, on common axes, and
+draws nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and
+files.  These three are the only modules that import matplotlib.  The figure of a study, `bands`,
+shows all of its runs, as its table has them.
 """
 
 import difflib
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -19,6 +21,7 @@ from gflow.report import style
 from gflow.report.panels import (
     OUTPUT_FLOOR,
     NotDrawable,
+    band_curves,
     contribution_bars,
     cosine_curves,
     cosine_image,
@@ -35,6 +38,7 @@ from gflow.report.panels import (
 from gflow.report.style import FAINT, INK
 from gflow.runs.experiment import Run
 from gflow.runs.study import Study, entries
+from gflow.runs.table import OWN, over_seeds, varied_keys
 
 Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
 """What a figure can show: a run, a study, or runs with their labels."""
@@ -56,7 +60,7 @@ def draw(
 
     - `result`: a run, a study, or (label, run) pairs.
     - `folder`: made if it is not there.
-    - `only`: name of the one figure to draw; None for all.
+    - `only`: name of the one figure to draw; None for all, those of a study only if it is one.
     - `tell`: told in a sentence each which figures are left out and why, and that not all runs
         of a long study are shown; None for a `GflowWarning`.
     - `keep`: leave figures alone that are newer than every stored run they show.
@@ -66,20 +70,20 @@ def draw(
     **Raises:** `GflowError` if there is no figure of that name.
     """
     tell = tell or _warn
-    names = [_known(only)] if only is not None else list(FIGURES)
+    names = [_known(only)] if only is not None else _names(result)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if (count := len(_pairs(result))) > COLUMNS:
+    if (count := len(_pairs(result))) > COLUMNS and set(names) & set(FIGURES):
         tell(
             f"The figures show the first {COLUMNS} of {count} runs; give a figure (label, run) "
             "pairs to see others, as in `figures.alignment([(label, run), ...])`."
         )
     written: list[Path] = []
     for name in names:
-        if keep and _is_current(result, style.files(folder, name)):
+        if keep and _is_current(_files_shown(result, name), style.files(folder, name)):
             continue
         try:
-            figure = FIGURES[name](result)
+            figure = (FIGURES | STUDY_FIGURES)[name](result)
         except NotDrawable as reason:
             tell(f"Figure {name} is left out: {reason}")
         else:
@@ -205,6 +209,37 @@ def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
     return figure
 
 
+@style.styled()
+def bands(runs: Runs) -> Figure:
+    """How sure Conjecture 1 is over seeds: own distance against a varied key, mean and range.
+
+    Solid: the certified distance; dotted: the searched one, which bounds it from below. A curve
+    for each combination of the other varied keys, such as the power; shaded from the smallest
+    searched to the largest certified distance of any seed.
+
+    **Arguments:**
+
+    - `runs`: a study whose [vary] has a `seed` and another key with numbers; the first such key
+        that is not the power is drawn along, or else the power.
+    """
+    table = runs.table if isinstance(runs, Study) else None
+    x = _numeric_key(table)
+    assert table is not None
+    searched, certified = (over_seeds(table, column, x) for column in OWN)
+    if not certified:
+        raise NotDrawable(
+            "the own distance of Conjecture 1 must be judged at some point, but is at none; add "
+            '"conjecture-1" to `checks.predictions`.'
+        )
+    count = max(curve.count for curve in certified)
+    figure, axes = style.panels(1, 1, f"mean and range over up to {count} seeds", 2.4)
+    band_curves(searched, certified, axes[0, 0])
+    axes[0, 0].set(xlabel=x.rpartition(".")[2].replace("_", " "))
+    axes[0, 0].set_ylabel("own distance\n[searched, certified]")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
 FIGURES: dict[str, Callable[[Runs], Figure]] = {
     "alignment": alignment,
     "norms": norms,
@@ -213,29 +248,61 @@ FIGURES: dict[str, Callable[[Runs], Figure]] = {
     "cosine_map": cosine_map,
     "plane": plane,
 }
-"""The figures by name. All but "fit" need the record group "neurons"."""
+"""The figures of flows by name. All but "fit" need the record group "neurons"."""
+
+STUDY_FIGURES: dict[str, Callable[[Runs], Figure]] = {"bands": bands}
+"""The figures of a study by name."""
 
 
 def _warn(sentence: str) -> None:
     warnings.warn(sentence, GflowWarning, stacklevel=3)
 
 
-def _is_current(result: Runs, files: Sequence[Path]) -> bool:
-    """Whether every file was drawn after every run it shows was stored."""
-    folders = [run.folder for _, run in _pairs(result)[:COLUMNS]]
-    if None in folders or not all(file.is_file() for file in files):
+def _names(result: Runs) -> list[str]:
+    return [*FIGURES, *(STUDY_FIGURES if isinstance(result, Study) else ())]
+
+
+def _files_shown(result: Runs, name: str) -> list[Path] | None:
+    """The files of the runs that a figure shows; None if one of them is not stored."""
+    pairs = _pairs(result) if name in STUDY_FIGURES else _pairs(result)[:COLUMNS]
+    files = ["manifest.json", "findings.json"] if name in STUDY_FIGURES else ["manifest.json"]
+    folders = [run.folder for _, run in pairs]
+    if None in folders:
+        return None
+    paths = [folder / file for folder in folders if folder for file in files]
+    return [path for path in paths if path.is_file()]
+
+
+def _is_current(shown: Sequence[Path] | None, files: Sequence[Path]) -> bool:
+    """Whether every file was drawn after everything it shows was stored."""
+    if not shown or not all(file.is_file() for file in files):
         return False
-    stored = max((folder / "manifest.json").stat().st_mtime_ns for folder in folders if folder)
+    stored = max(path.stat().st_mtime_ns for path in shown)
     return min(file.stat().st_mtime_ns for file in files) >= stored
 
 
 def _known(name: str) -> str:
-    if name in FIGURES:
+    known = [*FIGURES, *STUDY_FIGURES]
+    if name in known:
         return name
-    near = difflib.get_close_matches(name, FIGURES, n=1, cutoff=0.0)[0]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
     raise GflowError(
-        f"`only` must be one of {', '.join(FIGURES)}, but is {name!r}; did you mean {near!r}?"
+        f"`only` must be one of {', '.join(known)}, but is {name!r}; did you mean {near!r}?"
     )
+
+
+def _numeric_key(table: xr.Dataset | None) -> str:
+    """The varied key that `bands` is drawn along."""
+    keys = [] if table is None else varied_keys(table)
+    if table is None or "seed" not in keys:
+        raise NotDrawable("a `seed` must vary, but none does; add seed = {count = 5} to [vary].")
+    numeric = [k for k in keys if k != "seed" and np.issubdtype(table[k].dtype, np.number)]
+    if not numeric:
+        raise NotDrawable(
+            "a key with numbers must vary beside `seed`, but none does; add one to [vary], such "
+            'as "data.noise".'
+        )
+    return next((key for key in numeric if key != "network.power"), "network.power")
 
 
 def _pairs(runs: Runs) -> list[tuple[str, Run]]:

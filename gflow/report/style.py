@@ -36,6 +36,9 @@ WARM = ("#eaaf1b", "#5e1829", "#f28955", "#dd4d8c", "#eda7ba", "#8f6a1f")
 COOL = ("#018e8b", "#224c60", "#8fc7f8", "#9558e9", "#4638ed")
 """Colors of positive and of negative subclasses; lighter, then darker, when they run out."""
 
+CURVES = (PLUS, MINUS, "#e08e0b", "#018e8b", "#8c3fa8", "#4d4d4d")
+"""Colors of curves that are neither a class nor a subclass."""
+
 FAINT, LEVEL, INK = "#b8b8b8", "0.35", "0.25"
 """Colors of what is not the point, of reference lines, and of small writing."""
 

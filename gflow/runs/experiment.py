@@ -20,13 +20,14 @@ from gflow.data.dataset import Dataset
 from gflow.data.mixture import stream
 from gflow.errors import ScenarioError
 from gflow.flow.field import FlowState
-from gflow.flow.integrate import integrate
+from gflow.flow.integrate import AbstractCheckpoint, integrate
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.measure.margin import fit
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.neurons import AbstractNeurons
 from gflow.network.prelu import Network
-from gflow.runs.observation import make_probe, to_record
+from gflow.runs.observation import observers, to_record
+from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
 from gflow.runs.provenance import provenance
 from gflow.scenario import Scenario
@@ -57,9 +58,12 @@ class Run:
         """The run at a glance: outcome, effort, phases, fit, test, folder."""
         last = self.record.isel(time=-1)
         loss, margin = float(last["loss"]), float(last["margin_min"])
+        left_out = self.evidence.left_out
         return {
             "outcome": self.outcome.text,
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
+            **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
+            **({"folded": str(left_out)} if left_out.total else {}),
             "phases": str(self.evidence.phases or "not recorded"),
             "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
             "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
@@ -117,13 +121,17 @@ def _unwatched(progress: Progress) -> None:
     pass
 
 
-def simulate(scenario: Scenario, watch: Watch = _unwatched) -> Run:
-    """Carry out a scenario of one flow; writes no file.
+def simulate(
+    scenario: Scenario, watch: Watch = _unwatched, checkpoint: AbstractCheckpoint | None = None
+) -> Run:
+    """Carry out a scenario of one flow; writes no file but a checkpoint, if there is one.
 
     **Arguments:**
 
     - `scenario`: one flow; a grid is carried out by `gflow.runs.study`.
     - `watch`: called after every accepted step.
+    - `checkpoint`: where a flow that was killed goes on, for example
+        `gflow.runs.checkpoint.FileCheckpoint`.
 
     **Returns:** a `Run`. A flow that ended early is a run too; `run.outcome` says why.
 
@@ -135,7 +143,7 @@ def simulate(scenario: Scenario, watch: Watch = _unwatched) -> Run:
             ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
         )
     problem = prepare(scenario)
-    return _follow(scenario, problem, problem.neurons, (0.0, 0.0, None), watch)
+    return _follow(scenario, problem, problem.neurons, (0.0, 0.0, None), watch, checkpoint)
 
 
 def extend(run: Run, until: float, watch: Watch = _unwatched) -> Run:
@@ -162,7 +170,7 @@ def extend(run: Run, until: float, watch: Watch = _unwatched) -> Run:
     scenario = run.scenario.model_copy(update={"flow": flow})
     problem = prepare(scenario, start=t)
     start = (t, float(run.state.dissipated), run.next_step)
-    tail = _follow(scenario, problem, run.state.neurons, start, watch)
+    tail = _follow(scenario, problem, run.state.neurons, start, watch, None)
     return _joined(run, tail)
 
 
@@ -172,32 +180,47 @@ def _follow(
     neurons: AbstractNeurons,
     start: tuple[float, float, float | None],
     watch: Watch,
+    checkpoint: AbstractCheckpoint | None,
 ) -> Run:
     began = time.perf_counter()
     with jax.enable_x64(True):
-        probe = make_probe(
+        probe, portrait = observers(
             problem.field,
             problem.samples,
             problem.centers,
             tuple(scenario.record.groups),
             stream(scenario.seed, "complement"),
         )
+        reporter = _Reporter(problem, watch, began)
+        opened = None
+        if scenario.flow.start == "population" and start[0] == 0:
+            opened = opening(scenario, problem, portrait, reporter)
+            neurons, start = opened.neurons, opened.resume
         trajectory = integrate(
             problem.field,
             neurons,
             problem.samples,
-            problem.schedule,
+            problem.schedule.after(start[0]),
             problem.controls,
             probe,
             _Stop(scenario),
             _notable,
-            _Reporter(problem, watch, began),
+            reporter,
             start,
+            portrait,
+            problem.coalescence,
+            checkpoint,
         )
-        return _run(scenario, problem, trajectory, time.perf_counter() - began)
+        notes: dict[str, object] = {}
+        if opened is not None:
+            trajectory = opened.trajectory.then(trajectory)
+            notes["start"] = f"population to t = {opened.t:.4g}; expected error: {opened.deviation}"
+        return _run(scenario, problem, trajectory, notes | {"seconds": time.perf_counter() - began})
 
 
-def _run(scenario: Scenario, problem: Problem, trajectory: Trajectory, seconds: float) -> Run:
+def _run(
+    scenario: Scenario, problem: Problem, trajectory: Trajectory, notes: dict[str, object]
+) -> Run:
     clock = problem.field.loss.kappa * float(problem.pi.mean())
     network = trajectory.state.neurons.network(problem.field.p)
     evidence = Evidence(
@@ -209,9 +232,10 @@ def _run(scenario: Scenario, problem: Problem, trajectory: Trajectory, seconds: 
         problem.alpha,
         trajectory.outcome,
         trajectory.effort,
+        trajectory.left_out,
     )
     test = {} if problem.test is None else _test(network, problem.test)
-    manifest = {**provenance(), "seconds": seconds}
+    manifest = {**provenance(), **notes}
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
@@ -232,9 +256,10 @@ def _joined(run: Run, tail: Run) -> Run:
         b.alpha,
         b.outcome,
         a.effort.plus(b.effort),
+        a.left_out.plus(b.left_out),
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
-    manifest = {**tail.manifest, "seconds": seconds}
+    manifest = {**run.manifest, **tail.manifest, "seconds": seconds}
     return Run(evidence, tail.state, tail.next_step, tail.test, manifest, run.folder)
 
 
@@ -278,6 +303,6 @@ class _Reporter:
 
 def _phase(seen: PyTree) -> str:
     """A phase as far as one observation tells; `measure.phases` reads it from the whole record."""
-    if seen["margin_mean"] < ESCAPE_LEVEL:
+    if not seen["margin_mean"] >= ESCAPE_LEVEL:  # unknown during a population start
         return "alignment"
     return "margin growth" if seen["margin_min"] > 0 else "fitting"

@@ -48,23 +48,14 @@ class Probe(eqx.Module):
 
     field: AbstractField
     samples: Samples
-    references: Float[Array, "R D"]
     mu: Float[Array, "K D"]
-    complement: Float[Array, "q D"]
-    """Orthonormal directions orthogonal to all samples; none where the samples span the space."""
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        neurons, p = state.neurons, self.field.p
-        network = neurons.network(p)
-        seen = self._core(network, neurons) | {"dissipated": state.dissipated}
+        network = state.neurons.network(self.field.p)
+        seen = self._core(network, state.neurons) | {"dissipated": state.dissipated}
         if "centers" in self.groups:
             seen["center_output"] = network(self.mu)
-        if "neurons" in self.groups:
-            seen |= self._neurons(neurons)
-        if "orthogonal" in self.groups and self.complement.shape[0]:
-            along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
-            seen["orthogonal"] = along + p * neurons.log_norm[:, None]
         return seen
 
     def _core(self, network: Network, neurons: AbstractNeurons) -> dict[str, Array]:
@@ -77,6 +68,23 @@ class Probe(eqx.Module):
             "squared_norm": squared_norm(neurons.log_norm, neurons.log_output),
         }
 
+
+class Portrait(eqx.Module):
+    """What is recorded of every single neuron, under the record's names."""
+
+    references: Float[Array, "R D"]
+    complement: Float[Array, "q D"]
+    """Orthonormal directions orthogonal to all samples; none where the samples span the space."""
+    p: float = eqx.field(static=True)
+    groups: tuple[str, ...] = eqx.field(static=True)
+
+    def __call__(self, neurons: AbstractNeurons) -> dict[str, Array]:
+        seen = self._neurons(neurons) if "neurons" in self.groups else {}
+        if "orthogonal" in self.groups and self.complement.shape[0]:
+            along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
+            seen["orthogonal"] = along + self.p * neurons.log_norm[:, None]
+        return seen
+
     def _neurons(self, neurons: AbstractNeurons) -> dict[str, Array]:
         return {
             "cosine": cosines(neurons.direction, self.references).astype(jnp.float32),
@@ -87,14 +95,14 @@ class Probe(eqx.Module):
         }
 
 
-def make_probe(
+def observers(
     field: AbstractField,
     samples: Samples,
     centers: Centers,
     groups: tuple[str, ...],
     rng: np.random.Generator,
-) -> Probe:
-    """The probe of a run.
+) -> tuple[Probe, Portrait]:
+    """The probe and the portrait of a run.
 
     **Arguments:**
 
@@ -104,13 +112,10 @@ def make_probe(
     - `rng`: picks the directions orthogonal to the samples, where there are any.
     """
     complement = _complement(samples, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
-    return Probe(
-        field,
-        samples,
-        jnp.asarray(centers.references),
-        jnp.asarray(centers.mu),
-        jnp.asarray(complement),
-        groups,
+    references = jnp.asarray(centers.references)
+    return (
+        Probe(field, samples, jnp.asarray(centers.mu), groups),
+        Portrait(references, jnp.asarray(complement), field.p, groups),
     )
 
 

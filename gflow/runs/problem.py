@@ -13,16 +13,21 @@ from jaxtyping import Float
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, read_npz
 from gflow.data.mixture import orthonormal_centers, sample_mixture, stream
+from gflow.flow.coalesce import Coalescence
 from gflow.flow.field import AbstractField, Samples, field_of
 from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
 from gflow.flow.losses import LOSSES
 from gflow.network.initial import balanced, cartesian, initial_weights
+from gflow.network.lightcone import lightcone
 from gflow.network.neurons import AbstractNeurons
 from gflow.scenario import Scenario
 from gflow.theory.timescales import alignment_end
 
 ROWS = 1000
 """Rows in one block of the velocity."""
+
+WORTH_COALESCING = 2e11
+"""Operations a flow must be expected to take before folding its neurons pays for compiling."""
 
 
 class Problem(NamedTuple):
@@ -40,6 +45,7 @@ class Problem(NamedTuple):
     field: AbstractField
     schedule: Schedule
     controls: Controls
+    coalescence: Coalescence | None
 
 
 def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
@@ -63,7 +69,10 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         schedule = _schedule(scenario, centers, rate, start)
         controls = _controls(scenario, float(rate.mean()), float(field.scale(neurons)))
     alpha = _noise(scenario, train, centers)
-    return Problem(train, test, centers, pi, alpha, neurons, samples, field, schedule, controls)
+    return Problem(
+        train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
+        _coalescence(scenario, train),
+    )  # fmt: skip
 
 
 def _data(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
@@ -90,6 +99,8 @@ def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:
         return balanced(w, sign, float(np.log(network.init_scale)))
     if network.balanced:
         v = sign * np.linalg.norm(w, axis=1)
+    if scenario.flow.chart == "lightcone":
+        return lightcone(w, v, float(np.log(network.init_scale)))
     return cartesian(w, v, network.init_scale)
 
 
@@ -108,6 +119,15 @@ def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None
     return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
 
 
+def _coalescence(scenario: Scenario, train: Dataset) -> Coalescence | None:
+    flow, network = scenario.flow, scenario.network
+    quiet = max(0.0, float(np.log(1e-7 / network.init_scale)))
+    evaluations = 60 + 0.3 * network.power * quiet
+    operations = 4 * train.n * train.D * network.width * evaluations
+    pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_COALESCING)
+    return Coalescence(flow.merge_angle, hold=True) if pays and flow.chart == "polar" else None
+
+
 def _schedule(
     scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], start: float
 ) -> Schedule:
@@ -119,7 +139,7 @@ def _schedule(
     times = np.unique(np.concatenate([linear, later, [end]]))
     # Rounding may leave two times that differ in the last digit.
     times = times[np.append(np.diff(times) > 1e-9 * end, True)]
-    return Schedule(times[times > start * (1 + 1e-9)])
+    return Schedule(times).after(start)
 
 
 def _class_alignment_end(
@@ -132,13 +152,13 @@ def _class_alignment_end(
 
 def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
     flow = scenario.flow
-    polar = flow.chart == "polar"
+    plain = flow.chart == "cartesian"
     # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
     absolute = flow.absolute_tolerance or SAFE_ATOL * scale
     return Controls(
         solver=scenario.solver,
-        rtol=0.0 if polar else flow.tolerance,
-        atol=flow.tolerance if polar else absolute,
+        rtol=flow.tolerance if plain else 0.0,
+        atol=absolute if plain else flow.tolerance,
         min_step=scenario.min_step / rate,
         max_steps=flow.max_steps,
     )

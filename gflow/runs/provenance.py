@@ -15,12 +15,21 @@ def provenance() -> dict[str, object]:
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "device": jax.devices()[0].device_kind,
-        "cores": threads(),
+        "cores": cores(),
+        "threads": threads(),
     }
 
 
+def cores() -> int:
+    """Cores of this machine."""
+    return os.cpu_count() or 1
+
+
 def threads() -> int:
-    """Cores this process may use."""
+    """Threads that compute: one for each core this process may use.
+
+    Sums are split among them, so results are equal to the bit only for equal numbers of threads.
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

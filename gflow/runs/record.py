@@ -2,23 +2,26 @@
 
 One idea: whatever is read back is checked against the manifest's checksums first, so a folder that
 was cut short or altered is named, never trusted.  A folder is written beside its place and then
-renamed into it, so a reader sees all of it or nothing.  No pickles are read or written.
+changes places with it, so a reader sees all of the old run or all of the new one.  No pickles are
+read or written.
 
     scenario.toml    the question, resolved
-    manifest.json    versions, machine, wall time, effort, outcome, test figures, checksums
+    manifest.json    versions, machine, wall time, effort, outcome, test figures, checksums of the
+                     other files and of itself
     trajectory.nc    the record (netCDF 4): `xarray.open_dataset(path, engine="h5netcdf")`
-    network.npz      final neurons (`direction`, `log_norm`, `sign`, or `w`, `v`), `time`,
-                     `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`,
-                     `pi`, `alpha`
-    findings.json    verdicts, once judged
+    network.npz      final neurons (polar: `direction`, `log_norm`, `sign`; Cartesian: `w`, `v`;
+                     light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
+                     `sign_minus`), `time`, `dissipated`, `next_step`, and of the subclasses
+                     `mu`, `label`, `origin`, `pi`, `alpha`
+    findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
+    failure.json     why the last attempt at this point of a grid failed, if it did
     figures/         pictures, once drawn
     log.txt          what was said while it ran
 """
 
 import hashlib
-import json
-import os
-import shutil
+import io
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,49 +32,76 @@ import xarray as xr
 
 from gflow.data.centers import Centers
 from gflow.errors import RecordError, ScenarioError
+from gflow.flow.coalesce import LeftOut
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome, Reason
+from gflow.network.lightcone import LightconeNeurons
 from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
 from gflow.runs.experiment import Run
+from gflow.runs.files import checksum, identity, is_being_replaced, staged
+from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
+from gflow.runs.netcdf import to_netcdf
 from gflow.scenario import parse_scenario
 from gflow.theory.evidence import Evidence
-from gflow.theory.finding import Finding
 
-FORMAT = 1
-"""Version of the folder's layout; raised when an older gflow could not read it."""
+__all__ = ["FORMAT", "load", "read_manifest", "save"]
+
+_ARRAYS: dict[type[AbstractNeurons], tuple[str, ...]] = {
+    CartesianNeurons: ("w", "v"),
+    LightconeNeurons: (
+        "direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_minus",
+    ),
+    PolarNeurons: ("direction", "log_norm", "sign"),
+}  # fmt: skip
+"""What is stored of the final neurons in each chart."""
 
 _PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
+
+
+_PATIENCE = 5.0
+"""Seconds a reader waits for a folder that is just being replaced."""
 
 
 def save(run: Run, folder: Path, log: str = "") -> Run:
     """Store a run as a folder, in place of one that is there.
 
     **Returns:** the run, knowing its folder.
+
+    **Raises:** `RecordError` if it cannot be written; an older run is then as it was.
     """
-    stage = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True)
-    (stage / "scenario.toml").write_text(run.scenario.to_toml(), encoding="utf-8")
-    run.record.to_netcdf(
-        stage / "trajectory.nc", engine="h5netcdf", encoding=_compressed(run.record)
-    )
-    np.savez(stage / "network.npz", allow_pickle=False, **_final_arrays(run))
-    (stage / "log.txt").write_text(log, encoding="utf-8")
-    write_json(stage / "manifest.json", _manifest(run, stage))
-    _move_into_place(stage, folder)
+    record = to_netcdf(run.record, _compressed(run.record))
+    with staged(folder) as stage:
+        (stage / "scenario.toml").write_text(run.scenario.to_toml(), encoding="utf-8")
+        (stage / "trajectory.nc").write_bytes(record)
+        np.savez(stage / "network.npz", allow_pickle=False, **_final_arrays(run))
+        (stage / "log.txt").write_text(log, encoding="utf-8")
+        write_manifest(stage, _manifest(run, stage))
     return replace(run, folder=folder)
 
 
 def load(folder: Path) -> Run:
-    """Read a run back from its folder.
+    """Read a run back from its folder, also while another process replaces it.
 
     **Raises:** `RecordError` naming the file that is missing, foreign, cut short, altered, or from
     a newer version.
     """
+    last = time.monotonic() + _PATIENCE
+    while True:
+        before = identity(folder)
+        try:
+            return _load(folder)
+        except RecordError:
+            is_the_same = identity(folder) == before and not is_being_replaced(folder)
+            if is_the_same or time.monotonic() > last:
+                raise
+            time.sleep(0.01)
+
+
+def _load(folder: Path) -> Run:
     manifest = read_manifest(folder)
-    _verify(folder, manifest)
+    parts = {name: _verified(folder / name, manifest) for name in _PARTS}
     try:
-        return _read(folder, manifest)
+        return _read(folder, manifest, parts)
     except (KeyError, TypeError, ValueError, OSError, ScenarioError) as error:
         raise RecordError(
             f"{folder}: the run folder must be complete, but cannot be read ({error}); run its "
@@ -79,83 +109,34 @@ def load(folder: Path) -> Run:
         ) from None
 
 
-def read_manifest(folder: Path) -> dict:
-    """The manifest of a run folder, checked for format only."""
-    if not folder.is_dir():
-        raise RecordError(f"{folder}: no such run folder; `gflow run SCENARIO` makes one.")
+def _verified(path: Path, manifest: dict) -> bytes:
+    """A file's content, read once, so that what is checked is what is used."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        data = path.read_bytes()
+    except OSError:
         raise RecordError(
-            f"{folder}: must be a run folder, but has no manifest.json; give the folder that "
-            "`gflow run` printed."
+            f"{path}: must be there, but is missing; the run folder was cut short. Run its "
+            "scenario again with --fresh."
         ) from None
-    except (OSError, ValueError) as error:
+    if hashlib.sha256(data).hexdigest() != manifest.get("checksums", {}).get(path.name):
         raise RecordError(
-            f"{folder}/manifest.json: must be JSON, but cannot be read ({error}); run its scenario "
-            "again with --fresh."
-        ) from None
-    if not isinstance(manifest, dict) or manifest.get("program") != "gflow":
-        raise RecordError(
-            f"{folder}: must be a gflow run folder, but its manifest.json is of another program."
+            f"{path}: must have the checksum in manifest.json, but has another; the file was "
+            "altered or cut short. Run its scenario again with --fresh."
         )
-    if not isinstance(manifest.get("format"), int) or manifest["format"] > FORMAT:
-        raise RecordError(
-            f"{folder}: must have format <= {FORMAT}, but has {manifest.get('format')}; it was "
-            "written by a newer gflow, so upgrade gflow."
-        )
-    return manifest
+    return data
 
 
-def save_findings(folder: Path, findings: tuple[Finding, ...]) -> None:
-    """Store verdicts beside the run they are about."""
-    write_json(folder / "findings.json", [finding.to_json() for finding in findings])
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write plain values as JSON, all or nothing."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, all or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def checksum(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _verify(folder: Path, manifest: dict) -> None:
-    for name in _PARTS:
-        path = folder / name
-        if not path.is_file():
-            raise RecordError(
-                f"{path}: must be there, but is missing; the run folder was cut short. Run its "
-                "scenario again with --fresh."
-            )
-        if checksum(path) != manifest.get("checksums", {}).get(name):
-            raise RecordError(
-                f"{path}: must have the checksum in manifest.json, but has another; the file was "
-                "altered or cut short. Run its scenario again with --fresh."
-            )
-
-
-def _read(folder: Path, manifest: dict) -> Run:
+def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
     scenario = parse_scenario(
-        (folder / "scenario.toml").read_text(encoding="utf-8"), source=str(folder / "scenario.toml")
+        parts["scenario.toml"].decode("utf-8"), source=str(folder / "scenario.toml")
     )
-    with xr.open_dataset(folder / "trajectory.nc", engine="h5netcdf") as file:
+    with xr.open_dataset(io.BytesIO(parts["trajectory.nc"]), engine="h5netcdf") as file:
         record = file.load()
-    with np.load(folder / "network.npz", allow_pickle=False) as file:
+    with np.load(io.BytesIO(parts["network.npz"]), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
     with jax.enable_x64(True):
-        state = FlowState(_neurons(arrays), jnp.asarray(arrays["dissipated"]))
+        state = FlowState.begin(_neurons(arrays), float(arrays["dissipated"]))
         evidence = Evidence(
             scenario,
             Centers(arrays["mu"], arrays["label"], str(arrays["origin"])),
@@ -165,23 +146,20 @@ def _read(folder: Path, manifest: dict) -> Run:
             None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome,
             Effort(**manifest["effort"]),
+            LeftOut(**manifest["left_out"]),
         )
     rest = {key: manifest[key] for key in manifest["provenance"]}
     return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
 
 
 def _neurons(arrays: dict[str, np.ndarray]) -> AbstractNeurons:
-    if "w" in arrays:
-        return CartesianNeurons(jnp.asarray(arrays["w"]), jnp.asarray(arrays["v"]))
-    direction, log_norm = jnp.asarray(arrays["direction"]), jnp.asarray(arrays["log_norm"])
-    return PolarNeurons(direction, log_norm, jnp.asarray(arrays["sign"]))
+    chart = next((c for c, names in _ARRAYS.items() if set(names) <= set(arrays)), PolarNeurons)
+    return chart(*(jnp.asarray(arrays[name]) for name in _ARRAYS[chart]))
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:
     neurons, centers = run.state.neurons, run.centers
-    names = ("w", "v") if isinstance(neurons, CartesianNeurons) else (
-        "direction", "log_norm", "sign",
-    )  # fmt: skip
+    names = _ARRAYS[type(neurons)]
     return {name: np.asarray(getattr(neurons, name)) for name in names} | {
         "time": np.asarray(run.outcome.t),
         "dissipated": np.asarray(run.state.dissipated),
@@ -196,12 +174,11 @@ def _final_arrays(run: Run) -> dict[str, np.ndarray]:
 
 def _manifest(run: Run, stage: Path) -> dict:
     return {
-        "program": "gflow",
-        "format": FORMAT,
         **run.manifest,
         "provenance": sorted(run.manifest),
         "outcome": asdict(run.outcome),
         "effort": asdict(run.effort),
+        "left_out": asdict(run.evidence.left_out),
         "test": run.test,
         "checksums": {name: checksum(stage / name) for name in _PARTS},
     }
@@ -210,11 +187,3 @@ def _manifest(run: Run, stage: Path) -> dict:
 def _compressed(record: xr.Dataset) -> dict[str, dict[str, object]]:
     large = (name for name, values in record.data_vars.items() if values.ndim > 1)
     return {str(name): {"compression": "gzip", "compression_opts": 4} for name in large}
-
-
-def _move_into_place(stage: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(stage, folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -4,26 +4,44 @@ One idea: a scenario of one flow and a scenario of many are used by the same ver
 question lands in the same folder, so a finished answer is not computed twice.
 
     RUNS/quickstart-1a2b3c4d/            a study
-        study.json                       its points: label, varied keys, folder
-        scenario.toml                    its scenario, resolved
+        study.json                       label, varied keys and folder of each point
+        scenario.toml                    its scenario, resolved; points are computed from this one
         power=1-5e6f7a8b/                a run folder a point (see `gflow.runs.record`)
+        .power=3-9c0d1e2f.lock           while a process computes that point (see `gflow.runs.lock`)
+        table.csv, table.nc              a row a point (see `gflow.runs.table`)
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, overload
 
 import jax
+import xarray as xr
 
 from gflow.errors import RecordError
 from gflow.flow.trajectory import Reason
 from gflow.runs import record
+from gflow.runs.checkpoint import checkpoint_of
 from gflow.runs.experiment import Progress, Run, extend, simulate
-from gflow.scenario import Scenario, parse_scenario
+from gflow.runs.files import sweep, write_bytes, write_text
+from gflow.runs.findings import read_findings, save_findings
+from gflow.runs.index import (
+    Place,
+    home,
+    is_study,
+    read_index,
+    read_study_scenario,
+    verify_question,
+    write_index,
+)
+from gflow.runs.netcdf import to_netcdf
+from gflow.runs.status import State, Status, status_of
+from gflow.runs.table import tabulate, to_csv
+from gflow.runs.workers import Announce, Crew, Report, Task, Watch, held, serial
+from gflow.scenario import Scenario
 from gflow.theory.finding import Finding
+from gflow.theory.predictions import CATALOGUE
 from gflow.theory.predictions import check as check_evidence
 
 
@@ -42,30 +60,44 @@ class Study:
     scenario: Scenario
     """The grid."""
     entries: tuple[Entry, ...]
+    """The points that have a run."""
     folder: Path
+    unanswered: tuple[Status, ...] = ()
+    """The points that wait, run, or failed, and why."""
 
     def __repr__(self) -> str:
-        return "\n".join(f"{label}: {run!r}" for label, run in self.entries)
+        cards = (f"{label}: {run!r}" for label, run in self.entries)
+        return "\n".join([*cards, *map(str, self.unanswered)])
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """The runs alone."""
         return tuple(entry.run for entry in self.entries)
 
+    @property
+    def table(self) -> xr.Dataset:
+        """Final numbers and stored verdicts of every point (see `gflow.runs.table`)."""
+        runs = dict(self.entries)
+        stored = {
+            label: read_findings(run.folder) or () for label, run in self.entries if run.folder
+        }
+        return tabulate(self.scenario, runs, stored)
+
     def __getitem__(self, label: str) -> Run:
         """The run of one point, by its label."""
         for entry in self.entries:
             if entry.label == label:
                 return entry.run
+        for status in self.unanswered:
+            if status.label == label:
+                raise KeyError(f"no run of point {status}")
         raise KeyError(f"no point {label!r}; there are {[e.label for e in self.entries]}")
 
 
-Announce = Callable[[str, Scenario], Callable[[Progress], None]]
-"""Told the label and scenario of a point about to be computed; gives what to call at each step."""
-
-
-def answer(scenario: Scenario, root: Path, fresh: bool, announce: Announce) -> Run | Study:
-    """Carry out a scenario and store it under `root`; what is there already is read back.
+def answer(
+    scenario: Scenario, root: Path, fresh: bool, announce: Announce, crew: Crew = serial
+) -> Run | Study:
+    """Carry out and judge a scenario, and store it under `root`; what is there is read back.
 
     **Arguments:**
 
@@ -73,35 +105,106 @@ def answer(scenario: Scenario, root: Path, fresh: bool, announce: Announce) -> R
     - `root`: folder that holds runs and studies.
     - `fresh`: compute anew what is there already.
     - `announce`: called before each flow that is computed.
+    - `crew`: who computes the points of a grid (see `gflow.runs.workers`).
 
-    **Returns:** a `Run`, or a `Study` for a grid. Ctrl-C ends a grid after the point under way,
-    which is kept as far as it came.
+    **Returns:** a `Run`, or a `Study` for a grid. A point that fails is in `Study.unanswered` and
+    keeps no other from being computed. Ctrl-C ends a grid after the point under way, which is
+    kept as far as it came.
 
-    **Raises:** `DataError`, `PrecisionError`, `RecordError`.
+    **Raises:** for one flow `DataError`, `PrecisionError`, `RecordError`; for a grid `RecordError`
+    if its folder cannot be written.
     """
+    folder = home(scenario, root)
     if not scenario.is_grid:
-        return _answer_point(scenario, "", root / _folder_name(scenario), fresh, announce)
-    folder = root / _folder_name(scenario)
-    entries: list[Entry] = []
-    for point in scenario.points():
-        place = folder / f"{point.label}-{_digest(point.scenario)}"
-        entries.append(
-            Entry(point.label, _answer_point(point.scenario, point.label, place, fresh, announce))
-        )
-        _save_index(scenario, entries, folder)
-        if entries[-1].run.outcome.reason is Reason.INTERRUPTED:
-            break
-    return Study(scenario, tuple(entries), folder)
+        with held(folder):
+            return settle(scenario, folder, fresh, None, lambda: announce("", scenario))
+    return _carry_out(scenario, write_index(scenario, folder), folder, fresh, announce, crew)
 
 
-def prolong(result: Run | Study, until: float, announce: Announce) -> Run | Study:
-    """Continue every run of `result` to flow time `until`, in its own folder."""
+def resume(folder: Path, fresh: bool, announce: Announce, crew: Crew = serial) -> Run | Study:
+    """Compute the points that a study lacks, by the scenario in its folder; a run is read back.
+
+    **Raises:** `RecordError` for a folder that cannot be read.
+    """
+    if not is_study(folder):
+        return record.load(folder)
+    places = read_index(folder)
+    return _carry_out(read_study_scenario(folder, places), places, folder, fresh, announce, crew)
+
+
+def prolong(
+    result: Run | Study, until: float, announce: Announce, crew: Crew = serial
+) -> Run | Study:
+    """Continue every run of `result` to flow time `until`, in its own folder.
+
+    Runs of a study that are there already are left as they are.
+
+    **Raises:** `ScenarioError` if a run that stands alone is there already.
+    """
     if isinstance(result, Run):
-        return _prolong_run(result, "", until, announce)
-    longer = tuple(
-        Entry(label, _prolong_run(run, label, until, announce)) for label, run in result.entries
-    )
-    return Study(result.scenario, longer, result.folder)
+        return _prolong_alone(result, until, announce)
+    reached = {label: run.outcome.t for label, run in result.entries}
+    tasks = [
+        task._replace(until=until)
+        for task in _tasks(result.scenario, read_index(result.folder))
+        if reached.get(task.label, until) < until
+    ]
+    return _with_reports(result.folder, _computed(tasks, announce, crew))
+
+
+def settle(
+    scenario: Scenario,
+    folder: Path,
+    fresh: bool,
+    until: float | None,
+    begin: Callable[[], Watch],
+) -> Run:
+    """Answer, continue and judge one flow in its folder, whose lock the caller holds.
+
+    **Arguments:**
+
+    - `scenario`: one flow.
+    - `folder`: its run folder.
+    - `fresh`: compute anew what is there already.
+    - `until`: continue the flow to this time; None to leave it where its scenario ends.
+    - `begin`: called when something is computed; gives what to call at each step.
+
+    **Raises:** `DataError`, `PrecisionError`, `RecordError`, and what a judge raises.
+    """
+    sweep(folder)
+    run = None if fresh else _final(folder)
+    if run is None:
+        verify_question(scenario, folder)
+        run = answer_point(scenario, folder, fresh, begin())
+    if until is not None and run.outcome.t < until:
+        run = _prolonged(run, folder, until, begin())
+    judged_in_folder(run, asked(scenario))
+    return run
+
+
+def answer_point(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Run:
+    """Compute one flow and store it in its folder, unless its answer is there.
+
+    A flow that was killed or interrupted goes on from its checkpoint, a file beside the folder.
+
+    **Arguments:**
+
+    - `scenario`: one flow.
+    - `folder`: its run folder.
+    - `fresh`: compute anew what is there already.
+    - `watch`: called after every accepted step.
+    """
+    stored = None if fresh else _final(folder)
+    if stored is not None:
+        return stored
+    log = _Log(watch)
+    kept = checkpoint_of(scenario, folder)
+    if fresh:
+        kept.remove()
+    run = record.save(simulate(scenario, log, kept), folder, log.text)
+    if run.outcome.reason is not Reason.INTERRUPTED:
+        kept.remove()
+    return run
 
 
 def entries(result: Run | Study) -> tuple[Entry, ...]:
@@ -110,26 +213,25 @@ def entries(result: Run | Study) -> tuple[Entry, ...]:
 
 
 def load(folder: str | Path) -> Run | Study:
-    """Read a run or a study back from its folder; never simulates.
+    """Read a run or a study back from its folder, also while others write it; never simulates.
+
+    **Returns:** a `Run`, or a `Study` whose `unanswered` names the points that have no run that
+    can be read, and why.
 
     **Raises:** `RecordError` naming what is missing, foreign, cut short, altered or too new.
     """
     folder = Path(folder)
-    index = folder / "study.json"
-    if not index.is_file():
+    if not is_study(folder):
         return record.load(folder)
-    try:
-        rows = json.loads(index.read_text(encoding="utf-8"))["points"]
-        scenario = parse_scenario((folder / "scenario.toml").read_text(encoding="utf-8"))
-        places = [(row["label"], folder / row["folder"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(
-            f"{index}: must list the points of a study, but cannot be read ({error}); run its "
-            "scenario again, finished points are kept."
-        ) from None
-    return Study(
-        scenario, tuple(Entry(label, record.load(place)) for label, place in places), folder
-    )
+    places = read_index(folder)
+    scenario = read_study_scenario(folder, places)
+    found: list[Entry] = []
+    unanswered: list[Status] = []
+    for place in places:
+        run, status = _look(place)
+        found += [] if run is None else [Entry(place.label, run)]
+        unanswered += [] if status is None else [status]
+    return Study(scenario, tuple(found), folder, tuple(unanswered))
 
 
 def judge(result: Run | Study, ids: Sequence[str] | None = None) -> dict[str, tuple[Finding, ...]]:
@@ -162,23 +264,141 @@ def check(
     return findings[""] if isinstance(result, Run) else findings
 
 
-def _answer_point(
-    scenario: Scenario, label: str, folder: Path, fresh: bool, announce: Announce
-) -> Run:
-    if not fresh and (folder / "manifest.json").is_file():
-        stored = record.load(folder)
-        if stored.outcome.complete:
-            return stored
-    log = _Log(announce(label, scenario))
-    return record.save(simulate(scenario, log), folder, log.text)
+def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
+    """Findings by point label as stored beside each run, judged and stored where they are not.
+
+    A point that could not be judged has none.
+    """
+    failed = () if isinstance(result, Run) else result.unanswered
+    hopeless = {status.label for status in failed if status.state is State.FAILED}
+    return {
+        label: () if label in hopeless else judged_in_folder(run, asked(result.scenario))
+        for label, run in entries(result)
+    }
 
 
-def _prolong_run(run: Run, label: str, until: float, announce: Announce) -> Run:
+def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
+    """Findings about a stored run, from its folder if they are of today's judges."""
+    stored = None if run.folder is None else read_findings(run.folder, ids)
+    if stored is not None:
+        return stored
+    with jax.enable_x64(True):
+        findings = check_evidence(run.evidence, ids)
+    if run.folder is not None:
+        save_findings(run.folder, findings)
+    return findings
+
+
+def asked(scenario: Scenario) -> tuple[str, ...]:
+    """Ids of the predictions that a scenario asks for, in the order of the catalogue."""
+    chosen = scenario.checks.predictions
+    return tuple(id for id in CATALOGUE if chosen == "all" or id in chosen)
+
+
+def save_table(study: Study) -> None:
+    """Store the table of a study in its folder, as table.csv and table.nc."""
+    table = study.table
+    write_text(study.folder / "table.csv", to_csv(table))
+    write_bytes(study.folder / "table.nc", to_netcdf(table))
+
+
+def _carry_out(
+    scenario: Scenario,
+    places: tuple[Place, ...],
+    folder: Path,
+    fresh: bool,
+    announce: Announce,
+    crew: Crew,
+) -> Study:
+    ids = asked(scenario)
+    tasks = [
+        task._replace(fresh=fresh)
+        for task, place in zip(_tasks(scenario, places), places, strict=True)
+        if fresh or not _is_settled(place, ids)
+    ]
+    return _with_reports(folder, _computed(tasks, announce, crew))
+
+
+def _tasks(scenario: Scenario, places: tuple[Place, ...]) -> list[Task]:
+    points = zip(places, scenario.points(), strict=True)
+    return [Task(place.label, point.scenario, place.folder) for place, point in points]
+
+
+def _is_settled(place: Place, ids: Sequence[str]) -> bool:
+    """Whether a point needs neither computing nor judging; its files are verified on load."""
+    status = status_of(place)
+    ended = status.state in (State.FINISHED, State.STOPPED) and status.reason != Reason.INTERRUPTED
+    return ended and read_findings(place.folder, ids) is not None
+
+
+def _computed(tasks: list[Task], announce: Announce, crew: Crew) -> list[Report]:
+    """Have tasks computed: first those that are free, then those that other processes had."""
+    if not tasks:
+        return []
+    reports = {report.label: report for report in crew(tasks, announce)}
+    if not any(report.interrupted for report in reports.values()):
+        # Whoever had a point computed it just now, which is fresh enough.
+        left = [
+            task._replace(patient=True, fresh=False) for task in tasks if reports[task.label].busy
+        ]
+        if left:
+            reports |= {report.label: report for report in crew(left, announce)}
+    return list(reports.values())
+
+
+def _with_reports(folder: Path, reports: Sequence[Report]) -> Study:
+    """A study as it is in its folder, and failures that could not be written there."""
+    study = load(folder)
+    assert isinstance(study, Study)
+    told = {status.label for status in study.unanswered if status.state is State.FAILED}
+    more = [
+        Status(report.label, folder, State.FAILED, report.failure.text, kind=report.failure.kind)
+        for report in reports
+        if report.failure is not None and report.label not in told
+    ]
+    if not more:
+        return study
+    failed = {status.label for status in more}
+    rest = [status for status in study.unanswered if status.label not in failed]
+    return Study(study.scenario, study.entries, folder, (*rest, *more))
+
+
+def _look(place: Place) -> tuple[Run | None, Status | None]:
+    """The run of a point if it has one, and its status unless the run is all there is to say."""
+    status = status_of(place)
+    ended = status.state in (State.FINISHED, State.STOPPED)
+    if not ended and not (place.folder / "manifest.json").is_file():
+        return None, status
+    try:
+        run = record.load(place.folder)
+    except RecordError as error:
+        if not ended:
+            return None, status
+        return None, Status(place.label, place.folder, State.FAILED, str(error), kind="RecordError")
+    return run, None if ended else status
+
+
+def _final(folder: Path) -> Run | None:
+    """The stored run of a folder if computing it again would give nothing else."""
+    if not (folder / "manifest.json").is_file():
+        return None
+    stored = record.load(folder)
+    return None if stored.outcome.reason is Reason.INTERRUPTED else stored
+
+
+def _prolong_alone(run: Run, until: float, announce: Announce) -> Run:
     if run.folder is None:
         raise RecordError("`run` must be stored to be continued in its folder; use `extend`.")
-    log = _Log(announce(label, run.scenario))
-    before = (run.folder / "log.txt").read_text(encoding="utf-8")
-    return record.save(extend(run, until, log), run.folder, before + log.text)
+    with held(run.folder):
+        longer = _prolonged(run, run.folder, until, announce("", run.scenario))
+        judged_in_folder(longer, asked(longer.scenario))
+    return longer
+
+
+def _prolonged(run: Run, folder: Path, until: float, watch: Watch) -> Run:
+    log = _Log(watch)
+    before = (folder / "log.txt").read_text(encoding="utf-8")
+    return record.save(extend(run, until, log), folder, before + log.text)
 
 
 class _Log:
@@ -198,35 +418,3 @@ class _Log:
     @property
     def text(self) -> str:
         return "\n".join([*self.lines.values(), ""])
-
-
-def _folder_name(scenario: Scenario) -> str:
-    return f"{scenario.name}-{_digest(scenario)}"
-
-
-def _digest(scenario: Scenario) -> str:
-    """Short hash of the question: data, network, flow, record, seed, and the points of a grid."""
-    if not scenario.is_grid:
-        return scenario.digest(_data_checksum(scenario))
-    parts = [f"{point.label}:{_digest(point.scenario)}" for point in scenario.points()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-
-
-def _data_checksum(scenario: Scenario) -> str:
-    if scenario.data.kind != "file" or not Path(scenario.data.path).is_file():
-        return ""
-    return record.checksum(Path(scenario.data.path))
-
-
-def _save_index(scenario: Scenario, done: list[Entry], folder: Path) -> None:
-    varied = {point.label: point.varied for point in scenario.points()}
-    rows = [
-        {"label": label, "varied": varied[label], "folder": run.folder.name}
-        for label, run in done
-        if run.folder is not None
-    ]
-    record.write_text(folder / "scenario.toml", scenario.to_toml())
-    record.write_json(
-        folder / "study.json",
-        {"program": "gflow", "format": record.FORMAT, "name": scenario.name, "points": rows},
-    )

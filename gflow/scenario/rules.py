@@ -7,7 +7,7 @@ no mistake is told twice, and a mistake in one key hides none in the others.
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from gflow.scenario.mistakes import Mistake
-from gflow.scenario.tables import FlowTable, MixtureData, NetworkTable, Table
+from gflow.scenario.tables import FileData, FlowTable, MixtureData, NetworkTable, Table
 
 SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
@@ -84,7 +84,7 @@ def _balanced_in_polar(network: NetworkTable, flow: FlowTable) -> Iterator[Mista
         yield Mistake(
             "network.balanced",
             "`network.balanced` must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, "
-            'but is false; set flow.chart = "cartesian".',
+            'but is false; set flow.chart = "lightcone" or "cartesian".',
         )
 
 
@@ -94,7 +94,8 @@ def _nothing_underflows(network: NetworkTable, flow: FlowTable) -> Iterator[Mist
         yield Mistake(
             "network.init_scale",
             f"`network.init_scale` must be >= {SMALLEST_CARTESIAN:g} in the Cartesian chart, where "
-            f'squares of weights underflow, but is {eps!r}; set flow.chart = "polar".',
+            f'squares of weights underflow, but is {eps!r}; set flow.chart = "polar" '
+            '("lightcone" if network.balanced = false).',
         )
 
 
@@ -102,11 +103,11 @@ def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[
     eps, given = network.init_scale, flow.absolute_tolerance
     if given is None:
         return
-    if flow.chart == "polar":
+    if flow.chart != "cartesian":
         yield Mistake(
             "flow.absolute_tolerance",
             "`flow.absolute_tolerance` must be given in the Cartesian chart only, but flow.chart = "
-            '"polar", where `flow.tolerance` is all there is; take it out.',
+            f'"{flow.chart}", where `flow.tolerance` is all there is; take it out.',
         )
     elif given > SAFE_TOLERANCE * eps * (1 + 1e-9):
         yield Mistake(
@@ -114,7 +115,19 @@ def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[
             "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian "
             f"chart, but absolute_tolerance = {given!r} and init_scale = {eps!r}. The solver would "
             "step over the whole alignment phase and still report success. Use absolute_tolerance "
-            f'<= {SAFE_TOLERANCE * eps:.3g}, or set flow.chart = "polar".',
+            f'<= {SAFE_TOLERANCE * eps:.3g}, or set flow.chart = "polar" '
+            '("lightcone" if network.balanced = false).',
+        )
+
+
+def _population_is_known(data: Table, flow: FlowTable) -> Iterator[Mistake]:
+    if flow.start == "population" and (not isinstance(data, MixtureData) or flow.chart != "polar"):
+        kind, chart = getattr(data, "kind", "mixture"), flow.chart
+        yield Mistake(
+            "flow.start",
+            '`flow.start` must be "sample" unless data.kind = "mixture" and flow.chart = "polar" '
+            f'(the expectation of other data is not known), but is "population" with kind = '
+            f'"{kind}" and chart = "{chart}"; set flow.start = "sample".',
         )
 
 
@@ -130,6 +143,8 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
     ((NetworkTable, FlowTable), ("network.balanced", "flow.chart"), _balanced_in_polar),
     ((NetworkTable, FlowTable), _CARTESIAN, _nothing_underflows),
+    ((MixtureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
+    ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     (
         (NetworkTable, FlowTable),
         (*_CARTESIAN, "flow.absolute_tolerance"),

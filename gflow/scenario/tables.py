@@ -119,8 +119,10 @@ class FlowTable(Table):
     end_margin: float | None = Field(
         default=None, description="smallest margin y f(x) at which to end earlier", examples=[1.0]
     )
-    chart: Literal["polar", "cartesian"] = Field(
-        default="polar", description="coordinates: directions and log-norms, or plain weights"
+    chart: Literal["polar", "lightcone", "cartesian"] = Field(
+        default="polar",
+        description="coordinates: directions and log-norms; directions and logarithms of "
+        "‖w‖ + v and ‖w‖ - v, for unbalanced starts at any scale; or plain weights",
     )
     solver: Literal["auto", "tsit5", "bosh3", "dopri8", "heun"] = Field(
         default="auto", description="explicit solver; auto is tsit5 for power >= 2, else bosh3"
@@ -140,6 +142,24 @@ class FlowTable(Table):
     )
     max_steps: int = Field(
         default=20_000, ge=1, description="budget of steps, accepted and rejected together"
+    )
+    start: Literal["sample", "population"] = Field(
+        default="sample",
+        description="field of the alignment phase: that of the samples, or its expectation over "
+        "the mixture, which costs nothing while the network is negligible",
+    )
+    start_error: float = Field(
+        default=0.2,
+        gt=0,
+        description="largest expected error of a population start, in radians and in log-masses",
+    )
+    coalesce: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether neurons of one direction are integrated as one; auto does so where "
+        "that saves more than it costs to compile; polar chart only",
+    )
+    merge_angle: float = Field(
+        default=1e-3, ge=0, le=0.1, description="largest angle between such neurons, radians"
     )
     precision: Literal["float32", "float64"] = Field(
         default="float32", description="precision of the two matrix products; the state is float64"

@@ -6,7 +6,7 @@ held against a fixed bar by a certified upper bound, and the distances to those 
 All distances are divided by sup |target|, so that f = 0 scores 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,10 +55,10 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
     if impossible:
         return outside(_EXPECTED, impossible)
     own_target, cross_targets = targets(evidence)
-    network, seed = evidence.network, evidence.scenario.seed
-    own = distance(network, own_target, seed)
+    seed = evidence.scenario.seed
+    own = _bracketed(evidence, own_target)
     crosses = [
-        Cross(distance(network, target, seed), contrast(own_target, target, seed))
+        Cross(_bracketed(evidence, target), contrast(own_target, target, seed))
         for target in cross_targets
     ]
     verdict, reason = _verdict(evidence, own, crosses)
@@ -69,6 +69,18 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         reason,
         (own.lower, own.upper),
         _details(evidence, own, cross_targets, crosses),
+    )
+
+
+def _bracketed(evidence: Evidence, target: Target) -> Distance:
+    """The distance of the network to `target`, with what coalescing left out inside the bracket."""
+    found = distance(evidence.network, target, evidence.scenario.seed)
+    log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
+    changed = evidence.left_out.total * float(np.exp(found.log_c + log_total)) / found.supremum
+    return replace(
+        found,
+        lower=max(found.lower - changed, 0.0),
+        upper=min(found.upper + changed, 1.0),
     )
 
 

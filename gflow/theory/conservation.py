@@ -29,6 +29,12 @@ _SLIDING = (
     "counts their speeds instead of the slower motion along it (theory T11)."
 )
 
+_BY_CONSTRUCTION = {
+    "polar": "the polar chart has |v| = ‖w‖",
+    "lightcone": "the light-cone chart keeps (‖w‖ + v)(‖w‖ - v)",
+}
+"""Charts in which ‖w‖² - v² cannot drift, and why."""
+
 
 def judge_energy_balance(evidence: Evidence) -> Opinion:
     """L(0) - L(t) = ∫₀ᵗ ‖dθ/dt‖² dt at every recorded time (theory D2d, prediction P3)."""
@@ -51,9 +57,9 @@ def judge_balancedness(evidence: Evidence) -> Opinion:
     """‖w_j‖² - v_j² is constant (theory D2a, prediction P1)."""
     allowed = DRIFT * _tolerance(evidence)
     expected = f"relative drift <= {allowed:.0e}"
-    if evidence.scenario.flow.chart == "polar":
+    if (chart := evidence.scenario.flow.chart) in _BY_CONSTRUCTION:
         return Opinion(
-            Verdict.HOLDS, expected, "0", "Holds by construction: the polar chart has |v| = ‖w‖."
+            Verdict.HOLDS, expected, "0", f"Holds by construction: {_BY_CONSTRUCTION[chart]}."
         )
     if not evidence.has("neurons"):
         return outside(expected, "The record group `neurons` was not recorded.")

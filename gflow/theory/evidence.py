@@ -12,6 +12,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
+from gflow.flow.coalesce import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.losses import LOSSES
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
@@ -37,6 +38,8 @@ class Evidence:
     """Within-subclass noise ‖x - μ_k‖, drawn or measured; None where the subclasses are unknown."""
     outcome: Outcome
     effort: Effort
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    """What integrating neurons together may have changed."""
 
     @property
     def p(self) -> float:
@@ -61,6 +64,11 @@ class Evidence:
     def log_mass(self) -> Float[np.ndarray, "T h"]:
         """log |v_j|‖w_j‖ of every neuron at every recorded time."""
         return self.record["log_norm"].values + self.record["log_output"].values
+
+    @property
+    def log_mass_now(self) -> Float[np.ndarray, " h"]:
+        """log |v_j|‖w_j‖ at the end, whatever was recorded."""
+        return np.asarray(self.network.log_mass)
 
     @cached_property
     def share(self) -> Float[np.ndarray, " h"]:

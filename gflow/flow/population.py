@@ -1,0 +1,312 @@
+"""The start of a flow by its expectation, where the network is negligible.
+
+One idea: until the neurons have aligned, which is when a flow is wide, it is K + 1 numbers a neuron
+in a field that does not depend on n or D (`blurred`).  Once the neurons that carry the mass are
+aligned with what pulls them, they are lifted back and the exact flow takes over; it finishes the
+contraction and does everything that the samples have a say in.
+
+It is a start or nothing: if the network would stop being negligible first, a `Refusal` says so.
+What a `Start` leaves out is estimated in its `Deviation`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from gflow.flow.blurred import Frame, Mixture, PopulationField
+from gflow.flow.field import FlowState, Samples
+from gflow.flow.integrate import Controls, Notable, Portrait, Probe, Schedule, Watch, integrate
+from gflow.flow.losses import AbstractLoss
+from gflow.flow.sampling import Deviation, sampling_noise
+from gflow.flow.trajectory import Outcome, Reason, Trajectory
+from gflow.network.neurons import AbstractNeurons, PolarNeurons
+
+ALIGNED = float(np.radians(10.0))
+"""Largest angle between a neuron and its pull at which it counts as aligned, radians.
+
+At p = 1, among awake coordinates, and near a center at p > 2 it is the angle to the attractor
+itself (theory D4), and 10 degrees count as aligned everywhere here.  From there on a direction only
+contracts."""
+
+TIGHT = 1e-3
+"""Angle at which neurons of one attractor can be integrated as one, so that going on with the
+expectation gains nothing more, radians."""
+
+CARRIED = 0.999
+"""Share of the mass, among the growing neurons of each sign, that has to be aligned."""
+
+ENOUGH = 1e-4
+"""Σ m_j of a sign at which an aligned start ends although its angles are not tight: at p = 1 they
+shrink no faster than norms grow."""
+
+QUIET = 1e-3
+"""Largest Σ m_j of a sign that counts as no network.  It bounds |f| on the unit sphere, hence the
+relative error of every force by the same number; since it grows exponentially, log m_j is then off
+by at most that number as well."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A flow up to its switch time, from its expectation."""
+
+    neurons: PolarNeurons
+    """All neurons in D dimensions at the switch; the exact flow goes on from here."""
+    t: float
+    """Switch time."""
+    trajectory: Trajectory
+    """Observations of the caller's probe, state lifted; the last time is the switch."""
+    deviation: Deviation
+    """What was left out."""
+
+    @property
+    def resume(self) -> tuple[float, float, float | None]:
+        """Where `integrate` goes on: time, energy dissipated, and a step size to try."""
+        return self.t, float(self.trajectory.state.dissipated), self.trajectory.next_step
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """No population start, and why."""
+
+    reason: str
+    """In words, with the cure."""
+
+
+def population_start(
+    neurons: PolarNeurons,
+    mixture: Mixture,
+    loss: AbstractLoss,
+    p: float,
+    schedule: Schedule,
+    controls: Controls,
+    probe: Probe,
+    notable: Notable,
+    watch: Watch,
+    portrait: Portrait | None = None,
+) -> Start | Refusal:
+    """Follow the expectation of a flow until the neurons that carry the mass are aligned.
+
+    The switch is read off the state: for each sign, 99.9 % of the mass of the growing neurons must
+    be within `ALIGNED` of its pull while Σ m_j is below `QUIET`; from then on, the first accepted
+    step at which it is within `TIGHT`, or Σ m_j has reached `ENOUGH`.
+
+    **Arguments:**
+
+    - `neurons`: the start, balanced.
+    - `mixture`: of the sample, from `Mixture.of`.
+    - `loss`, `p`: of the network.
+    - `schedule`: recorded times; those after the switch are not reached.
+    - `controls`: as for the exact flow.
+    - `probe`: called with states lifted to D dimensions.
+    - `notable`, `watch`: as for `integrate`.
+    - `portrait`: as for `integrate`, called with neurons lifted to D dimensions.
+
+    **Returns:** a `Start`, or a `Refusal` if p < 2 without noise, if the network stops being
+    negligible before the switch, if the schedule ends before it, or if the integration fails.
+
+    **Raises:** `KeyboardInterrupt` if stopped by hand: half a start is none.
+
+    **Source:** theory D4.
+    """
+    if p < 2 and not (mixture.tau > 0).all():
+        return Refusal(_NO_NOISE)
+    frame = Frame.of(neurons, mixture.mean)
+    points = _reduced_points(frame, mixture)
+    field = PopulationField(loss, float(p), jnp.asarray(mixture.tau))
+    K, D = mixture.mean.shape
+    outside = max(D - K - 1, 0)
+    found = integrate(
+        field,
+        frame.reduce(neurons),
+        points,
+        schedule,
+        controls,
+        _Lookout(field, points, frame, probe),
+        _switch,
+        lambda before, now: notable(before["seen"], now["seen"]),
+        lambda t, now: watch(t, now["seen"]),
+        portrait=_Picture(field, points, frame, jnp.asarray(mixture.count), outside, portrait),
+    )
+    if found.outcome.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
+    last = jax.tree.map(lambda leaf: leaf[-1], found.observations)
+    reason = _refused(last, found.outcome)
+    return Refusal(reason) if reason else _start(frame, found, last)
+
+
+_NO_NOISE = (
+    "At p < 2 the population field of a subclass without noise jumps (theory T13), so there is "
+    "nothing to gain from it: the sample is its own expectation and has one point a subclass. Use "
+    'flow.start = "sample".'
+)
+
+
+def _reduced_points(frame: Frame, mixture: Mixture) -> Samples:
+    mean = mixture.mean @ np.asarray(frame.axes).T
+    wide = np.pad(mean, ((0, 0), (0, 1)))
+    return Samples.blocked(wide, mixture.label, mixture.pi, len(wide), "float64")
+
+
+class _Lookout(eqx.Module):
+    """Sees a reduced state for the caller, who is shown the lifted one, and for the switch."""
+
+    field: PopulationField
+    points: Samples
+    frame: Frame
+    probe: Callable[..., PyTree]
+
+    def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, PyTree]:
+        neurons = state.neurons
+        angle, _ = _turning(self.field, neurons, self.points)
+        log_mass = 2 * neurons.log_norm
+        return {
+            "seen": self.probe(t, _with_neurons(state, self.frame.lift(neurons))),
+            "loose": _worst(_beyond(ALIGNED), neurons.sign, angle, log_mass),
+            "wide": _worst(_beyond(TIGHT), neurons.sign, angle, log_mass),
+            "mass": _worst(_mass, neurons.sign, angle, log_mass),
+            "growing": jnp.any(angle < np.pi / 2),
+        }
+
+
+class _Picture(eqx.Module):
+    """Sees every neuron at a recorded time, for the caller and for the deviation."""
+
+    field: PopulationField
+    points: Samples
+    frame: Frame
+    count: Float[Array, " K"]
+    outside: int = eqx.field(static=True)
+    portrait: Portrait | None
+
+    def __call__(self, neurons: AbstractNeurons) -> dict[str, PyTree]:
+        u, s = neurons.direction, neurons.sign
+        angle, speed = _turning(self.field, neurons, self.points)
+        return {
+            "portrait": {} if self.portrait is None else self.portrait(self.frame.lift(neurons)),
+            "noise": sampling_noise(self.field, u, s, self.points, self.count, self.outside),
+            "rate": s * self.field.pull(u, self.points)[1],
+            "speed": speed,
+            "log_mass": jnp.where(angle <= ALIGNED, 2 * neurons.log_norm, -jnp.inf),
+        }
+
+
+def _turning(
+    field: PopulationField, neurons: AbstractNeurons, points: Samples
+) -> tuple[Float[Array, " h"], Float[Array, " h"]]:
+    """Angle between each neuron and its pull, and how fast it turns."""
+    u, s = neurons.direction, neurons.sign
+    pull = s[:, None] * field.pull(u, points)[0]
+    radial = jnp.sum(pull * u, axis=1)
+    speed = jnp.linalg.norm(pull - radial[:, None] * u, axis=1)
+    return jnp.arctan2(speed, radial), speed
+
+
+def _with_neurons(state: FlowState, neurons: AbstractNeurons) -> FlowState:
+    return eqx.tree_at(lambda s: s.neurons, state, neurons)
+
+
+def _worst(
+    measure: Callable[..., Array],
+    sign: Float[Array, " h"],
+    angle: Float[Array, " h"],
+    log_mass: Float[Array, " h"],
+) -> Float[Array, ""]:
+    """The larger of a measure of the positive and of the negative neurons."""
+    each = [measure(angle, jnp.where(sign == s, log_mass, -jnp.inf)) for s in (1, -1)]
+    return jnp.maximum(*each)
+
+
+def _mass(angle: Float[Array, " h"], log_mass: Float[Array, " h"]) -> Float[Array, ""]:
+    return jnp.sum(jnp.exp(log_mass))
+
+
+def _beyond(limit: float) -> Callable[..., Float[Array, ""]]:
+    """Share of the mass of the growing neurons farther than `limit` from its pull; 0 if none."""
+
+    def share(angle: Float[Array, " h"], log_mass: Float[Array, " h"]) -> Float[Array, ""]:
+        log_mass = jnp.where(angle < np.pi / 2, log_mass, -jnp.inf)
+        top = jnp.max(log_mass)
+        mass = jnp.exp(log_mass - jnp.where(jnp.isfinite(top), top, 0))
+        total = jnp.sum(mass)
+        return jnp.sum(jnp.where(angle > limit, mass, 0)) / jnp.where(total > 0, total, 1)
+
+    return share
+
+
+def _switch(seen: PyTree) -> Reason | None:
+    """Ends the start where it is done, or where it can no longer become one."""
+    done = _aligned(seen) and bool((seen["wide"] <= 1 - CARRIED) | (seen["mass"] >= ENOUGH))
+    return Reason.END_TIME if done or not _quiet(seen) else None
+
+
+def _aligned(seen: PyTree) -> bool:
+    return bool(seen["loose"] <= 1 - CARRIED) and bool(seen["growing"])
+
+
+def _quiet(seen: PyTree) -> bool:
+    return bool(seen["mass"] <= QUIET)
+
+
+def _refused(last: PyTree, outcome: Outcome) -> str | None:
+    """Why the last state is not where an exact flow could go on; None if it is."""
+    if not outcome.complete:
+        return f"The population flow did not get to the switch. {outcome.text}"
+    if not _quiet(last):
+        return (
+            f"At t = {outcome.t:.4g} the network reaches Σ m_j = {float(last['mass']):.2g} before "
+            f"its neurons are aligned ({float(last['loose']):.1%} of the mass is not), so the part "
+            "that would be left out is not negligible. Use a smaller `network.init_scale`, or "
+            'flow.start = "sample".'
+        )
+    if not _aligned(last):
+        return (
+            f"The flow ends at t = {outcome.t:.4g} before its neurons are aligned "
+            f"({float(last['loose']):.1%} of the mass is not). Use a later `flow.end_time`, or "
+            'flow.start = "sample".'
+        )
+    return None
+
+
+def _start(frame: Frame, found: Trajectory, last: PyTree) -> Start:
+    neurons = frame.lift(found.state.neurons).projected()
+    t = found.outcome.t
+    outcome = replace(found.outcome, end_time=t)
+    trajectory = replace(
+        found,
+        observations=_for_the_caller(found.observations),
+        state=_with_neurons(found.state, neurons),
+        outcome=outcome,
+    )
+    return Start(neurons, t, trajectory, _deviation(found.times, found.observations, last))
+
+
+def _for_the_caller(observations: PyTree) -> PyTree:
+    """What the caller's probe and portrait saw, as `integrate` joins them."""
+    seen, portrait = observations["seen"], observations["portrait"]
+    return seen | portrait if portrait else seen
+
+
+def _deviation(times: Float[np.ndarray, " T"], seen: PyTree, last: PyTree) -> Deviation:
+    """Estimates for the aligned neurons, each weighted by its share of their mass."""
+    mass = np.exp(last["log_mass"] - last["log_mass"].max())
+    share = mass / mass.sum()
+    clock = np.trapezoid(seen["noise"].clock, times, axis=0)
+    growth = np.trapezoid(seen["noise"].growth, times, axis=0)
+    rate = np.abs(last["rate"])
+
+    def rms(values):
+        return float(np.sqrt(share @ np.where(share > 0, values, 0) ** 2))
+
+    return Deviation(
+        turn=rms(np.hypot(last["noise"].turn, last["speed"] * clock)),
+        clock=rms(clock),
+        growth=rms(last["noise"].growth / np.where(rate > 0, rate, 1)),
+        log_mass=rms(2 * (rate * clock + growth)),
+        unaligned=float(last["loose"]),
+        network=float(last["mass"]),
+    )

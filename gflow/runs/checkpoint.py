@@ -1,0 +1,85 @@
+"""Where a flow under way leaves what it needs to go on after it was killed.
+
+One idea: a checkpoint is one npz file, replaced as a whole, and says which question, which numerics
+and how many threads it belongs to.  What does not fit is not used: the flow then starts anew.
+"""
+
+import os
+import time
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from gflow.errors import GflowWarning
+from gflow.flow.integrate import AbstractCheckpoint
+from gflow.runs.provenance import threads
+from gflow.scenario import NUMERICS, Scenario
+
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+SECONDS = 20.0
+"""Wall time between two checkpoints."""
+
+
+def checkpoint_of(scenario: Scenario, folder: Path) -> "FileCheckpoint":
+    """The checkpoint of a flow that will be stored in `folder`."""
+    path = folder.with_name(f".{folder.name}.checkpoint.npz")
+    return FileCheckpoint(path, scenario.digest(), SECONDS)
+
+
+class FileCheckpoint(AbstractCheckpoint):
+    """A checkpoint in a file."""
+
+    def __init__(self, path: Path, question: str, seconds: float):
+        self.path = path
+        self.question = f"{question} numerics {NUMERICS}"
+        self.seconds = seconds
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was kept for this question, or None.
+
+        Warns if it was computed with another number of threads, whose sums differ in their last
+        bits.
+        """
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            question, count = str(arrays.pop("question")), int(arrays.pop("threads"))
+        except _UNREADABLE:
+            return None
+        if question != self.question:
+            return None
+        if count != threads():
+            warnings.warn(
+                f"The checkpoint was computed with {count} threads and goes on with {threads()}: "
+                "the result is right to the tolerance, but not equal to the bit.",
+                GflowWarning,
+                stacklevel=2,
+            )
+        return arrays
+
+    def due(self) -> bool:
+        """Whether `seconds` have passed since the last time."""
+        return time.monotonic() - self._last >= self.seconds
+
+    def save(self, arrays: dict[str, np.ndarray]) -> None:
+        """Replace the file, all or nothing."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
+        labels = {"question": np.array(self.question), "threads": np.array(threads())}
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **labels, **arrays)
+            os.replace(temporary, self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._last = time.monotonic()
+
+    def remove(self) -> None:
+        """Forget what was kept."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,189 @@
+"""Files that are written whole or not at all, and say when they were altered.
+
+One idea: everything is written beside its place and renamed into it, so a process that is killed,
+or a disk that is full, leaves what was there before.  A sealed file carries a checksum of its own
+text.
+"""
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gflow.errors import RecordError
+
+_BLANK = "0" * 64
+"""Stands for the seal while it is computed."""
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write a file, all or nothing.
+
+    **Raises:** `RecordError` if it cannot be written; an older file is then still there.
+    """
+    temporary = _beside(path, "partial")
+    with writing(path):
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, all or nothing."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write plain values as JSON, all or nothing."""
+    write_text(path, _json(value))
+
+
+def write_sealed(path: Path, values: Mapping[str, object]) -> None:
+    """Write plain values as JSON that carries a checksum of its own text as `seal`."""
+    text = _json({**values, "seal": _BLANK})
+    seal = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    write_text(path, text.replace(_BLANK, seal))
+
+
+def read_json(path: Path) -> tuple[dict, bool]:
+    """Values of a JSON file, and whether it carries a seal that fits.
+
+    **Raises:** `FileNotFoundError`; `RecordError` for what is not a table of JSON.
+    """
+    try:
+        data = path.read_bytes()
+        values = json.loads(data.decode("utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(
+            f"{path}: must be JSON, but cannot be read ({error}); it was altered or cut short. Run "
+            "its scenario again with --fresh."
+        ) from None
+    if not isinstance(values, dict):
+        raise RecordError(f"{path}: must be a table, but is a {type(values).__name__}.")
+    seal = str(values.pop("seal", ""))
+    blank = data.replace(seal.encode("utf-8"), _BLANK.encode()) if len(seal) == 64 else b""
+    return values, hashlib.sha256(blank).hexdigest() == seal
+
+
+def seal_of(path: Path) -> str:
+    """The seal a file carries, unchecked; empty if there is none."""
+    with suppress(OSError, ValueError):
+        return str(json.loads(path.read_text(encoding="utf-8")).get("seal", ""))
+    return ""
+
+
+def checksum(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes the place of `folder` at the end.
+
+    **Raises:** `RecordError` if it cannot be written; an older folder is then as it was.
+    """
+    stage = _beside(folder, "partial")
+    with writing(folder):
+        try:
+            stage.mkdir(parents=True)
+            yield stage
+            _move_into_place(stage, folder)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing `path` into a `RecordError`."""
+    try:
+        yield
+    except OSError as error:
+        raise RecordError(
+            f"{path}: must be written, but cannot be ({error.strerror or error}); free space or "
+            "permit writing there, or give another --out. What was stored before is as it was."
+        ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Tidy up after writers of `folder` that were killed; call it only while none is at work."""
+    for path in _relics(folder):
+        if path.suffix == ".old" and not folder.exists():
+            os.replace(path, folder)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from one that took its place; None if there is none."""
+    with suppress(OSError):
+        found = folder.stat()
+        return found.st_ino, found.st_ctime_ns
+    return None
+
+
+def is_being_replaced(folder: Path) -> bool:
+    """Whether a folder is away for the moment in which another takes its place."""
+    return not folder.exists() and any(path.suffix == ".old" for path in _relics(folder))
+
+
+def _relics(folder: Path) -> list[Path]:
+    """Folders that stood, or were to stand, in the place of `folder`."""
+    start = f".{folder.name}."
+    if not folder.parent.is_dir():
+        return []
+    names = (name for name in os.listdir(folder.parent) if name.startswith(start))
+    return [folder.parent / name for name in names if name.endswith((".partial", ".old"))]
+
+
+def _move_into_place(stage: Path, folder: Path) -> None:
+    """Put `stage` where `folder` is or will be; what was there ends in `stage`, to be removed."""
+    while True:
+        try:
+            os.rename(stage, folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        if _exchange(stage, folder):
+            return
+        # Some file systems cannot swap two folders; readers wait while one is away.
+        old = _beside(folder, "old")
+        with suppress(FileNotFoundError):
+            os.rename(folder, old)
+        with suppress(OSError):
+            os.rename(stage, folder)
+            shutil.rmtree(old, ignore_errors=True)
+            return
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one act; False where the system cannot."""
+    swap = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return swap is not None and not swap(
+        here, os.fsencode(one.absolute()), here, os.fsencode(other.absolute()), exchange
+    )
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A hidden name of its own in the same folder."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.{kind}")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,85 @@
+"""Verdicts stored beside the run they are about, and when they may be used again.
+
+One idea: a stored verdict says who judged what: the program's judges by a hash of their code, the
+predictions by id, and the run by the seal of its manifest.  Where one differs, the run is judged
+anew.
+"""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import gflow
+from gflow.errors import RecordError
+from gflow.runs.files import read_json, seal_of, write_sealed
+from gflow.theory.finding import Finding, Opinion, Verdict
+
+_NAME = "findings.json"
+
+_JUDGES = ("theory", "measure", "network", "data")
+"""Packages whose code a verdict depends on."""
+
+
+def save_findings(folder: Path, findings: Sequence[Finding]) -> None:
+    """Store verdicts beside the run they are about."""
+    stamp = _stamp(folder, [finding.id for finding in findings])
+    rows = [finding.to_json() for finding in findings]
+    write_sealed(folder / _NAME, {"judged_by": stamp, "findings": rows})
+
+
+def read_findings(folder: Path, ids: Sequence[str] | None = None) -> tuple[Finding, ...] | None:
+    """Stored verdicts; None if there are none that are about the run as it is now.
+
+    **Arguments:**
+
+    - `folder`: a run folder.
+    - `ids`: predictions that must have been judged, by the judges of today; None takes whatever
+        was judged, whenever that was.
+    """
+    try:
+        values, is_whole = read_json(folder / _NAME)
+        found = tuple(_finding(row) for row in values["findings"])
+        stamp, today = values["judged_by"], _stamp(folder, ids or [])
+        same = stamp == today if ids is not None else stamp["run"] == today["run"]
+    except (OSError, RecordError, KeyError, TypeError, ValueError):
+        return None
+    return found if is_whole and same else None
+
+
+def read_verdicts(folder: Path) -> dict[str, str]:
+    """Stored verdicts by prediction; empty if there are none about the run as it is now."""
+    return {finding.id: finding.verdict.value for finding in read_findings(folder) or ()}
+
+
+def _stamp(folder: Path, ids: Sequence[str]) -> dict[str, object]:
+    return {
+        "gflow": version("gflow"),
+        "judges": _judges(),
+        "ids": list(ids),
+        "run": seal_of(folder / "manifest.json"),
+    }
+
+
+@functools.cache
+def _judges() -> str:
+    """Hash of the code that judges."""
+    package, code = Path(gflow.__file__).parent, hashlib.sha256()
+    for name in _JUDGES:
+        for path in sorted((package / name).glob("*.py")):
+            code.update(path.read_bytes())
+    return code.hexdigest()[:16]
+
+
+def _finding(row: dict) -> Finding:
+    bracket = row["bracket"]
+    opinion = Opinion(
+        Verdict(row["verdict"]),
+        row["expected"],
+        row["measured"],
+        row["reason"],
+        None if bracket is None else (float(bracket[0]), float(bracket[1])),
+        dict(row["details"]),
+    )
+    return Finding(row["id"], row["statement"], row["source"], opinion)

@@ -1,0 +1,133 @@
+"""Where the points of a study live: its folder, and a run folder for each.
+
+One idea: the index is written once, before the first point, and never again.  What has become of a
+point is read from its own folder (see `gflow.runs.status`), so any number of processes can work on
+a study and any other can look on.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gflow.errors import DataError, RecordError, ScenarioError
+from gflow.runs.files import checksum, read_json, write_sealed, write_text
+from gflow.runs.manifest import FORMAT
+from gflow.scenario import Scenario, parse_scenario
+
+_LONGEST = 160
+"""Longest part of a label that names a folder; file systems allow names of 255 bytes."""
+
+
+class Place(NamedTuple):
+    """A point of a study, and where its run is kept."""
+
+    label: str
+    """Varied keys and their values, such as "power=3"; empty for a run that stands alone."""
+    varied: dict[str, Any]
+    """Values by varied key."""
+    folder: Path
+
+
+def home(scenario: Scenario, root: Path) -> Path:
+    """The folder that a scenario is answered in."""
+    return root / f"{scenario.name}-{_digest(scenario)}"
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder holds a study rather than a run."""
+    return (folder / "study.json").is_file()
+
+
+def write_index(scenario: Scenario, folder: Path) -> tuple[Place, ...]:
+    """Begin a study, or come back to it: write its scenario and the places of its points."""
+    places = tuple(
+        Place(p.label, p.varied, folder / f"{p.label[:_LONGEST]}-{_digest(p.scenario)}")
+        for p in scenario.points()
+    )
+    rows = [{"label": p.label, "varied": p.varied, "folder": p.folder.name} for p in places]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "scenario.toml", scenario.to_toml())
+    index = {"program": "gflow", "format": FORMAT, "name": scenario.name, "points": rows}
+    write_sealed(folder / "study.json", index)
+    return places
+
+
+def read_index(folder: Path) -> tuple[Place, ...]:
+    """The points of a study in the order of its grid, whatever has become of them.
+
+    **Raises:** `RecordError` for an index that was altered, cut short, or is from a newer version.
+    """
+    path = folder / "study.json"
+    try:
+        index, is_whole = read_json(path)
+        if not is_whole:
+            raise ValueError("it was altered or cut short")
+        if index["format"] > FORMAT:
+            raise ValueError("it was written by a newer gflow")
+        return tuple(
+            Place(row["label"], row["varied"], folder / row["folder"]) for row in index["points"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecordError) as error:
+        raise RecordError(
+            f"{path}: must list the points of a study, but cannot be read ({error}); run its "
+            "scenario again, finished points are kept."
+        ) from None
+
+
+def read_study_scenario(folder: Path, places: tuple[Place, ...]) -> Scenario:
+    """The scenario of a study, resolved when it began.
+
+    **Raises:** `RecordError` if it is not the one that the index speaks of.
+    """
+    path = folder / "scenario.toml"
+    try:
+        scenario = parse_scenario(path.read_text(encoding="utf-8"), str(path))
+        if [point.label for point in scenario.points()] != [place.label for place in places]:
+            raise ValueError("its points are not those of study.json")
+    except (OSError, ValueError, ScenarioError) as error:
+        raise RecordError(
+            f"{path}: must be the scenario of the study, but is not ({error}); run its scenario "
+            "file again, finished points are kept."
+        ) from None
+    return scenario
+
+
+def verify_question(scenario: Scenario, folder: Path) -> None:
+    """Refuse to compute a point whose question is no longer the one its folder is named for.
+
+    **Raises:** `DataError` if the samples changed; `RecordError` if the question, or the
+    numerics, did.
+    """
+    if folder.name.endswith(f"-{_digest(scenario)}"):
+        return
+    if scenario.data.kind == "file":
+        raise DataError(
+            f"{scenario.data.path}: must be as it was when the study began, but has changed or is "
+            "missing; put it back, or run the scenario file again for a new study."
+        )
+    raise RecordError(
+        f"{folder}: must be named for its question, but the question or gflow's numerics changed "
+        "since; run the scenario file again for a new study."
+    )
+
+
+def _digest(scenario: Scenario) -> str:
+    """Short hash of the question: data, network, flow, record, seed, and the points of a grid."""
+    if not scenario.is_grid:
+        return scenario.digest(_data_checksum(scenario))
+    parts = [f"{point.label}:{_digest(point.scenario)}" for point in scenario.points()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+def _data_checksum(scenario: Scenario) -> str:
+    if scenario.data.kind != "file" or not Path(scenario.data.path).is_file():
+        return ""
+    found = Path(scenario.data.path).stat()
+    return _checksum(Path(scenario.data.path), found.st_mtime_ns, found.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _checksum(path: Path, modified: int, size: int) -> str:
+    """Checksum of a file of samples, which many points may share."""
+    return checksum(path)

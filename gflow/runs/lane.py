@@ -1,0 +1,99 @@
+"""A lane: a worker process on cores of its own.
+
+One idea: each lane is a pool of one process, so when a process is lost it is known what it was
+doing, and the others do not notice.  A worker is pinned before anything imports jax or numpy, since
+that is when they count the cores.  It minds only its parent: Ctrl-C at the terminal does not reach
+it, the parent's `stop` does, and it ends when the parent ends, however that happens.
+
+A worker that is to stop is told by an event, which whatever it computes looks at now and then: an
+exception out of a signal handler would strike anywhere, and be lost in a callback.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import connection, get_context, parent_process
+from typing import Any
+
+GRACE = 15
+"""Seconds after which a worker that was told to stop is killed; the kernel takes its locks back."""
+
+stopping = threading.Event()
+"""Set in a worker that is to stop."""
+
+
+def share_cores(count: int) -> list[frozenset[int]]:
+    """The cores of this process in `count` shares of one size; single cores if they are few."""
+    cores = _cores()
+    size = max(len(cores) // count, 1)
+    starts = [i * size % len(cores) for i in range(count)]
+    return [frozenset(cores[start : start + size]) for start in starts]
+
+
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+class Lane:
+    """A worker process, started when needed; another takes its place if it is lost (final)."""
+
+    def __init__(self, cores: frozenset[int]):
+        self.cores = cores
+        self.stopped = False
+        self._pool: ProcessPoolExecutor | None = None
+        self._process = 0
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a top-level function gives in the worker.
+
+        **Raises:** what the function raises; `BrokenProcessPool` if the worker was lost.
+        """
+        try:
+            return self._started().submit(function, *arguments).result()
+        except BrokenProcessPool:
+            self._pool = None
+            raise
+
+    def stop(self) -> None:
+        """End the worker: `stopping` is set there, and it is killed if it does not heed that."""
+        self.stopped = True
+        pool = self._pool
+        if pool is not None:
+            if self._process:
+                with suppress(ProcessLookupError):
+                    os.kill(self._process, signal.SIGTERM)
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._process = 0
+            self._pool = ProcessPoolExecutor(1, get_context("spawn"), _enter, (self.cores,))
+            self._process = self._pool.submit(os.getpid).result()
+        return self._pool
+
+
+def _enter(cores: frozenset[int]) -> None:
+    """Begin life as a worker."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _stop(*_: object) -> None:
+    stopping.set()
+    signal.alarm(GRACE)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

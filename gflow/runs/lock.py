@@ -1,0 +1,97 @@
+"""The right to write a run folder: one process at a time, known to all others.
+
+One idea: the kernel keeps the lock (flock), so it ends with its process however that ends, and a
+killed process leaves none behind.  The holder writes into the lock file how far it has come, which
+is what `gflow status` and a waiting process read.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from gflow.errors import RecordError
+
+_SIZE = 512
+"""Bytes of a lock file that has been written to; one write of it is never seen in part."""
+
+
+class Lock:
+    """The right to write one run folder, until it is released (final)."""
+
+    def __init__(self, path: Path, descriptor: int):
+        self._path = path
+        self._descriptor = descriptor
+
+    def tell(self, progress: Mapping[str, object]) -> None:
+        """Let others know how far this process has come."""
+        text = json.dumps({"pid": os.getpid(), "host": os.uname().nodename, **progress})
+        # On a full disk the flow goes on, untold.
+        with suppress(OSError):
+            os.pwrite(self._descriptor, text.ljust(_SIZE).encode("utf-8"), 0)
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Removed first: whoever opened the file before sees that it is no longer in its place.
+        self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def acquire(folder: Path) -> Lock | None:
+    """Take the right to write a run folder; None if another process or thread has it.
+
+    **Raises:** `RecordError` where the folder's file system has no locks or cannot be written.
+    """
+    path = _path(folder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            if _is_in_place(descriptor, path):
+                return Lock(path, descriptor)
+            os.close(descriptor)
+    except OSError as error:
+        raise RecordError(
+            f"{path}: must be lockable, but is not ({error.strerror}); use a folder you can write "
+            "to, on a file system with locks, with --out."
+        ) from None
+
+
+def holder(folder: Path) -> dict[str, object] | None:
+    """What the process that has the lock last told; None if no process has it."""
+    try:
+        descriptor = os.open(_path(folder), os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _told(os.pread(descriptor, _SIZE, 0))
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _told(data: bytes) -> dict[str, object]:
+    with suppress(ValueError, TypeError):
+        return dict(json.loads(data))
+    return {}
+
+
+def _is_in_place(descriptor: int, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    return False
+
+
+def _path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")

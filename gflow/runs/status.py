@@ -1,0 +1,134 @@
+"""What has become of the points of a study, read from their folders while they are written.
+
+One idea: nobody keeps a list of what is done.  A point that is locked is running; one with a
+failure failed; one with a manifest ended as that says; any other waits.  Nothing here needs jax.
+"""
+
+import enum
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gflow.errors import RecordError
+from gflow.runs import lock
+from gflow.runs.failure import load_failure
+from gflow.runs.findings import read_verdicts
+from gflow.runs.index import Place, is_study, read_index
+from gflow.runs.manifest import read_manifest
+
+
+class State(enum.StrEnum):
+    """What has become of a point."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped early"
+    FAILED = "failed"
+
+
+class Status(NamedTuple):
+    """A point of a study, and what has become of it."""
+
+    label: str
+    folder: Path
+    state: State
+    reason: str = ""
+    """Why it stopped early or failed; who is at it, if it runs."""
+    t: float | None = None
+    """Flow time reached."""
+    seconds: float | None = None
+    """Wall time of its computation, so far if it runs."""
+    verdict: str = ""
+    """Verdict on Conjecture 1; empty if not judged."""
+    kind: str = ""
+    """Class of the error it failed with."""
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.state}" + (f", {self.reason}" if self.reason else "")
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for `--json`."""
+        values = self._asdict() | {"folder": str(self.folder)}
+        return {"point": values.pop("label"), "time": values.pop("t"), **values}
+
+
+def read_status(folder: str | Path) -> tuple[Status, ...]:
+    """What has become of every point of a study, or of a run that stands alone.
+
+    **Raises:** `RecordError` for a folder that is neither.
+    """
+    folder = Path(folder)
+    if is_study(folder):
+        return tuple(status_of(place) for place in read_index(folder))
+    alone = status_of(Place("", {}, folder))
+    if alone.state is State.WAITING:
+        read_manifest(folder)
+    return (alone,)
+
+
+def status_of(place: Place) -> Status:
+    """What has become of one point."""
+    label, _, folder = place
+    told = lock.holder(folder)
+    if told is not None:
+        who = f"process {told.get('pid', 'unknown')} on {told.get('host', 'this machine')}"
+        return Status(
+            label, folder, State.RUNNING, who, _number(told, "t"), _number(told, "seconds")
+        )
+    failure = load_failure(folder)
+    if failure is not None:
+        return Status(label, folder, State.FAILED, failure.text, kind=failure.kind)
+    if not (folder / "manifest.json").is_file():
+        return Status(label, folder, State.WAITING)
+    try:
+        return _ended(label, folder, read_manifest(folder))
+    except (RecordError, KeyError, TypeError) as error:
+        return Status(label, folder, State.FAILED, str(error), kind="RecordError")
+
+
+def status_lines(statuses: Sequence[Status]) -> list[str]:
+    """A line a point, in columns: label, state, flow time, seconds, verdict, reason."""
+    cells = [
+        (
+            status.label or status.folder.name,
+            status.state.value,
+            "" if status.t is None else f"t = {status.t:.5g}",
+            "" if status.seconds is None else f"{status.seconds:.1f} s",
+            status.verdict,
+            " ".join(status.reason.split()),
+        )
+        for status in statuses
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    # The reason comes last and is as long as it is.
+    widths[-1] = 0
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def count(statuses: Sequence[Status]) -> dict[str, int]:
+    """Number of points in each state that occurs."""
+    found = Counter(status.state for status in statuses)
+    return {state.value: found[state] for state in State if found[state]}
+
+
+_COMPLETE = ("end_time", "end_loss", "end_margin")
+"""Reasons of `Outcome` with which a flow ended where it should."""
+
+
+def _ended(label: str, folder: Path, manifest: dict) -> Status:
+    outcome, seconds = manifest["outcome"], float(manifest["seconds"])
+    complete = outcome["reason"] in _COMPLETE
+    state = State.FINISHED if complete else State.STOPPED
+    reason = "" if complete else outcome["reason"]
+    verdict = read_verdicts(folder).get("conjecture-1", "")
+    return Status(label, folder, state, reason, float(outcome["t"]), seconds, verdict)
+
+
+def _number(told: dict[str, object], key: str) -> float | None:
+    value = told.get(key)
+    return float(value) if isinstance(value, int | float) else None

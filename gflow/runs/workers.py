@@ -1,0 +1,330 @@
+"""Who computes the points of a grid: this process, several on this machine, or a Dask cluster.
+
+One idea: a point is one call of `compute`, which takes its folder's lock, and everything it makes
+is in that folder.  So whoever computes a point needs to know of no other, the same grid may be
+started twice, and how far a point has come is read from its lock wherever it runs.
+
+Nothing here imports jax before a worker is pinned to its cores (see `gflow.runs.lane`).
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gflow.errors import GflowError, ScenarioError
+from gflow.runs import lock
+from gflow.runs.failure import Failure, failure_of, forget_failure, save_failure
+from gflow.runs.lane import Lane, share_cores, stopping
+from gflow.scenario import Scenario, parse_scenario
+
+if TYPE_CHECKING:
+    from gflow.runs.experiment import Progress
+
+Watch = Callable[["Progress"], None]
+"""Called after every accepted step, or now and then by a worker elsewhere."""
+
+Announce = Callable[[str, Scenario], Watch]
+"""Told the label and scenario of a point about to be computed; gives what to call at each step."""
+
+_BREATH = 0.2
+"""Seconds between two looks at a lock."""
+
+
+class Task(NamedTuple):
+    """A point to be computed."""
+
+    label: str
+    scenario: Scenario
+    folder: Path
+    fresh: bool = False
+    until: float | None = None
+    """Continue the stored run to this flow time."""
+    patient: bool = False
+    """Wait for a point that another process computes, rather than leave it."""
+
+
+class Report(NamedTuple):
+    """What became of a task."""
+
+    label: str
+    failure: Failure | None = None
+    busy: bool = False
+    """Another process is at it, and it was not waited for."""
+    interrupted: bool = False
+    progress: dict[str, Any] | None = None
+    """The last progress; None if nothing was computed."""
+
+
+Crew = Callable[[Sequence[Task], Announce], list[Report]]
+"""A way of computing points: tasks -> their reports."""
+
+
+def compute(
+    folder: str | Path,
+    text: str,
+    label: str = "",
+    fresh: bool = False,
+    until: float | None = None,
+    patient: bool = False,
+    begin: Callable[[], Watch] | None = None,
+) -> Report:
+    """Compute, judge and store one point of a grid, unless it is stored already.
+
+    **Arguments:**
+
+    - `folder`: its run folder, named as `gflow.runs.index` does.
+    - `text`: its scenario as TOML, with every path absolute.
+    - `label`: its name in the report.
+    - `fresh`: compute anew what is there already.
+    - `until`: continue the stored run to this flow time.
+    - `patient`: wait for another process that computes it.
+    - `begin`: called when the computation begins; gives what to call at each step.
+
+    **Returns:** a `Report`. Whatever keeps the point from being computed is written into its
+    folder and reported, not raised; only Ctrl-C is.
+    """
+    from gflow.runs.study import settle
+
+    folder = Path(folder)
+    try:
+        with held(folder, patient) as mine:
+            if mine is None:
+                return Report(label, busy=True)
+            teller = _Teller(mine, begin or _unwatched)
+            try:
+                run = settle(parse_scenario(text), folder, fresh, until, teller.begin)
+            except Exception as error:
+                failure = failure_of(error)
+                save_failure(folder, failure)
+                return Report(label, failure)
+            forget_failure(folder)
+            interrupted = run.outcome.reason == "interrupted"
+            return Report(label, interrupted=interrupted, progress=teller.last)
+    except GflowError as error:
+        return Report(label, failure_of(error))
+
+
+@contextmanager
+def held(folder: Path, patient: bool = True) -> Iterator[lock.Lock | None]:
+    """The lock of a run folder, or None if another process has it and is not waited for."""
+    mine = lock.acquire(folder)
+    while mine is None and patient:
+        time.sleep(_BREATH)
+        mine = lock.acquire(folder)
+    with mine or nullcontext():
+        yield mine
+
+
+def serial(tasks: Sequence[Task], announce: Announce) -> list[Report]:
+    """Compute points one after another in this process; Ctrl-C ends after the one under way."""
+    reports: list[Report] = []
+    for task in tasks:
+        begin = functools.partial(announce, task.label, task.scenario)
+        reports.append(compute(*_arguments(task), begin=begin))
+        if reports[-1].interrupted:
+            break
+    return reports
+
+
+def processes(count: int) -> Crew:
+    """Compute points in processes of this machine, each on its own share of the cores.
+
+    Every process has the same number of cores, so a point's numbers do not depend on which one
+    computed it; cores that are left over stay idle. Each starts Python anew, so a script that
+    calls this needs `if __name__ == "__main__":`.
+
+    **Arguments:**
+
+    - `count`: number of processes.
+
+    **Raises:** `ScenarioError` unless `count` is positive.
+    """
+    if count < 1:
+        raise ScenarioError((f"`--workers` must be at least 1, but is {count}; try 2.",))
+
+    def crew(tasks: Sequence[Task], announce: Announce) -> list[Report]:
+        lanes = [Lane(cores) for cores in share_cores(count)[: len(tasks)]]
+        free = list(lanes)
+
+        def run(task: Task) -> Report:
+            lane = free.pop()
+            try:
+                return _compute_in(lane, task)
+            finally:
+                free.append(lane)
+
+        with ThreadPoolExecutor(len(lanes)) as threads:
+            try:
+                return _gather(lambda task: threads.submit(run, task), tasks, announce)
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+                for lane in lanes:
+                    lane.stop()
+
+    return crew
+
+
+def dask(address: str) -> Crew:
+    """Compute points on a Dask cluster whose workers see the same folders as this process.
+
+    Its scheduler hands the points of a worker that is lost to another one. Ctrl-C takes back the
+    points that have not begun; those under way finish in their folders.
+
+    **Arguments:**
+
+    - `address`: of the scheduler, as `dask scheduler` prints it.
+    """
+
+    def crew(tasks: Sequence[Task], announce: Announce) -> list[Report]:
+        with _client(address) as client:
+            executor = client.get_executor(pure=False)
+            try:
+                return _gather(
+                    lambda task: executor.submit(compute, *_arguments(task)), tasks, announce
+                )
+            finally:
+                executor.shutdown(wait=False)
+
+    return crew
+
+
+class _Teller:
+    """Passes a point's progress on, and writes it into the point's lock."""
+
+    def __init__(self, mine: lock.Lock, announce: Callable[[], Watch]):
+        self.mine = mine
+        self.announce = announce
+        self.last: dict[str, Any] | None = None
+        mine.tell({})
+
+    def begin(self) -> Watch:
+        """The computation begins."""
+        self.watch = self.announce()
+        return self
+
+    def __call__(self, progress: "Progress") -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        self.last = progress._asdict()
+        self.mine.tell(self.last)
+        self.watch(progress)
+
+
+def _unwatched() -> Watch:
+    return lambda progress: None
+
+
+def _arguments(task: Task) -> tuple[str, str, str, bool, float | None, bool]:
+    """A task as `compute` takes it: plain values, to be sent anywhere."""
+    folder = str(task.folder.absolute())
+    return folder, task.scenario.to_toml(), task.label, task.fresh, task.until, task.patient
+
+
+def _gather(
+    submit: Callable[[Task], Future], tasks: Sequence[Task], announce: Announce
+) -> list[Report]:
+    """Hand all tasks over, and tell what is read from their locks until they are done."""
+    futures = {submit(task): task for task in tasks}
+    board = _Board(announce)
+    pending: set[Future] = set(futures)
+    reports: dict[str, Report] = {}
+    while pending:
+        done, pending = wait(pending, timeout=_BREATH, return_when=FIRST_COMPLETED)
+        for future in done:
+            report = _report(future, futures[future])
+            reports[report.label] = report
+            board.end(futures[future], report)
+        for future in pending:
+            board.look(futures[future])
+    return [reports[task.label] for task in tasks]
+
+
+def _report(future: Future, task: Task) -> Report:
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        return Report(task.label, interrupted=True)
+    except (Exception, CancelledError) as error:
+        # Not the point's own doing: its worker was lost, or cannot import gflow.
+        return Report(task.label, failure_of(error))
+
+
+class _Board:
+    """Progress of points that are computed elsewhere, as their locks tell it."""
+
+    def __init__(self, announce: Announce):
+        self.announce = announce
+        self.watches: dict[str, Watch] = {}
+        self.last: dict[str, Progress] = {}
+
+    def look(self, task: Task) -> None:
+        told = lock.holder(task.folder)
+        if told is not None and "fraction" in told:
+            self.show(task, told)
+
+    def end(self, task: Task, report: Report) -> None:
+        if report.progress is not None:
+            self.show(task, report.progress)
+
+    def show(self, task: Task, told: Mapping[str, Any]) -> None:
+        from gflow.runs.experiment import Progress
+
+        progress = Progress(*(told[name] for name in Progress._fields))
+        if self.last.get(task.label) == progress:
+            return
+        if task.label not in self.watches:
+            self.watches[task.label] = self.announce(task.label, task.scenario)
+        self.last[task.label] = progress
+        self.watches[task.label](progress)
+
+
+_LOST = Failure(
+    "BrokenProcessPool",
+    "The process that computed it ended abruptly: it was killed, or there was not enough memory; "
+    "use fewer samples, neurons, or --workers.",
+)
+
+
+def _compute_in(lane: Lane, task: Task) -> Report:
+    """A task in a process of its own; if the process is lost, the task failed."""
+    try:
+        return lane.call(compute, *_arguments(task))
+    except BrokenProcessPool:
+        if lane.stopped:
+            return Report(task.label, interrupted=True)
+        save_failure(task.folder, _LOST)
+        return Report(task.label, _LOST)
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    """A connection to a Dask scheduler."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ScenarioError(
+            ("`--dask` must have Dask, but it is not installed; try pip install 'gflow[dask]'.",)
+        ) from None
+    try:
+        client = Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise ScenarioError(
+            (
+                f"`--dask` must be the address of a Dask scheduler, but {address} does not answer "
+                f"({type(error).__name__}); try what `dask scheduler` prints, such as "
+                "tcp://HOST:8786.",
+            )
+        ) from None
+    with client:
+        yield client

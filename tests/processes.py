@@ -1,0 +1,50 @@
+"""Processes as a user starts them, and ways to wait for what they do."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PATIENCE = 300.0
+"""Seconds after which a test gives up; machines that are busy are slow."""
+
+
+def start(*args, cores=None, **options) -> subprocess.Popen:
+    """Start `gflow` in a process, on given cores."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gflow", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
+        **options,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    """Wait for a process; what it said."""
+    return process.communicate(timeout=PATIENCE)[0]
+
+
+def wait_for(condition, what: str):
+    """Wait until a condition gives something true."""
+    last = time.monotonic() + PATIENCE
+    while time.monotonic() < last:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def only_folder(folder: Path) -> Path:
+    """The one study or run in a folder, once it is there."""
+    return wait_for(
+        lambda: next((p for p in folder.glob("*") if p.is_dir()), None), f"a folder in {folder}"
+    )
+
+
+def prints(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Time of writing and content of every file of a run folder."""
+    return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.iterdir())}
