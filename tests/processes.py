@@ -9,15 +9,21 @@ from pathlib import Path
 PATIENCE = 300.0
 """Seconds after which a test gives up; machines that are busy are slow."""
 
+ON_CORES = """
+import os, sys
+os.sched_setaffinity(0, map(int, sys.argv[1].split(",")))
+os.execv(sys.executable, [sys.executable, "-m", "gflow", *sys.argv[2:]])
+"""
+
 
 def start(*args, cores=None, **options) -> subprocess.Popen:
     """Start `gflow` in a process, on given cores."""
+    cores = cores or os.sched_getaffinity(0)
     return subprocess.Popen(
-        [sys.executable, "-m", "gflow", *map(str, args)],
+        [sys.executable, "-c", ON_CORES, ",".join(map(str, cores)), *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
         **options,
     )
 

@@ -73,7 +73,7 @@ def test_status_prints_a_line_a_point_and_counts(ran):
     lines = result.output.splitlines()
     assert result.exit_code == cli.OK and len(lines) == 3
     assert lines[0].split()[:5] == ["power=1", "finished", "t", "=", "200"]
-    assert lines[1].endswith(" s  HOLDS") and lines[2] == "2 points: 2 finished"
+    assert lines[1].endswith("HOLDS") and lines[2] == "2 points: 2 finished"
 
 
 def test_status_as_json_of_a_study_and_of_a_run(ran):
@@ -93,7 +93,7 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     lost = next(study.glob("power=1*"))
     shutil.move(lost, tmp_path / lost.name)
 
-    assert call("status", study).output.endswith("2 points: 1 finished, 1 waiting\n")
+    assert call("status", study).output.endswith("2 points: 1 waiting, 1 finished\n")
     checked = call("check", study, "--quiet")
     assert checked.exit_code == cli.OK and "power=1: waiting" in checked.output
     rows = json.loads(call("check", study, "--json").output)
