@@ -137,8 +137,9 @@ def run(
         if until is not None:
             result = study.prolong(result, until, announce, crew)
     findings = study.judged(result)
-    _draw(result, console)
+    # Verdicts first: they are said even if the disk is too full for pictures.
     _report(result, findings, as_json, quiet)
+    _draw(result, console)
     console.print(f"Figures are in {_home(result) / 'figures'}", soft_wrap=True)
     return _exit_code(result, findings)
 
