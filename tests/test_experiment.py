@@ -99,6 +99,6 @@ def test_ctrl_c_on_the_command_line_keeps_the_part_computed_so_far(tmp_path):
     output += process.communicate(timeout=300)[0]
 
     assert process.returncode == INTERRUPTED, output
-    stored = gflow.load(next(tmp_path.iterdir()))
+    stored = gflow.load(next(tmp_path.glob("quickstart-*")))
     assert isinstance(stored, gflow.Run) and stored.outcome.reason is Reason.INTERRUPTED
     assert 0 < stored.outcome.t < 16000 and stored.record["time"][-1] == stored.outcome.t
