@@ -110,6 +110,14 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path):
     assert kept.load() is None
 
 
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_flow(tmp_path):
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    kept = FileCheckpoint(tmp_path / "taken" / "c.npz", "a question", 0.0)
+
+    with pytest.warns(GflowWarning, match="the flow itself goes on"):
+        kept.save({"a": np.arange(3)})
+
+
 def test_another_number_of_threads_is_said(tmp_path, monkeypatch):
     kept = FileCheckpoint(tmp_path / "c.npz", "a question", 0.0)
     kept.save({"a": np.arange(3)})

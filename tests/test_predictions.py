@@ -7,6 +7,7 @@ import pytest
 from questions import NO_NOISE, SMALL
 
 from gflow import scenario as words
+from gflow.flow.coalesce import LeftOut
 from gflow.flow.trajectory import Reason
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.runs.experiment import simulate
@@ -64,6 +65,19 @@ def test_conjecture_holds_for_the_classifier_itself(evidence, p):
 
     assert found.verdict is Verdict.HOLDS
     assert found.bracket is not None and found.bracket[1] < 1e-9
+
+
+def test_what_coalescing_left_out_widens_both_ends_of_every_distance(evidence):
+    share = 1e-3
+    plain = judge_conjecture(evidence)
+    wider = judge_conjecture(replace(evidence, left_out=LeftOut(share, 0.0, 0)))
+
+    # f may be off by this share of Σ m on the unit ball, so c f by c times that; sup|F^(3)| = 1.
+    mass = np.exp(np.asarray(evidence.network.log_mass)).sum()
+    change = share * float(plain.details["own_c"]) * mass
+    assert plain.bracket is not None and wider.bracket is not None
+    assert wider.bracket[0] == pytest.approx(plain.bracket[0] - change, rel=1e-9)
+    assert wider.bracket[1] == pytest.approx(plain.bracket[1] + change, rel=1e-9)
 
 
 def test_conjecture_fails_for_the_other_classifier(evidence):

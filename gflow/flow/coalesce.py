@@ -31,7 +31,8 @@ HELD_SHARE = 1e-5
 """Held neurons may reach this share of the whole mass, as far as can be foreseen (theory D11)."""
 
 LEADING = 0.8
-"""Neurons are held only once each class grows at this share of the largest possible rate."""
+"""Neurons are held only once each class grows at this share of the largest possible rate, or its
+mass has reached 1."""
 
 LATER_GROWTH = 1e3
 """Allowance for what a held neuron could gain on the others while the network fits."""
@@ -149,11 +150,18 @@ class LeftOut:
         """Both together."""
         return self.merged + self.held
 
-    def plus(self, other: "LeftOut") -> "LeftOut":
-        """What a flow and its continuation left out."""
-        return LeftOut(
-            self.merged + other.merged, self.held + other.held, max(self.neurons, other.neurons)
-        )
+    def plus(self, tail: "LeftOut", growth: float) -> "LeftOut":
+        """What a flow and its continuation left out.
+
+        A neuron held before may be off by its whole bound, which goes on growing with it.
+
+        **Arguments:**
+
+        - `tail`: of the continuation.
+        - `growth`: at most this much any log m_j grew in it.
+        """
+        held = self.held * float(np.exp(growth)) + tail.held
+        return LeftOut(self.merged + tail.merged, held, max(self.neurons, tail.neurons))
 
     def __str__(self) -> str:
         return f"merging <= {self.merged:.1e}, {self.neurons} held <= {self.held:.1e} of the mass"

@@ -152,7 +152,7 @@ class Trajectory:
             observations=jax.tree.map(join, self.observations, tail.observations),
             outcome=replace(tail.outcome, steps=steps),
             effort=self.effort.plus(tail.effort),
-            left_out=self.left_out.plus(tail.left_out),
+            left_out=self.left_out.plus(tail.left_out, float(tail.state.growth.max())),
         )
 
 

@@ -68,7 +68,19 @@ class FileCheckpoint(AbstractCheckpoint):
         return time.monotonic() - self._last >= self.seconds
 
     def save(self, arrays: dict[str, np.ndarray]) -> None:
-        """Replace the file, all or nothing."""
+        """Replace the file, all or nothing; warn where it cannot be written, and go on without."""
+        self._last = time.monotonic()
+        try:
+            self._write(arrays)
+        except OSError as error:
+            warnings.warn(
+                f"{self.path}: must be written to go on after a kill, but cannot be "
+                f"({error.strerror or error}); the flow itself goes on. Free space or permit it.",
+                GflowWarning,
+                stacklevel=2,
+            )
+
+    def _write(self, arrays: dict[str, np.ndarray]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
         labels = {"question": np.array(self.question), "threads": np.array(threads())}
@@ -76,9 +88,9 @@ class FileCheckpoint(AbstractCheckpoint):
             with temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, **labels, **arrays)
             os.replace(temporary, self.path)
-        finally:
+        except OSError:
             temporary.unlink(missing_ok=True)
-        self._last = time.monotonic()
+            raise
 
     def remove(self) -> None:
         """Forget what was kept."""

@@ -256,7 +256,7 @@ def _joined(run: Run, tail: Run) -> Run:
         b.alpha,
         b.outcome,
         a.effort.plus(b.effort),
-        a.left_out.plus(b.left_out),
+        a.left_out.plus(b.left_out, float(tail.state.growth.max())),
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
     manifest = {**run.manifest, **tail.manifest, "seconds": seconds}

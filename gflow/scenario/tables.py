@@ -146,7 +146,7 @@ class FlowTable(Table):
     start: Literal["sample", "population"] = Field(
         default="sample",
         description="field of the alignment phase: that of the samples, or its expectation over "
-        "the mixture, which costs nothing while the network is negligible",
+        "the mixture, which is cheap while the network is negligible",
     )
     start_error: float = Field(
         default=0.2,
