@@ -162,12 +162,10 @@ def test_what_the_loss_loses_is_what_the_motion_dissipates(p, loss):
 
     found = flow.follow([2.0, 6.0], 1e-7)
 
-    def loss_of(state):
-        return float(flow.field.loss.value(flow.samples.y[0], state.neurons.network(p)(x)).mean())
+    def loss_of(neurons):
+        return float(flow.field.loss.value(flow.samples.y[0], neurons.network(p)(x)).mean())
 
-    lost = loss_of(found.state.__class__(flow.neurons, found.state.dissipated)) - loss_of(
-        found.state
-    )
+    lost = loss_of(flow.neurons) - loss_of(found.state.neurons)
     assert float(found.state.dissipated) == pytest.approx(lost, rel=1e-5)
 
 

@@ -381,10 +381,11 @@ def test_what_cannot_be_started_is_refused_in_words(question, words):
 
 
 def test_an_expected_error_above_the_limit_is_refused_in_words():
-    deviation = Deviation(1e-3, 0.1, 1e-5, 0.02, 1e-4, 1e-4)
+    deviation = Deviation(1e-3, 0.1, 1e-5, 0.02, 0.01, 1e-4)
 
     assert deviation.refused(0.1) is None
-    assert "log-masses is 0.02, more than 0.01" in (deviation.refused(0.01) or "")
+    # Log-mass, network and unaligned mass together.
+    assert "masses is 0.03, more than 0.01" in (deviation.refused(0.01) or "")
     assert "0.02" in str(deviation) or "2.0e-02" in str(deviation)
 
 

@@ -100,11 +100,11 @@ class Deviation:
     def refused(self, limit: float) -> str | None:
         """Why errors of at most `limit`, radians and relative mass, are not kept; None if they are.
 
-        `turn` counts less the longer the exact flow goes on; `log_mass` stays.
+        `turn` counts less the longer the exact flow goes on; `log_mass` stays; the estimates
+        say nothing of neurons that are not aligned, so their mass counts as wrong.
         """
-        worst, name, unit = max(
-            (self.turn, "directions", " rad"), (self.log_mass + self.network, "log-masses", "")
-        )
+        mass = self.log_mass + self.network + self.unaligned
+        worst, name, unit = max((self.turn, "directions", " rad"), (mass, "masses", ""))
         if worst <= limit:
             return None
         return (

@@ -1,0 +1,42 @@
+"""The benchmark command: both sides of every claim, run in one go, as ratios.
+
+    python tests/benchmarks                 everything, about an hour on two cores
+    python tests/benchmarks velocity plain  some of it
+
+`velocity`  one evaluation against a plain matrix product, and how it scales in n, D and h
+`memory`    the compiler's own account of temporaries, and the peak of a whole flow
+`scale`     a flow at init scale 1e-100 against one at 1e-7
+`plain`     a flow at n = 2000, h = 200 against a plain diffrax solve of equal or larger error
+`published` a flow at the published size against the published SGD procedure, and both starts
+`largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
+"""
+
+import sys
+
+import largest
+import memory
+import plain
+import published
+import scale
+import velocity
+
+PARTS = {
+    "velocity": velocity.main,
+    "memory": memory.main,
+    "scale": scale.main,
+    "plain": plain.main,
+    "published": published.main,
+    "largest": largest.main,
+}
+
+
+def main(names: list[str]) -> None:
+    if unknown := set(names) - set(PARTS):
+        sys.exit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for name in names or [name for name in PARTS if name != "largest"]:
+        print(f"\n== {name}", flush=True)
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
