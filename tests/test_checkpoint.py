@@ -58,7 +58,9 @@ def equal(a, b):
     assert a.effort == b.effort and a.outcome == b.outcome and a.left_out == b.left_out
 
 
-@pytest.mark.parametrize("coalescence", [None, Coalescence(1e-3, True)])
+@pytest.mark.parametrize(
+    "coalescence", [pytest.param(None, marks=pytest.mark.slow), Coalescence(1e-3, True)]
+)
 def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, coalescence):
     flow = mixture(3.0)
     whole = follow(flow, coalescence=coalescence)
@@ -77,6 +79,7 @@ def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, coalescence):
         equal(whole, found)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_where_it_was(tmp_path):
     flow, kept = mixture(3.0), FileCheckpoint(tmp_path / "flow.npz", "a question", 1e9)
 

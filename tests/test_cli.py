@@ -88,6 +88,7 @@ def test_status_as_json_of_a_study_and_of_a_run(ran):
     assert alone["points"] == [found["points"][1] | {"point": ""}]
 
 
+@pytest.mark.slow
 def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     study = shutil.copytree(study_of(ran[0]), tmp_path / "study")
     lost = next(study.glob("power=1*"))
@@ -105,6 +106,7 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     assert call("run", study, "--quiet").exit_code == cli.OK
 
 
+@pytest.mark.slow
 def test_check_judges_a_stored_run_again_as_json(ran):
     result = call("check", study_of(ran[0]), "--json")
 
@@ -125,6 +127,7 @@ def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
     assert call("check", tmp_path / "bad").exit_code == cli.FAILS
 
 
+@pytest.mark.slow
 def test_a_flow_that_stops_early_has_its_own_exit_code(tmp_path):
     (tmp_path / "s.toml").write_text(SMALL)
 
@@ -171,6 +174,7 @@ def test_unknown_names_are_refused_with_the_known_ones(ran):
     assert wrong_figure.exit_code == cli.BAD_INPUT and "alignment" in wrong_figure.stderr
 
 
+@pytest.mark.slow
 def test_plot_draws_one_figure_from_the_folder(ran, tmp_path):
     result = call("plot", study_of(ran[0]), "--only", "alignment", "--out", tmp_path)
 
@@ -178,6 +182,7 @@ def test_plot_draws_one_figure_from_the_folder(ran, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alignment.pdf", "alignment.png"]
 
 
+@pytest.mark.slow
 def test_until_continues_a_run_folder(ran, tmp_path):
     (tmp_path / "s.toml").write_text(SMALL)
     call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", "--quiet")

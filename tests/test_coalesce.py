@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from systems import polar, system
 
-from gflow.flow.coalesce import Coalescence, LeftOut, reach_of
+from gflow.flow.coalesce import LOOSEST, Coalescence, LeftOut, allowance, reach_of
 from gflow.flow.field import FlowState, PolarField
 from gflow.flow.losses import LOSSES
+from gflow.network.condense import Population, groups
 
 ANGLE = 1e-3
 
@@ -57,13 +58,17 @@ def test_a_folded_flow_is_the_full_one_within_its_certificate(pair):
 
 
 def test_every_original_neuron_is_still_told(pair):
-    _, short = pair
+    full, short = pair
 
     assert short.state.neurons.direction.shape == (64, 20)
     a, b = (np.asarray(found.state.neurons.log_norm) for found in pair)
-    heavy = a > a.max() - 5
-    assert heavy.sum() <= 64 - short.left_out.neurons
-    # Members of a group differ from their leader by ANGLE at most, so rates by its square.
+    # Neurons heavier than the mean of their sign differ from their leader by ANGLE at most, so
+    # rates by its square.
+    sign, mass = np.asarray(full.state.neurons.sign), np.exp(2 * a)
+    heavy = np.zeros(64, bool)
+    for s in (1.0, -1.0):
+        heavy |= (sign == s) & (mass > mass[sign == s].mean())
+    assert 0 < heavy.sum() <= 64 - short.left_out.neurons
     assert np.abs(a - b)[heavy].max() < 1e-3
     u, v = (np.asarray(found.state.neurons.direction) for found in pair)
     assert np.linalg.norm(u - v, axis=1)[heavy].max() < ANGLE
@@ -89,6 +94,7 @@ def test_what_was_held_before_goes_on_growing_in_a_continuation():
     assert both.neurons == 5
 
 
+@pytest.mark.slow
 def test_neurons_of_equal_direction_are_folded_without_any_loss():
     rng = np.random.default_rng(0)
     u, sign = rng.standard_normal((2, 6)), np.array([1.0, -1.0])
@@ -136,6 +142,7 @@ def test_the_bound_on_growth_is_attained_without_noise(p):
     assert float(speed.growth[0]) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [1.0, 3.0])
 def test_a_quiet_stretch_is_crossed_at_once_and_changes_nothing(p):
     # One neuron all but at rest, started so low that nothing happens for a thousand times the
@@ -149,6 +156,7 @@ def test_a_quiet_stretch_is_crossed_at_once_and_changes_nothing(p):
     assert float(found.state.neurons.log_norm[0]) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_padding_neurons_change_nothing():
     # 70 neurons of 10 directions become 10 and 6 that contribute nothing.  The solver steps by the
     # same errors, so only rounding tells the two apart, and it by at most a hundred tolerances.
@@ -164,3 +172,19 @@ def test_padding_neurons_change_nothing():
     assert b.effort.work < b.effort.evaluations / 2
     x = rng.standard_normal((50, 20))
     assert np.allclose(network(a, 3.0)(x), network(b, 3.0)(x), rtol=1e-3, atol=0)
+
+
+def test_a_light_neuron_may_join_from_farther_within_the_same_bound():
+    angles = np.array([0.0, 5e-4, 2e-3, 2e-3, 5e-2, 0.2])
+    u = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+    mass = np.array([1.0, 1.0, 1.0, 0.1, 1e-3, 1e-6])
+    population = Population(u, mass, np.ones(6), 1.0, 0.0)
+    mean = mass.mean()
+
+    allowed = allowance(population, np.full(6, 1 / 6), ANGLE)
+    member = groups(population, allowed, 0.0)
+
+    # Heavy ones within ANGLE, light ones within ANGLE × mean/mass, none beyond LOOSEST.
+    assert allowed.tolist() == pytest.approx([ANGLE] * 3 + [ANGLE * mean / 0.1] + [LOOSEST] * 2)
+    assert member.tolist() == [0, 0, 1, 0, 0, 2]
+    assert mass[3:5] @ angles[3:5] < ANGLE * mass.sum()

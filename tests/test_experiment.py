@@ -26,6 +26,7 @@ def run(text=SMALL, **flow):
     return simulate(parse_scenario(text.replace("end_time = 200\n", "end_time = 200\n" + lines)))
 
 
+@pytest.mark.slow
 def test_a_flow_ends_by_loss_margin_or_time_whichever_comes_first():
     by_loss, by_margin, by_time = run(end_loss=0.1), run(end_margin=0.5), run(end_loss=1e-9)
 
@@ -36,6 +37,7 @@ def test_a_flow_ends_by_loss_margin_or_time_whichever_comes_first():
     assert by_time.outcome.reason is Reason.END_TIME and by_time.outcome.t == 200
 
 
+@pytest.mark.slow
 def test_the_sum_convention_runs_the_same_flow_n_times_faster():
     tight = {"tolerance": 1e-7, "precision": '"float64"'}
     mean = run(**tight)
@@ -51,6 +53,7 @@ def test_the_sum_convention_runs_the_same_flow_n_times_faster():
     assert float(total.record["loss"][0]) == pytest.approx(60 * float(mean.record["loss"][0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "kappa"), [("logistic", 0.5), ("square", 2.0)])
 def test_alignment_depends_on_the_loss_through_kappa_alone(loss, kappa):
     # Prediction: at equal κt, before escape, directions agree up to O(ε²) and the solver.
@@ -72,6 +75,7 @@ def test_a_grid_is_not_one_flow():
         simulate(parse_scenario(GRID))
 
 
+@pytest.mark.slow
 def test_nudged_and_unbalanced_starts_are_what_they_say():
     nudged = run(SMALL.replace("width = 12", 'width = 12\ninit = "nudged"\nnudge = 0.5'))
     cosine = nudged.record["cosine"].values[0, :, :3].max(axis=1)

@@ -215,6 +215,7 @@ def test_a_lock_file_that_was_removed_meanwhile_gives_no_right(tmp_path, monkeyp
 # --- Replacing folders --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swap", [True, False])
 def test_readers_never_fail_while_writers_replace_a_folder(folder, monkeypatch, swap):
     # Without a swap in one act the folder is away for a moment, as on some network disks.

@@ -512,6 +512,7 @@ def test_a_cartesian_run_is_drawn_in_full(tmp_path):
     assert set(drawn) == set(np.flatnonzero(run.evidence.contributing))
 
 
+@pytest.mark.slow
 def test_a_neuron_that_died_or_changed_sides_is_drawn(prelu):
     # What an unbalanced Cartesian run may leave: v_j = 0, no direction, a new sign.
     record = {n: prelu.record[n].values.copy() for n in ("cosine", "log_output", "sign")}

@@ -44,6 +44,7 @@ def test_noise_free_alignment_follows_the_closed_form(p, chi):
         assert state_r - log_eps == pytest.approx(np.log(np.linalg.norm(xi)) / p, abs=100 * SOLVER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [3.0, 4.0])
 def test_every_neuron_goes_to_the_own_center_it_starts_closest_to(p):
     rng = np.random.default_rng(0)
@@ -78,7 +79,7 @@ LAWS = {
 
 
 @pytest.mark.parametrize("loss", LAWS)
-@pytest.mark.parametrize("p", [2.0, 3.0])
+@pytest.mark.parametrize("p", [pytest.param(2.0, marks=pytest.mark.slow), 3.0])
 def test_an_aligned_neuron_fits_along_the_law_of_its_loss(p, loss):
     law, rate = LAWS[loss]
     z0 = 1e-3
@@ -106,6 +107,7 @@ def test_escape_time_follows_log_of_the_scale(log_eps):
     assert z == pytest.approx(0.5, abs=1e-5 + np.exp(2 * log_eps))
 
 
+@pytest.mark.slow
 def test_final_directions_do_not_depend_on_a_vanishing_scale():
     rng = np.random.default_rng(1)
     u, sign = rng.standard_normal((12, 8)), rng.choice([-1.0, 1.0], 12)
@@ -126,8 +128,19 @@ def test_final_directions_do_not_depend_on_a_vanishing_scale():
     assert (b[strong].max(axis=1) > 0.999).all()
 
 
-@pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square"])
-@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize(
+    "loss", ["exponential", pytest.param("logistic", marks=pytest.mark.slow), "half_square"]
+)
+@pytest.mark.parametrize(
+    "p",
+    [
+        1.0,
+        pytest.param(1.5, marks=pytest.mark.slow),
+        pytest.param(2.0, marks=pytest.mark.slow),
+        3.0,
+        pytest.param(4.0, marks=pytest.mark.slow),
+    ],
+)
 def test_conserved_quantities(p, loss):
     # n < D: directions orthogonal to all samples exist (theory D2a, b).  Unbalanced, Cartesian.
     rng = np.random.default_rng(2)
@@ -152,8 +165,10 @@ def test_conserved_quantities(p, loss):
         assert np.abs(a - b).max() < 100 * tolerance * max(growth, 1.0) * np.abs(a).max()
 
 
-@pytest.mark.parametrize("p", [2.0, 3.0])
-@pytest.mark.parametrize("loss", ["exponential", "logistic", "square"])
+@pytest.mark.parametrize("p", [pytest.param(2.0, marks=pytest.mark.slow), 3.0])
+@pytest.mark.parametrize(
+    "loss", ["exponential", "logistic", pytest.param("square", marks=pytest.mark.slow)]
+)
 def test_what_the_loss_loses_is_what_the_motion_dissipates(p, loss):
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((10, 4)), rng.choice([-1.0, 1.0], 10)

@@ -53,6 +53,7 @@ def test_error_falls_with_the_order_of_the_solver(solver, order):
     assert slope > order - 0.35
 
 
+@pytest.mark.slow
 def test_error_falls_with_the_tolerance():
     times = np.linspace(1, 40, 5)
 
@@ -102,7 +103,9 @@ def test_agrees_with_an_independent_integrator(p):
     assert np.abs(final - oracle.y[:, -1]).max() < 1e-6 * np.abs(oracle.y[:, -1]).max()
 
 
-@pytest.mark.parametrize("p", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize(
+    "p", [pytest.param(1.5, marks=pytest.mark.slow), pytest.param(2.0, marks=pytest.mark.slow), 3.0]
+)
 def test_polar_and_cartesian_charts_agree(p):
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((15, 4)), rng.choice([-1.0, 1.0], 15)
@@ -134,6 +137,7 @@ def test_directions_stay_on_the_sphere_and_scheduled_times_are_hit():
     assert (np.diff(found.times) > 0).all()
 
 
+@pytest.mark.slow
 def test_few_unscheduled_states_are_recorded_between_two_scheduled_ones():
     flow = one_point(0.1, 1e-8, 1)
 

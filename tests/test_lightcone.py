@@ -95,7 +95,10 @@ def test_velocity_is_the_cartesian_one_in_other_coordinates(balance, p):
         assert not np.asarray(getattr(found.neurons, name)).any()
 
 
-@pytest.mark.parametrize("slope", [0.1, 0.6, 1.7])
+@pytest.mark.parametrize(
+    "slope",
+    [pytest.param(0.1, marks=pytest.mark.slow), 0.6, pytest.param(1.7, marks=pytest.mark.slow)],
+)
 def test_the_flow_is_the_cartesian_one(slope):
     x, y, w, v, rng = _random(slope, h=5, size=0.3)
     plain = system(CartesianNeurons(jnp.asarray(w), jnp.asarray(v)), x, y, 3)
@@ -154,6 +157,7 @@ def test_nearly_balanced_neurons_follow_the_polar_flow(relative):
     assert max(float(jnp.abs(gap).max()) for gap in gaps) < SOLVER
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "u0"), [(3.0, 0.04), (2.5, 0.05)])
 def test_a_neuron_without_output_weight_aligns_late(p, u0):
     # T8, κ = π_k = 1 and f = 0: (1 - u²)^{-1/2} ∝ cosh^p I exactly, and cosine 0.99 is reached at
@@ -214,6 +218,7 @@ def test_a_neuron_that_shrinks_to_nothing_ends_the_flow(side):
     assert np.isfinite(np.asarray(found.state.neurons.log_norm)).all()
 
 
+@pytest.mark.slow
 def test_a_neuron_that_turns_while_it_shrinks_ends_the_flow_too():
     # Samples of the other class all around: Φ = -Σ|u_k|³/4 < 0 wherever it turns.
     x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
@@ -238,6 +243,7 @@ def run():
     return simulate(unbalanced("lightcone", 1e-3))
 
 
+@pytest.mark.slow
 def test_an_unbalanced_scenario_gives_the_same_answer_in_both_charts(run):
     plain = simulate(unbalanced("cartesian", 1e-3))
 
@@ -246,6 +252,7 @@ def test_an_unbalanced_scenario_gives_the_same_answer_in_both_charts(run):
     assert np.abs(a - b).max() < 100 * TOLERANCE * np.abs(b).max()
 
 
+@pytest.mark.slow
 def test_an_unbalanced_run_is_stored_judged_and_continued(run, tmp_path):
     record.save(run, folder := tmp_path / "run")
     stored = record.load(folder)
@@ -265,6 +272,7 @@ def test_an_absolute_tolerance_has_no_place_in_the_chart():
         parse_scenario(text)
 
 
+@pytest.mark.slow
 def test_an_unbalanced_scenario_may_start_at_any_scale():
     run = simulate(unbalanced("lightcone", 1e-300))
 

@@ -22,6 +22,7 @@ def pair():
     return run(start="sample"), run(start="population")
 
 
+@pytest.mark.slow
 def test_a_population_start_ends_at_the_same_network(pair):
     exact, quick = pair
 
@@ -34,6 +35,7 @@ def test_a_population_start_ends_at_the_same_network(pair):
     assert np.linalg.norm(u - v, axis=1).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_the_record_goes_through_the_switch_without_a_gap(pair):
     quick = pair[1].record
 
@@ -47,6 +49,7 @@ def test_the_record_goes_through_the_switch_without_a_gap(pair):
     assert loss[0] == pytest.approx(1, rel=1e-12) and (np.diff(loss) <= 1e-6).all()
 
 
+@pytest.mark.slow
 def test_a_start_that_is_not_near_enough_is_refused_with_the_reason():
     text = TEXT.replace("noise = 0.05", "noise = 0.3").replace("= 3000\n", "= 60\n")
     lines = 'end_time = 200\nstart = "population"\nstart_error = 1e-6\n'

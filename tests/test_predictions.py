@@ -134,6 +134,7 @@ def test_alignment_is_judged_by_mass(evidence):
     assert judge_alignment(with_power(evidence, 2.0)).verdict is Verdict.OUTSIDE
 
 
+@pytest.mark.slow
 def test_voronoi_rule_weighs_cosines_with_the_size_of_a_subclass(tmp_path):
     # p = 3: the winner is argmax π_k u_k(0) (theory D3); subclass 0 has six times the samples.
     subclass = np.repeat([0, 1, 2], [60, 10, 40])
@@ -153,6 +154,7 @@ def test_voronoi_rule_weighs_cosines_with_the_size_of_a_subclass(tmp_path):
     assert judge_voronoi_rule(equal).verdict is Verdict.FAILS
 
 
+@pytest.mark.slow
 def test_voronoi_rule_is_broken_by_swapped_starts():
     evidence = simulate(parse_scenario(NO_NOISE.replace("width = 12", "width = 60"))).evidence
     found = judge_voronoi_rule(evidence)
@@ -177,6 +179,7 @@ def test_energy_balance_is_held_against_the_tolerance(evidence):
     assert judge_energy_balance(with_power(leaking, 1.0)).verdict is Verdict.UNDECIDED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4, 1e-6])
 def test_the_constant_of_the_energy_balance_covers_every_tolerance(tolerance):
     # Fixes C = 30 in "imbalance <= C x tolerance": of three seeds and p = 2, 3, 4, this flow has
@@ -189,6 +192,7 @@ def test_the_constant_of_the_energy_balance_covers_every_tolerance(tolerance):
     assert found.verdict is Verdict.HOLDS
 
 
+@pytest.mark.slow
 def test_balancedness_holds_by_construction_in_the_polar_chart_only(evidence):
     assert "by construction" in judge_balancedness(evidence).reason
     text = SMALL.replace("[flow]", '[flow]\nchart = "cartesian"').replace("1e-6", "1e-3")
@@ -201,6 +205,7 @@ def test_balancedness_holds_by_construction_in_the_polar_chart_only(evidence):
     assert judge_balancedness(drifting).verdict is Verdict.FAILS
 
 
+@pytest.mark.slow
 def test_orthogonal_invariant_needs_a_direction_no_sample_has(evidence):
     assert judge_orthogonal_invariant(evidence).verdict is Verdict.OUTSIDE
 
@@ -212,6 +217,7 @@ def test_orthogonal_invariant_needs_a_direction_no_sample_has(evidence):
     assert judge_orthogonal_invariant(broken).verdict is Verdict.FAILS
 
 
+@pytest.mark.slow
 def test_a_group_that_was_not_recorded_puts_a_statement_outside():
     text = SMALL.replace("[record]", "[record]\ngroups = []")
     evidence = simulate(parse_scenario(text)).evidence

@@ -40,6 +40,7 @@ def test_loading_gives_back_the_run(stored):
     assert np.array_equal(found.centers.mu, stored.centers.mu)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_file_of_samples_knows_its_centers_and_measures_its_noise(tmp_path):
     rng = np.random.default_rng(0)
     subclass = rng.integers(3, size=90)

@@ -48,6 +48,7 @@ def test_a_finished_answer_is_not_computed_twice(grid):
     assert again.folder == grid.folder
 
 
+@pytest.mark.slow
 def test_question_name_and_checks_do_not_move_the_folder_but_the_seed_does(tmp_path, grid):
     text = GRID.replace('name = "small"', 'name = "small"\nquestion = "why?"')
     same = answer(parse_scenario(text), grid.folder.parent, False, silent)
@@ -66,6 +67,7 @@ def test_the_same_seed_gives_the_same_data_at_any_width(tmp_path):
     assert (narrow.train.x == wide.train.x).all() and (narrow.test.x == wide.test.x).all()
 
 
+@pytest.mark.slow
 def test_checking_judges_every_point(grid):
     found = gflow.check(grid)
 
@@ -74,6 +76,7 @@ def test_checking_judges_every_point(grid):
     assert gflow.check(grid["power=3"]) == found["power=3"]
 
 
+@pytest.mark.slow
 def test_continuing_keeps_the_folder_and_its_log(grid, tmp_path):
     folder = shutil.copytree(grid.folder, tmp_path / "copy")
     before = gflow.load(folder)
@@ -89,6 +92,7 @@ def test_continuing_keeps_the_folder_and_its_log(grid, tmp_path):
     assert [(run.folder / "log.txt").stat().st_mtime_ns for run in again.runs] == times
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_grid_and_keeps_what_was_done(tmp_path):
     def interrupted(label, scenario):
         def watch(progress):

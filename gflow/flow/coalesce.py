@@ -18,7 +18,14 @@ from jaxtyping import Bool, Float, Int
 from scipy.linalg import eigvalsh
 
 from gflow.flow.field import FlowState, PolarField, Reach, Samples
-from gflow.network.condense import angle_between, condense, lipschitz
+from gflow.network.condense import (
+    Population,
+    angle_between,
+    condense,
+    groups,
+    largest_singular,
+    lipschitz,
+)
 from gflow.network.neurons import PolarNeurons
 
 SMALLEST_WIDTH = 16
@@ -27,7 +34,17 @@ SMALLEST_WIDTH = 16
 SHRINK = 2
 """Neurons are folded when that makes the width at least this many times smaller."""
 
-HELD_SHARE = 1e-5
+WIDE = 512
+"""Wider populations have finer steps of the width and are folded for less, since their steps cost
+much more than compiling."""
+
+WIDE_SHRINK = 1.25
+"""As `SHRINK`, above `WIDE`."""
+
+LOOSEST = 0.1
+"""Largest angle at which a light neuron joins a group, radians."""
+
+HELD_SHARE = 1e-4
 """Held neurons may reach this share of the whole mass, as far as can be foreseen (theory D11)."""
 
 LEADING = 0.8
@@ -45,13 +62,15 @@ class Coalescence(NamedTuple):
     """How neurons are folded."""
 
     angle: float
-    """Neurons within this angle of the heaviest of a group join it, radians."""
+    """Neurons within this angle of the heaviest of a group join it, radians, all their folds
+    together; those lighter than the mean of their sign within as much more, up to `LOOSEST`, so
+    that Σ_j m_j th_j stays below about this angle times Σ_j m_j."""
     hold: bool
     """Whether neurons too light to matter are held where they are."""
 
 
 _HOME = ("direction", "log_norm", "sign")
-_REST = ("group", "offset", "turned", "held", "width")
+_REST = ("group", "offset", "turned", "spread", "held", "width")
 
 
 @dataclass(frozen=True)
@@ -64,8 +83,11 @@ class Folding:
     """Index of the integrated neuron each belongs to; -1 where it is held."""
     offset: Float[np.ndarray, " h"]
     """log ‖w_j‖ less that of its integrated neuron, constant from then on."""
-    turned: Float[np.ndarray, " h"]
-    """Angle by which folding has turned each neuron, summed over its folds, radians."""
+    turned: Float[np.ndarray, " w"]
+    """Angle by which folding has turned the members of each integrated neuron, summed over folds,
+    their mean by mass, radians."""
+    spread: Float[np.ndarray, " w"]
+    """Upper bound on √(Σ_j m_j <d_j, x>²/Σ_j m_j) over unit x, d_j how far a member was moved."""
     held: Float[np.ndarray, "2"]
     """log Σ m_j e^{-growth} over the held neurons of sign + and -: their mass at growth 0."""
     width: int
@@ -75,7 +97,8 @@ class Folding:
     def none(cls, neurons: PolarNeurons) -> "Folding":
         """Every neuron by itself."""
         h = neurons.log_norm.shape[0]
-        return cls(neurons, np.arange(h), np.zeros(h), np.zeros(h), np.full(2, -np.inf), h)
+        nothing = np.zeros(h)
+        return cls(neurons, np.arange(h), nothing, nothing, nothing, np.full(2, -np.inf), h)
 
     @property
     def is_none(self) -> bool:
@@ -114,20 +137,21 @@ class Folding:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Folding":
         """Read back what `arrays` gave."""
         home = PolarNeurons(*(jnp.asarray(arrays[f"folding_home_{name}"]) for name in _HOME))
-        group, offset, turned, held, width = (arrays[f"folding_{name}"] for name in _REST)
-        return cls(home, group, offset, turned, held, int(width))
+        *rest, width = (arrays[f"folding_{name}"] for name in _REST)
+        return cls(home, *rest, int(width))
 
     def left_out(self, state: FlowState, p: float) -> "LeftOut":
         """What folding and holding may have changed, at a state of the folded flow."""
         assert isinstance(state.neurons, PolarNeurons)
-        whole = self.unfold(state.neurons)
-        log_mass = 2 * np.asarray(whole.log_norm)
-        top = float(log_mass[self.group >= 0].max(initial=-np.inf))
-        mass = np.where(self.group >= 0, np.exp(log_mass - top), 0)
+        log_mass = 2 * np.asarray(state.neurons.log_norm)
+        top = float(log_mass.max())
+        mass = np.exp(log_mass - top)
         held = np.exp(self.held + np.asarray(state.growth) - top)
         total = float(mass.sum())
+        alike = lipschitz(p) * float(mass @ self.turned) / total
+        every_way = p * float(np.sqrt(mass @ self.spread**2 / total))
         return LeftOut(
-            merged=lipschitz(p) * float(mass @ self.turned) / total,
+            merged=min(alike, every_way),
             held=float(held.sum()) / total,
             neurons=int((self.group < 0).sum()),
         )
@@ -138,8 +162,8 @@ class LeftOut:
     """Upper bounds on what coalescing changed of f on the unit ball, as shares of Σ_j m_j."""
 
     merged: float
-    """L_p Σ m_j th_j/Σ m_j, th_j the angle by which folding turned neuron j; it bounds the turning
-    itself, and later differences as long as directions contract (theory D11)."""
+    """What turning neurons into groups changes; it bounds the turning itself, and later differences
+    as long as the directions of a group contract alike (theory D11)."""
     held: float
     """Mass that the held neurons could have reached by now, over Σ m_j."""
     neurons: int
@@ -221,10 +245,12 @@ def fold(
     if folding.width < SHRINK * SMALLEST_WIDTH:
         return None
     share = _share_to_hold(passage) if how.hold else 0.0
-    found = condense(state.neurons.network(field.p), how.angle, share)
-    width = _padded(len(found.multiplicity))
-    if width * SHRINK > folding.width:
+    population = Population.of(state.neurons.network(field.p))
+    angle = np.maximum(allowance(population, folding.share, how.angle) - folding.turned, 0)
+    width = _padded(int(groups(population, angle, share).max()) + 1)
+    if width * (WIDE_SHRINK if folding.width > WIDE else SHRINK) > folding.width:
         return None
+    found = condense(population, angle, share)
     few = found.population
     kept = _filled_up(few.u, (np.log(few.m) + few.log_scale) / 2, few.s, width)
     return (
@@ -233,12 +259,24 @@ def fold(
     )
 
 
+def allowance(population: Population, share, angle: float) -> Float[np.ndarray, " w"]:
+    """How far each neuron may be from its leader, radians."""
+    allowed = np.full(len(population.m), angle)
+    for s in (1.0, -1.0):
+        m, of = population.m[population.s == s], share[population.s == s]
+        fair = of * m.sum() / max(of.sum(), np.finfo(float).tiny)
+        lighter = np.divide(fair, m, out=np.full(len(m), np.inf), where=m > 0)
+        allowed[population.s == s] *= np.maximum(lighter, 1)
+    return np.minimum(allowed, max(LOOSEST, angle))
+
+
 def _padded(count: int) -> int:
-    """The smallest of 16, 32, 64, ... that holds `count` neurons."""
+    """The smallest of 16, 32, 64, ..., 512, 768, 1024, 1536, ... that holds `count` neurons."""
     width = SMALLEST_WIDTH
     while width < count:
         width *= 2
-    return width
+    between = width // 4 * 3
+    return between if count <= between and between > WIDE else width
 
 
 def _filled_up(u, log_norm, sign, width: int) -> PolarNeurons:
@@ -261,14 +299,27 @@ def _compose(folding, before, growth, membership, after):
     now_held = free & (group < 0)
     r = np.asarray(after.log_norm)
     offset = np.where(group >= 0, np.asarray(home.log_norm) - r[group], 0.0)
-    old, new = np.asarray(before.direction), np.asarray(after.direction)
-    turn = np.where(membership >= 0, angle_between(old, new[membership]), 0.0)
-    turned = np.where(group >= 0, folding.turned + turn[folding.group], folding.turned)
+    turned, spread = _displacement(folding, before, membership, after)
     held = _with_held(folding.held, home, now_held, np.asarray(growth))
     return replace(
-        folding, home=home, group=group, offset=offset, turned=turned, held=held,
+        folding, home=home, group=group, offset=offset, turned=turned, spread=spread, held=held,
         width=len(r),
     )  # fmt: skip
+
+
+def _displacement(folding, before, membership, after):
+    """`turned` and `spread` of the integrated neurons once those in `before` are in `after`."""
+    old, new = np.asarray(before.direction), np.asarray(after.direction)
+    r_old, r_new = np.asarray(before.log_norm), np.asarray(after.log_norm)
+    turned, spread = np.zeros(len(r_new)), np.zeros(len(r_new))
+    for a in range(membership.max(initial=-1) + 1):
+        mine = np.flatnonzero(membership == a)
+        share = np.exp(2 * (r_old[mine] - r_new[a]))
+        target = np.broadcast_to(new[a], (len(mine), new.shape[1]))
+        shift = np.sqrt(share)[:, None] * (target - old[mine])
+        turned[a] = share @ (folding.turned[mine] + angle_between(old[mine], target))
+        spread[a] = np.sqrt(share @ folding.spread[mine] ** 2) + largest_singular(shift)
+    return turned, spread
 
 
 def _with_held(held, home, now_held: Bool[np.ndarray, " h"], growth):

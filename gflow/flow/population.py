@@ -36,14 +36,18 @@ contracts."""
 
 TIGHT = 1e-3
 """Angle at which neurons of one attractor can be integrated as one, so that going on with the
-expectation gains nothing more, radians."""
+expectation gains little, radians."""
 
 CARRIED = 0.999
 """Share of the mass, among the growing neurons of each sign, that has to be aligned."""
 
 ENOUGH = 1e-4
-"""Σ m_j of a sign at which an aligned start ends although its angles are not tight: at p = 1 they
-shrink no faster than norms grow."""
+"""Σ m_j of a sign at which an aligned start ends, tight or not: at p = 1 angles shrink no faster
+than norms grow."""
+
+SOON = 1e-3
+"""A tight start ends if Σ m_j is below this share of `ENOUGH`; otherwise it may as well go on, and
+light neurons fall behind meanwhile."""
 
 STRAY = 0.5
 """Largest share of the mass that a start may leave unaligned; `Deviation` counts it as wrong."""
@@ -95,10 +99,11 @@ def population_start(
 ) -> Start | Refusal:
     """Follow the expectation of a flow until the neurons that carry the mass are aligned.
 
-    The switch is read off the state: once, for each sign, 99.9 % of the mass of the growing neurons
-    is within `ALIGNED` of its pull, it is the first accepted step at which it is within `TIGHT`, or
-    Σ m_j has reached `ENOUGH`.  It is at latest where Σ m_j reaches `QUIET`: at p = 1 and little
-    noise some neurons are caught late (theory D4), and the exact flow catches them.
+    The switch is read off the state. Once, for each sign, 99.9 % of the mass of the growing neurons
+    is within `ALIGNED` of its pull, it is the first accepted step at which Σ m_j has reached
+    `ENOUGH`, or at which the angles are within `TIGHT` and Σ m_j will not reach it soon. It is at
+    latest where Σ m_j reaches `QUIET`: at p = 1 and little noise some neurons are caught late
+    (theory D4), and the exact flow catches them.
 
     **Arguments:**
 
@@ -245,7 +250,8 @@ def _beyond(limit: float) -> Callable[..., Float[Array, ""]]:
 
 def _switch(seen: PyTree) -> Reason | None:
     """Ends the start where it is done, and at latest where the network is noticeable."""
-    done = _aligned(seen) and bool((seen["wide"] <= 1 - CARRIED) | (seen["mass"] >= ENOUGH))
+    tight = seen["wide"] <= 1 - CARRIED and seen["mass"] < SOON * ENOUGH
+    done = _aligned(seen) and bool(tight or seen["mass"] >= ENOUGH)
     return Reason.END_TIME if done or _noticeable(seen) else None
 
 

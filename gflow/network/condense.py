@@ -118,7 +118,9 @@ class Condensed:
         return self.merge_error + self.rest
 
 
-def condense(network: Network | Population, angle: float, rest_share: float) -> Condensed:
+def condense(
+    network: Network | Population, angle: float | Float[np.ndarray, " h"], rest_share: float
+) -> Condensed:
     """Merge neurons of one sign and direction, leave out the lightest.
 
     The lightest neurons, together at most `rest_share` of Σ_j m_j, become the rest.  Of the others
@@ -131,7 +133,8 @@ def condense(network: Network | Population, angle: float, rest_share: float) -> 
     **Arguments:**
 
     - `network`: any network; -inf or huge negative log-contributions are welcome.
-    - `angle`: radians, >= 0; angles below 4e-8 count as none.
+    - `angle`: radians, >= 0; angles below 4e-8 count as none. One for all, or for each neuron
+        how far it may be from its leader.
     - `rest_share`: in [0, 1], dimensionless.
 
     **Returns:** a `Condensed`, heaviest leader first.  A network that is zero gives no neuron.
@@ -139,13 +142,11 @@ def condense(network: Network | Population, angle: float, rest_share: float) -> 
     **Source:** theory D9.
     """
     population = network if isinstance(network, Population) else Population.of(network)
-    kept = _kept(population.m, rest_share)
-    members = population.take(kept)
-    group = _groups(members, angle)
+    membership = groups(population, angle, rest_share)
+    kept = membership >= 0
+    members, group = population.take(kept), membership[kept]
     merged = _merged(members, group)
     merge_error = turning_bound(population.p, members.m, members.u, merged.u[group])
-    membership = np.full(len(population.m), -1)
-    membership[kept] = group
     return Condensed(
         merged,
         np.bincount(group, minlength=len(merged.m)),
@@ -153,6 +154,17 @@ def condense(network: Network | Population, angle: float, rest_share: float) -> 
         float(population.m[~kept].sum()),
         merge_error,
     )
+
+
+def groups(
+    population: Population, angle: float | Float[np.ndarray, " h"], rest_share: float
+) -> Int[np.ndarray, " h"]:
+    """Which merged neuron each neuron belongs to, -1 for the rest; arguments as for `condense`."""
+    kept = _kept(population.m, rest_share)
+    allowed = np.broadcast_to(np.minimum(angle, np.pi), len(population.m))
+    membership = np.full(len(population.m), -1)
+    membership[kept] = _groups(population.take(kept), allowed[kept])
+    return membership
 
 
 def lipschitz(p: float) -> float:
@@ -212,11 +224,11 @@ def _kept(m, rest_share):
     return kept
 
 
-def _groups(population, angle):
-    """Group of each neuron, by leaders in order of contribution."""
+def _groups(population, allowed):
+    """Group of each neuron, by leaders in order of contribution, each `allowed` its own angle."""
     group = np.full(len(population.m), -1)
     cosine = population.u @ population.u.T
-    near = (cosine >= np.cos(min(angle, np.pi)) - _COSINE_ROUNDING) & np.equal.outer(
+    near = (cosine >= np.cos(allowed) - _COSINE_ROUNDING) & np.equal.outer(
         population.s, population.s
     )
     leaders = 0
