@@ -28,6 +28,7 @@ from gflow.flow.population import (
     TIGHT,
     Refusal,
     Start,
+    _turning,
     population_start,
 )
 from gflow.flow.sampling import Deviation, sampling_noise
@@ -440,3 +441,19 @@ def _differences(found, exact):
     chord = np.linalg.norm(np.asarray(found.direction) - np.asarray(exact.direction), axis=1)
     difference = 2 * np.asarray(found.log_norm) - log_mass
     return np.sqrt(share @ chord**2), np.sqrt(share @ difference**2)
+
+
+def test_a_neuron_that_nothing_pulls_spoils_no_estimate():
+    # Hardly any noise: on the far side of every center the pull is exactly zero.
+    K, D = 4, 20
+    u = np.array([[-0.5] * K + [0.0] * (D - K), [0.9, 0.1, -0.3, 1e-4] + [0.0] * (D - K)])
+    mixture = _mixture(K, 2, D, 1e-3)
+    field, reduced, points, _ = _blurred(polar(u, -30.0, [1.0, 1.0]), mixture, 1)
+
+    count = jnp.asarray(mixture.count)
+    found = sampling_noise(field, reduced.direction, reduced.sign, points, count, D - K - 1)
+    angle, speed = _turning(field, reduced, points)
+
+    assert all(np.isfinite(each).all() and float(each[0]) == 0 for each in found)
+    assert float(found.turn[1]) > 0
+    assert float(speed[0]) == 0 and float(angle[0]) == np.pi > float(angle[1])

@@ -208,12 +208,13 @@ class _Picture(eqx.Module):
 def _turning(
     field: PopulationField, neurons: AbstractNeurons, points: Samples
 ) -> tuple[Float[Array, " h"], Float[Array, " h"]]:
-    """Angle between each neuron and its pull, and how fast it turns."""
+    """Angle between each neuron and its pull, π where nothing pulls, and how fast it turns."""
     u, s = neurons.direction, neurons.sign
     pull = s[:, None] * field.pull(u, points)[0]
     radial = jnp.sum(pull * u, axis=1)
     speed = jnp.linalg.norm(pull - radial[:, None] * u, axis=1)
-    return jnp.arctan2(speed, radial), speed
+    dead = (speed == 0) & (radial == 0)
+    return jnp.where(dead, np.pi, jnp.arctan2(speed, radial)), speed
 
 
 def _with_neurons(state: FlowState, neurons: AbstractNeurons) -> FlowState:

@@ -16,7 +16,10 @@ from gflow.flow.field import Samples
 
 
 class Noise(NamedTuple):
-    """Root mean squares, over samples of one set of means, of what the population field lacks."""
+    """Root mean squares, over samples of one set of means, of what the population field lacks.
+
+    0 for a neuron that nothing pulls.
+    """
 
     turn: Float[Array, " h"]
     """Angle by which it displaces the direction in which a neuron comes to rest, radians."""
@@ -67,11 +70,11 @@ def sampling_noise(
     slope = p * field.force(points)[None] * steepness / jnp.where(tau > 0, tau, 1)
     stiff = radial + jnp.maximum(-sign[:, None] * slope, 0)
     tilt = inside * jnp.maximum(1 - along**2, 0) / stiff**2 + across / radial**2
-    return Noise(
-        jnp.sqrt(jnp.sum(tilt, axis=1)),
-        jnp.sqrt(jnp.sum(inside, axis=1)) / jnp.linalg.norm(pull, axis=1),
-        jnp.sqrt(jnp.sum(weight * free, axis=1)),
-    )
+    strength = jnp.linalg.norm(pull, axis=1)
+    turn = jnp.sqrt(jnp.sum(tilt, axis=1))
+    clock = jnp.sqrt(jnp.sum(inside, axis=1)) / strength
+    growth = jnp.sqrt(jnp.sum(weight * free, axis=1))
+    return Noise(*(jnp.where(strength > 0, each, 0) for each in (turn, clock, growth)))
 
 
 @dataclass(frozen=True)
