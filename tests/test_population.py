@@ -447,7 +447,7 @@ def test_a_neuron_that_nothing_pulls_spoils_no_estimate():
     # Hardly any noise: on the far side of every center the pull is exactly zero.
     K, D = 4, 20
     u = np.array([[-0.5] * K + [0.0] * (D - K), [0.9, 0.1, -0.3, 1e-4] + [0.0] * (D - K)])
-    mixture = _mixture(K, 2, D, 1e-3)
+    mixture = _mixture(K, 2, D, 1e-3, N=50)
     field, reduced, points, _ = _blurred(polar(u, -30.0, [1.0, 1.0]), mixture, 1)
 
     count = jnp.asarray(mixture.count)
