@@ -11,6 +11,8 @@ The worst point of a grid wins.  Nothing here imports jax before a flow is about
 
 import functools
 import json
+import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable
@@ -68,7 +70,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print the verdicts only.")
 
 def main() -> None:
     """Entry point of the `gflow` command."""
+    _keep_compiled_code()
     app()
+
+
+def _keep_compiled_code() -> None:
+    """Let jax keep what it compiles for the next run, unless its own variables say otherwise."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    # Compiled code is for one kind of processor; a home folder may be shared.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "gflow" / platform.node()))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
 def _guarded(verb: Callable[..., int]) -> Callable[..., None]:

@@ -54,6 +54,11 @@ SOLVERS = {
 """The solvers by the names scenario files use."""
 
 
+WIDE_SHARE = {"sample": (0.5, 1.0), "population": (0.07, 0.25)}
+"""Least and largest share of a flow's work that is done at full width, by `flow.start`; measured at
+the published size, where neurons are folded as soon as they point the same way."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a scenario asks of a machine; a grid computes its flows one after another."""
@@ -179,7 +184,10 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     steps = _steps(scenario)
     evaluations = SOLVERS[scenario.solver].evaluations
     # Every accepted step is observed, at half the price of an evaluation.
-    work = [(evaluations + 0.5) * operations * s for s in steps]
+    shares = WIDE_SHARE[scenario.flow.start] if scenario.flow.coalesce != "off" else (1.0, 1.0)
+    work = [
+        (evaluations + 0.5) * operations * s * share for s, share in zip(steps, shares, strict=True)
+    ]
     if scenario.flow.precision == "float64":
         work = [2 * w for w in work]
     best = max(rate, CORE_RATE * (os.cpu_count() or 1))
@@ -194,7 +202,8 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
         ),
         basis=(
             "steps as counted at tolerance = 1e-3 and init_scale = 1e-7, more for tighter and "
-            "smaller ones and for every record time; matrix products at "
+            f"smaller ones and for every record time, {shares[0]:.0%} to {shares[1]:.0%} of the "
+            "work at full width; matrix products at "
             f"{best / 1e9:.0f} GFlop/s (a good core does {CORE_RATE / 1e9:.0f}) down to "
             f"{rate / 2e9:.0f} (half of what numpy does here now); {START_SECONDS[0]:g} to "
             f"{START_SECONDS[1]:g} s to start each flow"

@@ -1,11 +1,13 @@
 """The command line as a user meets it: exit codes, messages, and answers without jax."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+from processes import finish, start
 from questions import GRID, SMALL
 from typer.testing import CliRunner
 
@@ -236,3 +238,21 @@ def test_quick_verbs_never_import_jax(args, tmp_path, ran):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_compiled_code_is_kept_for_the_next_run(tmp_path):
+    (tmp_path / "small.toml").write_text(SMALL)
+    caches = tmp_path / "caches"
+
+    def computed(out):
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+        environ |= {"XDG_CACHE_HOME": str(caches), "PYTHONDONTWRITEBYTECODE": "1"}
+        said = finish(start("run", "small.toml", "--out", out, cwd=tmp_path, env=environ))
+        assert "conjecture-1" in said
+        return {path.name for path in caches.rglob("*-cache")}
+
+    first = computed("one")
+    second = computed("two")
+
+    assert first and second == first

@@ -197,6 +197,23 @@ def test_bands_show_the_bracket_of_every_power_over_the_first_numeric_key(study)
     assert ax.get_xlabel() == "noise" and ax.get_xscale() == "log"
 
 
+def test_an_overview_shows_distances_and_the_neurons_of_a_run_of_each_power(study):
+    # The stored runs are one run of p = 3; the first one is shown as one of p = 1.
+    (label, run), *others = study.entries
+    relu = replace(run.evidence, scenario=study.scenario.points()[0].scenario)
+    entries = (Entry(label, replace(run, evidence=relu)), *others)
+    axes = figures.overview(replace(study, entries=entries)).axes
+
+    distance, first, second, left, right = axes[:5]
+    assert distance.get_title(loc="left") == "(a)"
+    assert {c.get_gid() for c in distance.lines} >= {"searched", "certified", "bar"}
+    assert [ax.get_title(loc="left") for ax in (first, left, right)] == ["(b)", "(c)", "(d)"]
+    titles = ["ReLU, $p = 1$", "pReLU, $p = 3$"]
+    for bars, image, title in zip((first, second), (left, right), titles, strict=True):
+        assert bars.get_title().startswith(title) and image.get_title().startswith(title)
+        assert bars.patches and image.images
+
+
 @pytest.mark.parametrize(
     ("vary", "reason"),
     [

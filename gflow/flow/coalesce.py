@@ -137,8 +137,8 @@ class Folding:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Folding":
         """Read back what `arrays` gave."""
         home = PolarNeurons(*(jnp.asarray(arrays[f"folding_home_{name}"]) for name in _HOME))
-        *rest, width = (arrays[f"folding_{name}"] for name in _REST)
-        return cls(home, *rest, int(width))
+        group, offset, turned, spread, held, width = (arrays[f"folding_{name}"] for name in _REST)
+        return cls(home, group, offset, turned, spread, held, int(width))
 
     def left_out(self, state: FlowState, p: float) -> "LeftOut":
         """What folding and holding may have changed, at a state of the folded flow."""

@@ -1,9 +1,9 @@
-"""Six pictures of a flow: alignment, norms, fit, contributions, cosine map, plane; one of a study.
+"""Six pictures of a flow: alignment, norms, fit, contributions, cosine map, plane; two of a study.
 
 One idea: a figure of flows shows up to four runs side by side, a column each, on common axes, and
 draws nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and
-files.  These three are the only modules that import matplotlib.  The figure of a study, `bands`,
-shows all of its runs, as its table has them.
+files.  These three are the only modules that import matplotlib.  The figures of a study, `bands`
+and `overview`, show all of its runs, as its table has them.
 """
 
 import difflib
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
 from gflow.errors import GflowError, GflowWarning
@@ -38,7 +40,7 @@ from gflow.report.panels import (
 from gflow.report.style import FAINT, INK
 from gflow.runs.experiment import Run
 from gflow.runs.study import Study, entries
-from gflow.runs.table import OWN, over_seeds, varied_keys
+from gflow.runs.table import OWN, Curve, over_seeds, varied_keys
 
 Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
 """What a figure can show: a run, a study, or runs with their labels."""
@@ -222,21 +224,48 @@ def bands(runs: Runs) -> Figure:
     - `runs`: a study whose [vary] has a `seed` and another key with numbers; the first such key
         that is not the power is drawn along, or else the power.
     """
-    table = runs.table if isinstance(runs, Study) else None
-    x = _numeric_key(table)
-    assert table is not None
-    searched, certified = (over_seeds(table, column, x) for column in OWN)
-    if not certified:
-        raise NotDrawable(
-            "the own distance of Conjecture 1 must be judged at some point, but is at none; add "
-            '"conjecture-1" to `checks.predictions`.'
-        )
-    count = max(curve.count for curve in certified)
-    figure, axes = style.panels(1, 1, f"mean and range over up to {count} seeds", 2.4)
-    band_curves(searched, certified, axes[0, 0])
-    axes[0, 0].set(xlabel=x.rpartition(".")[2].replace("_", " "))
-    axes[0, 0].set_ylabel("own distance\n[searched, certified]")
+    x, searched, certified = _own_distances(runs)
+    figure, axes = style.panels(1, 1, _seeds_note(certified), 2.4)
+    _draw_bands(x, searched, certified, axes[0, 0])
     figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@style.styled()
+def overview(runs: Runs) -> Figure:
+    """A study at a glance: distances, and the neurons of one run of its least and largest power.
+
+    (a) as in `bands`; (b) contributions and (c), (d) final cosines of the heaviest neurons, of the
+    first run of each of the two powers.
+
+    **Arguments:**
+
+    - `runs`: a study as `bands` takes it, with the record group "neurons".
+
+    **Source:** the layout of Min and Vidal, ICML 2024, section 5.1, with brackets in place of
+    single estimates.
+    """
+    x, searched, certified = _own_distances(runs)
+    by_power: dict[float, tuple[str, Run]] = {}
+    for label, run in _pairs(runs):
+        by_power.setdefault(run.evidence.p, (label, run))
+    ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
+    shown, _ = _shown(ends, "overview")
+    figure = Figure(figsize=(style.DOUBLE, 4.6), layout="constrained")
+    figure.suptitle(_seeds_note(certified), fontsize=style.SMALL, color=INK)
+    upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
+    distance, *bars = _row(figure, upper, len(shown) + 1)
+    _draw_bands(x, searched, certified, distance)
+    distance.legend(loc="lower right")
+    maps = _row(figure, lower, len(shown))
+    for (title, run), bar, image in zip(shown, bars, maps, strict=True):
+        contribution_bars(run, bar).set_title(title)
+        cosine_image(run, image).set_title(title)
+    bars[0].set_ylabel("share of all contributions")
+    scale = figure.colorbar(maps[0].images[0], ax=maps, label="cosine", pad=0.02)
+    scale.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+    for name, ax in zip("abcd", (distance, bars[0], *maps), strict=False):
+        ax.set_title(f"({name})", loc="left")
     return figure
 
 
@@ -250,8 +279,37 @@ FIGURES: dict[str, Callable[[Runs], Figure]] = {
 }
 """The figures of flows by name. All but "fit" need the record group "neurons"."""
 
-STUDY_FIGURES: dict[str, Callable[[Runs], Figure]] = {"bands": bands}
+STUDY_FIGURES: dict[str, Callable[[Runs], Figure]] = {"bands": bands, "overview": overview}
 """The figures of a study by name."""
+
+
+def _own_distances(runs: Runs) -> tuple[str, list[Curve], list[Curve]]:
+    """The key that distances are drawn along, and their two bounds."""
+    table = runs.table if isinstance(runs, Study) else None
+    x = _numeric_key(table)
+    assert table is not None
+    searched, certified = (over_seeds(table, column, x) for column in OWN)
+    if not certified:
+        raise NotDrawable(
+            "the own distance of Conjecture 1 must be judged at some point, but is at none; add "
+            '"conjecture-1" to `checks.predictions`.'
+        )
+    return x, searched, certified
+
+
+def _row(figure: Figure, place: SubplotSpec, count: int) -> list[Axes]:
+    """Axes side by side within a place of a grid."""
+    return [figure.add_subplot(each) for each in place.subgridspec(1, count)]
+
+
+def _draw_bands(x: str, searched: list[Curve], certified: list[Curve], ax: Axes) -> None:
+    band_curves(searched, certified, ax)
+    ax.set(xlabel=x.rpartition(".")[2].replace("_", " "))
+    ax.set_ylabel("own distance\n[searched, certified]")
+
+
+def _seeds_note(curves: list[Curve]) -> str:
+    return f"mean and range over up to {max(curve.count for curve in curves)} seeds"
 
 
 def _warn(sentence: str) -> None:
