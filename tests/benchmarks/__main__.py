@@ -7,12 +7,14 @@
 `memory`    the compiler's own account of temporaries, and the peak of a whole flow
 `scale`     a flow at init scale 1e-100 against one at 1e-7
 `plain`     a flow at n = 2000, h = 200 against a plain diffrax solve of equal or larger error
+`kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure, and both starts
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
 """
 
 import sys
 
+import kinks
 import largest
 import memory
 import plain
@@ -25,6 +27,7 @@ PARTS = {
     "memory": memory.main,
     "scale": scale.main,
     "plain": plain.main,
+    "kinks": kinks.main,
     "published": published.main,
     "largest": largest.main,
 }
