@@ -24,7 +24,7 @@ from gflow.scenario import Scenario
 ROWS = 1000
 """Rows in one block of the velocity."""
 
-PROGRAM_BYTES = 500_000_000
+PROGRAM_BYTES = 560_000_000
 """Interpreter, libraries and compiled code."""
 
 CORE_RATE = 8e10
