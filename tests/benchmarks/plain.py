@@ -17,6 +17,7 @@ import numpy as np
 from timing import once
 
 import gflow
+from gflow.network.neurons import PolarNeurons
 from gflow.runs.problem import prepare
 
 QUICKSTART = Path(__file__).parents[2] / "scenarios" / "quickstart.toml"
@@ -44,11 +45,17 @@ def ours(question: gflow.Scenario) -> tuple[Answer, np.ndarray]:
     return answer, run.evidence.contributing
 
 
+def weights(neurons: PolarNeurons) -> tuple[jax.Array, jax.Array]:
+    """Balanced neurons as plain weights W and v, float32."""
+    norm = np.exp(np.asarray(neurons.log_norm))
+    w, v = np.asarray(neurons.direction) * norm[:, None], np.asarray(neurons.sign) * norm
+    return jnp.asarray(w, "float32"), jnp.asarray(v, "float32")
+
+
 def plain(question: gflow.Scenario, power: int) -> Answer:
     problem = prepare(question)
     x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.y, "float32")
-    neurons = problem.neurons
-    theta = tuple(jnp.asarray(a, "float32") for a in (neurons.w, neurons.v))
+    theta = weights(problem.neurons)
 
     def output(theta, x):
         w, v = theta

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from plain import weights
 from timing import once, product_rate, seconds
 
 import gflow
@@ -27,7 +28,7 @@ def epoch_of(question: gflow.Scenario):
     """A call that trains for one epoch, and its operations."""
     problem = prepare(question)
     x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.y, "float32")
-    theta = tuple(jnp.asarray(a, "float32") for a in (problem.neurons.w, problem.neurons.v))
+    theta = weights(problem.neurons)
     power, sgd = question.network.power, optax.sgd(STEP)
 
     def loss(theta, x, y):
