@@ -25,9 +25,9 @@ def solve(power: int, eps: float) -> gflow.Run:
 
 def main() -> None:
     for power in DELAY:
-        solve(power, 1e-7)  # compiles
         seconds = {}
         for eps in (1e-7, 1e-100):
+            solve(power, eps)  # compiles
             runs: list[gflow.Run] = []
             seconds[eps] = once(lambda p=power, e=eps, r=runs: r.append(solve(p, e)))
             print(f"p = {power}, eps = {eps:g}: {seconds[eps]:.1f} s, {runs[0].effort}", flush=True)
