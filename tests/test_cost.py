@@ -189,7 +189,7 @@ def test_what_cannot_fit_is_refused_with_its_cure(monkeypatch):
 
     assert caught.value.mistakes == (
         "scenario: `data.samples` × `data.dimension` and `network.width` must fit in memory, but "
-        "need 240 GB of 24 GB, most of it for the drawing of samples; lower data.samples or "
+        "need 241 GB of 24 GB, most of it for the drawing of samples; lower data.samples or "
         "data.dimension.",
     )
 
