@@ -250,9 +250,10 @@ def overview(runs: Runs) -> Figure:
     for label, run in _pairs(runs):
         by_power.setdefault(run.evidence.p, (label, run))
     ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
-    shown, _ = _shown(ends, "overview")
+    shown, _ = _shown([("", run) for _, run in ends], "overview")
+    note = f"(a): {_seeds_note(certified)}; (b) to (d): {', '.join(_beside_power(ends[0][0]))}"
     figure = Figure(figsize=(style.DOUBLE, 4.6), layout="constrained")
-    figure.suptitle(_seeds_note(certified), fontsize=style.SMALL, color=INK)
+    figure.suptitle(note, fontsize=style.SMALL, color=INK)
     upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
     distance, *bars = _row(figure, upper, len(shown) + 1)
     _draw_bands(x, searched, certified, distance)
@@ -387,8 +388,13 @@ def _shown(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
 def _title(label: str, run: Run) -> str:
     """ReLU or pReLU, the power, and whatever else varies."""
     name = f"{'ReLU' if run.evidence.p == 1 else 'pReLU'}, $p = {run.evidence.p:g}$"
-    rest = [part.strip() for part in label.split(",") if not part.strip().startswith("power=")]
-    return ", ".join([name, *(part.replace("=", " = ") for part in rest if part)])
+    return ", ".join([name, *_beside_power(label)])
+
+
+def _beside_power(label: str) -> list[str]:
+    """The varied keys of a label but the power, as a title writes them."""
+    parts = (part.strip() for part in label.split(","))
+    return [part.replace("=", " = ") for part in parts if part and not part.startswith("power=")]
 
 
 def _color_key(
