@@ -290,7 +290,8 @@ def _draw(result: "Run | Study", console: Console) -> None:
     if isinstance(result, study.Study):
         study.save_table(result)
     if study.entries(result):
-        figures.draw(result, _home(result) / "figures", tell=console.print, keep=True)
+        tell = functools.partial(console.print, markup=False)  # sentences name [vary]
+        figures.draw(result, _home(result) / "figures", tell=tell, keep=True)
 
 
 def _home(result: "Run | Study") -> Path:

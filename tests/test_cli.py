@@ -40,6 +40,7 @@ def test_run_ends_with_verdicts_figures_and_zero(ran):
     folder, result = ran
 
     assert result.exit_code == cli.OK, result.output
+    assert "is left out" not in result.output  # figures over seeds are for studies of seeds
     assert "conjecture-1" in result.output and "energy-balance" in result.output
     study = study_of(folder)
     for run in load(study).runs:

@@ -62,7 +62,8 @@ def draw(
 
     - `result`: a run, a study, or (label, run) pairs.
     - `folder`: made if it is not there.
-    - `only`: name of the one figure to draw; None for all, those of a study only if it is one.
+    - `only`: name of the one figure to draw; None for all, those of a study only if its seed
+        varies.
     - `tell`: told in a sentence each which figures are left out and why, and that not all runs
         of a long study are shown; None for a `GflowWarning`.
     - `keep`: leave figures alone that are newer than every stored run they show.
@@ -318,7 +319,8 @@ def _warn(sentence: str) -> None:
 
 
 def _names(result: Runs) -> list[str]:
-    return [*FIGURES, *(STUDY_FIGURES if isinstance(result, Study) else ())]
+    seeds = isinstance(result, Study) and any("seed" in axis.keys for axis in result.scenario.vary)
+    return [*FIGURES, *(STUDY_FIGURES if seeds else ())]
 
 
 def _files_shown(result: Runs, name: str) -> list[Path] | None:
