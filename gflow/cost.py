@@ -54,7 +54,7 @@ SOLVERS = {
 """The solvers by the names scenario files use."""
 
 
-WIDE_SHARE = {"sample": (0.5, 1.0), "population": (0.07, 0.25)}
+WIDE_SHARE = {"sample": (0.4, 1.0), "population": (0.07, 0.25)}
 """Least and largest share of a flow's work that is done at full width, by `flow.start`; measured at
 the published size, where neurons are folded as soon as they point the same way."""
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.integrate import quad
 
-from gflow.flow.field import AbstractField, Samples, field_of
+from gflow.flow.charts import field_of
+from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import Controls, Schedule, integrate
 from gflow.flow.losses import LOSSES
 from gflow.flow.trajectory import Trajectory

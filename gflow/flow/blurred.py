@@ -13,13 +13,12 @@ these means, and the tilt of order α/√N off the centers is in the field alrea
 from dataclasses import dataclass
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from gflow.errors import DataError
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.moments import gauss_moments
 from gflow.network.neurons import AbstractNeurons, PolarNeurons
@@ -132,19 +131,10 @@ class PopulationField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.neurons.projected()
         assert isinstance(neurons, PolarNeurons)
-        u, s = neurons.direction, neurons.sign
-        pull, phi = self.pull(u, args)
-        du = s[:, None] * (pull - jnp.sum(pull * u, axis=1, keepdims=True) * u)
-        dr = s * phi
-        speed = jnp.exp(2 * neurons.log_norm) * (2 * dr**2 + jnp.sum(du**2, axis=1))
-        still = jax.tree.map(jnp.zeros_like, state)
-        moving = PolarNeurons(du, dr, jnp.zeros_like(s))
-        return eqx.tree_at(lambda v: (v.neurons, v.dissipated), still, (moving, jnp.sum(speed)))
+        return polar_velocity(neurons, *self.pull(neurons.direction, args))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        assert isinstance(error.neurons, PolarNeurons)
-        each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
-        return jnp.sqrt(jnp.mean(each))
+        return polar_error(error)
 
     def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
         return jnp.ones(())

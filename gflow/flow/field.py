@@ -154,6 +154,38 @@ class AbstractField(eqx.Module):
         """Smallest length in the chart that an absolute error is to be held against."""
 
 
+def polar_velocity(
+    neurons: PolarNeurons,
+    pull: Float[Array, "h D"],
+    phi: Float[Array, " h"],
+    growth: Float[Array, "2"] | None = None,
+) -> FlowState:
+    """du_j/dt = s_j (G_j - <G_j, u_j> u_j) and dr_j/dt = s_j Φ_j, whatever field gives G and Φ.
+
+    **Arguments:**
+
+    - `neurons`: on the sphere.
+    - `pull`: G_j; what it has along u_j does not count.
+    - `phi`: Φ_j.
+    - `growth`: bounds on d log m_j/dt of either sign; None to bound nothing.
+
+    **Source:** theory D1.
+    """
+    u, s = neurons.direction, neurons.sign
+    du = s[:, None] * (pull - jnp.sum(pull * u, axis=1)[:, None] * u)
+    dr = s * phi
+    speed = jnp.exp(2 * neurons.log_norm) * (2 * dr**2 + jnp.sum(du**2, axis=1))
+    growth = jnp.zeros(2, dr.dtype) if growth is None else growth
+    return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), jnp.sum(speed), growth)
+
+
+def polar_error(error: FlowState, share: Float[Array, " h"] | None = None) -> Float[Array, ""]:
+    """√(mean_j (|du_j|² + dr_j²)), each neuron weighted by its share; None for equal shares."""
+    assert isinstance(error.neurons, PolarNeurons)
+    each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
+    return jnp.sqrt(jnp.mean(each) if share is None else jnp.sum(share * each))
+
+
 class PolarField(AbstractField):
     """Gradient flow of a balanced population as directions and log-norms (final)."""
 
@@ -167,19 +199,13 @@ class PolarField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.neurons.projected()
         assert isinstance(neurons, PolarNeurons)
-        u, s = neurons.direction, neurons.sign
         pull, force = _pull(neurons.network(self.p), self.loss, args)
-        radial = jnp.sum(pull * u, axis=1)
-        du = s[:, None] * (pull - radial[:, None] * u)
-        dr = s * radial / self.p
-        speed = jnp.exp(2 * neurons.log_norm) * (2 * dr**2 + jnp.sum(du**2, axis=1))
-        growth = jnp.zeros(2, dr.dtype) if self.reach is None else self.reach.growth(force, self.p)
-        return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), jnp.sum(speed), growth)
+        phi = jnp.sum(pull * neurons.direction, axis=1) / self.p
+        growth = None if self.reach is None else self.reach.growth(force, self.p)
+        return polar_velocity(neurons, pull, phi, growth)
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        assert isinstance(error.neurons, PolarNeurons)
-        each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
-        return jnp.sqrt(jnp.mean(each) if self.share is None else jnp.sum(self.share * each))
+        return polar_error(error, self.share)
 
     def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
         return jnp.ones(())
@@ -210,15 +236,6 @@ class CartesianField(AbstractField):
 
     def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
         return jnp.exp(jnp.min(neurons.log_norm))
-
-
-def field_of(neurons: AbstractNeurons, loss: AbstractLoss, p: float) -> AbstractField:
-    """The field of the chart that `neurons` live in."""
-    from gflow.flow.lightcone import LightconeField, LightconeNeurons  # it imports this module
-
-    if isinstance(neurons, LightconeNeurons):
-        return LightconeField(loss, p)
-    return (PolarField if isinstance(neurons, PolarNeurons) else CartesianField)(loss, p)
 
 
 def _product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i j"]:

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, read_npz
 from gflow.data.mixture import orthonormal_centers, sample_mixture, stream
+from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
-from gflow.flow.field import AbstractField, Samples, field_of
+from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
 from gflow.flow.losses import LOSSES
 from gflow.network.initial import balanced, cartesian, initial_weights

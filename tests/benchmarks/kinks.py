@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from timing import once
 
 import gflow
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
 from gflow.flow.integrate import Controls, integrate
 from gflow.flow.losses import AbstractLoss
 from gflow.measure.alignment import contributing
@@ -40,23 +40,17 @@ class SmoothField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.neurons.projected()
         assert isinstance(neurons, PolarNeurons)
-        u, s, mass = neurons.direction, neurons.sign, jnp.exp(2 * neurons.log_norm)
+        u, mass = neurons.direction, jnp.exp(2 * neurons.log_norm)
         x = args.x.reshape(-1, u.shape[1]).astype(u.dtype)
         y, omega = args.y.reshape(-1), args.omega.reshape(-1)
         z = x @ u.T
         soft = jnp.sqrt(z**2 + self.delta**2 * jnp.sum(x**2, axis=1, keepdims=True))
         value, gate = (z + soft) / 2, (1 + z / soft) / 2
-        weight = omega * self.loss.force(y, value @ (s * mass))
-        pull = (gate * weight[:, None]).T @ x
-        du = s[:, None] * (pull - jnp.sum(pull * u, axis=1, keepdims=True) * u)
-        dr = s * (weight @ value)
-        speed = jnp.sum(mass * (2 * dr**2 + jnp.sum(du**2, axis=1)))
-        return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), speed, jnp.zeros(2, dr.dtype))
+        weight = omega * self.loss.force(y, value @ (neurons.sign * mass))
+        return polar_velocity(neurons, (gate * weight[:, None]).T @ x, weight @ value)
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        assert isinstance(error.neurons, PolarNeurons)
-        each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
-        return jnp.sqrt(jnp.mean(each))
+        return polar_error(error)
 
     def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
         return jnp.ones(())
