@@ -199,7 +199,7 @@ class PolarField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.neurons.projected()
         assert isinstance(neurons, PolarNeurons)
-        pull, force = _pull(neurons.network(self.p), self.loss, args)
+        pull, force = pull_on(neurons.network(self.p), self.loss, args)
         phi = jnp.sum(pull * neurons.direction, axis=1) / self.p
         growth = None if self.reach is None else self.reach.growth(force, self.p)
         return polar_velocity(neurons, pull, phi, growth)
@@ -221,7 +221,7 @@ class CartesianField(AbstractField):
         neurons = state.neurons
         assert isinstance(neurons, CartesianNeurons)
         u, v = neurons.direction, neurons.v
-        pull, _ = _pull(neurons.network(self.p), self.loss, args)
+        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
         phi = jnp.sum(pull * u, axis=1) / self.p
         dw = v[:, None] * (pull - (self.p - 1) * phi[:, None] * u)
         dv = neurons.norm * phi
@@ -242,7 +242,7 @@ def _product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i 
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
-def _pull(
+def pull_on(
     network: Network, loss: AbstractLoss, samples: Samples
 ) -> tuple[Float[Array, "h D"], Force]:
     """G_j for every neuron, and the forces, by one pass over the blocks of rows."""

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState, Samples, _pull
+from gflow.flow.field import AbstractField, FlowState, Samples, pull_on
 from gflow.flow.losses import AbstractLoss
 from gflow.network.lightcone import LightconeNeurons
 from gflow.network.neurons import AbstractNeurons
@@ -29,7 +29,7 @@ class LightconeField(AbstractField):
         neurons = state.neurons.projected()
         assert isinstance(neurons, LightconeNeurons)
         u = neurons.direction
-        pull, _ = _pull(neurons.network(self.p), self.loss, args)
+        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
         radial = jnp.sum(pull * u, axis=1)
         climb = pull - radial[:, None] * u
         phi = radial / self.p
