@@ -24,10 +24,10 @@ def mixture(p, h=64, D=20, per=10, alpha=0.1, log_eps=-16.0, loss="exponential",
     return system(neurons, x, y, p, loss)
 
 
-def folded(flow, times, tolerance, coalescence):
+def folded(flow, times, tolerance, coalescence, **rest):
     """Integrate with folding; the probe sees what has the same shape at any width."""
     probe = lambda t, state: state.dissipated  # noqa: E731
-    return flow.follow(times, tolerance, probe=probe, coalescence=coalescence)
+    return flow.follow(times, tolerance, probe=probe, coalescence=coalescence, **rest)
 
 
 def network(found, p):
@@ -83,6 +83,19 @@ def test_held_mass_is_bounded_by_what_it_would_have_become(pair):
     assert missed.any()  # or there is nothing to bound
     share = np.asarray(network(full, 3.0).mass)
     assert share[missed].sum() / share.sum() <= short.left_out.held
+
+
+def test_a_continuation_is_folded_before_its_first_step(pair):
+    # At t = 150 the 64 neurons have few directions; at full width the start alone would be an
+    # evaluation worth 1, and each of a step's six another.
+    _, short = pair
+    flow = mixture(3.0)._replace(neurons=short.state.neurons)
+    start = (150.0, 0.0, short.next_step)
+
+    tail = folded(flow, [151.0], 1e-6, Coalescence(ANGLE, hold=True), start=start)
+
+    assert tail.effort.work <= tail.effort.evaluations / 2
+    assert tail.state.neurons.direction.shape == (64, 20)
 
 
 def test_what_was_held_before_goes_on_growing_in_a_continuation():

@@ -96,6 +96,21 @@ def test_copies_become_one_neuron_of_the_same_function():
     np.testing.assert_allclose(condensed.network(x), full(x), rtol=1e-12, atol=1e-13)
 
 
+def test_distinct_neurons_are_the_same_function_and_nothing_is_turned():
+    rng = np.random.default_rng(2)
+    u = np.repeat(rng.standard_normal((3, 5)), [2, 1, 4], axis=0)
+    u[6] += 1e-12  # as good as parallel, but another direction
+    full = Population.of(network(u, rng.exponential(size=7), [1, -1, -1, 1, 1, -1, 1], 3))
+    few = full.distinct
+    x = rng.standard_normal((20, 5))
+
+    # Two of one direction and other signs; one; of the last four two share both, one has another
+    # sign, one another direction.
+    assert len(few.m) == 2 + 1 + 3
+    assert {row.tobytes() for row in few.u} == {row.tobytes() for row in full.u}
+    np.testing.assert_allclose(few(x), full(x), rtol=0, atol=1e-13 * full.m.sum())
+
+
 def test_neurons_of_opposite_sign_stay_apart():
     condensed = condense(network(np.ones((2, 3)), [1.0, 2.0], [1, -1], 1), 0.5, 0.0)
 

@@ -221,7 +221,7 @@ class Passage(NamedTuple):
     before: FlowState
     now: FlowState
     span: float
-    """Flow time between them."""
+    """Flow time between them; 0 where no step is known, and then nothing can be held."""
 
 
 def fold(
@@ -336,6 +336,8 @@ def _share_to_hold(passage: Passage) -> float:
     Until the mass M of its class is 1, a held neuron gains at most (bound/rate - 1) log 1/M on the
     others if both rates stay as they are.
     """
+    if passage.span == 0:
+        return 0.0
     before, now = _class_log_mass(passage.before.neurons), _class_log_mass(passage.now.neurons)
     there = now > ABSENT
     rate = (now - before)[there] / passage.span

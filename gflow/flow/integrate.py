@@ -400,6 +400,9 @@ class _Loop:
     def _begin(self, t: float, state: FlowState, first_step: float | None) -> None:
         dtype = state.dissipated.dtype
         first = None if first_step is None else jnp.asarray(first_step, dtype)
+        if t > 0:
+            # A continuation begins with neurons that have aligned; its first record is known.
+            state = self._folded(Passage(state, state, 0.0)) or state
         self.moment, step = _begin(self.machine, jnp.asarray(t, dtype), state, first)
         self.step, self.leg_began = float(step), t
         self._observe(scheduled=True, gap=0.0)
@@ -485,17 +488,22 @@ class _Loop:
 
     def _condense(self, before: FlowState, span: float) -> None:
         """Fold neurons, where that makes the next steps enough cheaper."""
+        state = self._folded(Passage(before, self.moment.state, span))
+        if state is not None:
+            self.moment = _restarted(self.machine, self.moment, self.moment.t, state)
+            self.turning = np.inf
+
+    def _folded(self, passage: Passage) -> FlowState | None:
+        """The state in fewer neurons, and the machine for them; None where that gains nothing."""
         if self.coalescence is None or self.folding is None:
-            return
+            return None
         assert isinstance(self.field, PolarField)
-        passage = Passage(before, self.moment.state, span)
         folded = fold(self.folding, passage, self.field, self.coalescence)
         if folded is None:
-            return
+            return None
         self.folding, state = folded
         self._bind()
-        self.moment = _restarted(self.machine, self.moment, self.moment.t, state)
-        self.turning = np.inf
+        return state
 
     def _whole(self) -> AbstractNeurons:
         """All original neurons now."""

@@ -7,8 +7,9 @@ for the set is a convex problem in one unknown, solved exactly; a certificate gi
 The search exchanges: ascend at the current c, add what was found, solve for c again.  Division by
 sup|F| makes a network that is zero score exactly 1 for every target (theory T6).
 
-The witness inputs are evaluated by the whole network in float64.  Only the search for them uses
-a condensed one, in coordinates of the few dimensions that matter.
+The witness inputs are evaluated by the whole network in float64, neurons of exactly one direction
+as one.  Only the search for them uses a condensed one, in coordinates of the few dimensions that
+matter.
 """
 
 from dataclasses import dataclass, replace
@@ -97,7 +98,7 @@ def distance(network: Network, target: Target, seed: int) -> Distance:
     **Source:** theory section 7; Min and Vidal, ICML 2024, Conjecture 1.
     """
     size, mu = target.supremum, target.centers.mu
-    gap = _Gap(Population.of(network), Population.of(target.network).unscaled(), 0.0)
+    gap = _Gap(Population.of(network).distinct, Population.of(target.network).unscaled(), 0.0)
     inputs, c, lower = _exchange(gap, target, np.random.default_rng(seed))
     value = np.abs(gap.at(c).signed(inputs))
     least = _least_squares(gap.f(mu), gap.goal(mu))

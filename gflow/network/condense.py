@@ -75,6 +75,19 @@ class Population:
         """The same function with contributions in units of 1, where they may underflow."""
         return replace(self, m=self.m * np.exp(self.log_scale), log_scale=0.0)
 
+    @property
+    def distinct(self) -> "Population":
+        """The same function with neurons of one sign and exactly one direction as one.
+
+        Coalescence leaves many of those; nothing is turned, so nothing is lost.
+        """
+        places: dict[tuple[float, bytes], int] = {}
+        keys = zip(self.s.tolist(), self.u, strict=True)
+        group = np.array([places.setdefault((s, u.tobytes()), len(places)) for s, u in keys], int)
+        first = np.unique(group, return_index=True)[1]
+        m = np.bincount(group, weights=self.m, minlength=len(first))
+        return replace(self, u=self.u[first], m=m, s=self.s[first])
+
     def take(self, index: np.ndarray) -> "Population":
         """The neurons that `index` (positions or a mask) selects."""
         return replace(self, u=self.u[index], m=self.m[index], s=self.s[index])
