@@ -1,0 +1,206 @@
+"""What published statements ask for, as numbers that a run can be held against (theory section 8).
+
+One idea: a hypothesis is a measured number, a relation and a threshold, so a statement that does
+not apply is refused with the number that refuses it.  Where a paper hides a constant the caller
+chooses one, and the text of the hypothesis shows it.
+
+Everything takes plain numbers and arrays, and logarithms where a scale may be 1e-300.  Which
+statement asks for what is in `published`.
+"""
+
+import math
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import SupportsFloat
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from gflow.data.centers import Centers
+from gflow.network.reference import ORTHONORMAL
+
+BALANCED = 1e-6
+"""Largest relative |‖w‖² - v²| that passes for balanced: rounding of recorded logarithms."""
+
+CENTER_GAP = 1 - 1 / math.sqrt(2)
+"""Gap of a neuron at its center, in a class with two or more subclasses: 45 degrees, 0.293."""
+
+_RELATIONS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
+_WORDS = {True: "met", False: "not met", None: "not decided"}
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A condition of a statement, and how the case at hand stands to it."""
+
+    text: str
+    """The condition, such as "p > 2"."""
+    measured: float
+    """What is held against the threshold; nan if it could not be measured."""
+    threshold: float
+    """In the units of `measured`."""
+    met: bool | None
+    """None if it could not be decided."""
+
+    @classmethod
+    def that(
+        cls,
+        name: str,
+        measured: SupportsFloat,
+        relation: str,
+        threshold: SupportsFloat,
+        written: str = "",
+    ) -> "Predicate":
+        """The hypothesis `measured` `relation` `threshold`; a nan leaves it undecided.
+
+        **Arguments:**
+
+        - `name`: what is measured, as it stands in the text.
+        - `relation`: "<", "<=", ">", ">=" or "=".
+        - `written`: the threshold as it stands in the text; empty for its value.
+        """
+        a, b = float(measured), float(threshold)
+        known = not (math.isnan(a) or math.isnan(b))
+        met = bool(_RELATIONS[relation](a, b)) if known else None
+        return cls(f"{name} {relation} {written or f'{b:.4g}'}", a, b, met)
+
+    def __str__(self) -> str:
+        return f"{self.text}: {_WORDS[self.met]} ({self.measured:.4g} to {self.threshold:.4g})"
+
+
+def all_met(hypotheses: Iterable[Predicate]) -> bool | None:
+    """Whether all are met: False if one is not, else None if one is undecided."""
+    answers = {hypothesis.met for hypothesis in hypotheses}
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def orthonormal_centers(centers: Centers) -> Predicate:
+    """max |C Cᵀ - I| vanishes up to rounding: the setting of all statements (theory section 3)."""
+    return Predicate.that("max |C Cᵀ - I|", centers.orthonormality_error, "<=", ORTHONORMAL)
+
+
+def balanced_counts(counts: Int[np.ndarray, " K"]) -> Predicate:
+    """Every subclass has equally many samples (theory G5)."""
+    return Predicate.that("max N_k - min N_k", counts.max() - counts.min(), "=", 0)
+
+
+def balanced_start(
+    log_norm: Float[np.ndarray, " h"], log_output: Float[np.ndarray, " h"]
+) -> Predicate:
+    """|v_j| = ‖w_j‖ at t = 0 for every neuron (theory G5, C1).
+
+    **Arguments:**
+
+    - `log_norm`, `log_output`: log ‖w_j‖ and log |v_j|.  A neuron that is zero leaves the
+        hypothesis undecided.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(np.expm1(2 * (log_output - log_norm))).max()
+    return Predicate.that("max |‖w‖² - v²|/‖w‖²", error, "<=", BALANCED)
+
+
+def loss_among(loss: str, allowed: tuple[str, ...]) -> Predicate:
+    """The loss is one that the statement is about; measured as 1 or 0."""
+    met = loss in allowed
+    return Predicate(f"loss is {' or '.join(allowed)}", float(met), 1.0, met)
+
+
+def enough_dimension(D: int, alpha: float, constant: float) -> Predicate:
+    """D >= constant·α^{-2} (theory G5, up to logarithms; the constant is not published)."""
+    return Predicate.that("α² D", alpha**2 * D, ">=", constant)
+
+
+def enough_samples(N: int, alpha: float, constant: float) -> Predicate:
+    """N >= constant·α^{-2} samples of each subclass (theory G5, as for `enough_dimension`)."""
+    return Predicate.that("α² N", alpha**2 * N, ">=", constant)
+
+
+def not_too_many_samples(N: int, alpha: float) -> Predicate:
+    """N <= exp(α^{-2}) samples of each subclass (theory G5)."""
+    return Predicate.that("α² log N", alpha**2 * safe_log(N), "<=", 1)
+
+
+def matched_scale(log_eps: float, alpha: float, K: int, factor: float) -> Predicate:
+    """ε is α^{8K} up to `factor` >= 1, compared in logarithms (theory G5).
+
+    α = 0.1 and K = 10 ask for ε = 1e-80, in reach because the flow carries log-norms.
+    """
+    wanted = 8 * K * safe_log(alpha)
+    off = abs(log_eps - wanted)
+    text = f"ε within a factor {factor:g} of α^(8K)"
+    return Predicate(text, log_eps, wanted, None if math.isnan(off) else off <= math.log(factor))
+
+
+def gap_of_order_one(gap: float, constant: float) -> Predicate:
+    """The gap is at least `constant` (theory G4, G5); a random start fails (theory T9)."""
+    return Predicate.that("gap", gap, ">=", constant)
+
+
+def occupied_cells(
+    u0: Float[np.ndarray, "h K"], sign: Real[np.ndarray, " h"], label: Real[np.ndarray, " K"]
+) -> Predicate:
+    """Every Voronoi cell has a neuron of its class; arguments as for `gap` (theory G4)."""
+    own = own_coordinates(u0, sign, label)
+    winner = own.argmax(axis=1)[own.max(axis=1) > 0]
+    fewest = np.bincount(winner, minlength=len(label)).min()
+    return Predicate.that("fewest neurons of a cell", fewest, ">=", 1)
+
+
+def gap(
+    u0: Float[np.ndarray, "h K"], sign: Real[np.ndarray, " h"], label: Real[np.ndarray, " K"]
+) -> float:
+    """How far all neurons are from the boundary of their Voronoi cell, as 1 - cos.
+
+    A cell is a convex cone.  With the own coordinates u_k of a neuron and its winner k, the
+    distance of u to the nearest of the hyperplanes around it is
+
+        b = min( u_k , min_{l≠k} (u_k - u_l)/√2 ) ,    b = min_k (-u_k) for a void neuron,
+
+    so that the largest cosine to the boundary is √(1 - b²).
+
+    **Arguments:**
+
+    - `u0`: cosines <u_j, μ_k> of every neuron to the orthonormal centers.
+    - `sign`: class s_j of every neuron, ±1.
+    - `label`: class y_k of every center, ±1.
+
+    **Returns:** the least 1 - √(1 - b²) over the neurons, dimensionless, in [0, 1]; `CENTER_GAP`
+    if all are at centers, a little more if they lean away from the others of their class.  A
+    class without subclasses has no boundary and counts as 1.
+
+    **Source:** Min and Vidal, ICML 2025, non-degenerate initialization; theory G4, section 8.
+    """
+    depth = _depth(own_coordinates(u0, sign, label))
+    return float((depth**2 / (1 + np.sqrt(1 - depth**2))).min())
+
+
+def own_coordinates(
+    u0: Float[np.ndarray, "h K"], sign: Real[np.ndarray, " h"], label: Real[np.ndarray, " K"]
+) -> Float[np.ndarray, "h K"]:
+    """`u0` with -1 where the center is of the other class.
+
+    Such a center wins no neuron, and bounds no cell: (u_k + 1)/√2 > u_k.
+    """
+    return np.where(np.equal.outer(sign, label), u0, -1.0)
+
+
+def _depth(own):
+    """b of `gap`."""
+    padded = np.pad(own, ((0, 0), (1, 0)), constant_values=-1.0)
+    second, top = np.sort(padded, axis=1)[:, -2:].T
+    inside = np.minimum(top, (top - second) / np.sqrt(2))
+    return np.clip(np.where(top > 0, inside, -top), 0, 1)
+
+
+def safe_log(x: float | int) -> float:
+    """log x, -inf at 0."""
+    return math.log(x) if x > 0 else -math.inf
