@@ -1,4 +1,4 @@
-"""The command line: run, status, show, check, plot, schema, doctor.
+"""The command line: run, status, show, check, theory, plot, schema, doctor.
 
 One idea: a verb takes a scenario or a folder and says in one exit code how it went:
 
@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gflow.runs.study import Study
     from gflow.runs.workers import Crew
     from gflow.theory.finding import Finding
+    from gflow.theory.prediction import Prediction
 
 OK, INTERNAL, BAD_INPUT, STOPPED, BAD_RECORD, FAILS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 """Exit codes."""
@@ -180,6 +181,12 @@ def check(
     only: Annotated[
         list[str] | None, typer.Option(help="Judge this prediction; repeatable.")
     ] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="P13", help="Say all about one prediction.")
+    ] = None,
+    with_: Annotated[
+        Path | None, typer.Option("--with", metavar="FILE.py", help="Predictions of your own.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -187,9 +194,43 @@ def check(
     from gflow.runs import study
 
     result = study.load(folder)
-    findings = _judge(result, only)
+    own = _own_predictions(with_)
+    if explain is not None:
+        from gflow.report.catalogue import explanation
+
+        one = _prediction(explain, own)
+        findings = study.judge(result, [one.id], own)
+        _console().print(explanation(one, findings))
+        return _exit_code(result, findings)
+    findings = _judge(result, only, own)
     _report(result, findings, as_json, quiet)
     return _exit_code(result, findings)
+
+
+@app.command()
+@_guarded
+def theory(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RUN]...", help="Run or study folders, or folders of them."),
+    ] = None,
+    with_: Annotated[
+        Path | None, typer.Option("--with", metavar="FILE.py", help="Predictions of your own.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
+) -> int:
+    """List the predictions; with folders, what their stored verdicts say of each."""
+    from gflow.report import catalogue
+
+    if not folders:
+        _console().print(catalogue.catalogue((*catalogue.ALL, *_own_predictions(with_))))
+        return OK
+    rows = catalogue.found_in(folders)
+    if markdown:
+        print(catalogue.markdown(rows))
+    else:
+        _console().print(catalogue.findings_table(rows))
+    return FAILS if any(row.verdict == "FAILS" for row in rows) else OK
 
 
 @app.command()
@@ -299,28 +340,39 @@ def _home(result: "Run | Study") -> Path:
     return result.folder
 
 
-def _judge(
-    result: "Run | Study", only: list[str] | None = None
-) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result anew, and store the verdicts beside it."""
-    from gflow.runs import study
-    from gflow.runs.findings import save_findings
-    from gflow.theory.predictions import CATALOGUE
+def _own_predictions(path: Path | None) -> "tuple[Prediction, ...]":
+    """The predictions of a user's file; none without one."""
+    if path is None:
+        return ()
+    from gflow.theory.plugin import load_predictions
 
-    for name in only or ():
-        if name not in CATALOGUE:
-            known = ", ".join(CATALOGUE)
-            raise ScenarioError(
-                (f"`--only` must be a known prediction, but is {name}; try {known}.",)
-            )
-    findings = study.judge(result, only)
-    if only is None:
-        for label, run in study.entries(result):
-            if run.folder is not None:
-                save_findings(run.folder, findings[label])
-        if isinstance(result, study.Study):
-            study.save_table(result)
-    return findings
+    return load_predictions(path)
+
+
+def _prediction(name: str, own: "Sequence[Prediction]") -> "Prediction":
+    """The prediction of an id or number."""
+    from gflow.theory.predictions import ALL, named
+
+    found = named(name) or next((one for one in own if name == one.id), None)
+    if found is None:
+        known = ", ".join(f"{one.number} {one.id}" for one in (*ALL, *own))
+        raise ScenarioError((f"`{name}` must be a known prediction, but is none; try {known}.",))
+    return found
+
+
+def _judge(
+    result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
+) -> "dict[str, tuple[Finding, ...]]":
+    """Judge a stored result anew, and store the verdicts of all that was asked beside it."""
+    from gflow.runs import study
+
+    if only is not None:
+        return study.judge(result, [_prediction(name, own).id for name in only], own)
+    study.judge_anew(result)
+    if isinstance(result, study.Study):
+        study.save_table(result)
+    mine = study.judge(result, [one.id for one in own], own) if own else {}
+    return {label: (*rows, *mine.get(label, ())) for label, rows in study.judged(result).items()}
 
 
 def _report(
@@ -349,11 +401,11 @@ def _exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]"
 
     failed = (point for point in _unanswered(result) if point.state == "failed")
     codes = [OK, *(_MENDABLE.get(point.kind, INTERNAL) for point in failed)]
-    for label, run in entries(result):
+    for _, run in entries(result):
         if run.outcome.reason == "interrupted":
             codes.append(INTERRUPTED)
         elif not run.outcome.complete:
             codes.append(STOPPED)
-        if any(finding.verdict == "FAILS" for finding in findings[label]):
-            codes.append(FAILS)
+    if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
+        codes.append(FAILS)
     return max(codes, key=_FROM_BEST_TO_WORST.index)

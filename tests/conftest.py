@@ -10,7 +10,12 @@ with install_import_hook("gflow", "beartype.beartype"):
     import gflow.report.card
     import gflow.report.doctor
     import gflow.report.figures
-    import gflow.report.progress  # noqa: F401
+    import gflow.report.progress
+    import gflow.theory.hypotheses
+    import gflow.theory.plugin
+    import gflow.theory.published
+    import gflow.theory.published_flow
+    import gflow.theory.reduced  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -113,6 +113,26 @@ def test_steps_of_flows_that_were_run_lie_in_the_range(overrides, seen):
     assert high <= 15 * low
 
 
+@pytest.mark.parametrize(
+    ("overrides", "seen"),
+    [
+        # As above, K = 10; escape comes at t = 7e12, 7e4, 7e4, 8e6 and 1e4.
+        (("flow.end_time=1e14",), 2066),
+        (("network.init_scale=1e-3", "flow.end_time=1e6"), 243),
+        (("network.init_scale=1e-3", "flow.end_time=1e6", "flow.tolerance=1e-5"), 380),
+        (("network.power=2", "flow.end_time=1e8"), 1557),
+        (("network.power=1.5", "flow.end_time=1e7"), 480),
+    ],
+)
+def test_steps_of_flows_without_normalization_lie_in_the_range(overrides, seen):
+    asked = scenario("network.normalized=false", "flow.chart=cartesian", *overrides)
+
+    low, high = estimate(asked, rate=1e9).evaluations
+
+    taken = seen * cost.SOLVERS[asked.solver].evaluations
+    assert low <= taken <= high
+
+
 def test_the_budget_of_steps_bounds_evaluations():
     asked = scenario("flow.max_steps=5", "network.power=1e300")
 

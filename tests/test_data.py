@@ -2,11 +2,23 @@
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from questions import SMALL
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, read_npz
-from gflow.data.mixture import orthonormal_centers, sample_mixture, stream
+from gflow.data.mixture import (
+    equiangular_centers,
+    orthonormal_centers,
+    sample_mixture,
+    shares,
+    sizes,
+    stream,
+)
 from gflow.errors import DataError
+from gflow.runs.problem import prepare
+from gflow.scenario import parse_scenario
 
 
 @pytest.mark.parametrize("kind", ["axes", "rotated"])
@@ -16,6 +28,36 @@ def test_centers_are_orthonormal_and_labeled(kind):
     assert centers.orthonormality_error < 1e-14
     assert centers.K == 7 and centers.K1 == 3 and centers.D == 30
     assert np.array_equal(centers.label, [1, 1, 1, -1, -1, -1, -1])
+
+
+@pytest.mark.parametrize("kind", ["axes", "rotated"])
+@pytest.mark.parametrize("angle", [1e-3, 30.0, 60.0, 89.0])
+def test_any_two_centers_are_at_the_angle_that_was_asked_for(angle, kind):
+    # One dimension more than centers is enough.
+    centers = equiangular_centers(8, 7, 3, kind, angle, stream(0, "centers"))
+
+    c = np.cos(np.radians(angle))
+    gram = np.where(np.eye(7) > 0, 1.0, c)
+    assert np.abs(centers.mu @ centers.mu.T - gram).max() < 1e-14
+    assert centers.orthonormality_error == pytest.approx(c, abs=1e-14)
+    assert np.array_equal(centers.label, [1, 1, 1, -1, -1, -1, -1])
+    assert centers.origin == "given"
+
+
+def test_centers_on_axes_share_the_next_axis():
+    # cos 60° = 1/2: √(1-c) = √c = 1/√2.
+    centers = equiangular_centers(5, 3, 2, "axes", 60.0, stream(0, "centers"))
+
+    expected = np.eye(3, 5) + np.eye(5)[3]
+    assert np.abs(np.sqrt(2) * centers.mu - expected).max() < 1e-14
+
+
+@pytest.mark.parametrize("kind", ["axes", "rotated"])
+def test_centers_at_a_right_angle_are_the_orthonormal_ones_to_the_bit(kind):
+    upright = equiangular_centers(7, 7, 3, kind, 90.0, stream(0, "centers"))
+    plain = orthonormal_centers(7, 7, 3, kind, stream(0, "centers"))
+
+    assert np.array_equal(upright.mu, plain.mu)
 
 
 def test_class_averages_are_unit_and_meet_their_centers_at_one_over_root_m():
@@ -49,6 +91,87 @@ def test_balanced_counts_differ_by_at_most_one_and_multinomial_ones_by_their_law
     assert sorted(balanced) == [250, 250, 251, 251]
     assert np.abs(drawn - 2500).max() < 5 * np.sqrt(10_000 * 0.25 * 0.75)
     assert len(set(drawn)) > 1
+
+
+def test_shares_fall_geometrically_within_each_class():
+    # 1, 1/2, 1/4 and 1, 1/4 and 1: the largest is four times the smallest, whatever its class.
+    assert np.allclose(
+        shares(np.array([1, 1, 1, -1, -1]), 4.0), np.array([4, 2, 1, 4, 1]) / 12, atol=1e-16
+    )
+    assert np.allclose(shares(np.array([1, -1, -1]), 4.0), np.array([4, 4, 1]) / 9, atol=1e-16)
+
+
+def test_sizes_are_the_shares_where_these_are_whole():
+    share = shares(np.array([1, 1, 1, -1, -1]), 4.0)
+
+    assert np.array_equal(sizes(24, share), [8, 4, 2, 8, 2])
+    # n·share = 10/3, 5/3, 5/6, 10/3, 5/6: two rare ones get a sample each, the others share 8 as
+    # 16/5, 8/5, 16/5.
+    assert np.array_equal(sizes(10, share), [3, 2, 1, 3, 1])
+
+
+counts = st.tuples(st.integers(1, 6), st.integers(1, 6)).map(lambda K: np.repeat([1, -1], K))
+
+
+@settings(max_examples=200, deadline=None)
+@given(counts, st.floats(1, 1e6) | st.just(1e300), st.integers(0, 3000))
+def test_sizes_sum_to_n_and_keep_to_their_shares(label, imbalance, more):
+    n, share = len(label) + more, shares(label, imbalance)
+
+    found = sizes(n, share)
+
+    assert found.sum() == n and found.min() >= 1
+    for s in (1, -1):
+        assert (np.diff(found[label == s]) <= 0).all()
+        assert share[label == s].max() / share.min() <= imbalance * (1 + 1e-12)
+    if (n * share >= 1).all():
+        assert np.abs(found - n * share).max() < 1 + 1e-9
+
+
+# 49·(1/49) is a digit short of 1.
+@example(np.repeat([1, -1], [25, 24]), 0)
+@settings(max_examples=100, deadline=None)
+@given(counts, st.integers(0, 3000))
+def test_equal_shares_give_the_first_subclasses_one_sample_more(label, more):
+    K, n = len(label), len(label) + more
+
+    with np.errstate(all="raise"):
+        found = sizes(n, shares(label, 1.0))
+
+    assert np.array_equal(found, np.bincount(np.arange(n) % K, minlength=K))
+
+
+def test_drawn_sizes_follow_the_same_law():
+    centers = orthonormal_centers(10, 5, 3, "axes", stream(0, "centers"))
+
+    drawn = sample_mixture(centers, 12_000, 0.1, "multinomial", stream(0, "train"), 4.0).counts(5)
+
+    share = np.array([4, 2, 1, 4, 1]) / 12
+    assert np.abs(drawn - 12_000 * share).max() < 5 * np.sqrt(12_000 * 0.25)
+    assert not np.array_equal(drawn, 12_000 * share)
+
+
+def test_equal_shares_are_drawn_as_integers():
+    # Scenarios without `imbalance` keep their samples.
+    centers = orthonormal_centers(10, 4, 2, "axes", stream(0, "centers"))
+
+    drawn = sample_mixture(centers, 50, 0.1, "multinomial", stream(0, "train"))
+
+    assert np.array_equal(drawn.subclass, stream(0, "train").integers(4, size=50))
+
+
+def test_training_and_test_samples_of_a_scenario_follow_its_law_and_its_angle():
+    lines = "samples = 60\nimbalance = 4\ncenter_angle = 60\n"
+
+    problem = prepare(parse_scenario(SMALL.replace("samples = 60\n", lines, 1)))
+
+    # Two positive subclasses and one negative share 4, 1 and 4 of 9: 26⅔, 6⅔, 26⅔ of 60, whose
+    # remainders are equal, and 13⅓, 3⅓, 13⅓ of 30.
+    assert problem.test is not None
+    assert np.array_equal(problem.train.counts(3), [27, 7, 26])
+    assert np.array_equal(problem.test.counts(3), [14, 3, 13])
+    assert np.allclose(problem.pi, np.array([27, 7, 26]) / 60, atol=1e-15)
+    assert problem.centers.orthonormality_error == pytest.approx(0.5, abs=1e-14)
 
 
 def test_streams_of_one_seed_are_independent_and_repeatable():

@@ -32,8 +32,7 @@ from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import read_index, write_index
 from gflow.runs.status import State, read_status
 from gflow.runs.study import answer, judge, load
-from gflow.scenario import parse_scenario
-from gflow.theory.predictions import CATALOGUE
+from gflow.scenario import PREDICTIONS, parse_scenario
 
 PARTS = ("scenario.toml", "manifest.json", "trajectory.nc", "network.npz")
 
@@ -116,9 +115,9 @@ def test_verdicts_of_other_predictions_or_another_run_are_not_used(folder):
 def test_stored_verdicts_are_those_that_were_found(folder):
     found = judge(gflow.load(folder))[""]
 
-    save_findings(folder, found)
+    save_findings(folder, found, list(PREDICTIONS))
 
-    assert read_findings(folder, list(CATALOGUE)) == found
+    assert read_findings(folder, list(PREDICTIONS)) == found
 
 
 def test_an_altered_index_or_scenario_of_a_study_is_named(tmp_path):

@@ -20,32 +20,70 @@ def _random(h=7, D=5, n=23, seed=0, size=0.8):
     return x, y, w, sign, rng
 
 
-def _loss(w, v, x, y, omega, p, loss):
+def _loss(w, v, x, y, omega, p, loss, normalized=True):
     """L in plain weights, as written in the papers."""
     norm = jnp.linalg.norm(w, axis=1)
     z = x @ w.T
-    power = jnp.where(z > 0, jnp.where(z > 0, z, 1.0) ** p, 0.0) / norm[None] ** (p - 1)
-    return jnp.sum(omega * LOSSES[loss].value(y, power @ v))
+    power = jnp.where(z > 0, jnp.where(z > 0, z, 1.0) ** p, 0.0)
+    f = (power / norm[None] ** (p - 1) if normalized else power) @ v
+    return jnp.sum(omega * LOSSES[loss].value(y, f))
 
 
 def _velocity(flow):
     return flow.field(jnp.zeros(()), FlowState.begin(flow.neurons), flow.samples)
 
 
-@pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square", "square"])
+@pytest.mark.parametrize(
+    ("loss", "normalized"),
+    [
+        ("exponential", True),
+        ("logistic", True),
+        ("half_square", True),
+        ("square", True),
+        ("exponential", False),
+        ("half_square", False),
+    ],
+)
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
-def test_cartesian_velocity_is_minus_the_gradient(p, loss):
-    x, y, w, _, rng = _random()
+def test_cartesian_velocity_is_minus_the_gradient(p, loss, normalized):
+    x, y, w, _, rng = _random(size=0.8 if normalized else 0.3)
     v, omega = rng.standard_normal(len(w)), rng.random(len(y))
-    flow = system(CartesianNeurons(jnp.asarray(w), jnp.asarray(v)), x, y, p, loss, omega, rows=6)
+    neurons = CartesianNeurons(jnp.asarray(w), jnp.asarray(v), 1.0 if normalized else p)
+    flow = system(neurons, x, y, p, loss, omega, rows=6)
 
     found = _velocity(flow)
 
-    dw, dv = jax.grad(_loss, (0, 1))(*map(jnp.asarray, (w, v, x, y, omega)), p, loss)
+    args = map(jnp.asarray, (w, v, x, y, omega))
+    dw, dv = jax.grad(_loss, (0, 1))(*args, p, loss, normalized)
     scale = float(jnp.abs(dw).max() + jnp.abs(dv).max())
     assert jnp.abs(found.neurons.w + dw).max() < 100 * EPS * scale
     assert jnp.abs(found.neurons.v + dv).max() < 100 * EPS * scale
     assert abs(float(found.dissipated) - float((dw**2).sum() + (dv**2).sum())) < 1e-12 * scale**2
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
+def test_without_normalization_a_neuron_is_a_power_of_its_weights(p):
+    # f(x) = Σ v σ(<w, x>)^p, so a neuron contributes |v| ‖w‖^p.
+    x, _, w, _, rng = _random()
+    v = rng.standard_normal(len(w))
+
+    network = CartesianNeurons(jnp.asarray(w), jnp.asarray(v), p).network(p)
+
+    expected = np.maximum(x @ w.T, 0) ** p @ v
+    assert np.abs(network(x) - expected).max() < 100 * EPS * np.abs(expected).max()
+    assert np.allclose(network.mass, np.abs(v) * np.linalg.norm(w, axis=1) ** p, rtol=100 * EPS)
+
+
+def test_without_normalization_the_worst_neuron_decides_about_a_step():
+    # One neuron of four is wrong, by one tolerance in each of its D + 1 = 3 numbers.
+    w, v = jnp.zeros((4, 2)).at[1].set(1.0), jnp.zeros(4).at[1].set(1.0)
+    field = system(CartesianNeurons(w, v), np.eye(2), [1, -1], 3).field
+
+    mean, largest = (
+        float(field.error_norm(FlowState.begin(CartesianNeurons(w, v, q)))) for q in (1.0, 3.0)
+    )
+
+    assert mean == pytest.approx(1 / 2) and largest == pytest.approx(1)
 
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square"])

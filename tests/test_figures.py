@@ -459,7 +459,8 @@ def test_an_unknown_figure_is_refused_with_the_known_ones(prelu, tmp_path):
         figures.draw(prelu, tmp_path, "alignmnt")
 
     assert str(error.value) == (
-        "`only` must be one of alignment, norms, fit, contributions, cosine_map, plane, bands, "
+        "`only` must be one of alignment, norms, fit, contributions, cosine_map, plane, "
+        "closed_forms, fitting_law, rates, sphere, escape, power_map, bands, "
         "overview, but "
         "is 'alignmnt'; did you mean 'alignment'?"
     )

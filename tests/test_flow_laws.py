@@ -6,6 +6,7 @@ import pytest
 from scipy.special import expi
 from systems import alignment_time, centers_only, linearized, polar, system
 
+from gflow.flow.trajectory import Reason
 from gflow.network.neurons import CartesianNeurons
 
 SOLVER = 1e-9
@@ -163,6 +164,71 @@ def test_conserved_quantities(p, loss):
     )
     for a, b in zip(before, after, strict=True):
         assert np.abs(a - b).max() < 100 * tolerance * max(growth, 1.0) * np.abs(a).max()
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        pytest.param(1.5, marks=pytest.mark.slow),
+        pytest.param(2.0, marks=pytest.mark.slow),
+        3.0,
+    ],
+)
+def test_what_is_conserved_without_normalization(p):
+    # ‖w_j‖² - p v_j², and <e, w_j> itself for e orthogonal to all samples (theory D2a, b).
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((4, 6)), rng.choice([-1.0, 1.0], 4)
+    w, v = 0.5 * rng.standard_normal((5, 6)), 0.5 * rng.standard_normal(5)
+    e = np.linalg.svd(x)[2][4:]
+    tolerance = 1e-8 if p >= 2 else 1e-6  # kinks cost order at p < 2 (theory T12)
+
+    flow = system(CartesianNeurons(jnp.asarray(w), jnp.asarray(v), p), x, y, p)
+    found = flow.follow([3.0, 8.0], tolerance)
+
+    after = np.asarray(found.state.neurons.w), np.asarray(found.state.neurons.v)
+    squares = [(w**2).sum(axis=1) - p * v**2 for w, v in ((w, v), after)]
+    largest = (after[0] ** 2).sum(axis=1).max()
+    assert np.abs(after[0] - w).max() > 0.1
+    assert np.abs(squares[1] - squares[0]).max() < 100 * tolerance * largest
+    assert np.abs((after[0] - w) @ e.T).max() < 100 * tolerance * np.sqrt(largest)
+
+
+def _escape_without_normalization(p, eps, slope):
+    """Last step before and first step after f = 1/2; one neuron on one unit sample."""
+    neurons = CartesianNeurons(jnp.asarray([[eps, 0.0]]), jnp.asarray([slope * eps]), p)
+    found = system(neurons, [[1.0, 0.0]], [1.0], p).follow(
+        [2 * eps ** (1 - p)],
+        probe=lambda t, state: state.neurons.network(p).mass[0],
+        stop=lambda mass: Reason.END_MARGIN if mass >= 0.5 else None,
+        notable=lambda before, now: True,
+    )
+    assert found.outcome.reason is Reason.END_MARGIN
+    return found.times[-2:]
+
+
+@pytest.mark.parametrize("p", [pytest.param(2.5, marks=pytest.mark.slow), 3.0])
+@pytest.mark.parametrize("eps", [1e-1, 1e-3])
+def test_escape_without_normalization_is_a_blow_up(p, eps):
+    # dρ/dt = p v ρ^{p-1} e^{-f} and ρ = √p v for ever, so dρ/dt = √p ρ^p until f matters: ρ would
+    # be infinite at ε^{1-p}/((p-1)√p).  f = ρ^{p+1}/√p = 1/2 comes earlier by what is left to that
+    # time from ρ = (√p/2)^{1/(p+1)}, below 0.4, and later by ∫ (e^f - 1) dρ/(√p ρ^p), below 0.3
+    # (prediction P24).
+    before, after = _escape_without_normalization(p, eps, 1 / np.sqrt(p))
+
+    blow_up = eps ** (1 - p) / ((p - 1) * np.sqrt(p))
+    assert before - 0.3 < blow_up < after + 0.4
+    assert after - before < max(1e-3 * blow_up, 1.0)
+
+
+def test_escape_without_normalization_is_a_power_of_the_scale():
+    # From v = ρ = ε, p v² = ρ² + (p-1) ε² for ever and dρ/dt = p v ρ^{p-1}, so with ρ = ε s
+    # T = ε^{1-p}/√p ∫₁^∞ ds/(s^{p-1} √(s² + p - 1)): slope p - 1 in log 1/ε, and at p = 3 √3 - 1
+    # times what it takes from ρ = √p v (prediction P24).
+    times = [np.mean(_escape_without_normalization(3.0, eps, 1.0)) for eps in (1e-2, 1e-3)]
+
+    blow_up = np.array([1e4, 1e6]) / (2 * np.sqrt(3))
+    assert times / blow_up == pytest.approx(np.sqrt(3) - 1, rel=1e-3)
+    assert np.log10(times[1] / times[0]) == pytest.approx(2, abs=1e-3)
 
 
 @pytest.mark.parametrize("p", [pytest.param(2.0, marks=pytest.mark.slow), 3.0])

@@ -186,6 +186,21 @@ def test_a_loose_tolerance_in_the_cartesian_chart_is_refused():
         )  # fmt: skip
 
 
+def test_a_continuation_may_begin_with_a_neuron_that_has_shrunk():
+    # Its tolerance was right at t = 0; the same at t = 0 is refused, as above.
+    neurons = CartesianNeurons(jnp.eye(2, 3) * jnp.asarray([[1e-2], [1e-9]]), jnp.full(2, 1e-9))
+    flow = system(neurons, np.eye(3), [1, -1, 1], 3)
+    controls = Controls("tsit5", rtol=1e-6, atol=1e-8, min_step=0.0, max_steps=100)
+
+    found = integrate(
+        flow.field, neurons, flow.samples, Schedule(np.array([6.0])), controls,
+        lambda t, s: s, lambda seen: None, lambda a, b: False, lambda t, seen: None,
+        start=(5.0, 0.0, None),
+    )  # fmt: skip
+
+    assert found.outcome.complete
+
+
 def test_an_exhausted_budget_is_a_value_that_names_the_cure():
     found = one_point(0.1, 1e-8, 1).follow([1.0, 20.0], 1e-10, "heun", max_steps=30)
 

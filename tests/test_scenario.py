@@ -126,6 +126,25 @@ def test_the_tolerance_that_is_recommended_is_the_largest_accepted():
     assert "far below" in mistakes(text(flow=flow | {"absolute_tolerance": 1.01e-13}))[0]
 
 
+@pytest.mark.parametrize(("power", "smallest"), [(1, 1e-140), (3, 1e-46), (2.5, 1e-56)])
+def test_the_scale_that_is_recommended_without_normalization_is_the_smallest_accepted(
+    power, smallest
+):
+    def asked(scale):
+        network = {"power": power, "init_scale": scale, "normalized": False}
+        return text(network=network, flow={"chart": "cartesian"})
+
+    assert parse_scenario(asked(smallest)).network.init_scale == smallest
+    assert f"try {smallest:g}." in mistakes(asked(0.99 * smallest))[0]
+
+
+def test_the_degree_is_the_power_without_normalization_only():
+    flow = {"chart": "cartesian"}
+
+    assert parse_scenario(text()).network.degree == 1
+    assert parse_scenario(text(network={"normalized": False}, flow=flow)).network.degree == 3
+
+
 def test_all_mistakes_come_at_once():
     told = mistakes(
         text(data={"positive_subclasses": 10}, network={"width": 0, "h": 3}, flow={"loss": "hinge"})
@@ -142,7 +161,7 @@ def test_all_mistakes_come_at_once():
 @pytest.mark.parametrize("key", [key for key in scenarios.VARIABLE if key != "data.path"])
 def test_no_key_takes_values_of_another_kind(key):
     table, _, name = key.rpartition(".")
-    right = [("network.balanced", True), ("flow.end_margin", -1.5)]
+    right = [("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5)]
     wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
 
     for value in (value for value in wrong if (key, value) not in right):
@@ -355,9 +374,16 @@ def test_the_digest_counts_what_changes_numbers_only():
 
     assert plain.digest() == renamed.digest() == as_float.digest()
     assert re.fullmatch("[0-9a-f]{8}", plain.digest())
+    for key in ("data.imbalance", "data.center_angle", "network.normalized"):
+        table, _, name = key.partition(".")
+        default = getattr(getattr(plain, table), name)
+        assert parse_scenario(text(**{table: {name: default}})).digest() == plain.digest()
     for other in (
         text(data={"noise": 0.2}),
+        text(data={"imbalance": 2}),
+        text(data={"center_angle": 80}),
         text(network={"power": 2}),
+        text(network={"normalized": False}, flow={"chart": "cartesian"}),
         text(flow={"tolerance": 1e-4}),
         text(record={"linear": 5}),
         "seed = 1\n" + text(),

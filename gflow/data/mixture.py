@@ -1,4 +1,7 @@
-"""Mixtures of K Gaussian subclasses with orthonormal centers (theory section 3).
+"""Mixtures of K Gaussian subclasses (theory section 3), and how they may leave the theory.
+
+In the theory centers are orthonormal and subclasses equally large.  Here any two centers may be at
+one smaller angle, and sizes may fall geometrically within each class.
 
 One idea: every random choice draws from its own named stream of the seed, so changing the number
 of samples or neurons leaves the centers, and changing the width leaves the data, as they were.
@@ -8,7 +11,7 @@ import zlib
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
@@ -39,12 +42,91 @@ def orthonormal_centers(
     return Centers(np.ascontiguousarray((q * np.sign(np.diag(r))).T), label, "given")
 
 
+def equiangular_centers(
+    D: int,
+    K: int,
+    K1: int,
+    kind: Literal["axes", "rotated"],
+    angle: float,
+    rng: np.random.Generator,
+) -> Centers:
+    """K unit centers any two of which are at one angle, the first K1 of them positive.
+
+    With orthonormal e_0, e_1, .., e_K and c = cos(angle) the centers
+
+        μ_k = √(1-c) e_k + √c e_0 ,    <μ_k, μ_l> = c for k ≠ l ,
+
+    share the direction e_0, which takes one more dimension.
+
+    **Arguments:**
+
+    - `D`, `K`, `K1`: input dimension, subclasses, positive subclasses; K1 <= K < D, or K <= D at
+        90 degrees.
+    - `kind`: "axes" takes coordinate axes, the first for e_1..e_K and the next one for e_0,
+        "rotated" a Haar-random frame.
+    - `angle`: degrees, in (0, 90]; 90 gives `orthonormal_centers`.
+    - `rng`: random stream; unused for "axes".
+    """
+    if angle == 90:
+        return orthonormal_centers(D, K, K1, kind, rng)
+    frame = orthonormal_centers(D, K + 1, K1, kind, rng)
+    own, shared = np.sqrt(2) * np.sin(np.radians(angle) / 2), np.sqrt(np.cos(np.radians(angle)))
+    return Centers(own * frame.mu[:K] + shared * frame.mu[K], frame.label[:K], "given")
+
+
+def shares(label: Int[np.ndarray, " K"], imbalance: float) -> Float[np.ndarray, " K"]:
+    """Share of each subclass in all samples; they sum to 1.
+
+    Within a class of m subclasses the shares are proportional to
+
+        imbalance^{-i/(m-1)} ,    i = 0, .., m-1 from the first to the last,
+
+    with one constant for both classes: the first subclass of a class is the largest of all, and the
+    last one `imbalance` times smaller.  A class of one subclass has i = 0 only.
+
+    **Arguments:**
+
+    - `label`: class of each subclass, ±1.
+    - `imbalance`: largest share over smallest, >= 1.
+    """
+    weight = np.ones(len(label))
+    for s in (1, -1):
+        steps = np.linspace(0, 1, int((label == s).sum()))
+        weight[label == s] = float(imbalance) ** -steps
+    return weight / weight.sum()
+
+
+def sizes(n: int, share: Float[np.ndarray, " K"]) -> Int[np.ndarray, " K"]:
+    """Whole numbers that sum to n, none of them 0, as near to n·share as they go.
+
+    A subclass whose n·share is below 1 gets one sample, and the others divide the rest; each has
+    n·share rounded down, and what is then missing goes one by one to the largest remainders, the
+    first subclass first where they are equal.
+
+    **Arguments:**
+
+    - `n`: number of samples, at least one per subclass.
+    - `share`: positive, summing to 1.
+    """
+    quota, single = n * share, np.zeros(len(share), bool)
+    # Quotas are right to rounding only: one of 1 may be a digit short, equal remainders unequal.
+    while (more := ~single & (quota < 1 - 1e-9)).any():
+        single |= more
+        rest = (n - single.sum()) / share[~single].sum()
+        quota = np.where(single, 1.0, rest * share)
+    whole = np.floor(quota).astype(np.int64)
+    order = np.argsort(np.round(whole - quota, 9), kind="stable")
+    whole[order[: n - whole.sum()]] += 1
+    return whole
+
+
 def sample_mixture(
     centers: Centers,
     n: int,
     alpha: float,
     counts: Literal["balanced", "multinomial"],
     rng: np.random.Generator,
+    imbalance: float = 1.0,
 ) -> Dataset:
     """n samples x = μ_z + (α/√D)·ξ with ξ standard normal, so that ‖x - μ_z‖ ≈ α.
 
@@ -53,19 +135,25 @@ def sample_mixture(
     - `centers`: the subclass centers.
     - `n`: number of samples.
     - `alpha`: within-subclass scale, >= 0; the standard deviation per coordinate is α/√D.
-    - `counts`: "balanced" gives each subclass n/K samples (the first n mod K one more),
-        "multinomial" draws every subclass uniformly.
+    - `counts`: "balanced" gives each subclass its share of n as nearly as it goes (`sizes`; n/K
+        samples, the first n mod K one more, if shares are equal), "multinomial" draws the
+        subclass of each sample with its share as probability, so that a small one may be missing.
     - `rng`: random stream.
+    - `imbalance`: largest share over smallest (`shares`); 1 for equal ones.
 
     **Source:** theory section 3; Min and Vidal, ICML 2025, eqs. 1 and 6.
     """
-    subclass = _subclasses(n, centers.K, counts, rng)
+    subclass = _subclasses(n, shares(centers.label, imbalance), counts, rng)
     noise = rng.standard_normal((n, centers.D)) * (alpha / np.sqrt(centers.D))
     y = centers.label[subclass].astype(np.float64)
     return Dataset(centers.mu[subclass] + noise, y, subclass)
 
 
-def _subclasses(n: int, K: int, counts: str, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
-    if counts == "multinomial":
-        return rng.integers(K, size=n)
-    return np.sort(np.arange(n) % K)
+def _subclasses(
+    n: int, share: Float[np.ndarray, " K"], counts: str, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    K = len(share)
+    if counts == "balanced":
+        return np.repeat(np.arange(K), sizes(n, share))
+    # Equal shares have a draw of their own, the one that scenarios without `imbalance` had.
+    return rng.integers(K, size=n) if np.ptp(share) == 0 else rng.choice(K, size=n, p=share)

@@ -7,8 +7,11 @@ One idea: with Z = X Uᵀ everything a neuron feels is one vector,
 
 so a velocity is two matrix products in every chart (theory D1):
 
-    polar:      du_j/dt = s_j (G_j - <G_j, u_j> u_j) ,   dr_j/dt = s_j Φ_j
-    Cartesian:  dw_j/dt = v_j (G_j - (p-1) Φ_j u_j) ,    dv_j/dt = ‖w_j‖ Φ_j
+    polar:      du_j/dt = s_j (G_j - <G_j, u_j> u_j) ,                dr_j/dt = s_j Φ_j
+    Cartesian:  dw_j/dt = v_j ‖w_j‖^{q-1} (G_j - (p-q) Φ_j u_j) ,    dv_j/dt = ‖w_j‖^q Φ_j
+
+with the degree q = 1 of the normalized activation; without normalization q = p, and the radial part
+drops out.
 
 Rows are visited in blocks, so no temporary is larger than one block by h.  The products run in the
 precision of the samples; everything else runs in the precision of the state.
@@ -143,7 +146,7 @@ class AbstractField(eqx.Module):
 
     @abc.abstractmethod
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        """Root mean square over neurons of one neuron's error.
+        """Root mean square over neurons of one neuron's error, unless a chart says otherwise.
 
         diffrax's default is an RMS over all leaves, in which h log-norms would be outvoted by
         h·D direction entries.
@@ -212,7 +215,7 @@ class PolarField(AbstractField):
 
 
 class CartesianField(AbstractField):
-    """Gradient flow of any population as plain weights (final)."""
+    """Gradient flow of any population as plain weights, normalized or not (final)."""
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
@@ -220,19 +223,25 @@ class CartesianField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.neurons
         assert isinstance(neurons, CartesianNeurons)
-        u, v = neurons.direction, neurons.v
+        u, v, q = neurons.direction, neurons.v, neurons.degree
         pull, _ = pull_on(neurons.network(self.p), self.loss, args)
         phi = jnp.sum(pull * u, axis=1) / self.p
-        dw = v[:, None] * (pull - (self.p - 1) * phi[:, None] * u)
-        dv = neurons.norm * phi
+        gain = positive_power(neurons.norm, q - 1)
+        dw = (v * gain)[:, None] * (pull - (self.p - q) * phi[:, None] * u)
+        dv = neurons.norm * gain * phi
         speed = jnp.sum(dw**2) + jnp.sum(dv**2)
-        return FlowState(CartesianNeurons(dw, dv), speed, jnp.zeros(2, dv.dtype))
+        return FlowState(CartesianNeurons(dw, dv, q), speed, jnp.zeros(2, dv.dtype))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        """Root mean square over neurons of one neuron's error; the largest without normalization.
+
+        There one neuron may become the network while the others lie where they started, and its
+        error would drown in a mean.
+        """
         assert isinstance(error.neurons, CartesianNeurons)
         D = error.neurons.w.shape[1]
         each = (jnp.sum(error.neurons.w**2, axis=1) + error.neurons.v**2) / (D + 1)
-        return jnp.sqrt(jnp.mean(each))
+        return jnp.sqrt(jnp.mean(each) if error.neurons.degree == 1 else jnp.max(each))
 
     def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
         return jnp.exp(jnp.min(neurons.log_norm))

@@ -28,6 +28,11 @@ class Reason(enum.StrEnum):
     INTERRUPTED = "interrupted"
 
 
+_LATE = (
+    "without normalization a start so small that the network grows at a time of order "
+    "init_scale^(1-power), whose digits the steps then fall below (raise `network.init_scale`)"
+)
+
 _CURES = {
     Reason.MAX_STEPS: (
         "The step budget `flow.max_steps` was used up. Common reasons: at p < 2 the flow slides "
@@ -40,12 +45,12 @@ _CURES = {
         "so that the loss overflows (center or scale the data); in the Cartesian chart a neuron "
         'that shrank to zero (use flow.chart = "polar"); in the light-cone chart a neuron with '
         "|v_j| > ‖w_j‖ whose ‖w_j‖ reached zero, where it has no direction and the flow itself "
-        "ends (start with |v_j| <= ‖w_j‖)."
+        f"ends (start with |v_j| <= ‖w_j‖); {_LATE}."
     ),
     Reason.STALLED: (
         "The step size fell below the resolution of time. Common reasons: a tolerance below what "
         '`flow.precision` can deliver (use "float64" or a larger `flow.tolerance`); at p < 2 '
-        "sliding along a ReLU kink (set `flow.min_step`, for example 0.03)."
+        f"sliding along a ReLU kink (set `flow.min_step`, for example 0.03); {_LATE}."
     ),
     Reason.INTERRUPTED: "Stopped by hand; the same command goes on from here.",
 }

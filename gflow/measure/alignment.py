@@ -55,7 +55,7 @@ def contributing(log_mass: Float[np.ndarray, " h"]) -> Bool[np.ndarray, " h"]:
 
     **Arguments:**
 
-    - `log_mass`: log of |v_j|‖w_j‖; only differences matter, so any scale will do.
+    - `log_mass`: log m_j; only differences matter, so any scale will do.
     """
     share = mass_share(log_mass)
     order = np.argsort(-share, kind="stable")

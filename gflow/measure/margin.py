@@ -34,10 +34,18 @@ def fit(y: Float[Array, " n"], f: Float[Array, " n"], omega: Float[Array, " n"])
 
 
 def imbalance(
-    log_norm: Float[np.ndarray, "*T h"], log_output: Float[np.ndarray, "*T h"]
+    log_norm: Float[np.ndarray, "*T h"],
+    log_output: Float[np.ndarray, "*T h"],
+    degree: float = 1.0,
 ) -> Float[np.ndarray, "*T h"]:
-    """Δ_j = ‖w_j‖² - v_j², conserved along every gradient flow (theory D2a)."""
-    return np.exp(2 * log_norm) - np.exp(2 * log_output)
+    """Δ_j = ‖w_j‖² - q v_j², conserved along every gradient flow (theory D2a).
+
+    **Arguments:**
+
+    - `log_norm`, `log_output`: log ‖w_j‖ and log |v_j|.
+    - `degree`: q, of a neuron's output in ‖w_j‖; 1, or p without normalization.
+    """
+    return np.exp(2 * log_norm) - degree * np.exp(2 * log_output)
 
 
 def squared_norm(log_norm: Float[Array, " h"], log_output: Float[Array, " h"]) -> Float[Array, ""]:

@@ -16,9 +16,10 @@ from gflow.network.neurons import CartesianNeurons, PolarNeurons
 def initial_weights(
     h: int,
     D: int,
-    kind: Literal["gaussian", "sphere", "nudged"],
+    kind: Literal["gaussian", "sphere", "nudged", "averaged"],
     rng: np.random.Generator,
     centers: Float[np.ndarray, "K D"],
+    average: Float[np.ndarray, "h D"],
     nudge: float,
 ) -> Float[np.ndarray, "h D"]:
     """Shape w_j0 of the hidden weights before scaling by ε.
@@ -28,10 +29,12 @@ def initial_weights(
     - `h`, `D`: neurons, input dimension.
     - `kind`: "gaussian" draws every entry from N(0, 1), so ‖w_j0‖ ≈ √D; "sphere" draws uniform
         unit vectors; "nudged" moves uniform unit vectors toward a random center μ by
-        w ← w + `nudge`·(μ - w) and normalizes (Min and Vidal, ICML 2025, figures 5 and 6).
+        w ← w + `nudge`·(μ - w) and normalizes (Min and Vidal, ICML 2025, figures 5 and 6);
+        "averaged" moves them toward the class average of each in the same way.
     - `rng`: random stream.
     - `centers`: candidates for the nudge; unused otherwise.
-    - `nudge`: in (0, 1]; unused otherwise.
+    - `average`: class average of each neuron; unused but by "averaged".
+    - `nudge`: in (0, 1]; unused by the first two kinds.
     """
     w = rng.standard_normal((h, D))
     if kind == "gaussian":
@@ -39,7 +42,8 @@ def initial_weights(
     w /= np.linalg.norm(w, axis=1, keepdims=True)
     if kind == "sphere":
         return w
-    w += nudge * (centers[rng.integers(len(centers), size=h)] - w)
+    aim = average if kind == "averaged" else centers[rng.integers(len(centers), size=h)]
+    w += nudge * (aim - w)
     return w / np.linalg.norm(w, axis=1, keepdims=True)
 
 
@@ -63,10 +67,16 @@ def balanced(
 
 
 def cartesian(
-    w: Float[np.ndarray, "h D"], v: Float[np.ndarray, " h"], eps: float
+    w: Float[np.ndarray, "h D"], v: Float[np.ndarray, " h"], eps: float, degree: float = 1.0
 ) -> CartesianNeurons:
     """Neurons w_j(0) = ε w_j, v_j(0) = ε v_j, balanced or not.
 
     The published code of Min and Vidal (ICML 2024) draws both from N(0, 1) entries (theory T8).
+
+    **Arguments:**
+
+    - `w`, `v`: shapes of the weights.
+    - `eps`: ε.
+    - `degree`: of a neuron's output in ‖w_j‖; 1, or p without normalization.
     """
-    return CartesianNeurons(jnp.asarray(eps * w), jnp.asarray(eps * v))
+    return CartesianNeurons(jnp.asarray(eps * w), jnp.asarray(eps * v), degree)

@@ -94,6 +94,11 @@ class LightconeNeurons(AbstractNeurons):
         return jnp.where(self.log_ratio < 0, -1.0, 1.0).astype(self.boost.dtype)
 
     @property
+    def degree(self) -> float:
+        """1: the activation is normalized."""
+        return 1.0
+
+    @property
     def slope(self) -> Float[Array, " h"]:
         """v_j/‖w_j‖ (dimensionless); nan once ‖w_j‖ has reached zero."""
         tanh = jnp.tanh(self.log_ratio / 2)

@@ -3,6 +3,9 @@
 One idea: at balanced initialization, |v_j| = ‖w_j‖, a neuron *is* a direction, a log-norm and a
 sign.  In that polar chart nothing depends on how small the initialization is.  The Cartesian chart
 holds any initialization, and underflows below about 1e-150.
+
+What a neuron contributes is |v_j| ‖w_j‖^q with its degree q: 1 where the activation divides by
+‖w_j‖^{p-1}, p where it does not (theory D1).  Only the Cartesian chart knows another than 1.
 """
 
 import abc
@@ -21,14 +24,20 @@ class AbstractNeurons(eqx.Module):
     log_norm: eqx.AbstractVar[Float[Array, " h"]]
     log_output: eqx.AbstractVar[Float[Array, " h"]]
     sign: eqx.AbstractVar[Float[Array, " h"]]
+    degree: eqx.AbstractVar[float]
 
     @abc.abstractmethod
     def projected(self) -> "AbstractNeurons":
         """The same population with rounding and truncation drift off its chart removed."""
 
+    @property
+    def log_mass(self) -> Float[Array, " h"]:
+        """log m_j, m_j = |v_j| ‖w_j‖^q with the degree q."""
+        return self.degree * self.log_norm + self.log_output
+
     def network(self, p: float) -> Network:
         """The function these neurons compute with power `p`."""
-        return Network(self.direction, self.log_norm + self.log_output, self.sign, p)
+        return Network(self.direction, self.log_mass, self.sign, p)
 
 
 class PolarNeurons(AbstractNeurons):
@@ -64,6 +73,11 @@ class PolarNeurons(AbstractNeurons):
         """log |v_j|, equal to `log_norm` because the population is balanced."""
         return self.log_norm
 
+    @property
+    def degree(self) -> float:
+        """1: the activation is normalized."""
+        return 1.0
+
     def projected(self) -> "PolarNeurons":
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
         return PolarNeurons(self.direction / norm, self.log_norm, self.sign)
@@ -76,10 +90,13 @@ class CartesianNeurons(AbstractNeurons):
     """Hidden weights w_j, one per row."""
     v: Float[Array, " h"]
     """Output weights v_j; their sign may change along the flow."""
+    degree: float = eqx.field(static=True)
+    """Degree q of a neuron's output in ‖w_j‖; 1 for the normalized activation."""
 
-    def __init__(self, w: Float[Array, "h D"], v: Float[Array, " h"]):
+    def __init__(self, w: Float[Array, "h D"], v: Float[Array, " h"], degree: float = 1.0):
         self.w = w
         self.v = v
+        self.degree = degree
 
     def __check_init__(self):
         if self.v.shape != (self.w.shape[0],):

@@ -5,8 +5,9 @@ directions, signs and contributions,
 
     f_p(x) = Σ_j s_j m_j σ(<u_j, x>)^p ,    m_j = |v_j| ‖w_j‖ ,
 
-so a trained network, a reference classifier and a condensed network are the same type.
-Contributions are kept as logarithms: they underflow at initialization scales below 1e-154.
+or m_j = |v_j| ‖w_j‖^p if the activation does not divide by ‖w_j‖^{p-1}, so a trained network, a
+reference classifier and a condensed network are the same type.  Contributions are kept as
+logarithms: they underflow at initialization scales below 1e-154.
 """
 
 import equinox as eqx
@@ -36,7 +37,7 @@ class Network(eqx.Module):
     direction: Float[Array, "h D"]
     """Unit vectors u_j."""
     log_mass: Float[Array, " h"]
-    """log m_j, m_j = |v_j| ‖w_j‖; -inf for a neuron that contributes nothing."""
+    """log m_j; -inf for a neuron that contributes nothing."""
     sign: Float[Array, " h"]
     """s_j = sign v_j, +1 or -1."""
     p: float = eqx.field(static=True)

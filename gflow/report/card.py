@@ -45,7 +45,17 @@ def verdict_table(findings: dict[str, tuple[Finding, ...]]) -> RenderableType:
     return Group(*(_point_table(label, rows) for label, rows in findings.items() if rows))
 
 
-def _point_table(label: str, rows: tuple[Finding, ...]) -> Table:
+def _point_table(label: str, rows: tuple[Finding, ...]) -> RenderableType:
+    """The verdicts on one point; predictions that say nothing there in one line each below."""
+    if len(rows) == 1:
+        return _verdicts(label, rows)
+    aside = [row for row in rows if row.verdict is Verdict.OUTSIDE]
+    shown = tuple(row for row in rows if row not in aside)
+    silent = (Text(f"OUTSIDE {row.id}: {row.opinion.reason}", style="dim") for row in aside)
+    return Group(*([_verdicts(label, shown)] if shown else ()), *silent)
+
+
+def _verdicts(label: str, rows: tuple[Finding, ...]) -> Table:
     title = f"verdicts, {label}" if label else "verdicts"
     table = Table(title=title, title_justify="left", show_lines=True, expand=True)
     table.add_column("prediction", no_wrap=True)

@@ -1,4 +1,4 @@
-"""Six pictures of a flow: alignment, norms, fit, contributions, cosine map, plane; two of a study.
+"""The pictures: six of a flow, two of a study, and overlays of theory and simulation.
 
 One idea: a figure of flows shows up to four runs side by side, a column each, on common axes, and
 draws nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and
@@ -8,7 +8,7 @@ and `overview`, show all of its runs, as its table has them.
 
 import difflib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
 from gflow.errors import GflowError, GflowWarning
-from gflow.report import style
+from gflow.report import overlays, style
 from gflow.report.panels import (
     OUTPUT_FLOOR,
     NotDrawable,
@@ -37,16 +37,12 @@ from gflow.report.panels import (
     spans,
     window,
 )
+from gflow.report.shown import COLUMNS, Runs, beside_power, chosen, pairs
 from gflow.report.style import FAINT, INK
 from gflow.runs.experiment import Run
-from gflow.runs.study import Study, entries
+from gflow.runs.study import Study
 from gflow.runs.table import OWN, Curve, over_seeds, varied_keys
-
-Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
-"""What a figure can show: a run, a study, or runs with their labels."""
-
-COLUMNS = 4
-"""Most runs side by side in a figure."""
+from gflow.theory.predictions import CATALOGUE
 
 
 def draw(
@@ -76,7 +72,7 @@ def draw(
     names = [_known(only)] if only is not None else _names(result)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if (count := len(_pairs(result))) > COLUMNS and set(names) & set(FIGURES):
+    if (count := len(pairs(result))) > COLUMNS and set(names) & set(FIGURES):
         tell(
             f"The figures show the first {COLUMNS} of {count} runs; give a figure (label, run) "
             "pairs to see others, as in `figures.alignment([(label, run), ...])`."
@@ -86,7 +82,7 @@ def draw(
         if keep and _is_current(_files_shown(result, name), style.files(folder, name)):
             continue
         try:
-            figure = (FIGURES | STUDY_FIGURES)[name](result)
+            figure = (FIGURES | OVERLAYS | STUDY_FIGURES)[name](result)
         except NotDrawable as reason:
             tell(f"Figure {name} is left out: {reason}")
         else:
@@ -97,7 +93,7 @@ def draw(
 @style.styled()
 def alignment(runs: Runs) -> Figure:
     """How neurons turn: cosine to the nearest center and to the class average over time."""
-    shown, note = _shown(runs, "alignment")
+    shown, note = chosen(runs, "alignment")
     figure, axes = style.panels(2, len(shown), note, 1.45, sharex=True, sharey=True)
     for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
         cosine_curves(run, upper, "center").set_title(title)
@@ -113,7 +109,7 @@ def alignment(runs: Runs) -> Figure:
 @style.styled()
 def norms(runs: Runs) -> Figure:
     """How neurons grow: log10 ‖w_j‖ over time, contributing neurons in color."""
-    shown, note = _shown(runs, "norms")
+    shown, note = chosen(runs, "norms")
     figure, axes = style.panels(1, len(shown), note, 2.0, sharex=True, sharey=True)
     for (title, run), ax in zip(shown, axes[0], strict=True):
         norm_curves(run, ax).set_title(title)
@@ -129,7 +125,7 @@ def fit(runs: Runs) -> Figure:
 
     The outputs are left out if a run did not record the group "centers".
     """
-    shown, note = _shown(runs, "fit")
+    shown, note = chosen(runs, "fit")
     centers = all(run.evidence.has("centers") for _, run in shown)
     figure, axes = style.panels(2 + centers, len(shown), note, 1.3, sharex=True, sharey="row")
     for (title, run), column in zip(shown, axes.T, strict=True):
@@ -150,7 +146,7 @@ def fit(runs: Runs) -> Figure:
 
 @style.styled()
 def contributions(runs: Runs, log: bool = False) -> Figure:
-    """How many neurons the network is made of: shares of Σ_j |v_j|‖w_j‖, largest first.
+    """How many neurons the network is made of: shares of Σ_j m_j, largest first.
 
     **Arguments:**
 
@@ -159,11 +155,13 @@ def contributions(runs: Runs, log: bool = False) -> Figure:
 
     **Source:** Min and Vidal, ICML 2024, figure of neuron contributions.
     """
-    shown, note = _shown(runs, "contributions")
+    shown, note = chosen(runs, "contributions")
     figure, axes = style.panels(1, len(shown), note, 1.7)
     for (title, run), ax in zip(shown, axes[0], strict=True):
         contribution_bars(run, ax, log).set_title(title)
-    axes[0, 0].set_ylabel("contribution $|v_j|\\,\\Vert w_j\\Vert$\nas a share of the total")
+    plain = all(run.evidence.degree == 1 for _, run in shown)
+    mass = "$|v_j|\\,\\Vert w_j\\Vert$" if plain else "$m_j$"
+    axes[0, 0].set_ylabel(f"contribution {mass}\nas a share of the total")
     _color_key(figure, shown)
     return figure
 
@@ -174,7 +172,7 @@ def cosine_map(runs: Runs) -> Figure:
 
     **Source:** Min and Vidal, ICML 2024, figure of dominant neurons.
     """
-    shown, note = _shown(runs, "cosine_map")
+    shown, note = chosen(runs, "cosine_map")
     rows = 2 + max(run.centers.K for _, run in shown)
     figure, axes = style.panels(1, len(shown), note, 0.15 * rows + 0.2)
     for (title, run), ax in zip(shown, axes[0], strict=True):
@@ -195,7 +193,7 @@ def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
     - `pair`: two subclasses of one class, counted from 0; None for the first two positive ones,
         or the first two negative ones if there is only one positive.
     """
-    shown, note = _shown(runs, "plane")
+    shown, note = chosen(runs, "plane")
     side = style.DOUBLE / max(len(shown), 2)
     figure, axes = style.panels(1, len(shown), note, 0.86 * side)
     for (title, run), ax in zip(shown, axes[0], strict=True):
@@ -248,11 +246,11 @@ def overview(runs: Runs) -> Figure:
     """
     x, searched, certified = _own_distances(runs)
     by_power: dict[float, tuple[str, Run]] = {}
-    for label, run in _pairs(runs):
+    for label, run in pairs(runs):
         by_power.setdefault(run.evidence.p, (label, run))
     ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
-    shown, _ = _shown([("", run) for _, run in ends], "overview")
-    note = f"(a): {_seeds_note(certified)}; (b) to (d): {', '.join(_beside_power(ends[0][0]))}"
+    shown, _ = chosen([("", run) for _, run in ends], "overview")
+    note = f"(a): {_seeds_note(certified)}; (b) to (d): {', '.join(beside_power(ends[0][0]))}"
     figure = Figure(figsize=(style.DOUBLE, 4.6), layout="constrained")
     figure.suptitle(note, fontsize=style.SMALL, color=INK)
     upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
@@ -280,6 +278,16 @@ FIGURES: dict[str, Callable[[Runs], Figure]] = {
     "plane": plane,
 }
 """The figures of flows by name. All but "fit" need the record group "neurons"."""
+
+OVERLAYS: dict[str, Callable[[Runs], Figure]] = {
+    "closed_forms": overlays.closed_forms,
+    "fitting_law": overlays.fitting_law,
+    "rates": overlays.rates,
+    "sphere": overlays.sphere,
+    "escape": overlays.escape,
+    "power_map": overlays.power_map,
+}
+"""Theory and simulation in one picture, by name; drawn where a scenario asks about the law."""
 
 STUDY_FIGURES: dict[str, Callable[[Runs], Figure]] = {"bands": bands, "overview": overview}
 """The figures of a study by name."""
@@ -319,15 +327,21 @@ def _warn(sentence: str) -> None:
 
 
 def _names(result: Runs) -> list[str]:
+    """The figures drawn unasked: of a flow, those of the laws asked about, those of a study."""
+    if not isinstance(result, Run | Study):
+        return list(FIGURES)
     seeds = isinstance(result, Study) and any("seed" in axis.keys for axis in result.scenario.vary)
-    return [*FIGURES, *(STUDY_FIGURES if seeds else ())]
+    asked = result.scenario.checks.predictions
+    laws = () if asked == "all" else (CATALOGUE[id].figure for id in asked)
+    wanted = set(laws) - {""}
+    return [*FIGURES, *(n for n in OVERLAYS if n in wanted), *(STUDY_FIGURES if seeds else ())]
 
 
 def _files_shown(result: Runs, name: str) -> list[Path] | None:
     """The files of the runs that a figure shows; None if one of them is not stored."""
-    pairs = _pairs(result) if name in STUDY_FIGURES else _pairs(result)[:COLUMNS]
+    shown = pairs(result) if name in STUDY_FIGURES else pairs(result)[:COLUMNS]
     files = ["manifest.json", "findings.json"] if name in STUDY_FIGURES else ["manifest.json"]
-    folders = [run.folder for _, run in pairs]
+    folders = [run.folder for _, run in shown]
     if None in folders:
         return None
     paths = [folder / file for folder in folders if folder for file in files]
@@ -343,7 +357,7 @@ def _is_current(shown: Sequence[Path] | None, files: Sequence[Path]) -> bool:
 
 
 def _known(name: str) -> str:
-    known = [*FIGURES, *STUDY_FIGURES]
+    known = [*FIGURES, *OVERLAYS, *STUDY_FIGURES]
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
@@ -364,39 +378,6 @@ def _numeric_key(table: xr.Dataset | None) -> str:
             'as "data.noise".'
         )
     return next((key for key in numeric if key != "network.power"), "network.power")
-
-
-def _pairs(runs: Runs) -> list[tuple[str, Run]]:
-    if isinstance(runs, Run | Study):
-        return [(label, run) for label, run in entries(runs)]
-    return list(runs.items() if isinstance(runs, Mapping) else runs)
-
-
-def _shown(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
-    """The runs a figure shows with their titles, and a note if these are not all."""
-    pairs = _pairs(runs)
-    if not pairs:
-        raise GflowError("`runs` must hold at least one run, but is empty.")
-    for label, run in pairs[:COLUMNS]:
-        if name != "fit" and not run.evidence.has("neurons"):
-            raise NotDrawable(
-                f'`record.groups` of the run {label or run.scenario.name} must hold "neurons", '
-                f"but is {list(run.scenario.record.groups)}; add it and run again."
-            )
-    shown = [(_title(label, run), run) for label, run in pairs[:COLUMNS]]
-    return shown, f"first {COLUMNS} of {len(pairs)} runs" if len(pairs) > COLUMNS else ""
-
-
-def _title(label: str, run: Run) -> str:
-    """ReLU or pReLU, the power, and whatever else varies."""
-    name = f"{'ReLU' if run.evidence.p == 1 else 'pReLU'}, $p = {run.evidence.p:g}$"
-    return ", ".join([name, *_beside_power(label)])
-
-
-def _beside_power(label: str) -> list[str]:
-    """The varied keys of a label but the power, as a title writes them."""
-    parts = (part.strip() for part in label.split(","))
-    return [part.replace("=", " = ") for part in parts if part and not part.startswith("power=")]
 
 
 def _color_key(

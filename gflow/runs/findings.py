@@ -1,8 +1,8 @@
-"""Verdicts stored beside the run they are about, and when they may be used again.
+"""Verdicts stored beside what they are about, and when they may be used again.
 
 One idea: a stored verdict says who judged what: the program's judges by a hash of their code, the
-predictions by id, and the run by the seal of its manifest.  Where one differs, the run is judged
-anew.
+predictions by id, and a run by the seal of its manifest, a study by the seals of its runs.  Where
+one differs, it is judged anew.
 """
 
 import functools
@@ -14,7 +14,7 @@ from pathlib import Path
 import gflow
 from gflow.errors import RecordError
 from gflow.runs.files import read_json, seal_of, write_sealed
-from gflow.theory.finding import Finding, Opinion, Verdict
+from gflow.theory.finding import Finding, Hypothesis, Opinion, Verdict
 
 _NAME = "findings.json"
 
@@ -22,27 +22,45 @@ _JUDGES = ("theory", "measure", "network", "data")
 """Packages whose code a verdict depends on."""
 
 
-def save_findings(folder: Path, findings: Sequence[Finding]) -> None:
-    """Store verdicts beside the run they are about."""
-    stamp = _stamp(folder, [finding.id for finding in findings])
+def save_findings(
+    folder: Path,
+    findings: Sequence[Finding],
+    ids: Sequence[str] | None = None,
+    runs: Sequence[Path] = (),
+) -> None:
+    """Store verdicts beside the run or study they are about.
+
+    **Arguments:**
+
+    - `folder`: a run or study folder.
+    - `findings`: the verdicts.
+    - `ids`: predictions that were asked about, of which some may have nothing to say here; None for
+        those of the verdicts.
+    - `runs`: run folders of a study.
+    """
+    asked = [finding.id for finding in findings] if ids is None else ids
+    stamp = _stamp(folder, asked, runs)
     rows = [finding.to_json() for finding in findings]
     write_sealed(folder / _NAME, {"judged_by": stamp, "findings": rows})
 
 
-def read_findings(folder: Path, ids: Sequence[str] | None = None) -> tuple[Finding, ...] | None:
-    """Stored verdicts; None if there are none that are about the run as it is now.
+def read_findings(
+    folder: Path, ids: Sequence[str] | None = None, runs: Sequence[Path] = ()
+) -> tuple[Finding, ...] | None:
+    """Stored verdicts; None if there are none that are about the run or study as it is now.
 
     **Arguments:**
 
-    - `folder`: a run folder.
-    - `ids`: predictions that must have been judged, by the judges of today; None takes whatever
-        was judged, whenever that was.
+    - `folder`: a run or study folder.
+    - `ids`: predictions that must have been asked about, by the judges of today; None takes
+        whatever was judged, whenever that was.
+    - `runs`: run folders of a study.
     """
     try:
         values, is_whole = read_json(folder / _NAME)
         found = tuple(_finding(row) for row in values["findings"])
-        stamp, today = values["judged_by"], _stamp(folder, ids or [])
-        same = stamp == today if ids is not None else stamp["run"] == today["run"]
+        stamp, today = values["judged_by"], _stamp(folder, ids or [], runs)
+        same = stamp == today if ids is not None else stamp["about"] == today["about"]
     except (OSError, RecordError, KeyError, TypeError, ValueError):
         return None
     return found if is_whole and same else None
@@ -53,12 +71,12 @@ def read_verdicts(folder: Path) -> dict[str, str]:
     return {finding.id: finding.verdict.value for finding in read_findings(folder) or ()}
 
 
-def _stamp(folder: Path, ids: Sequence[str]) -> dict[str, object]:
+def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, object]:
     return {
         "gflow": version("gflow"),
         "judges": _judges(),
         "ids": list(ids),
-        "run": seal_of(folder / "manifest.json"),
+        "about": [seal_of(run / "manifest.json") for run in runs or (folder,)],
     }
 
 
@@ -81,5 +99,6 @@ def _finding(row: dict) -> Finding:
         row["reason"],
         None if bracket is None else (float(bracket[0]), float(bracket[1])),
         dict(row["details"]),
+        tuple(Hypothesis(**hypothesis) for hypothesis in row["hypotheses"]),
     )
     return Finding(row["id"], row["statement"], row["source"], opinion)

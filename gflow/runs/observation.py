@@ -33,12 +33,13 @@ _LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
     "center_output": (("time", "center"), "f(μ_k)"),
     "cosine": (("time", "neuron", "reference"), "cosine of w_j to a center or class average"),
     "chord": (("time", "neuron", "reference"), "‖u_j - μ‖ to a center or class average"),
-    "log_norm": (("time", "neuron"), "log ‖w_j‖"),
+    "log_norm": (("time", "neuron"), "log ‖w_j‖; counts p times in log m_j without normalization"),
     "log_output": (("time", "neuron"), "log |v_j|"),
     "sign": (("time", "neuron"), "sign of v_j"),
     "orthogonal": (
         ("time", "neuron", "complement"),
-        "log |<e, w_j>| + (p-1) log ‖w_j‖, e orthogonal to all samples",
+        "log |<e, w_j>| + (p-1) log ‖w_j‖, without normalization log |<e, w_j>|; e orthogonal to "
+        "all samples",
     ),
 }
 
@@ -82,7 +83,7 @@ class Portrait(eqx.Module):
         seen = self._neurons(neurons) if "neurons" in self.groups else {}
         if "orthogonal" in self.groups and self.complement.shape[0]:
             along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
-            seen["orthogonal"] = along + self.p * neurons.log_norm[:, None]
+            seen["orthogonal"] = along + self.p / neurons.degree * neurons.log_norm[:, None]
         return seen
 
     def _neurons(self, neurons: AbstractNeurons) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, read_npz
-from gflow.data.mixture import orthonormal_centers, sample_mixture, stream
+from gflow.data.mixture import equiangular_centers, sample_mixture, stream
 from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
 from gflow.flow.field import AbstractField, Samples
@@ -67,7 +67,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         field = field_of(neurons, LOSSES[scenario.flow.loss], float(scenario.network.power))
         pi = _subclass_weights(train, centers, omega)
         rate = scenario.network.power * field.loss.kappa * pi
-        schedule = _schedule(scenario, centers, rate, start)
+        schedule = _schedule(scenario, centers, rate * _pace(neurons), start)
         controls = _controls(scenario, float(rate.mean()), float(field.scale(neurons)))
     alpha = _noise(scenario, train, centers)
     return Problem(
@@ -81,28 +81,37 @@ def _data(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
     if data.kind == "file":
         return read_npz(data.path)
     D, K, K1 = data.dimension, data.subclasses, data.positive_subclasses
-    centers = orthonormal_centers(D, K, K1, data.centers, stream(seed, "centers"))
-    train = sample_mixture(centers, data.samples, data.noise, data.counts, stream(seed, "train"))
-    if data.test_samples == 0:
-        return train, None, centers
-    draw = stream(seed, "test")
-    return train, sample_mixture(centers, data.test_samples, data.noise, data.counts, draw), centers
+    frame = stream(seed, "centers")
+    centers = equiangular_centers(D, K, K1, data.centers, data.center_angle, frame)
+
+    def drawn(n: int, name: str) -> Dataset:
+        draw = stream(seed, name)
+        return sample_mixture(centers, n, data.noise, data.counts, draw, data.imbalance)
+
+    test = drawn(data.test_samples, "test") if data.test_samples else None
+    return drawn(data.samples, "train"), test, centers
 
 
 def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:
     network, seed = scenario.network, scenario.seed
-    w = initial_weights(
-        network.width, centers.D, network.init, stream(seed, "hidden"), centers.mu, network.nudge
-    )
     v = stream(seed, "output").standard_normal(network.width)
     sign = np.where(v < 0, -1.0, 1.0)
+    average = centers.averages[np.where(v < 0, 1, 0)]
+    hidden, kind = stream(seed, "hidden"), network.init
+    w = initial_weights(network.width, centers.D, kind, hidden, centers.mu, average, network.nudge)
+    v = network.output_scale * v
     if scenario.flow.chart == "polar":
         return balanced(w, sign, float(np.log(network.init_scale)))
     if network.balanced:
         v = sign * np.linalg.norm(w, axis=1)
     if scenario.flow.chart == "lightcone":
         return lightcone(w, v, float(np.log(network.init_scale)))
-    return cartesian(w, v, network.init_scale)
+    return cartesian(w, v, network.init_scale, network.degree)
+
+
+def _pace(neurons: AbstractNeurons) -> float:
+    """How fast directions turn at the start against a normalized flow: ‖w_j‖^{q-1}, at most 1."""
+    return float(np.exp(min((neurons.degree - 1) * np.asarray(neurons.log_norm).mean(), 0.0)))
 
 
 def _subclass_weights(

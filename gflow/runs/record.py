@@ -22,6 +22,7 @@ read or written.
 import hashlib
 import io
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -46,7 +47,7 @@ from gflow.theory.evidence import Evidence
 
 __all__ = ["FORMAT", "load", "read_manifest", "save"]
 
-_ARRAYS: dict[type[AbstractNeurons], tuple[str, ...]] = {
+_ARRAYS: dict[Callable[..., AbstractNeurons], tuple[str, ...]] = {
     CartesianNeurons: ("w", "v"),
     LightconeNeurons: (
         "direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_minus",
@@ -136,12 +137,13 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
         arrays = {name: file[name] for name in file.files}
     outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
     with jax.enable_x64(True):
-        state = FlowState.begin(_neurons(arrays), float(arrays["dissipated"]))
+        neurons = _neurons(arrays, scenario.network.degree)
+        state = FlowState.begin(neurons, float(arrays["dissipated"]))
         evidence = Evidence(
             scenario,
             Centers(arrays["mu"], arrays["label"], str(arrays["origin"])),
             record,
-            state.neurons.network(float(scenario.network.power)),
+            neurons.network(float(scenario.network.power)),
             arrays["pi"],
             None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome,
@@ -152,9 +154,13 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
     return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
 
 
-def _neurons(arrays: dict[str, np.ndarray]) -> AbstractNeurons:
+def _neurons(arrays: dict[str, np.ndarray], degree: float) -> AbstractNeurons:
     chart = next((c for c, names in _ARRAYS.items() if set(names) <= set(arrays)), PolarNeurons)
-    return chart(*(jnp.asarray(arrays[name]) for name in _ARRAYS[chart]))
+    values = [jnp.asarray(arrays[name]) for name in _ARRAYS[chart]]
+    if chart is not CartesianNeurons:
+        return chart(*values)
+    w, v = values
+    return CartesianNeurons(w, v, degree)
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:

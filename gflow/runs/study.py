@@ -41,7 +41,8 @@ from gflow.runs.table import tabulate, to_csv
 from gflow.runs.workers import Announce, Crew, Report, Task, Watch, held, serial
 from gflow.scenario import Scenario
 from gflow.theory.finding import Finding
-from gflow.theory.predictions import CATALOGUE
+from gflow.theory.prediction import Prediction
+from gflow.theory.predictions import CATALOGUE, check_study
 from gflow.theory.predictions import check as check_evidence
 
 
@@ -234,10 +235,34 @@ def load(folder: str | Path) -> Run | Study:
     return Study(scenario, tuple(found), folder, tuple(unanswered))
 
 
-def judge(result: Run | Study, ids: Sequence[str] | None = None) -> dict[str, tuple[Finding, ...]]:
-    """Findings by point label ("" for a run that stands alone); see `check`."""
+def judge(
+    result: Run | Study, ids: Sequence[str] | None = None, own: Sequence[Prediction] = ()
+) -> dict[str, tuple[Finding, ...]]:
+    """Findings by point label; "" for a run that stands alone, and for a study as a whole.
+
+    **Arguments:**
+
+    - `result`: a run or a study.
+    - `ids`: predictions to judge; None for those the scenario asks for.
+    - `own`: predictions of the caller's, besides those of the catalogue.
+    """
+    chosen = asked(result.scenario) if ids is None else ids
     with jax.enable_x64(True):
-        return {label: check_evidence(run.evidence, ids) for label, run in entries(result)}
+        found = {label: check_evidence(run.evidence, chosen, own) for label, run in entries(result)}
+        if isinstance(result, Run):
+            return found
+        return found | {"": check_study([run.evidence for run in result.runs], chosen, own)}
+
+
+def judge_anew(result: Run | Study) -> None:
+    """Judge a stored result by what its scenario asks for, and store the verdicts beside it."""
+    ids = asked(result.scenario)
+    found = judge(result, ids)
+    for label, run in entries(result):
+        if run.folder is not None:
+            save_findings(run.folder, found[label], ids)
+    if isinstance(result, Study):
+        save_findings(result.folder, found[""], ids, _folders(result))
 
 
 @overload
@@ -258,7 +283,8 @@ def check(
     - `result`: a run or a study.
     - `ids`: predictions to judge; None for those the scenario asks for.
 
-    **Returns:** the findings of a run; of a study, those of every point by its label.
+    **Returns:** the findings of a run; of a study, those of every point by its label, and those
+    about all points together under "".
     """
     findings = judge(result, ids)
     return findings[""] if isinstance(result, Run) else findings
@@ -267,14 +293,17 @@ def check(
 def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
     """Findings by point label as stored beside each run, judged and stored where they are not.
 
-    A point that could not be judged has none.
+    A point that could not be judged has none. Those about a study as a whole have the label "".
     """
-    failed = () if isinstance(result, Run) else result.unanswered
-    hopeless = {status.label for status in failed if status.state is State.FAILED}
-    return {
-        label: () if label in hopeless else judged_in_folder(run, asked(result.scenario))
-        for label, run in entries(result)
+    ids = asked(result.scenario)
+    if isinstance(result, Run):
+        return {"": judged_in_folder(result, ids)}
+    hopeless = {status.label for status in result.unanswered if status.state is State.FAILED}
+    found = {
+        label: () if label in hopeless else judged_in_folder(run, ids)
+        for label, run in result.entries
     }
+    return found | {"": _judged_together(result, ids)}
 
 
 def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
@@ -285,14 +314,34 @@ def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
     with jax.enable_x64(True):
         findings = check_evidence(run.evidence, ids)
     if run.folder is not None:
-        save_findings(run.folder, findings)
+        save_findings(run.folder, findings, ids)
     return findings
+
+
+def _judged_together(study: Study, ids: Sequence[str]) -> tuple[Finding, ...]:
+    """Findings about the runs of a study together, from its folder if they are of today."""
+    runs = _folders(study)
+    stored = read_findings(study.folder, ids, runs) if runs else ()
+    if stored is not None:
+        return stored
+    with jax.enable_x64(True):
+        findings = check_study([run.evidence for run in study.runs], ids)
+    save_findings(study.folder, findings, ids, runs)
+    return findings
+
+
+def _folders(study: Study) -> list[Path]:
+    return [run.folder for run in study.runs if run.folder is not None]
 
 
 def asked(scenario: Scenario) -> tuple[str, ...]:
     """Ids of the predictions that a scenario asks for, in the order of the catalogue."""
     chosen = scenario.checks.predictions
-    return tuple(id for id in CATALOGUE if chosen == "all" or id in chosen)
+    return tuple(
+        id
+        for id, one in CATALOGUE.items()
+        if not one.waits_for and (chosen == "all" or id in chosen)
+    )
 
 
 def save_table(study: Study) -> None:

@@ -115,7 +115,7 @@ class Scenario(Table):
     def to_toml(self) -> str:
         """The scenario with its defaults as TOML; it parses back to an equal scenario."""
         hidden = {key for axis in self.vary for key in axis.keys}
-        is_nudged = self.network.init == "nudged" and not self.vary
+        is_nudged = self.network.init in ("nudged", "averaged") and not self.vary
         if "nudge" not in self.network.model_fields_set and not is_nudged:
             hidden.add("network.nudge")
         given = self.model_dump(mode="json", exclude={"vary"}, exclude_none=True)

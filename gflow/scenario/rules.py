@@ -4,6 +4,7 @@ One idea: a rule names the keys it reads, and is asked only if each of these is 
 no mistake is told twice, and a mistake in one key hides none in the others.
 """
 
+import math
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from gflow.scenario.mistakes import Mistake
@@ -13,7 +14,8 @@ SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
 
 SMALLEST_CARTESIAN = 1e-140
-"""Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow."""
+"""Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow.  Without
+normalization it bounds init_scale^power, the speed of the first neurons."""
 
 
 def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]:
@@ -42,11 +44,28 @@ def _both_classes(data: MixtureData) -> Iterator[Mistake]:
 
 def _room_for_centers(data: MixtureData) -> Iterator[Mistake]:
     K, D = data.subclasses, data.dimension
-    if K > D:
+    if K > D and data.center_angle == 90:
         yield Mistake(
             "data.subclasses",
             "`data.subclasses` must be <= `data.dimension` (centers are orthonormal), but "
             f"subclasses = {K} and dimension = {D}; try dimension = {K}.",
+        )
+    elif K >= D and data.center_angle < 90:
+        yield Mistake(
+            "data.subclasses",
+            "`data.subclasses` must be < `data.dimension` (below 90 degrees the centers share one "
+            f"more direction), but subclasses = {K}, dimension = {D} and center_angle = "
+            f"{data.center_angle:g}; try dimension = {K + 1}.",
+        )
+
+
+def _something_to_outweigh(data: MixtureData) -> Iterator[Mistake]:
+    if data.imbalance > 1 and data.subclasses == 2:
+        yield Mistake(
+            "data.imbalance",
+            "`data.imbalance` must be 1 with one subclass in each class (sizes fall within a "
+            f"class), but is {data.imbalance:g} with subclasses = 2; take it out, or raise "
+            "data.subclasses.",
         )
 
 
@@ -71,11 +90,21 @@ def _test_samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
 
 
 def _nudge_is_used(network: NetworkTable) -> Iterator[Mistake]:
-    if "nudge" in network.model_fields_set and network.init != "nudged":
+    if "nudge" in network.model_fields_set and network.init not in ("nudged", "averaged"):
         yield Mistake(
             "network.nudge",
-            '`network.nudge` must be given with init = "nudged" only, but init = '
+            '`network.nudge` must be given with init = "nudged" or "averaged" only, but init = '
             f'"{network.init}"; take it out, or set network.init = "nudged".',
+        )
+
+
+def _output_scale_is_used(network: NetworkTable) -> Iterator[Mistake]:
+    if network.output_scale != 1 and network.balanced:
+        yield Mistake(
+            "network.output_scale",
+            "`network.output_scale` must be given with balanced = false only (a balanced neuron "
+            f"has |v_j| = ‖w_j‖), but is {network.output_scale:g}; take it out, or set "
+            "network.balanced = false.",
         )
 
 
@@ -88,15 +117,30 @@ def _balanced_in_polar(network: NetworkTable, flow: FlowTable) -> Iterator[Mista
         )
 
 
+def _plain_without_normalization(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+    if flow.chart != "cartesian" and not network.normalized:
+        yield Mistake(
+            "network.normalized",
+            f"`network.normalized` must be true in the {flow.chart} chart, in which a direction "
+            'moves the same whatever its norm, but is false; set flow.chart = "cartesian".',
+        )
+
+
 def _nothing_underflows(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
     eps = network.init_scale
-    if flow.chart == "cartesian" and eps < SMALLEST_CARTESIAN:
-        yield Mistake(
-            "network.init_scale",
-            f"`network.init_scale` must be >= {SMALLEST_CARTESIAN:g} in the Cartesian chart, where "
-            f'squares of weights underflow, but is {eps!r}; set flow.chart = "polar" '
-            '("lightcone" if network.balanced = false).',
-        )
+    # A power of ten, so that what is printed is what is accepted.
+    smallest = float(f"1e{math.ceil(math.log10(SMALLEST_CARTESIAN) / network.degree)}")
+    if flow.chart != "cartesian" or eps >= smallest:
+        return
+    if network.normalized:
+        what, cure = "squares of weights", f"set {_SCALE_FREE}"
+    else:
+        what, cure = f"squares of speeds (init_scale^{network.power:g})", f"try {smallest:g}"
+    yield Mistake(
+        "network.init_scale",
+        f"`network.init_scale` must be >= {smallest:g} in the Cartesian chart, where {what} "
+        f"underflow, but is {eps!r}; {cure}.",
+    )
 
 
 def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
@@ -110,13 +154,13 @@ def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[
             f'"{flow.chart}", where `flow.tolerance` is all there is; take it out.',
         )
     elif given > SAFE_TOLERANCE * eps * (1 + 1e-9):
+        other = f", or set {_SCALE_FREE}" if network.normalized else ""
         yield Mistake(
             "flow.absolute_tolerance",
             "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian "
             f"chart, but absolute_tolerance = {given!r} and init_scale = {eps!r}. The solver would "
             "step over the whole alignment phase and still report success. Use absolute_tolerance "
-            f'<= {SAFE_TOLERANCE * eps:.3g}, or set flow.chart = "polar" '
-            '("lightcone" if network.balanced = false).',
+            f"<= {SAFE_TOLERANCE * eps:.3g}{other}.",
         )
 
 
@@ -131,20 +175,45 @@ def _population_is_known(data: Table, flow: FlowTable) -> Iterator[Mistake]:
         )
 
 
+def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[Mistake]:
+    if flow.start == "population" and data.center_angle < 90:
+        yield Mistake(
+            "flow.start",
+            '`flow.start` must be "sample" unless data.center_angle = 90 (the expected error of a '
+            'population start is known for orthonormal centers only), but is "population" with '
+            f'center_angle = {data.center_angle:g}; set flow.start = "sample".',
+        )
+
+
 _Rule = Callable[..., Iterator[Mistake]]
 
-_CARTESIAN = ("flow.chart", "network.init_scale")
+_SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
+"""Where no scale is too small."""
+
+_CARTESIAN = ("flow.chart", "network.init_scale", "network.normalized")
 
 _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ((MixtureData,), ("data.subclasses", "data.positive_subclasses"), _both_classes),
-    ((MixtureData,), ("data.subclasses", "data.dimension"), _room_for_centers),
+    (
+        (MixtureData,),
+        ("data.subclasses", "data.dimension", "data.center_angle"),
+        _room_for_centers,
+    ),
+    ((MixtureData,), ("data.subclasses", "data.imbalance"), _something_to_outweigh),
     ((MixtureData,), ("data.subclasses", "data.samples"), _samples_of_every_subclass),
     ((MixtureData,), ("data.subclasses", "data.test_samples"), _test_samples_of_every_subclass),
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
+    ((NetworkTable,), ("network.output_scale", "network.balanced"), _output_scale_is_used),
     ((NetworkTable, FlowTable), ("network.balanced", "flow.chart"), _balanced_in_polar),
-    ((NetworkTable, FlowTable), _CARTESIAN, _nothing_underflows),
+    ((NetworkTable, FlowTable), ("network.normalized", "flow.chart"), _plain_without_normalization),
+    ((NetworkTable, FlowTable), (*_CARTESIAN, "network.power"), _nothing_underflows),
     ((MixtureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
+    (
+        (MixtureData, FlowTable),
+        ("flow.start", "data.center_angle"),
+        _population_error_is_known,
+    ),
     (
         (NetworkTable, FlowTable),
         (*_CARTESIAN, "flow.absolute_tolerance"),

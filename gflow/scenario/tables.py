@@ -13,12 +13,28 @@ SLIDING_STEP = 1e-2
 """Smallest step for p < 2, in alignment time p·κ·π·t, where the flow may slide along a kink."""
 
 Prediction = Literal[
-    "conjecture-1",
-    "alignment",
-    "voronoi-rule",
     "balancedness",
     "orthogonal-invariant",
     "energy-balance",
+    "charts",
+    "closed-form",
+    "voronoi-rule",
+    "continuum",
+    "partial-activation",
+    "stability",
+    "angle-and-norm",
+    "escape-slopes",
+    "phase-separation",
+    "ei-law",
+    "late-gap",
+    "late-rates",
+    "margin",
+    "conjecture-1",
+    "distance-scaling",
+    "alignment",
+    "polynomial-escape",
+    "loss-independence",
+    "unbalanced-times",
 ]
 PREDICTIONS: tuple[str, ...] = get_args(Prediction)
 """Predictions a scenario may ask about."""
@@ -43,7 +59,7 @@ class Table(BaseModel):
 
 
 class MixtureData(Table):
-    """Samples of a mixture of K Gaussian subclasses with orthonormal centers (final)."""
+    """Samples of a mixture of K Gaussian subclasses around equiangular centers (final)."""
 
     kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
     dimension: int = Field(ge=2, description="input dimension", examples=[1000])
@@ -60,10 +76,25 @@ class MixtureData(Table):
     test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
     counts: Literal["balanced", "multinomial"] = Field(
         default="balanced",
-        description="samples per subclass: as even as they go, or drawn uniformly",
+        description="samples per subclass: as even as they go, or drawn uniformly; with imbalance, "
+        "by its law instead",
+    )
+    imbalance: float = Field(
+        default=1.0,
+        ge=1,
+        description="largest subclass over smallest, in expectation if drawn; sizes fall "
+        "geometrically from the first to the last subclass of each class",
+        examples=[4.0],
     )
     centers: Literal["axes", "rotated"] = Field(
         default="axes", description="subclass centers: the first coordinate axes, or a random frame"
+    )
+    center_angle: float = Field(
+        default=90.0,
+        gt=0,
+        le=90,
+        description="angle between any two centers, degrees; below 90 they share a direction",
+        examples=[60.0],
     )
 
 
@@ -88,18 +119,38 @@ class NetworkTable(Table):
     init_scale: float = Field(
         ge=1e-300, le=1e3, description="size of the initial weights, dimensionless", examples=[1e-7]
     )
-    init: Literal["gaussian", "sphere", "nudged"] = Field(
+    init: Literal["gaussian", "sphere", "nudged", "averaged"] = Field(
         default="gaussian",
         description="shape of the hidden weights: entries N(0, init_scale²); uniform directions of "
-        "norm init_scale; or the same, moved toward a random center",
+        "norm init_scale; or the same, moved toward a random center, or toward the class average",
     )
     nudge: float = Field(
-        default=0.05, gt=0, le=1, description="share of the way to a center, for init = nudged"
+        default=0.05,
+        gt=0,
+        le=1,
+        description="share of the way to a center or average, for init = nudged or averaged",
     )
     balanced: bool = Field(
         default=True,
         description="whether |v_j| = ‖w_j‖ at the start; otherwise v_j ~ N(0, init_scale²)",
     )
+    output_scale: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e3,
+        description="size of unbalanced output weights, in units of init_scale",
+        examples=[1e-6],
+    )
+    normalized: bool = Field(
+        default=True,
+        description="whether the activation divides by ‖w‖^(power-1); false is the polynomial "
+        "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
+    )
+
+    @property
+    def degree(self) -> float:
+        """Degree of a neuron's output in ‖w_j‖: 1, or the power without normalization."""
+        return 1.0 if self.normalized else float(self.power)
 
 
 class FlowTable(Table):

@@ -25,7 +25,7 @@ LARGEST_NOISE = 0.3
 """Largest α of the published experiment; "α small" is read as α <= 0.3."""
 
 LARGEST_START = 1e-2
-"""Largest Σ_j |v_j|‖w_j‖ at t = 0 that passes for vanishing initialization."""
+"""Largest Σ_j m_j at t = 0 that passes for vanishing initialization."""
 
 _EXPECTED = f"own <= {OWN_BAR} certified; cross >= {CROSS_SHARE:g} x contrast searched"
 
@@ -142,7 +142,15 @@ def _unmet(evidence: Evidence) -> list[str]:
         ),
         (
             start > LARGEST_START,
-            f"Initialization must be vanishing, but Σ|v|‖w‖ = {start:.2g} at t = 0.",
+            f"Initialization must be vanishing, but Σ_j m_j = {start:.2g} at t = 0.",
+        ),
+        (
+            evidence.degree != 1,
+            "It is about the normalized activation, but network.normalized = false.",
+        ),
+        (
+            evidence.imbalance > 1,
+            f"It is about subclasses of equal weight, but data.imbalance = {evidence.imbalance:g}.",
         ),
     ]
     return [sentence for unmet, sentence in rows if unmet]

@@ -54,7 +54,7 @@ def judge_energy_balance(evidence: Evidence) -> Opinion:
 
 
 def judge_balancedness(evidence: Evidence) -> Opinion:
-    """‖w_j‖² - v_j² is constant (theory D2a, prediction P1)."""
+    """‖w_j‖² - v_j² is constant, without normalization ‖w_j‖² - p v_j² (D2a, prediction P1)."""
     allowed = DRIFT * _tolerance(evidence)
     expected = f"relative drift <= {allowed:.0e}"
     if (chart := evidence.scenario.flow.chart) in _BY_CONSTRUCTION:
@@ -64,20 +64,23 @@ def judge_balancedness(evidence: Evidence) -> Opinion:
     if not evidence.has("neurons"):
         return outside(expected, "The record group `neurons` was not recorded.")
     log_norm, log_output = evidence.record["log_norm"].values, evidence.record["log_output"].values
-    delta = imbalance(log_norm, log_output)
+    delta = imbalance(log_norm, log_output, evidence.degree)
     drift = float(np.abs(delta - delta[0]).max() / np.exp(2 * log_norm).max())
     verdict = Verdict.HOLDS if drift <= allowed else Verdict.FAILS
-    reason = "Largest change of ‖w_j‖² - v_j² over neurons and times, relative to max ‖w_j‖²."
+    kept = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
+    reason = f"Largest change of {kept} over neurons and times, relative to max ‖w_j‖²."
     return Opinion(verdict, expected, f"{drift:.1e}", reason)
 
 
 def judge_orthogonal_invariant(evidence: Evidence) -> Opinion:
     """<e, w_j>‖w_j‖^{p-1} is constant for e orthogonal to all samples (D2b, prediction P2).
 
-    A direction error of one tolerance appears multiplied by (ρ/ρ(0))^p, so neurons and times are
-    judged only while ten tolerances times that factor stay below 1e-2.
+    Without normalization it is <e, w_j>.  A direction error of one tolerance appears multiplied by
+    (ρ/ρ(0))^{p/q}, q the degree, so neurons and times are judged only while ten tolerances times
+    that factor stay below 1e-2.
     """
-    expected = "relative drift <= 10 · tolerance · max(1, (ρ/ρ₀)^p)"
+    growth = "(ρ/ρ₀)^p" if evidence.degree == 1 else "ρ/ρ₀"
+    expected = f"relative drift <= 10 · tolerance · max(1, {growth})"
     if not evidence.has("orthogonal") or not evidence.has("neurons"):
         return outside(expected, "The record groups `orthogonal` and `neurons` are needed.")
     if "orthogonal" not in evidence.record:
@@ -94,7 +97,7 @@ def judge_orthogonal_invariant(evidence: Evidence) -> Opinion:
         Verdict.HOLDS if worst <= 1 else Verdict.FAILS,
         expected,
         f"{worst:.2g} of what is allowed",
-        f"Judged on {int(judged.any(axis=0).sum())} neurons while (ρ/ρ₀)^p stays small.",
+        f"Judged on {int(judged.any(axis=0).sum())} neurons while {growth} stays small.",
     )
 
 
@@ -104,7 +107,8 @@ def _orthogonal_drift(
     log_invariant = evidence.record["orthogonal"].values
     log_norm = evidence.record["log_norm"].values
     drift = np.abs(np.expm1(log_invariant - log_invariant[0])).max(axis=-1)
-    growth = np.exp(np.minimum(evidence.p * (log_norm - log_norm[0]), 300.0))
+    power = evidence.p / evidence.degree
+    growth = np.exp(np.minimum(power * (log_norm - log_norm[0]), 300.0))
     return drift, DRIFT * _tolerance(evidence) * np.maximum(growth, 1.0)
 
 

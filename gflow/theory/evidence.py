@@ -18,7 +18,7 @@ from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
 from gflow.measure.phases import Phases, find_phases
 from gflow.network.prelu import Network
-from gflow.scenario import Scenario
+from gflow.scenario import MixtureData, Scenario
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,26 @@ class Evidence:
         return self.scenario.network.power
 
     @property
+    def degree(self) -> float:
+        """Degree q of a neuron's output in ‖w_j‖: 1, or p without normalization."""
+        return self.scenario.network.degree
+
+    @property
     def kappa(self) -> float:
         """Force of the loss at output 0."""
         return LOSSES[self.scenario.flow.loss].kappa
+
+    @property
+    def imbalance(self) -> float:
+        """Largest subclass over smallest, as asked for; 1 for a caller's own samples."""
+        data = self.scenario.data
+        return data.imbalance if data.kind == "mixture" else 1.0
+
+    @property
+    def drawn(self) -> int | None:
+        """Number of training samples drawn from the mixture; None for a caller's own."""
+        data = self.scenario.data
+        return data.samples if isinstance(data, MixtureData) else None
 
     def has(self, group: str) -> bool:
         """Whether a record group was recorded."""
@@ -62,12 +79,12 @@ class Evidence:
 
     @cached_property
     def log_mass(self) -> Float[np.ndarray, "T h"]:
-        """log |v_j|‖w_j‖ of every neuron at every recorded time."""
-        return self.record["log_norm"].values + self.record["log_output"].values
+        """log m_j = log |v_j|‖w_j‖^q of every neuron at every recorded time."""
+        return self.degree * self.record["log_norm"].values + self.record["log_output"].values
 
     @property
     def log_mass_now(self) -> Float[np.ndarray, " h"]:
-        """log |v_j|‖w_j‖ at the end, whatever was recorded."""
+        """log m_j at the end, whatever was recorded."""
         return np.asarray(self.network.log_mass)
 
     @cached_property

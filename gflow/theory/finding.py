@@ -15,6 +15,22 @@ class Verdict(enum.StrEnum):
     """The bracket straddles the criterion, the solver stopped early, or its error is too large."""
     OUTSIDE = "OUTSIDE"
     """A hypothesis is not met, or what the check needs was not recorded."""
+    NOT_MEASURED = "NOT MEASURED"
+    """The statement is entered, but nothing here measures it yet."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a statement assumes, and whether it is so."""
+
+    text: str
+    """The assumption with its threshold, such as "α <= 0.3"."""
+    measured: str
+    """What was found."""
+    met: bool
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.measured}, {'met' if self.met else 'not met'}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,8 @@ class Opinion:
     """[searched, certified] where the measure is a supremum, else None."""
     details: dict[str, float | str] = field(default_factory=dict)
     """Numbers that let a miss be traced to time, samples or dynamics."""
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """What the statement assumes, as far as it was looked at."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +78,13 @@ class Finding:
 def outside(expected: str, reason: str, measured: str = "not judged") -> Opinion:
     """A run on which the statement says nothing."""
     return Opinion(Verdict.OUTSIDE, expected, measured, reason)
+
+
+def unmet(expected: str, hypotheses: tuple[Hypothesis, ...]) -> Opinion | None:
+    """`outside`, if a hypothesis is not met; None if the statement speaks of this run."""
+    missed = [str(hypothesis) for hypothesis in hypotheses if not hypothesis.met]
+    if not missed:
+        return None
+    return Opinion(
+        Verdict.OUTSIDE, expected, "not judged", "; ".join(missed) + ".", hypotheses=hypotheses
+    )

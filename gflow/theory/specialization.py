@@ -1,11 +1,13 @@
 """Judges of where neurons go (theory D3, D5): targets and the Voronoi rule."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy.stats import binomtest
 
+from gflow.network.reference import ORTHONORMAL
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Opinion, Verdict, outside
 
@@ -29,7 +31,7 @@ def judge_alignment(evidence: Evidence) -> Opinion:
 
     The target is a neuron's closest own center for p > 2 and its class average for p < 2.  Without
     noise the latter is not claimed: such a neuron ends at the average of the centers it started
-    active on (theory T13).
+    active on (theory T13).  Where attractors lie elsewhere the share is reported and not judged.
     """
     expected = f"mass within 10° of its target >= {ALIGNED_MASS}"
     if not evidence.has("neurons"):
@@ -39,6 +41,12 @@ def judge_alignment(evidence: Evidence) -> Opinion:
     if evidence.p < 2 and evidence.alpha == 0:
         reason = "Without noise p < 2 neurons need not reach the whole class average (theory T13)."
         return outside(expected, reason)
+    elsewhere = _oblique(evidence) or _drawn_elsewhere(evidence)
+    found = _aligned_mass(evidence, expected)
+    return replace(found, verdict=Verdict.OUTSIDE, reason=elsewhere) if elsewhere else found
+
+
+def _aligned_mass(evidence: Evidence, expected: str) -> Opinion:
     within = evidence.target_cosine[-1] >= np.cos(np.radians(10.0))
     share = float(evidence.share[within].sum())
     measured = f"{share:.4f}"
@@ -57,6 +65,33 @@ def judge_alignment(evidence: Evidence) -> Opinion:
     )
 
 
+def _oblique(evidence: Evidence) -> str:
+    """Why neurons need not go to centers or averages of these centers; empty if they should."""
+    error = evidence.centers.orthonormality_error
+    if evidence.centers.origin != "given" or error <= ORTHONORMAL:
+        return ""
+    return (
+        f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g}), so a neuron at "
+        "one is drawn to the others too."
+    )
+
+
+def _drawn_elsewhere(evidence: Evidence) -> str:
+    """Why neurons need not end at their targets on orthonormal centers; empty if they should."""
+    if evidence.degree != 1:
+        return (
+            "Without normalization the first neuron to grow may serve other subclasses, too, "
+            "before another has grown (theory P24)."
+        )
+    if evidence.p < 2 and evidence.imbalance > 1:
+        return (
+            "At p < 2 subclasses of unequal weight draw neurons off the class average, to the "
+            f"direction of Σ π_k^(1/(2-p)) μ_k (theory D5), and data.imbalance = "
+            f"{evidence.imbalance:g}."
+        )
+    return ""
+
+
 class _Choice(NamedTuple):
     """The Voronoi rule on every neuron."""
 
@@ -72,7 +107,7 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
     Judged on neurons that reach cosine 0.9 while every |f(μ_k)| <= 0.01: later ones see unequal
     residuals.  All of them must follow at α = 0, nine in ten with noise.  Where the initialization
     is symmetric the share of void neurons must lie in the 99.9 % binomial interval of 2^{-K1} and
-    2^{-K2}.
+    2^{-K2}.  On centers that are not orthonormal the share is reported and not judged.
     """
     noisy = evidence.alpha is None or evidence.alpha > 0
     needed = VORONOI_NOISY if noisy else 1.0
@@ -81,6 +116,11 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
         return outside(expected, _NEEDS)
     if evidence.p <= 2:
         return outside(expected, f"The rule is about p > 2, but p = {evidence.p:g}.")
+    oblique, found = _oblique(evidence), _followed(evidence, expected, needed)
+    return replace(found, verdict=Verdict.OUTSIDE, reason=oblique) if oblique else found
+
+
+def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
     choice = _choices(evidence)
     judged = (choice.predicted >= 0) & (choice.chosen >= 0)
     if not judged.any():

@@ -1,0 +1,290 @@
+"""Theory and simulation in one picture: laws as lines, runs as points, what is left below.
+
+One idea: an overlay draws numbers that a judge of `gflow.theory` compares, so a verdict can be
+seen.  The line is the theory, the points are the record, and the lower panel is their difference.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from gflow.report import style
+from gflow.report.panels import NotDrawable
+from gflow.report.shown import Runs, chosen, pairs
+from gflow.report.style import CURVES, DOTTED, INK, LEVEL
+from gflow.runs.experiment import Run
+from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs
+from gflow.theory.comparisons import mass_by_place
+from gflow.theory.evidence import Evidence
+from gflow.theory.exponents import escape_law
+from gflow.theory.fitting import followed, potential_line
+from gflow.theory.noise_free import closed_form
+from gflow.theory.reduced import aligned, stability_rates
+from gflow.theory.resting import chord_to_target
+from gflow.theory.series import series
+
+NEURONS = 24
+"""Most neurons drawn in an overlay."""
+
+FLOW_LINES = 15
+"""Flow lines start on a grid with this many points along a side of the triangle."""
+
+
+@style.styled()
+def closed_forms(runs: Runs) -> Figure:
+    """Cosine of neurons to their target while f ≪ 1: recorded, and by theory D3; difference below.
+
+    With noise the line is still the noise-free law, so the difference shows what noise does.
+    """
+    shown, note = chosen(runs, "closed_forms")
+    figure, axes = style.panels(2, len(shown), note, 1.5, sharex="col", sharey="row")
+    for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
+        _closed_form_panel(run.evidence, upper, lower)
+        upper.set_title(title)
+    axes[0, 0].set_ylabel("largest own\ncoordinate $u_k$")
+    axes[1, 0].set_ylabel("recorded − law")
+    _key(figure)
+    return figure
+
+
+def _closed_form_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
+    quiet = negligible(evidence)
+    if quiet.sum() < 3:
+        raise NotDrawable("a record must have three times at which Σ m_j <= 1e-5; record more.")
+    t_hat, u = clock(evidence)[quiet], coordinates(evidence)[quiet]
+    some = _some(evidence, own(evidence) & (u[0] > 0))
+    law = closed_form(evidence, t_hat, some)
+    last = np.where(own(evidence), u[-1], -1).argmax(axis=1)[some]
+    place = np.arange(len(some)), last
+    colors = style.reference_colors(evidence.centers.label)
+    for j, k in zip(*place, strict=True):
+        upper.plot(t_hat, law[:, j, k], color=colors[k], lw=0.8)
+        upper.plot(t_hat, u[:, some[j], k], ".", color=colors[k], ms=2.2)
+        lower.plot(t_hat, u[:, some[j], k] - law[:, j, k], color=colors[k], lw=0.7)
+    lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
+    lower.set_xlabel(r"alignment time  $p\,\kappa\,\pi\,t$")
+
+
+def _some(evidence: Evidence, awake: Bool[np.ndarray, "h K"]) -> np.ndarray:
+    """The heaviest neurons that have an awake own center, a few."""
+    order = np.argsort(-evidence.share, kind="stable")
+    some = np.asarray(awake.any(axis=1))
+    return order[some[order]][:NEURONS]
+
+
+@style.styled()
+def fitting_law(runs: Runs) -> Figure:
+    """The potential of each output, Ei(z_k) for exponential loss, over 2 π_k t; difference below.
+
+    **Source:** theory D8, prediction P13.
+    """
+    shown, note = chosen(runs, "fitting_law")
+    figure, axes = style.panels(2, len(shown), note, 1.5, sharex="col")
+    for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
+        _fitting_panel(run.evidence, upper, lower)
+        upper.set_title(title)
+    axes[0, 0].set_ylabel("rise of the potential")
+    axes[1, 0].set_ylabel("recorded / law − 1")
+    _key(figure)
+    return figure
+
+
+def _fitting_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
+    lines = [line for group in followed(evidence) if (line := potential_line(evidence, group))]
+    if not lines:
+        raise NotDrawable("an output must grow to 0.1 and be recorded three times, but none is.")
+    for i, line in enumerate(lines):
+        color = CURVES[i % len(CURVES)]
+        upper.loglog(line.law, line.law, color=color, lw=0.8)
+        upper.loglog(line.law, line.rise, ".", color=color, ms=2.5)
+        lower.semilogx(line.law, line.rise / line.law - 1, color=color, lw=0.8)
+    lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
+    lower.set_xlabel(r"$2\,\pi_k\,(t-t_0)$")
+
+
+@style.styled()
+def rates(runs: Runs) -> Figure:
+    """Chord of neurons to their target over alignment time, beside the linear rate of theory D5."""
+    shown, note = chosen(runs, "rates")
+    figure, axes = style.panels(1, len(shown), note, 2.0, sharey=True)
+    for (title, run), ax in zip(shown, axes[0], strict=True):
+        _rate_panel(run.evidence, ax)
+        ax.set_title(title)
+    axes[0, 0].set_ylabel("chord to the target")
+    _key(figure)
+    return figure
+
+
+def _rate_panel(evidence: Evidence, ax: Axes) -> None:
+    quiet, chord = negligible(evidence, 1e-2), chord_to_target(evidence)
+    t_hat, colors = clock(evidence), style.reference_colors(evidence.centers.label)
+    some = _some(evidence, own(evidence) & (coordinates(evidence)[0] > 0))
+    for j in some:
+        ax.semilogy(t_hat[quiet], chord[quiet, j], color=colors[evidence.target[j]], lw=0.6)
+    m = 1 if evidence.p > 2 else int((evidence.centers.label > 0).sum())
+    rate = stability_rates(evidence.p, m).outside
+    begin = float(t_hat[quiet][quiet.sum() // 3])
+    span = np.linspace(begin, float(t_hat[quiet][-1]), 2)
+    ax.semilogy(span, 0.5 * np.exp(rate * (span - begin)), color=INK, lw=1.2, ls="--")
+    ax.set_ylim(1e-5, 2)
+    ax.set_xlabel(r"alignment time  $p\,\kappa\,\pi\,t$")
+
+
+@style.styled()
+def escape(runs: Runs) -> Figure:
+    """Escape times of a study over log 1/ε, beside lines of slope 1/(κ π λ); difference below.
+
+    **Source:** theory D7, prediction P11.
+    """
+    evidences = [run.evidence for _, run in pairs(runs)]
+    if len({e.scenario.network.init_scale for e in evidences}) < 2:
+        raise NotDrawable("`network.init_scale` must vary, but does not; add it to [vary].")
+    figure, axes = style.panels(2, 1, "", 1.6, sharex=True)
+    upper, lower = axes[:, 0]
+    color = iter(CURVES * len(evidences))
+    for one in series(evidences, "network.init_scale"):
+        x = np.array([-np.log10(run.scenario.network.init_scale) for run in one.runs])
+        for law in escape_law(one):
+            paint = next(color)
+            line = law.slope * np.log(10) * x
+            shift = float(np.nanmean(law.times - line))
+            upper.plot(x, line + shift, color=paint, lw=0.8)
+            upper.plot(x, law.times, "o", color=paint, ms=3, label=law.title)
+            lower.plot(x, law.times - line - shift, "o-", color=paint, ms=2.5, lw=0.6)
+    upper.set_ylabel("escape time $t$")
+    upper.legend()
+    lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
+    lower.set(xlabel=r"$\log_{10} 1/\varepsilon$", ylabel="recorded − law")
+    return figure
+
+
+@style.styled()
+def sphere(runs: Runs) -> Figure:
+    """The directions of a three-subclass class: flow lines of theory D3, saddles, real neurons.
+
+    Seen from its class average. Shaded: basins of the centers, p > 2. Filled: what attracts; open:
+    saddles. Black: neurons of the run, as far as they lie in the span of the three.
+    """
+    shown, note = chosen(runs, "sphere")
+    side = style.DOUBLE / max(len(shown), 2)
+    figure, axes = style.panels(1, len(shown), note, 0.95 * side)
+    for (title, run), ax in zip(shown, axes[0], strict=True):
+        _sphere_panel(run, ax)
+        ax.set_title(title)
+    return figure
+
+
+_EAST = np.array([-1.0, 1.0, 0.0]) / np.sqrt(2)
+_NORTH = np.array([-1.0, -1.0, 2.0]) / np.sqrt(6)
+
+
+def _sphere_panel(run: Run, ax: Axes) -> None:
+    label = run.centers.label
+    members = next((np.flatnonzero(label == s) for s in (1, -1) if (label == s).sum() == 3), None)
+    if members is None:
+        raise NotDrawable("a class must have three subclasses, but none does; see `sphere.toml`.")
+    p = run.evidence.p
+    colors = [style.reference_colors(label)[k] for k in members]
+    _basins(ax, p, colors)
+    for start in _triangle(FLOW_LINES):
+        path = aligned(start, 0.0, np.ones(3), p, np.linspace(0, 12 if p > 2 else 5, 80)).u
+        ax.plot(path @ _EAST, path @ _NORTH, color=LEVEL, lw=0.35, alpha=0.7)
+    _fixed_points(ax, p)
+    _neurons_on(ax, run, members)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+
+
+def _triangle(count: int) -> Float[np.ndarray, "q 3"]:
+    """Directions with positive coordinates, evenly spread."""
+    rows = [(i, j, count - i - j) for i in range(1, count) for j in range(1, count - i)]
+    points = np.array(rows, float)
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def _basins(ax: Axes, p: float, colors: Sequence[str]) -> None:
+    points = _triangle(120)
+    if p <= 2:
+        return
+    shade = np.array([to_rgb(color) for color in colors])[points.argmax(axis=1)]
+    ax.scatter(points @ _EAST, points @ _NORTH, c=0.75 + 0.25 * shade, s=2.5, lw=0, rasterized=True)
+
+
+def _fixed_points(ax: Axes, p: float) -> None:
+    """μ̄_S of all subsets: attracting ones filled."""
+    for bits in range(1, 8):
+        subset = np.array([(bits >> k) & 1 for k in range(3)], float)
+        m = subset.sum()
+        attracts = m == 1 if p > 2 else m == 3
+        place = subset / np.sqrt(m)
+        face = INK if attracts and p != 2 else "white"
+        ax.plot(place @ _EAST, place @ _NORTH, "o", ms=5, mec=INK, mfc=face, mew=0.9, zorder=5)
+
+
+def _neurons_on(ax: Axes, run: Run, members: np.ndarray) -> None:
+    """Paths of neurons of the class while f ≪ 1, projected to the sphere of their span."""
+    evidence = run.evidence
+    quiet = negligible(evidence, 1e-2)
+    mine = signs(evidence) == evidence.centers.label[members[0]]
+    u = coordinates(evidence)[quiet][:, mine][..., members]
+    awake = (u[0] > 0).all(axis=1)
+    u = u[:, awake] / np.linalg.norm(u[:, awake], axis=2, keepdims=True)
+    for path in np.moveaxis(u, 1, 0)[:NEURONS]:
+        ax.plot(path @ _EAST, path @ _NORTH, color="k", lw=0.8, zorder=4)
+        ax.plot(path[0] @ _EAST, path[0] @ _NORTH, ".", color="k", ms=2.5, zorder=4)
+
+
+@style.styled()
+def power_map(runs: Runs) -> Figure:
+    """Where mass ends over power and log 1/ε: at centers, at class averages, elsewhere.
+
+    Each cell is the mixture of three colors by share of the final mass.
+    """
+    evidences = [run.evidence for _, run in pairs(runs)]
+    powers = sorted({e.p for e in evidences})
+    scales = sorted({e.scenario.network.init_scale for e in evidences}, reverse=True)
+    if len(powers) < 2 or len(scales) < 2:
+        raise NotDrawable("`network.power` and `network.init_scale` must vary; add them to [vary].")
+    sizes = sorted({e.centers.D for e in evidences})
+    figure, axes = style.panels(1, len(sizes), "", 0.22 * len(scales) + 1.2, sharey=True)
+    for D, ax in zip(sizes, axes[0], strict=True):
+        _map_panel([e for e in evidences if e.centers.D == D], powers, scales, ax)
+        ax.set_title(f"$D = {D}$")
+    axes[0, 0].set_ylabel(r"$\varepsilon$")
+    handles = [
+        Line2D([], [], ls="", marker="s", ms=6, color=color, label=name)
+        for name, color in _PLACES.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+_PLACES = {"at a center": "#018e8b", "at the class average": "#c3160a", "elsewhere": "#d9d9d9"}
+
+
+def _map_panel(evidences, powers, scales, ax: Axes) -> None:
+    paint = np.array([to_rgb(color) for color in _PLACES.values()])
+    image = np.ones((len(scales), len(powers), 3))
+    for e in evidences:
+        place = scales.index(e.scenario.network.init_scale), powers.index(e.p)
+        image[place] = np.array(mass_by_place(e)) @ paint
+    ax.imshow(image, aspect="auto", interpolation="nearest")
+    ax.set_xticks(range(len(powers)), [f"{p:g}" for p in powers])
+    ax.set_yticks(range(len(scales)), [f"{s:g}" for s in scales])
+    ax.set_xlabel("power $p$")
+
+
+def _key(figure: Figure) -> None:
+    figure.legend(
+        handles=[
+            Line2D([], [], color=INK, lw=0.9, label="theory"),
+            Line2D([], [], color=INK, ls="", marker=".", ms=4, label="simulation"),
+        ],
+        loc="outside lower center",
+        ncols=2,
+    )
