@@ -116,7 +116,7 @@ def test_check_judges_a_stored_run_again_as_json(ran):
     assert result.exit_code == cli.OK, result.output
     rows = json.loads(result.output)
     assert [row["point"] for row in rows] == ["power=1", "power=3"]
-    assert rows[0]["findings"][0]["id"] == "conjecture-1"
+    assert rows[0]["findings"][0]["id"] == "balancedness"
 
 
 def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):

@@ -11,6 +11,7 @@ from gflow.errors import RecordError
 from gflow.flow.trajectory import Reason
 from gflow.runs.study import Study, answer, entries, prolong
 from gflow.scenario import parse_scenario
+from gflow.theory.predictions import CATALOGUE
 
 
 def silent(label, scenario):
@@ -71,8 +72,12 @@ def test_the_same_seed_gives_the_same_data_at_any_width(tmp_path):
 def test_checking_judges_every_point(grid):
     found = gflow.check(grid)
 
-    assert list(found) == ["power=1", "power=3"]
-    assert all(len(rows) == 6 for rows in found.values())
+    # A point is judged by what is about one run, the study, under "", by what is about several.
+    about = {True: "judge", False: "judge_study"}
+    assert list(found) == ["power=1", "power=3", ""]
+    for label, rows in found.items():
+        judges = [id for id, one in CATALOGUE.items() if getattr(one, about[label != ""])]
+        assert [row.id for row in rows] == judges
     assert gflow.check(grid["power=3"]) == found["power=3"]
 
 
