@@ -52,13 +52,13 @@ def explanation(one: Prediction, findings: dict[str, tuple[Finding, ...]]) -> Re
         *([Text(f"    {one.formula}")] if one.formula else []),
         Text(f"Source: {one.source}", style="dim"),
     ]
-    for label, rows in findings.items():
-        parts += [_found(label, row) for row in rows if row.id == one.id]
-    if one.waits_for:
-        parts.append(Text(f"NOT MEASURED: {one.waits_for}"))
-    elif len(parts) <= 4:
-        parts.append(Text("Nothing here is judged by it."))
-    return Group(*parts)
+    if one.figure:
+        parts.append(Text(f"Picture: gflow plot RUN --only {one.figure}", style="dim"))
+    found = [_found(label, r) for label, rows in findings.items() for r in rows if r.id == one.id]
+    if not found:
+        silent = f"NOT MEASURED: {one.waits_for}" if one.waits_for else "It says nothing here."
+        found = [Text(silent)]
+    return Group(*parts, *found)
 
 
 def _found(label: str, row: Finding) -> RenderableType:

@@ -187,7 +187,9 @@ def _sphere_panel(run: Run, ax: Axes) -> None:
     label = run.centers.label
     members = next((np.flatnonzero(label == s) for s in (1, -1) if (label == s).sum() == 3), None)
     if members is None:
-        raise NotDrawable("a class must have three subclasses, but none does; see `sphere.toml`.")
+        raise NotDrawable(
+            "a class must have three subclasses, but none does; try scenarios/sphere.toml."
+        )
     p = run.evidence.p
     colors = [style.reference_colors(label)[k] for k in members]
     _basins(ax, p, colors)

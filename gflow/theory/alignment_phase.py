@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float
 
 from gflow.network.reference import ORTHONORMAL
 from gflow.theory.evidence import Evidence
-from gflow.theory.finding import Hypothesis, Opinion, Verdict
-from gflow.theory.series import Told, verdict_of
+from gflow.theory.finding import Hypothesis, Verdict
 
 NEGLIGIBLE_MASS = 1e-5
 """Largest Σ m_j at which the network passes for zero (P5)."""
@@ -57,6 +56,14 @@ def noise_free(evidence: Evidence) -> tuple[Hypothesis, ...]:
     return (_noise(evidence, "α = 0", evidence.alpha == 0), *_setting(evidence))
 
 
+def vanishing(evidence: Evidence, mass: float = NEGLIGIBLE_MASS) -> Hypothesis:
+    """That there is a phase to speak of: Σ m_j is at most `mass` when the record begins."""
+    if not evidence.has("neurons"):
+        return Hypothesis(f"Σ m_j <= {mass:g} at the start", "not recorded", False)
+    start = float(np.exp(evidence.log_mass[0]).sum())
+    return Hypothesis(f"Σ m_j <= {mass:g} at the start", f"{start:.1e}", start <= mass)
+
+
 def _noise(evidence: Evidence, text: str, met: bool) -> Hypothesis:
     return Hypothesis(text, "unknown" if evidence.alpha is None else f"{evidence.alpha:g}", met)
 
@@ -77,16 +84,6 @@ def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 def _yes(met: bool) -> str:
     return "yes" if met else "no"
-
-
-def opinion_of(
-    expected: str, told: list[Told], assumed: tuple[Hypothesis, ...], reason: str
-) -> Opinion:
-    """The opinion that its parts add up to."""
-    verdict = verdict_of(told)
-    if verdict is Verdict.UNDECIDED:
-        reason = "Too little of the record lies where this can be read."
-    return Opinion(verdict, expected, "; ".join(map(str, told)), reason, hypotheses=assumed)
 
 
 def resolved(evidence: Evidence, error: float, allowed: float) -> tuple[Verdict, str]:

@@ -11,7 +11,7 @@ from gflow.theory.alignment_phase import clock, coordinates, negligible, own, si
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, outside, unmet
 from gflow.theory.reduced import unbalanced_time
-from gflow.theory.series import Series, Told, series, verdict_of
+from gflow.theory.series import Series, Told, opinion_of, series
 from gflow.theory.slope import slope
 
 CHARTS = 100.0
@@ -44,7 +44,7 @@ def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
         return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
     told = [_same_function(one) for one in series(evidences, "flow.chart")]
     reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
-    return Opinion(verdict_of(told), expected, "; ".join(map(str, told)), reason)
+    return opinion_of(expected, told, (), reason, "A flow ended early, or had no other chart.")
 
 
 def _same_function(one: Series) -> Told:
@@ -78,9 +78,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
         return opinion
     told = [_selected(run) for run in sorted(chosen, key=lambda run: run.p)]
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
-    return Opinion(
-        verdict_of(told), expected, "; ".join(map(str, told)), reason, hypotheses=assumed
-    )
+    return opinion_of(expected, told, assumed, reason, "A run never escapes.")
 
 
 def share_at_centers(run: Evidence) -> float:
@@ -133,10 +131,8 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, assumed):
         return opinion
     told = [t for run in evidences for t in _times_to_align(run)]
-    return Opinion(
-        verdict_of(told), expected, "; ".join(map(str, told)),
-        "Neurons whose opposite coordinate is asleep, time to cosine 0.99.", hypotheses=assumed,
-    )  # fmt: skip
+    reason = "Neurons whose opposite coordinate is asleep, time to cosine 0.99."
+    return opinion_of(expected, told, assumed, reason)
 
 
 def _times_to_align(run: Evidence) -> list[Told]:

@@ -12,11 +12,11 @@ from jaxtyping import Float
 
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
-from gflow.network.reference import subclass_target
+from gflow.network.reference import ORTHONORMAL, subclass_target
 from gflow.theory.alignment_phase import clock, coordinates, negligible
 from gflow.theory.evidence import Evidence
-from gflow.theory.finding import Hypothesis, Opinion, Verdict, outside, unmet
-from gflow.theory.series import Series, Told, series, verdict_of
+from gflow.theory.finding import Hypothesis, Opinion, outside, unmet
+from gflow.theory.series import Series, Told, opinion_of, series, value_of
 from gflow.theory.slope import Slope, slope
 from gflow.theory.timescales import escape_slope, growth_rate
 
@@ -209,7 +209,7 @@ def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
         f"slope in α {NOISE_SLOPE:g} ± {NOISE_SLOPE_ERROR:g}, in N {SAMPLES_SLOPE:g} ± "
         f"{SAMPLES_SLOPE_ERROR:g}, above the floor of unequal masses"
     )
-    chosen = [run for run in evidences if run.p >= 3 and run.alpha]
+    chosen = [run for run in evidences if _has_own_distance(run)]
     varied = [key for key in ("data.noise", "data.samples") if _varies(chosen, key)]
     if not varied:
         return outside(expected, "No runs of p >= 3 over `data.noise` or `data.samples`.")
@@ -222,13 +222,18 @@ def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
 
 
 def _varies(runs: Sequence[Evidence], key: str) -> bool:
-    table, name = key.split(".")
-    return len({getattr(getattr(run.scenario, table), name) for run in runs}) >= FEWEST
+    return len({value_of(run.scenario, key) for run in runs}) >= FEWEST
+
+
+def _has_own_distance(run: Evidence) -> bool:
+    """Whether it is about noisy samples of an orthonormal mixture, p >= 3."""
+    drawn = run.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
+    return bool(drawn and run.p >= 3 and run.alpha and run.has("centers"))
 
 
 def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
-    table, name = key.split(".")
-    x = np.array([getattr(getattr(run.scenario, table), name) for run in one.runs], float)
+    name = key.split(".")[1]
+    x = np.array([value_of(run.scenario, key) for run in one.runs], float)
     found = np.array([_own_distance(run) for run in one.runs])
     floor = np.array([mass_floor(run) for run in one.runs])
     above = found >= ABOVE_FLOOR * floor
@@ -252,11 +257,9 @@ def mass_floor(run: Evidence) -> float:
 def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     """Without ‖w‖^{p-1} in the denominator T_esc ∝ ε^{-(p-1)} (prediction P24)."""
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
-    plain = Hypothesis(
-        "unnormalized activation, p > 1", "", 
-        all(not run.scenario.network.normalized and run.p > 1 for run in evidences),
-    )  # fmt: skip
-    assumed = (*_over(evidences, "network.init_scale"), plain)
+    plain = all(not run.scenario.network.normalized and run.p > 1 for run in evidences)
+    unnormalized = Hypothesis("no normalization, p > 1", "yes" if plain else "no", plain)
+    assumed = (*_over(evidences, "network.init_scale"), unnormalized)
     if opinion := unmet(expected, assumed):
         return opinion
     told = []
@@ -269,8 +272,7 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
 
 
 def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
-    table, name = key.split(".")
-    values = {getattr(getattr(run.scenario, table), name) for run in evidences}
+    values = {value_of(run.scenario, key) for run in evidences}
     recorded = all(run.has("neurons") and run.has("centers") for run in evidences)
     return (
         Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
@@ -289,8 +291,5 @@ def _slope_told(title: str, x, y, law: float, allowed: float) -> Told:
 
 
 def _opinion(expected: str, told: list[Told], assumed: tuple[Hypothesis, ...]) -> Opinion:
-    verdict = verdict_of(told)
-    reason = "Slope with its 95 % interval."
-    if verdict is Verdict.UNDECIDED:
-        reason = "Too few points, or an interval that reaches the criterion from outside."
-    return Opinion(verdict, expected, "; ".join(map(str, told)), reason, hypotheses=assumed)
+    undecided = "Too few points, or an interval that reaches the criterion from outside."
+    return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided)

@@ -11,10 +11,9 @@ from jaxtyping import Float, Int
 
 from gflow.measure.distance import distance
 from gflow.network.reference import average_target
-from gflow.theory.alignment_phase import opinion_of
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, unmet
-from gflow.theory.series import Told
+from gflow.theory.series import Told, opinion_of
 from gflow.theory.slope import slope
 from gflow.theory.timescales import (
     aligned_squared_norm,

@@ -13,9 +13,10 @@ from gflow.theory.alignment_phase import (
     noise_free,
     resolved,
     signs,
+    vanishing,
 )
 from gflow.theory.evidence import Evidence
-from gflow.theory.finding import Hypothesis, Opinion, unmet
+from gflow.theory.finding import Hypothesis, Opinion, Verdict, unmet
 from gflow.theory.reduced import aligned
 
 CLOSED_FORM = 1e-4
@@ -28,7 +29,7 @@ CONTINUUM = 1e-6
 def judge_closed_form(evidence: Evidence) -> Opinion:
     """Directions follow the solution of noise-free alignment (theory D3, prediction P5)."""
     expected = f"|u_k - formula| <= {CLOSED_FORM:g} while Σ m_j <= {NEGLIGIBLE_MASS:g}"
-    assumed = noise_free(evidence)
+    assumed = (*noise_free(evidence), vanishing(evidence))
     if opinion := unmet(expected, assumed):
         return opinion
     quiet = negligible(evidence)
@@ -73,6 +74,8 @@ def judge_continuum(evidence: Evidence) -> Opinion:
     worst = max(_spread(gain[:, signs(evidence) == s]) for s in (1, -1))
     count = int((~np.isnan(gain).any(axis=0)).sum())
     verdict, why = resolved(evidence, worst, allowed)
+    if not count:
+        verdict, why = Verdict.UNDECIDED, " No coordinate stays awake."
     reason = f"Over {count} awake coordinates, through all phases.{why}"
     return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
 

@@ -16,14 +16,14 @@ from gflow.theory.alignment_phase import (
     known,
     negligible,
     noise_free,
-    opinion_of,
     own,
     signs,
+    vanishing,
 )
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, unmet
 from gflow.theory.reduced import angle_at_average, capture_time, stability_rates, tilt
-from gflow.theory.series import Told
+from gflow.theory.series import Told, opinion_of
 from gflow.theory.slope import slope
 
 RATE = 0.02
@@ -51,7 +51,11 @@ RESTED = 1e-2
 def judge_stability(evidence: Evidence) -> Opinion:
     """Chords to a fixed point shrink or grow at its linear rate (theory D5, prediction P9)."""
     expected = f"rates within {RATE:.0%} of theory D5"
-    assumed = (*noise_free(evidence), Hypothesis("p != 2", f"{evidence.p:g}", evidence.p != 2))
+    assumed = (
+        *noise_free(evidence),
+        _quiet_start(evidence),
+        Hypothesis("p != 2", f"{evidence.p:g}", evidence.p != 2),
+    )
     if opinion := unmet(expected, assumed):
         return opinion
     told = [_rate_at_target(evidence)]
@@ -62,7 +66,11 @@ def judge_stability(evidence: Evidence) -> Opinion:
 
 def judge_angle_and_norm(evidence: Evidence) -> Opinion:
     """p > 2: angle ∝ (ρ(0)/ρ)^p without noise, a plateau α/√N with it (prediction P10)."""
-    assumed = (Hypothesis("p > 2", f"{evidence.p:g}", evidence.p > 2), *known(evidence))
+    assumed = (
+        Hypothesis("p > 2", f"{evidence.p:g}", evidence.p > 2),
+        *known(evidence),
+        _quiet_start(evidence),
+    )
     expected = (
         f"slope of log angle over log ρ within {RATE:.0%} of -p"
         if evidence.alpha == 0
@@ -80,7 +88,11 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
 def judge_partial_activation(evidence: Evidence) -> Opinion:
     """p = 1: without noise the awake own centers are averaged, with noise all (prediction P8)."""
     expected = "α = 0: sin(angle to μ̄_A) <= ρ(0)/ρ; α > 0: resting angle and capture times of D4"
-    assumed = (Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1), *known(evidence))
+    assumed = (
+        Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
+        *known(evidence),
+        _quiet_start(evidence),
+    )
     if opinion := unmet(expected, assumed):
         return opinion
     if evidence.alpha == 0:
@@ -88,6 +100,14 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     else:
         told = [_angle_to_average(evidence), _capture(evidence)]
     return opinion_of(expected, told, assumed, "Read while the network is negligible.")
+
+
+def _power(evidence: Evidence, text: str, met: bool) -> Hypothesis:
+    return Hypothesis(text, f"{evidence.p:g}", met)
+
+
+def _quiet_start(evidence: Evidence) -> Hypothesis:
+    return vanishing(evidence, RESTED)
 
 
 def _against(title: str, found: Float[np.ndarray, " q"], law: float) -> Told:
@@ -104,7 +124,9 @@ def _rate_at_target(evidence: Evidence) -> Told:
     clocks = np.broadcast_to(clock(evidence)[:, None], evidence.target_cosine.shape)
     if evidence.p > 2:
         weight = evidence.pi[evidence.target] / evidence.pi.mean()
-        return _against("at μ_k", _slopes(evidence, clocks * weight), stability_rates(3, 1).outside)
+        return _against(
+            "at μ_k", _slopes(evidence, clocks * weight), stability_rates(3.0, 1).outside
+        )
     unit = stability_rates(evidence.p, 1)
     slowest = unit.outside if evidence.p == 1 else max(unit)
     m = own(evidence).sum(axis=1)
@@ -176,6 +198,8 @@ def _average_of_the_awake(evidence: Evidence) -> Told:
     cosine = coordinates(evidence)[quiet]
     awake = own(evidence) & (cosine[0] > 0)
     some = awake.any(axis=1)
+    if not some.any() or not quiet.any():
+        return Told("", None, "no neuron awake to an own center while Σ m_j is small")
     along = (cosine * awake).sum(axis=2)[:, some] / np.sqrt(awake.sum(axis=1)[some])
     sine = np.sqrt(np.clip(1 - along**2, 0, None))
     log_norm = evidence.record["log_norm"].values[quiet][:, some]
@@ -194,6 +218,8 @@ def _angle_to_average(evidence: Evidence) -> Told:
         (-1, centers.K - centers.K1, centers.K1, -1),
     ):
         mine = signs(evidence) == s
+        if not evidence.share[mine].sum() > 0:
+            return Told("resting angle", None, "a class without neurons")
         share = evidence.share[mine] / evidence.share[mine].sum()
         chord = evidence.record["chord"].values[at_rest, mine, column].astype(np.float64)
         found = float(np.sqrt(share @ chord**2))

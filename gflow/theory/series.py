@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gflow.scenario import Scenario
 from gflow.theory.evidence import Evidence
-from gflow.theory.finding import Verdict
+from gflow.theory.finding import Hypothesis, Opinion, Verdict
 
 FOLLOWING = ("flow.end_time", "flow.end_loss", "flow.tolerance", "flow.absolute_tolerance", "name")
 """Keys that follow others in a study and set no series apart."""
@@ -83,6 +83,19 @@ class Told(NamedTuple):
 
 def verdict_of(told: Sequence[Told]) -> Verdict:
     """HOLDS if all of them fit, FAILS if one does not, UNDECIDED otherwise."""
-    if any(one.fits is False for one in told):
+    if any(one.fits is not None and not one.fits for one in told):
         return Verdict.FAILS
     return Verdict.HOLDS if told and all(one.fits for one in told) else Verdict.UNDECIDED
+
+
+def opinion_of(
+    expected: str,
+    told: Sequence[Told],
+    assumed: tuple[Hypothesis, ...],
+    reason: str,
+    undecided: str = "Too little of the record lies where this can be read.",
+) -> Opinion:
+    """The opinion that its parts add up to; `undecided` is the reason where they do not."""
+    verdict = verdict_of(told)
+    why = undecided if verdict is Verdict.UNDECIDED else reason
+    return Opinion(verdict, expected, "; ".join(map(str, told)), why, hypotheses=assumed)

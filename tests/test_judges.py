@@ -1,0 +1,104 @@
+"""Judges of alignment: they hold on a real flow, fail on an altered one, never on nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gflow.runs.experiment import simulate
+from gflow.scenario import parse_scenario
+from gflow.theory.finding import Verdict
+from gflow.theory.noise_free import judge_closed_form, judge_continuum
+from gflow.theory.predictions import check
+from gflow.theory.resting import judge_angle_and_norm, judge_partial_activation, judge_stability
+from gflow.theory.series import Told, verdict_of
+
+QUESTION = """
+[data]
+dimension = 12
+subclasses = 4
+positive_subclasses = 2
+noise = 0
+samples = 8
+test_samples = 0
+
+[network]
+width = 16
+power = 3
+init_scale = 1e-12
+
+[flow]
+end_time = 600
+end_margin = 0.5
+tolerance = 1e-8
+precision = "float64"
+
+[record]
+linear = 80
+"""
+
+
+def evidence_of(**overrides):
+    chosen = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
+    return simulate(parse_scenario(QUESTION, overrides=chosen)).evidence
+
+
+def altered(evidence, **changes):
+    record = evidence.record.copy(deep=True)
+    for name, change in changes.items():
+        record[name] = record[name].copy(data=change(record[name].values))
+    return replace(evidence, record=record)
+
+
+@pytest.fixture(scope="module")
+def cubic():
+    return evidence_of()
+
+
+def test_a_cubic_flow_follows_the_closed_form_its_rate_and_the_tie_of_angle_and_norm(cubic):
+    for judge in (judge_closed_form, judge_stability, judge_angle_and_norm):
+        opinion = judge(cubic)
+        assert opinion.verdict is Verdict.HOLDS, opinion
+
+
+def test_a_trajectory_that_runs_late_fails(cubic):
+    # One twentieth slower: coordinates lag by far more than 1e-4 while they turn, rates by 5 %.
+    late = replace(cubic, record=cubic.record.assign_coords(time=cubic.times * 1.05))
+
+    assert judge_closed_form(late).verdict is Verdict.FAILS
+    assert judge_stability(late).verdict is Verdict.FAILS
+
+
+def test_norms_that_grow_too_fast_fail_the_tie(cubic):
+    faster = altered(cubic, log_norm=lambda r: r[0] + 1.05 * (r - r[0]))
+
+    assert judge_angle_and_norm(faster).verdict is Verdict.FAILS
+
+
+def test_the_continuum_keeps_its_ratios_and_a_neuron_that_grows_alone_breaks_them():
+    square = evidence_of(network__power=2)
+
+    assert judge_continuum(square).verdict is Verdict.HOLDS
+    alone = altered(square, log_norm=lambda r: r + 1e-4 * (np.arange(r.shape[1]) == 0) * (r > r[0]))
+    broken = judge_continuum(alone)
+    assert broken.verdict is not Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    "judge", [judge_closed_form, judge_stability, judge_angle_and_norm, judge_partial_activation]
+)
+def test_a_flow_that_begins_large_is_outside(cubic, judge):
+    # A check of no recorded time must not hold.
+    large = altered(cubic, log_norm=lambda r: 0 * r, log_output=lambda r: 0 * r)
+
+    assert judge(large).verdict is Verdict.OUTSIDE
+
+
+def test_a_large_start_is_judged_by_all_without_an_error():
+    evidence = evidence_of(network__init_scale=0.5, flow__end_time=20, data__noise=0.1)
+
+    assert len(check(evidence, None)) > 10
+
+
+def test_a_miss_by_a_numpy_number_is_a_miss():
+    assert verdict_of([Told("", np.False_, "")]) is Verdict.FAILS
