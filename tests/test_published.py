@@ -533,7 +533,7 @@ def test_the_printed_alignment_time_undercuts_the_exact_one_for_large_powers(p, 
     found = gap(np.array([[start, 0.0]]), np.ones(1), np.ones(2))
 
     def printed(alpha):
-        return published_flow.alignment_time(p, found, K, alpha, K / math.e, 1.0)
+        return published_flow.alignment_time_printed(p, found, K, alpha, K / math.e, 1.0)
 
     slope = (printed(alpha).value - printed(math.sqrt(alpha)).value) / -math.log(alpha)
     assert slope == pytest.approx(2 / (p * (2 ** (p - 1) - 2)))
@@ -553,7 +553,7 @@ def test_at_its_center_a_neuron_gets_the_printed_time_of_its_start():
     # γ = 1 - 1/√2: b1 = 1/√2, √(2γ) = b2 = √(2 - √2) at p = 3; with α = 1 the logarithm is 0.
     b1, b2 = math.sqrt(1 / 2), math.sqrt(2 - math.sqrt(2))
 
-    time = published_flow.alignment_time(3.0, CENTER_GAP, 4, 1.0, 4 / math.e, 1.0)
+    time = published_flow.alignment_time_printed(3.0, CENTER_GAP, 4, 1.0, 4 / math.e, 1.0)
 
     assert published_flow.start_constants(3.0, CENTER_GAP) == pytest.approx((b1, b2))
     assert time.value == pytest.approx(20 / (3 * b2 * b1))
@@ -568,14 +568,14 @@ def test_a_degenerate_start_or_power_two_never_aligns():
         "noise": (3.0, 0.1, 1.1, False),
     }
     for name, (p, found, alpha, met) in cases.items():
-        time = published_flow.alignment_time(p, found, 4, alpha, 4 / math.e, 1.0)
+        time = published_flow.alignment_time_printed(p, found, 4, alpha, 4 / math.e, 1.0)
         assert time.met is met, name
         assert math.isnan(time.value) == (name in ("p", "gap")), name
 
 
 def test_a_smaller_gap_takes_longer_and_no_noise_for_ever():
     def time(found, alpha=0.1):
-        return published_flow.alignment_time(3.0, found, 4, alpha, 0.1, 0.1).value
+        return published_flow.alignment_time_printed(3.0, found, 4, alpha, 0.1, 0.1).value
 
     gaps = np.linspace(1e-4, CENTER_GAP, 20)
     assert (np.diff([time(float(g)) for g in gaps]) < 0).all()
@@ -611,7 +611,7 @@ def test_the_printed_window_is_empty_at_the_scale_that_the_theorem_asks_for(p, a
     K, h = 5, 50
     scale = 8 * K * math.log(alpha)
 
-    start = published_flow.alignment_time(p, CENTER_GAP, K, alpha, K / math.e, 1.0)
+    start = published_flow.alignment_time_printed(p, CENTER_GAP, K, alpha, K / math.e, 1.0)
     end = published_flow.negligible_time(p, K, h, scale, 1.0)
 
     assert start.met and end.met

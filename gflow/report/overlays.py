@@ -4,7 +4,8 @@ One idea: an overlay draws numbers that a judge of `gflow.theory` compares, so a
 seen.  The line is the theory, the points are the record, and the lower panel is their difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -41,15 +42,23 @@ def closed_forms(runs: Runs) -> Figure:
 
     With noise the line is still the noise-free law, so the difference shows what noise does.
     """
-    shown, note = chosen(runs, "closed_forms")
-    figure, axes = style.panels(2, len(shown), note, 1.5, sharex="col", sharey="row")
-    for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
-        _closed_form_panel(run.evidence, upper, lower)
-        upper.set_title(title)
+    figure, axes = _side_by_side(runs, "closed_forms", _closed_form_panel, 2, sharey="row")
     axes[0, 0].set_ylabel("largest own\ncoordinate $u_k$")
     axes[1, 0].set_ylabel("recorded − law")
-    _key(figure)
     return figure
+
+
+def _side_by_side(
+    runs: Runs, name: str, panel: Callable[..., None], rows: int, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A column of axes a run, drawn by `panel(evidence, *axes)`."""
+    shown, note = chosen(runs, name)
+    figure, axes = style.panels(rows, len(shown), note, 1.5 if rows > 1 else 2.0, **options)
+    for (title, run), column in zip(shown, axes.T, strict=True):
+        panel(run.evidence, *column)
+        column[0].set_title(title)
+    _key(figure)
+    return figure, axes
 
 
 def _closed_form_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
@@ -83,14 +92,9 @@ def fitting_law(runs: Runs) -> Figure:
 
     **Source:** theory D8, prediction P13.
     """
-    shown, note = chosen(runs, "fitting_law")
-    figure, axes = style.panels(2, len(shown), note, 1.5, sharex="col")
-    for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
-        _fitting_panel(run.evidence, upper, lower)
-        upper.set_title(title)
+    figure, axes = _side_by_side(runs, "fitting_law", _fitting_panel, 2, sharex="col")
     axes[0, 0].set_ylabel("rise of the potential")
     axes[1, 0].set_ylabel("recorded / law − 1")
-    _key(figure)
     return figure
 
 
@@ -110,13 +114,8 @@ def _fitting_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
 @style.styled()
 def rates(runs: Runs) -> Figure:
     """Chord of neurons to their target over alignment time, beside the linear rate of theory D5."""
-    shown, note = chosen(runs, "rates")
-    figure, axes = style.panels(1, len(shown), note, 2.0, sharey=True)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
-        _rate_panel(run.evidence, ax)
-        ax.set_title(title)
+    figure, axes = _side_by_side(runs, "rates", _rate_panel, 1, sharey=True)
     axes[0, 0].set_ylabel("chord to the target")
-    _key(figure)
     return figure
 
 
@@ -210,9 +209,9 @@ def _triangle(count: int) -> Float[np.ndarray, "q 3"]:
 
 
 def _basins(ax: Axes, p: float, colors: Sequence[str]) -> None:
-    points = _triangle(120)
     if p <= 2:
         return
+    points = _triangle(120)
     shade = np.array([to_rgb(color) for color in colors])[points.argmax(axis=1)]
     ax.scatter(points @ _EAST, points @ _NORTH, c=0.75 + 0.25 * shade, s=2.5, lw=0, rasterized=True)
 

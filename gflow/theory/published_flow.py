@@ -83,7 +83,7 @@ def start_constants(p: float, gap: float) -> tuple[float, float]:
     return b1, 1 - max(1 - math.sqrt(2 * gap), 0) ** (p - 2)
 
 
-def alignment_time(
+def alignment_time_printed(
     p: float, gap: float, K: int, alpha: float, failure: float, C: float
 ) -> Published:
     """The printed upper bound t1 on the time by which 1 - cos(w_j, μ_k) = Õ(α²).

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from gflow.network.reference import ORTHONORMAL
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Opinion, Verdict, outside
+from gflow.theory.reduced import void_share, winner
 
 ALIGNED_MASS = 0.99
 """Share of the mass that must lie within 10 degrees of its target."""
@@ -140,12 +141,9 @@ def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
 def _choices(evidence: Evidence) -> _Choice:
     K, p = evidence.centers.K, evidence.p
     cosine = evidence.record["cosine"].values[..., :K]
-    own = evidence.record["sign"].values[0][:, None] == evidence.centers.label
-    # argmax π u^{p-2} is argmax log π + (p-2) log u, over own coordinates that are active.
-    active = own & (cosine[0] > 0)
-    logs = np.log(np.where(active, cosine[0], 1.0))
-    score = np.where(active, np.log(evidence.pi) + (p - 2) * logs, -np.inf)
-    predicted = np.where(active.any(axis=1), score.argmax(axis=1), -1)
+    sign, label = evidence.record["sign"].values[0], evidence.centers.label
+    own = sign[:, None] == label
+    predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p)
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
     best = np.where(own, cosine, -1.0)
     reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
@@ -156,7 +154,7 @@ def _choices(evidence: Evidence) -> _Choice:
 
 def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
     drawn = evidence.scenario.data.kind == "mixture"
-    if not drawn or evidence.scenario.network.init == "nudged":
+    if not drawn or evidence.scenario.network.init in ("nudged", "averaged"):
         return True, "share not judged"
     sign = evidence.record["sign"].values[0]
     fits, texts = True, []
@@ -164,7 +162,7 @@ def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool,
         mine = void[sign == s]
         if mine.size == 0:
             continue
-        law = 2.0**-K_own
+        law = void_share(K_own)
         fits &= binomtest(int(mine.sum()), int(mine.size), law).pvalue >= 1e-3
         texts.append(f"{mine.mean():.3f} ({law:.3f})")
     return bool(fits), ", ".join(texts)
