@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from gflow.report import style
 from gflow.report.panels import NotDrawable
 from gflow.report.shown import Runs, chosen, pairs
-from gflow.report.style import CURVES, DOTTED, INK, LEVEL
+from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
 from gflow.runs.experiment import Run
 from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs
 from gflow.theory.comparisons import mass_by_place
@@ -49,15 +49,20 @@ def closed_forms(runs: Runs) -> Figure:
 
 
 def _side_by_side(
-    runs: Runs, name: str, panel: Callable[..., None], rows: int, **options: Any
+    runs: Runs,
+    name: str,
+    panel: Callable[..., None],
+    rows: int,
+    recorded: tuple[str, str] = ("simulation", "."),
+    **options: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A column of axes a run, drawn by `panel(evidence, *axes)`."""
+    """A column of axes a run, drawn by `panel(evidence, *axes)`; `recorded`: in the legend."""
     shown, note = chosen(runs, name)
     figure, axes = style.panels(rows, len(shown), note, 1.5 if rows > 1 else 2.0, **options)
     for (title, run), column in zip(shown, axes.T, strict=True):
         panel(run.evidence, *column)
         column[0].set_title(title)
-    _key(figure)
+    _key(figure, *recorded)
     return figure, axes
 
 
@@ -99,22 +104,29 @@ def fitting_law(runs: Runs) -> Figure:
 
 
 def _fitting_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
-    lines = [line for group in followed(evidence) if (line := potential_line(evidence, group))]
+    groups = followed(evidence)
+    lines = [(g.name, line) for g in groups if (line := potential_line(evidence, g))]
     if not lines:
         raise NotDrawable("an output must grow to 0.1 and be recorded three times, but none is.")
-    for i, line in enumerate(lines):
+    for i, (name, line) in enumerate(lines):
         color = CURVES[i % len(CURVES)]
-        upper.loglog(line.law, line.law, color=color, lw=0.8)
+        upper.loglog(line.law, line.law, color=color, lw=0.8, label=_typeset(name))
         upper.loglog(line.law, line.rise, ".", color=color, ms=2.5)
         lower.semilogx(line.law, line.rise / line.law - 1, color=color, lw=0.8)
     lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
-    lower.set_xlabel(r"$2\,\pi_k\,(t-t_0)$")
+    upper.legend(loc="upper left", ncols=2)
+    lower.set_xlabel(r"$2\,\pi_k\sqrt{m}\,(t-t_0)$")
+
+
+def _typeset(name: str) -> str:
+    """ "μ_10" as a formula; other names as they are."""
+    return f"$\\mu_{{{name[2:]}}}$" if name.startswith("μ_") else name
 
 
 @style.styled()
 def rates(runs: Runs) -> Figure:
     """Chord of neurons to their target over alignment time, beside the linear rate of theory D5."""
-    figure, axes = _side_by_side(runs, "rates", _rate_panel, 1, sharey=True)
+    figure, axes = _side_by_side(runs, "rates", _rate_panel, 1, ("neurons", "-"), sharey=True)
     axes[0, 0].set_ylabel("chord to the target")
     return figure
 
@@ -125,13 +137,21 @@ def _rate_panel(evidence: Evidence, ax: Axes) -> None:
     some = _some(evidence, own(evidence) & (coordinates(evidence)[0] > 0))
     for j in some:
         ax.semilogy(t_hat[quiet], chord[quiet, j], color=colors[evidence.target[j]], lw=0.6)
-    m = 1 if evidence.p > 2 else int((evidence.centers.label > 0).sum())
-    rate = stability_rates(evidence.p, m).outside
-    begin = float(t_hat[quiet][quiet.sum() // 3])
-    span = np.linspace(begin, float(t_hat[quiet][-1]), 2)
-    ax.semilogy(span, 0.5 * np.exp(rate * (span - begin)), color=INK, lw=1.2, ls="--")
+    begin, end = float(t_hat[quiet][quiet.sum() // 3]), float(t_hat[quiet][-1])
+    for m in _attracting_sizes(evidence):
+        span = np.linspace(begin, end, 2)
+        slope = stability_rates(evidence.p, m).outside
+        ax.semilogy(span, 0.5 * np.exp(slope * (span - begin)), color=INK, lw=1.2, ls=DASHED)
     ax.set_ylim(1e-5, 2)
     ax.set_xlabel(r"alignment time  $p\,\kappa\,\pi\,t$")
+
+
+def _attracting_sizes(evidence: Evidence) -> set[int]:
+    """How many centers the attractors average: one for p > 2, all of either class below."""
+    if evidence.p > 2:
+        return {1}
+    label = evidence.centers.label
+    return {int((label > 0).sum()), int((label < 0).sum())}
 
 
 @style.styled()
@@ -166,8 +186,9 @@ def escape(runs: Runs) -> Figure:
 def sphere(runs: Runs) -> Figure:
     """The directions of a three-subclass class: flow lines of theory D3, saddles, real neurons.
 
-    Seen from its class average. Shaded: basins of the centers, p > 2. Filled: what attracts; open:
-    saddles. Black: neurons of the run, as far as they lie in the span of the three.
+    Seen from its class average. Colored: basins of the centers, p > 2. Filled: what attracts; open:
+    other averages of centers, which repel in some direction, or at p = 2, where every direction
+    rests, in none. Black: neurons of the run awake to all three, projected to their span.
     """
     shown, note = chosen(runs, "sphere")
     side = style.DOUBLE / max(len(shown), 2)
@@ -209,11 +230,10 @@ def _triangle(count: int) -> Float[np.ndarray, "q 3"]:
 
 
 def _basins(ax: Axes, p: float, colors: Sequence[str]) -> None:
-    if p <= 2:
-        return
     points = _triangle(120)
-    shade = np.array([to_rgb(color) for color in colors])[points.argmax(axis=1)]
-    ax.scatter(points @ _EAST, points @ _NORTH, c=0.75 + 0.25 * shade, s=2.5, lw=0, rasterized=True)
+    chooses = colors if p > 2 else [LEVEL] * len(colors)
+    shade = np.array([to_rgb(color) for color in chooses])[points.argmax(axis=1)]
+    ax.scatter(points @ _EAST, points @ _NORTH, c=0.75 + 0.25 * shade, s=7, lw=0, rasterized=True)
 
 
 def _fixed_points(ax: Axes, p: float) -> None:
@@ -280,12 +300,12 @@ def _map_panel(evidences, powers, scales, ax: Axes) -> None:
     ax.set_xlabel("power $p$")
 
 
-def _key(figure: Figure) -> None:
-    figure.legend(
-        handles=[
-            Line2D([], [], color=INK, lw=0.9, label="theory"),
-            Line2D([], [], color=INK, ls="", marker=".", ms=4, label="simulation"),
-        ],
-        loc="outside lower center",
-        ncols=2,
-    )
+def _key(figure: Figure, name: str, mark: str) -> None:
+    """Name the law and the record: a line and points, or dashes and lines."""
+    if mark == "-":
+        law = Line2D([], [], color=INK, lw=1.2, ls=DASHED, label="slope of theory")
+        record = Line2D([], [], color=INK, lw=0.6, label=name)
+    else:
+        law = Line2D([], [], color=INK, lw=0.9, label="theory")
+        record = Line2D([], [], color=INK, ls="", marker=mark, ms=4, label=name)
+    figure.legend(handles=[law, record], loc="outside lower center", ncols=2)
