@@ -8,6 +8,7 @@ import pytest
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
 from gflow.theory.finding import Verdict
+from gflow.theory.fitting import judge_margin
 from gflow.theory.noise_free import judge_closed_form, judge_continuum
 from gflow.theory.predictions import check
 from gflow.theory.resting import judge_angle_and_norm, judge_partial_activation, judge_stability
@@ -102,3 +103,16 @@ def test_a_large_start_is_judged_by_all_without_an_error():
 
 def test_a_miss_by_a_numpy_number_is_a_miss():
     assert verdict_of([Told("", np.False_, "")]) is Verdict.FAILS
+
+
+def test_the_limit_of_the_margin_is_judged_without_noise_only():
+    # With noise the smallest margin is that of a sample, below that of its center.
+    wide = {"data__dimension": 40, "network__width": 40}  # every subclass has its neuron
+    late = {"flow__end_time": 8000, "flow__end_margin": 20}
+    noisy = evidence_of(data__noise=0.1, data__samples=80, **wide, **late)
+
+    opinion = judge_margin(noisy)
+
+    assert opinion.verdict is Verdict.HOLDS and "normalized margin" not in opinion.measured
+    shrinking = altered(noisy, squared_norm=lambda s: s ** np.linspace(1, 2, len(s)))
+    assert judge_margin(shrinking).verdict is Verdict.FAILS

@@ -122,14 +122,18 @@ def judge_late_rates(evidence: Evidence) -> Opinion:
 
 def judge_margin(evidence: Evidence) -> Opinion:
     """The smoothed margin never falls, and the normalized one has its limit (prediction P16)."""
-    expected = f"no decrease; limit within {MARGIN_LIMIT:.0%}, extrapolated in 1/log t"
+    expected = f"no decrease; at α = 0 limit within {MARGIN_LIMIT:.0%}, extrapolated in 1/log t"
     drawn = evidence.drawn is not None
     known = Hypothesis("samples of the mixture", "yes" if drawn else "no", drawn)
     assumed = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
     if opinion := unmet(expected, assumed):
         return opinion
-    told = [_never_falls(evidence), _margin_limit(evidence)]
-    return opinion_of(expected, told, assumed, "From where every sample is fitted.")
+    told, reason = [_never_falls(evidence)], "From where every sample is fitted."
+    if evidence.alpha == 0:
+        told.append(_margin_limit(evidence))
+    else:
+        reason += f" The limit is one without noise; here: {_margin_limit(evidence).text}."
+    return opinion_of(expected, told, assumed, reason)
 
 
 def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
