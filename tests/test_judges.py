@@ -116,3 +116,12 @@ def test_the_limit_of_the_margin_is_judged_without_noise_only():
     assert opinion.verdict is Verdict.HOLDS and "normalized margin" not in opinion.measured
     shrinking = altered(noisy, squared_norm=lambda s: s ** np.linspace(1, 2, len(s)))
     assert judge_margin(shrinking).verdict is Verdict.FAILS
+
+
+def test_a_resting_angle_below_what_kinks_allow_is_undecided():
+    # p = 1, α = .01, N = 20: the law is α/√N or a bit more, about 3e-3; five tolerances are 5e-3.
+    coarse = evidence_of(data__noise=0.01, data__samples=80, network__power=1, flow__tolerance=1e-3)
+
+    assert judge_partial_activation(coarse).verdict is Verdict.UNDECIDED
+    wide = altered(coarse, chord=lambda chord: 5 * chord)  # beyond what kinks explain
+    assert judge_partial_activation(wide).verdict is Verdict.FAILS

@@ -1,23 +1,23 @@
 """Upper bounds on the distance between a network and a reference classifier (theory D9).
 
-One idea: for a fixed network every bound B1 to B6 on sup_{‖x‖=1} |c f(x) - target(x)| is a convex
+One idea: for a fixed network every bound B1 to B7 on sup_{‖x‖=1} |c f(x) - target(x)| is a convex
 function of the factor c.  So a bound is built once, from how the neurons lie about the centers, and
 then asked for any c; the least over c is a one-dimensional convex problem.
 
-B1, B2, B4 and B6 sort neurons to centers of their sign (`Assigned`) and need orthonormal
+B1, B2, B4, B6 and B7 sort neurons to centers of their sign (`Assigned`) and need orthonormal
 centers, which every `Target` has.  B5 needs p = 1 and few neurons, and is exact for those.
 Nothing here searches: see `ascent` for lower bounds.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from scipy.optimize import fminbound, nnls
 
+from gflow.measure.assignment import Assigned, Bound, assign, dual, missed, norm
+from gflow.measure.expansion import led, split
 from gflow.network.condense import (
     Population,
     angle_between,
@@ -35,17 +35,7 @@ _REST_ANGLES = (1.0, 0.3, 0.1, 0.03, 0.01)
 _COARSER = ((1e-6, 1e-9), (1e-4, 1e-7), (1e-3, 1e-5), (1e-2, 1e-3), (0.03, 3e-3), (0.1, 1e-2))
 _MOST_HYPERPLANES = 13
 _PLANE_GRID = 2001
-_SPLIT_GRID = 200
 _SWEEPS = 4
-
-
-class Bound(NamedTuple):
-    """One of the bounds of theory D9, for one network and target."""
-
-    name: str
-    """"B1" to "B6", or "trivial"."""
-    at: Callable[[float], float]
-    """c -> upper bound on sup |c f - target|, c in units of e^{-log_scale}; convex."""
 
 
 class Certified(NamedTuple):
@@ -69,7 +59,7 @@ def certify(network: Network | Population, target: Target, c: float) -> Certifie
 
     **Returns:** a `Certified`: an upper bound, and which one it is.
 
-    **Source:** theory D9, bounds B1 to B6.
+    **Source:** theory D9, bounds B1 to B7.
     """
     return min(Certified(bound.at(c), bound.name) for bound in bounds(network, target))
 
@@ -121,6 +111,8 @@ def _sharper(f: Population, target: Target) -> Iterator[Bound]:
         if f.p >= 2:
             yield together(near)
             yield split(near)
+        if f.p >= 3:
+            yield led(near)
     if f.p == 1 and (exact := few_relus(f, target)):
         yield exact
 
@@ -129,85 +121,6 @@ def trivial(f: Population, target: Target) -> Bound:
     """c Σ_j m_j + sup|target|, for any pair; at c = 0 the size of the target itself."""
     total, size = f.m.sum(), target.supremum
     return Bound("trivial", lambda c: float(c * total + size))
-
-
-@dataclass(frozen=True)
-class Assigned:
-    """Neurons of one network sorted to target neurons of their own sign; the others are rest."""
-
-    p: float
-    """Power of the activation."""
-    mu: Float[np.ndarray, "K D"]
-    """Directions of the target's neurons: centers μ_k, or class averages."""
-    goal: Float[np.ndarray, " K"]
-    """Contributions of the target's neurons: 1 for F^(p), √K1 and √K2 for F."""
-    label: Float[np.ndarray, " K"]
-    """Their signs y_k."""
-    u: Float[np.ndarray, "a D"]
-    """Directions of the assigned neurons."""
-    m: Float[np.ndarray, " a"]
-    """Their contributions m_j, in units of e^{log_scale}."""
-    center: Int[np.ndarray, " a"]
-    """k(j): the target neuron each is assigned to."""
-    rest: float
-    """Σ_rest m_j."""
-
-    @cached_property
-    def member(self) -> Bool[np.ndarray, "K a"]:
-        """Whether neuron j belongs to N_k."""
-        return np.equal.outer(np.arange(len(self.mu)), self.center)
-
-    @cached_property
-    def mass(self) -> Float[np.ndarray, " K"]:
-        """m_k = Σ_{N_k} m_j; 0 for a center without neurons."""
-        return self.member @ self.m
-
-    @cached_property
-    def angle(self) -> Float[np.ndarray, " a"]:
-        """th_j, radians."""
-        return angle_between(self.u, self.mu[self.center])
-
-    @cached_property
-    def parts(self) -> tuple[Float[np.ndarray, "a K"], Float[np.ndarray, "a D"]]:
-        """u_j - μ_k(j) inside the span of the target (coordinates), and orthogonal to it."""
-        offset = self.u - self.mu[self.center]
-        inside = offset @ self.mu.T
-        return inside, offset - inside @ self.mu
-
-    def mass_error(self, c: float) -> float:
-        """E_mass: sup |c f - target| if every assigned neuron had the direction of its center."""
-        excess = self.label * (c * self.mass - self.goal)
-        q = _dual(2, self.p)
-        return max(_norm(np.maximum(excess, 0), q), _norm(np.maximum(-excess, 0), q))
-
-
-def assign(f: Population, target: Target, rest_angle: float) -> Assigned:
-    """Sort the neurons of `f` to the nearest target neuron of their sign.
-
-    **Arguments:**
-
-    - `f`: the population; neurons of contribution 0 are left out.
-    - `target`: F or F^(p).
-    - `rest_angle`: radians; neurons farther than this from their center are rest.  Beyond 1/L_p a
-        neuron costs less there.
-
-    **Source:** theory D9.
-    """
-    goal = Population.of(target.network).unscaled()
-    allowed = np.equal.outer(f.s, goal.s)
-    nearest = np.where(allowed, f.u @ goal.u.T, -np.inf).argmax(axis=1)
-    angle = angle_between(f.u, goal.u[nearest])
-    kept = (angle <= rest_angle) & allowed.any(axis=1) & (f.m > 0)
-    return Assigned(
-        p=f.p,
-        mu=goal.u,
-        goal=goal.m,
-        label=goal.s,
-        u=f.u[kept],
-        m=f.m[kept],
-        center=nearest[kept],
-        rest=float(f.m[~kept].sum()),
-    )
 
 
 def turned(near: Assigned, name: str) -> Bound:
@@ -271,43 +184,9 @@ def _in_planes(near, slope, e, angle, stretch):
 
     def at(c):
         phi = np.abs(c * moved - still).max(axis=1)
-        return float(_missed(p) * size * _norm(phi, _dual(2, p)) + c * slope)
+        return float(missed(p) * size * norm(phi, dual(2, p)) + c * slope)
 
     return Bound("B4", at)
-
-
-def split(near: Assigned) -> Bound:
-    """B6, p >= 2: sharp to first order in the tilts, for any number of neurons per center.
-
-    u_j - μ_k(j) is split into its parts inside and outside the span of the centers, an input into
-    lengths cos φ and sin φ.  The bound is the largest over φ of
-
-        max_k (γ_k cos^p φ + c p tilt_k(φ) cos^{p-1} φ)
-            + c p(p-1)/2 ‖sec(φ)‖_q (cos φ + ‖d̄(φ)‖₂)^{p-2}
-
-    plus the rest: E_mass, the mean tilt of every center to first order, and Taylor's remainder
-    with sec_k = Σ_{N_k} m_j d_j², d_j(φ) how far neuron j is off.  Below p = 3 centers add up.
-    """
-    p, m = near.p, near.m
-    phi = np.linspace(0, np.pi / 2, _SPLIT_GRID)
-    cos, sin = np.cos(phi), np.sin(phi)
-    tilt, spread = _first_order(near, cos, sin)
-    inside, outside = (np.linalg.norm(part, axis=1) for part in near.parts)
-    offset = np.outer(inside, cos) + np.outer(outside, sin)
-    second = near.member @ (m[:, None] * offset**2)
-    widest = np.array([offset[mine].max(axis=0, initial=0) for mine in near.member])
-    power = (cos + np.linalg.norm(widest, axis=0)) ** (p - 2)
-    remainder = p * (p - 1) / 2 * _norm(second, _dual(4, p)) * power
-
-    def at(c):
-        gamma = np.abs(c * near.mass - near.goal)
-        if p >= 3:
-            first = (np.outer(gamma, cos**p) + c * p * tilt * cos ** (p - 1)).max(axis=0)
-        else:
-            first = gamma.max() * cos**p + c * p * cos ** (p - 1) * spread
-        return float(_missed(p) * (first + c * remainder).max() + c * near.rest)
-
-    return Bound("B6", at)
 
 
 def few_relus(f: Population, target: Target) -> Bound | None:
@@ -403,29 +282,3 @@ def _projected(g, cone):
         return g + cone.T @ nnls(cone.T, -g)[0]
     except RuntimeError:
         return g
-
-
-def _missed(p):
-    """Relative allowance for what the grids of angles can miss (theory D9)."""
-    return 1 + p**2 * 1e-5
-
-
-def _first_order(near, cos, sin):
-    """First-order tilt of every center at every φ (K, n), and for p < 3 of all together (n,)."""
-    inside, outside = (near.member @ (near.m[:, None] * part) for part in near.parts)
-    tilt = np.outer(np.linalg.norm(inside, axis=1), cos)
-    tilt += np.outer(np.linalg.norm(outside, axis=1), sin)
-    if near.p >= 3:
-        return tilt, None
-    joint = largest_singular(inside) * cos + largest_singular(outside) * sin
-    return tilt, np.minimum(_norm(tilt, _dual(3, near.p)), joint)
-
-
-def _dual(n, p):
-    """Exponent 2/(n - p) of Hölder's inequality, infinite for p >= n."""
-    return 2 / (n - p) if p < n else np.inf
-
-
-def _norm(values, q):
-    """‖values‖_q along the first axis."""
-    return np.linalg.norm(values, ord=q, axis=0)

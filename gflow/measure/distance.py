@@ -46,7 +46,7 @@ class Distance:
     upper: float
     """Certified upper bound, in units of `supremum`."""
     bound: str
-    """The bound behind `upper`: "B1" to "B6" (theory D9), or "trivial" (c = 0)."""
+    """The bound behind `upper`: "B1" to "B7" (theory D9), or "trivial" (c = 0)."""
     log_c: float
     """log of a factor c at which a search finds no more than `lower`, up to 5e-4 of it; -inf for
     c = 0."""

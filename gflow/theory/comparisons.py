@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from gflow.data.mixture import stream
 from gflow.measure.alignment import CONE, contributing, mass_share
+from gflow.network.reference import ORTHONORMAL
 from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, outside, unmet
@@ -67,17 +68,20 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     expected = (
         f"share within 10° of a center: <= {1 - SELECTED:.2f} for p < 2, >= {SELECTED} for p > 2"
     )
-    chosen = [run for run in evidences if run.has("neurons") and run.has("centers")]
+    recorded = [run for run in evidences if run.has("neurons") and run.has("centers")]
+    chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
     powers = {run.p for run in chosen}
     sizes = [min(run.centers.K1, run.centers.K - run.centers.K1) for run in chosen]
     assumed = (
-        Hypothesis("two powers or more", f"{len(powers)}", len(powers) > 1),
+        Hypothesis("two powers or more, orthonormal centers", f"{len(powers)}", len(powers) > 1),
         Hypothesis("K1, K2 >= 2", f"{min(sizes, default=0)}", min(sizes, default=0) >= 2),
     )
     if opinion := unmet(expected, assumed):
         return opinion
     told = [_selected(run) for run in sorted(chosen, key=lambda run: run.p)]
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
+    if ignored := len(recorded) - len(chosen):
+        reason += f" {ignored} runs with centers that are not orthonormal are not judged."
     return opinion_of(expected, told, assumed, reason, "A run never escapes.")
 
 

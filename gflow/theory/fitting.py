@@ -146,7 +146,16 @@ def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
         Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
         Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
         Hypothesis("no early stop", evidence.outcome.reason.value, evidence.outcome.complete),
+        *_one_weight(evidence),
     )
+
+
+def _one_weight(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """p < 2: a class follows one equation only if its subclasses weigh the same (theory D8)."""
+    if evidence.p >= 2:
+        return ()
+    ratio = evidence.imbalance
+    return (Hypothesis("p < 2: subclasses of equal weight", f"{ratio:g} : 1", ratio == 1),)
 
 
 def _exponential(evidence: Evidence) -> Hypothesis:
