@@ -47,3 +47,28 @@ seed = {count = 2}
 """
 )
 """Four flows that are judged in no time."""
+
+ESCAPING = """
+[data]
+dimension = 20
+subclasses = 5
+positive_subclasses = 3
+noise = 0
+samples = 10
+test_samples = 0
+
+[network]
+width = 40
+power = 3
+init_scale = 1e-6
+
+[flow]
+end_time = 6000
+end_margin = 0.5
+tolerance = 1e-6
+precision = "float64"
+
+[record]
+linear = 200
+geometric = 60
+"""

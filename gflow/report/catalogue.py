@@ -145,12 +145,18 @@ def _row(one: Prediction, places: list[_Place]) -> Row:
     counts = ", ".join(f"{v} {count[v]}" for v in _WORST_FIRST if count[v])
     if not judged:
         return Row(one, "", one.waits_for or "no run of it", Verdict.NOT_MEASURED, "", "")
-    worst = min(studies or judged, key=lambda p: _WORST_FIRST.index(p.finding.verdict))
+    worst = min(studies or judged, key=_telling)
     opinion = worst.finding.opinion
     return Row(
         one, opinion.expected, opinion.measured, opinion.verdict, counts,
         worst.folder.name.rpartition("-")[0],
     )  # fmt: skip
+
+
+def _telling(place: _Place) -> tuple[int, bool]:
+    """Sorts the worst verdicts first, and of equal ones those that a solver might have missed."""
+    by_construction = "by construction" in place.finding.opinion.reason
+    return _WORST_FIRST.index(place.finding.verdict), by_construction
 
 
 def findings_table(rows: Sequence[Row]) -> Table:

@@ -226,7 +226,8 @@ def bands(runs: Runs) -> Figure:
     x, searched, certified = _own_distances(runs)
     figure, axes = style.panels(1, 1, _seeds_note(certified), 2.4)
     _draw_bands(x, searched, certified, axes[0, 0])
-    figure.legend(loc="outside lower center", ncols=3)
+    if axes[0, 0].get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

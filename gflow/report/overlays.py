@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from gflow.report import style
 from gflow.report.panels import NotDrawable
@@ -31,6 +32,9 @@ from gflow.theory.series import series
 
 NEURONS = 24
 """Most neurons drawn in an overlay."""
+
+FINEST = 1e-5
+"""Smallest chord drawn."""
 
 FLOW_LINES = 15
 """Flow lines start on a grid with this many points along a side of the triangle."""
@@ -73,8 +77,11 @@ def _closed_form_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
     t_hat, u = clock(evidence)[quiet], coordinates(evidence)[quiet]
     some = _some(evidence, own(evidence) & (u[0] > 0))
     law = closed_form(evidence, t_hat, some)
-    last = np.where(own(evidence), u[-1], -1).argmax(axis=1)[some]
-    place = np.arange(len(some)), last
+    turning = np.abs(law - law[-1]).max(axis=(1, 2)) > 1e-3
+    shown = slice(0, int(np.flatnonzero(turning)[-1] * 1.1) + 3 if turning.any() else None)
+    t_hat, u, law = t_hat[shown], u[shown], law[shown]
+    closest = np.where(own(evidence), u[0], -1).argmax(axis=1)[some]
+    place = np.arange(len(some)), closest
     colors = style.reference_colors(evidence.centers.label)
     for j, k in zip(*place, strict=True):
         upper.plot(t_hat, law[:, j, k], color=colors[k], lw=0.8)
@@ -115,6 +122,9 @@ def _fitting_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
         lower.semilogx(line.law, line.rise / line.law - 1, color=color, lw=0.8)
     lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
     upper.legend(loc="upper left", ncols=2)
+    for ax in (upper, lower):
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_formatter(NullFormatter())
     lower.set_xlabel(r"$2\,\pi_k\sqrt{m}\,(t-t_0)$")
 
 
@@ -137,12 +147,16 @@ def _rate_panel(evidence: Evidence, ax: Axes) -> None:
     some = _some(evidence, own(evidence) & (coordinates(evidence)[0] > 0))
     for j in some:
         ax.semilogy(t_hat[quiet], chord[quiet, j], color=colors[evidence.target[j]], lw=0.6)
-    begin, end = float(t_hat[quiet][quiet.sum() // 3]), float(t_hat[quiet][-1])
+    resting = chord[quiet][-1, some]
+    far = quiet[:, None] & (chord[:, some] > np.maximum(1.1 * resting, FINEST))
+    begin = float(t_hat[(chord[:, some] > 0.1).any(axis=1) & quiet][-1])
+    end = max(float(t_hat[far.any(axis=1)][-1]), begin + 1e-9)
     for m in _attracting_sizes(evidence):
-        span = np.linspace(begin, end, 2)
+        span = np.linspace(begin, begin + 1.2 * (end - begin), 2)
         slope = stability_rates(evidence.p, m).outside
         ax.semilogy(span, 0.5 * np.exp(slope * (span - begin)), color=INK, lw=1.2, ls=DASHED)
-    ax.set_ylim(1e-5, 2)
+    ax.set_xlim(0, begin + 1.2 * (end - begin))
+    ax.set_ylim(FINEST, 2)
     ax.set_xlabel(r"alignment time  $p\,\kappa\,\pi\,t$")
 
 

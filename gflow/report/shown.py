@@ -17,6 +17,12 @@ Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
 COLUMNS = 4
 """Most runs side by side in a figure."""
 
+LINE_WIDTH = 100
+"""Characters of a title that fit the width of a figure."""
+
+FOLLOWING = ("end_time", "tolerance", "end_margin")
+"""Keys a title leaves out where the others tell the runs apart."""
+
 
 def pairs(runs: Runs) -> list[tuple[str, Run]]:
     """Runs with their labels."""
@@ -36,15 +42,45 @@ def chosen(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
                 f'`record.groups` of the run {label or run.scenario.name} must hold "neurons", '
                 f"but is {list(run.scenario.record.groups)}; add it and run again."
             )
-    shown = [(title_of(label, run), run) for label, run in found[:COLUMNS]]
+    shown = list(zip(_titles(found[:COLUMNS]), (run for _, run in found[:COLUMNS]), strict=True))
     return shown, f"first {COLUMNS} of {len(found)} runs" if len(found) > COLUMNS else ""
 
 
-def title_of(label: str, run: Run) -> str:
-    """What the activation is, its power, and whatever else varies."""
+def _titles(columns: Sequence[tuple[str, Run]]) -> list[str]:
+    """What each column shows, in lines that fit it: activation and power, and what else varies."""
+    width = LINE_WIDTH // len(columns)
+    rest = [beside_power(label) for label, _ in columns]
+    fewer = [[part for part in parts if not part.startswith(FOLLOWING)] for parts in rest]
+    if len({tuple(parts) for parts in fewer}) == len({tuple(parts) for parts in rest}):
+        rest = fewer
+    heads = [_activation(run) for _, run in columns]
+    whole = [", ".join([head, *parts]) for head, parts in zip(heads, rest, strict=True)]
+    if max(map(_length, whole)) <= width:
+        return whole
+    return [
+        "\n".join([head, *_wrapped(parts, width)]) for head, parts in zip(heads, rest, strict=True)
+    ]
+
+
+def _activation(run: Run) -> str:
     p, degree = run.evidence.p, run.evidence.degree
     word = "ReLU" if p == 1 else "pReLU" if degree == 1 else "polynomial ReLU"
-    return ", ".join([f"{word}, $p = {p:g}$", *beside_power(label)])
+    return f"{word}, $p = {p:g}$"
+
+
+def _wrapped(parts: Sequence[str], width: int) -> list[str]:
+    """The parts with commas, in lines of at most so many characters where a part is no longer."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and _length(lines[-1]) + _length(part) + 2 <= width:
+            lines[-1] += f", {part}"
+        else:
+            lines = [*lines[:-1], *(f"{line}," for line in lines[-1:]), part]
+    return lines
+
+
+def _length(text: str) -> int:
+    return len(text.replace("$", ""))
 
 
 def beside_power(label: str) -> list[str]:

@@ -45,7 +45,8 @@ def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
         return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
     told = [_same_function(one) for one in series(evidences, "flow.chart")]
     reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
-    return opinion_of(expected, told, (), reason, "A flow ended early, or had no other chart.")
+    undecided = "A flow ended early or at a time of its own, or had no other chart."
+    return opinion_of(expected, told, (), reason, undecided)
 
 
 def _same_function(one: Series) -> Told:
@@ -58,7 +59,8 @@ def _same_function(one: Series) -> Told:
     allowed = max(CHARTS * tolerance, CHARTS_LEAST)
     if first.p < 2:
         allowed = max(allowed, CHARTS_KINKS)
-    complete = all(run.outcome.complete for run in one.runs)
+    together = len({float(run.times[-1]) for run in one.runs}) == 1
+    complete = all(run.outcome.complete for run in one.runs) and together
     fits = gap <= allowed if complete and len(charts) > 1 else None
     return Told(one.title, fits, f"{gap:.1e} (allowed {allowed:.0e}; {', '.join(charts)})")
 
@@ -66,7 +68,8 @@ def _same_function(one: Series) -> Told:
 def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     """At escape mass lies at single centers for p > 2 and nowhere near one for p < 2 (P22)."""
     expected = (
-        f"share within 10° of a center: <= {1 - SELECTED:.2f} for p < 2, >= {SELECTED} for p > 2"
+        f"share within 10° of a center: <= {1 - SELECTED:.2f} for p < 2, between at p = 2, "
+        f">= {SELECTED} for p > 2"
     )
     recorded = [run for run in evidences if run.has("neurons") and run.has("centers")]
     chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
@@ -78,7 +81,13 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     )
     if opinion := unmet(expected, assumed):
         return opinion
-    told = [_selected(run) for run in sorted(chosen, key=lambda run: run.p)]
+    scales = sorted({run.scenario.network.init_scale for run in chosen})
+    told = [
+        _selected(
+            f"ε = {scale:g}", [run for run in chosen if run.scenario.network.init_scale == scale]
+        )
+        for scale in scales
+    ]
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
     if ignored := len(recorded) - len(chosen):
         reason += f" {ignored} runs with centers that are not orthonormal are not judged."
@@ -110,13 +119,22 @@ def mass_by_place(run: Evidence) -> tuple[float, float, float]:
     return (*shares, 1 - sum(shares))
 
 
-def _selected(run: Evidence) -> Told:
-    share, title = share_at_centers(run), f"p = {run.p:g}"
-    if not np.isfinite(share):
-        return Told(title, None, "no escape")
+def _selected(title: str, runs: Sequence[Evidence]) -> Told:
+    """Shares of runs below, at and above p = 2 against the criterion; None if one never escapes."""
     low, high = 1 - SELECTED, SELECTED
-    fits = share <= low if run.p < 2 else share >= high if run.p > 2 else low < share < high
-    return Told(title, fits, f"{share:.3f}")
+    fits, texts = [], []
+    for name, belongs, allowed in (
+        ("p < 2", lambda p: p < 2, lambda share: share <= low),
+        ("p = 2", lambda p: p == 2, lambda share: low < share < high),
+        ("p > 2", lambda p: p > 2, lambda share: share >= high),
+    ):
+        shares = [share_at_centers(run) for run in runs if belongs(run.p)]
+        seen = [share for share in shares if np.isfinite(share)]
+        fits += [None] * (len(shares) - len(seen)) + [bool(allowed(share)) for share in seen]
+        if seen:
+            texts.append(f"{name}: {min(seen):.3f} to {max(seen):.3f}")
+    verdict = False if False in fits else None if None in fits else True
+    return Told(title, verdict, ", ".join(texts) or "no escape")
 
 
 def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:

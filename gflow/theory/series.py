@@ -51,12 +51,16 @@ def series(evidences: Sequence[Evidence], *along: str) -> list[Series]:
     ]
     found: dict[str, list[Evidence]] = {}
     for evidence, question in zip(evidences, asked, strict=True):
-        title = ", ".join(f"{key.split('.')[-1]} = {question.get(key)}" for key in apart)
+        title = ", ".join(f"{key.split('.')[-1]} = {_shown(question.get(key))}" for key in apart)
         found.setdefault(title, []).append(evidence)
     return [
         Series(title, tuple(sorted(runs, key=lambda run: value_of(run.scenario, along[0]))))
         for title, runs in found.items()
     ]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _asked(scenario: Scenario) -> dict[str, Any]:
