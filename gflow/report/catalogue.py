@@ -185,7 +185,8 @@ def markdown(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         cells = (
-            row.prediction.number, row.prediction.statement, row.expected, row.measured,
+            row.prediction.number, f"`{row.prediction.id}` {row.prediction.statement}",
+            row.expected, row.measured,
             row.verdict.value if len(row.counts.split(",")) < 2 else row.counts,
             f"`{row.where}`" if row.where else "",
         )  # fmt: skip

@@ -132,7 +132,8 @@ def _selected(title: str, runs: Sequence[Evidence]) -> Told:
         seen = [share for share in shares if np.isfinite(share)]
         fits += [None] * (len(shares) - len(seen)) + [bool(allowed(share)) for share in seen]
         if seen:
-            texts.append(f"{name}: {min(seen):.3f} to {max(seen):.3f}")
+            ends = dict.fromkeys(f"{share:.3f}" for share in (min(seen), max(seen)))
+            texts.append(f"{name}: {' to '.join(ends)}")
     verdict = False if False in fits else None if None in fits else True
     return Told(title, verdict, ", ".join(texts) or "no escape")
 
