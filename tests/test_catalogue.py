@@ -138,6 +138,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
         load_predictions(tmp_path / "mine.py")
 
 
+@pytest.mark.slow
 def test_the_findings_table_has_a_row_a_prediction_from_folders_alone(tmp_path):
     scenario = parse_scenario(SMALL)
     judged(answer(scenario, tmp_path, False, lambda label, s: lambda p: None))

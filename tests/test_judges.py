@@ -95,6 +95,7 @@ def test_a_flow_that_begins_large_is_outside(cubic, judge):
     assert judge(large).verdict is Verdict.OUTSIDE
 
 
+@pytest.mark.slow
 def test_a_large_start_is_judged_by_all_without_an_error():
     evidence = evidence_of(network__init_scale=0.5, flow__end_time=20, data__noise=0.1)
 
@@ -105,6 +106,7 @@ def test_a_miss_by_a_numpy_number_is_a_miss():
     assert verdict_of([Told("", np.False_, "")]) is Verdict.FAILS
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_margin_is_judged_without_noise_only():
     # With noise the smallest margin is that of a sample, below that of its center.
     wide = {"data__dimension": 40, "network__width": 40}  # every subclass has its neuron
@@ -118,6 +120,7 @@ def test_the_limit_of_the_margin_is_judged_without_noise_only():
     assert judge_margin(shrinking).verdict is Verdict.FAILS
 
 
+@pytest.mark.slow
 def test_a_resting_angle_below_what_kinks_allow_is_undecided():
     # p = 1, α = .01, N = 20: the law is α/√N or a bit more, about 3e-3; five tolerances are 5e-3.
     coarse = evidence_of(data__noise=0.01, data__samples=80, network__power=1, flow__tolerance=1e-3)

@@ -24,7 +24,7 @@ def runs():
             run_of(f"network.power={p}", f"network.init_scale={eps}"),
         )
         for p in (3, 1)
-        for eps in (1e-6, 1e-9, 1e-12)
+        for eps in (1e-6, 1e-10)
     ]
 
 
@@ -57,7 +57,7 @@ def test_the_potential_of_outputs_is_a_line(runs):
     assert len(upper.get_legend().get_texts()) == 5
 
 
-@pytest.mark.parametrize(("run", "slopes"), [(0, {-1.0}), (3, {-(3**0.5), -(2**0.5)})])
+@pytest.mark.parametrize(("run", "slopes"), [(0, {-1.0}), (2, {-(3**0.5), -(2**0.5)})])
 def test_rates_are_drawn_with_the_slopes_of_theory(runs, run, slopes):
     ax = overlays.rates(runs[run : run + 1]).axes[0]
     dashed = [line.get_xydata() for line in ax.get_lines() if line.get_linestyle() == "--"]
@@ -78,7 +78,7 @@ def test_escape_times_lie_on_lines_of_their_slope(runs):
 
 
 def test_neurons_on_the_sphere_go_where_the_filled_circles_are(runs):
-    for at, (run, filled) in enumerate([(0, 3), (3, 1)]):
+    for at, (run, filled) in enumerate([(0, 3), (2, 1)]):
         ax = overlays.sphere(runs[run : run + 1]).axes[0]
         circles = [line for line in ax.get_lines() if line.get_marker() == "o"]
         solid = [c.get_xydata()[0] for c in circles if c.get_markerfacecolor() != "white"]
@@ -96,12 +96,12 @@ def test_the_power_map_mixes_colors_by_share(runs):
     center, average = (0x01 / 255, 0x8E / 255, 0x8B / 255), (0xC3 / 255, 0x16 / 255, 0x0A / 255)
 
     # Powers 1 and 3 along x, ε falling downward: all mass at averages once ε is small, at centers.
-    np.testing.assert_allclose(image[:, 1], np.tile(center, (3, 1)), atol=0.02)
-    np.testing.assert_allclose(image[1:, 0], np.tile(average, (2, 1)), atol=0.02)
+    np.testing.assert_allclose(image[:, 1], np.tile(center, (2, 1)), atol=0.02)
+    np.testing.assert_allclose(image[1:, 0], np.tile(average, (1, 1)), atol=0.02)
 
 
 def test_overlays_say_what_they_need(runs):
-    two = [runs[0], runs[3]]
+    two = [runs[0], runs[2]]
     for draw, given, words in (
         (overlays.escape, two, "`network.init_scale` must vary, but does not; add it to [vary]."),
         (overlays.power_map, two, "`network.power` and `network.init_scale` must vary"),
@@ -112,6 +112,7 @@ def test_overlays_say_what_they_need(runs):
         assert isinstance(caught.value, GflowError)
 
 
+@pytest.mark.slow
 def test_a_class_of_three_is_needed_for_the_sphere():
     pair = run_of("data.positive_subclasses=4", "data.subclasses=6", "flow.end_time=1")
 

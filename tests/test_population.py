@@ -335,6 +335,7 @@ def _unaligned(neurons, mixture, limit):
     return max(shares)
 
 
+@pytest.mark.slow
 def test_the_switch_is_the_first_step_at_which_the_mass_is_tight():
     found, _, mixture = _population_start()
 

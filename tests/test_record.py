@@ -128,6 +128,7 @@ def test_saving_replaces_the_folder_whole(stored, folder):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.slow
 def test_extending_a_run_reaches_what_a_longer_one_does():
     # Both are within the solver's tolerance of the same flow.
     tight = SMALL.replace(

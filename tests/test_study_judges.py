@@ -8,7 +8,7 @@ import pytest
 from questions import ESCAPING
 
 from gflow.network.prelu import Network
-from gflow.network.reference import subclass_target
+from gflow.network.reference import average_classifier, subclass_target
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
 from gflow.theory.comparisons import judge_charts, judge_selection
@@ -21,6 +21,7 @@ from gflow.theory.exponents import (
 )
 from gflow.theory.finding import Verdict
 from gflow.theory.fitting import judge_ei_law, judge_late_gap, judge_late_rates, judge_margin
+from gflow.theory.radius_laws import judge_critical_radii, judge_radius_over_K
 
 
 def evidence_of(**overrides):
@@ -137,6 +138,39 @@ def test_late_laws_fail_where_one_part_is_off(late):
     heavy = altered(late, squared_norm=lambda s: 1.1 * s)
     assert judge_late_rates(heavy).verdict is Verdict.FAILS
     assert judge_margin(heavy).verdict is Verdict.FAILS
+
+
+def stronger(evidence, factor):
+    """The same record, as if the negative class had ended this many times larger."""
+    f = evidence.network
+    log_mass = f.log_mass + jnp.where(f.sign < 0, jnp.log(factor), 0.0)
+    return replace(evidence, network=Network(f.direction, log_mass, f.sign, f.p))
+
+
+def test_centers_fall_where_the_outputs_say(escaping, late):
+    for run in (late, escaping[2], escaping[5]):
+        assert judge_critical_radii(run).verdict is Verdict.HOLDS, judge_critical_radii(run)
+        assert judge_critical_radii(stronger(run, 1.5)).verdict is Verdict.FAILS
+    assert "ideal" in judge_critical_radii(late).measured
+    assert "Too early" in judge_critical_radii(escaping[2]).reason
+    tilted = altered(escaping[2], cosine=lambda c: 0.95 * c)
+    assert judge_critical_radii(tilted).verdict is Verdict.OUTSIDE
+
+
+@pytest.mark.slow
+def test_the_radius_of_p_3_does_not_depend_on_K():
+    study = [
+        evidence_of(
+            data__subclasses=K, data__positive_subclasses=K // 2, data__samples=2 * K,
+            flow__end_margin=30,
+        )
+        for K in (2, 4, 6)
+    ]  # fmt: skip
+
+    assert judge_radius_over_K(study).verdict is Verdict.HOLDS
+    weaker = [replace(run, network=average_classifier(run.centers)) for run in study]  # 1/√K
+    assert judge_radius_over_K(weaker).verdict is Verdict.FAILS
+    assert judge_radius_over_K(study[:2]).verdict is Verdict.OUTSIDE
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ network measures them too.
 from dataclasses import dataclass
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -29,11 +30,8 @@ def average_classifier(centers: Centers) -> Network:
     sums = np.stack([centers.mu[centers.label == s].sum(axis=0) for s in (1, -1)])
     norms = np.linalg.norm(sums, axis=1)
     present = norms > 0
-    return Network(
-        jnp.asarray(centers.averages[present]),
-        jnp.asarray(np.log(norms[present])),
-        jnp.asarray(np.array([1.0, -1.0])[present]),
-        1.0,
+    return _network(
+        centers.averages[present], np.log(norms[present]), np.array([1.0, -1.0])[present], 1.0
     )
 
 
@@ -48,12 +46,15 @@ def subclass_classifier(centers: Centers, p: float) -> Network:
     **Source:** Min and Vidal, ICML 2024; theory section 3.
     """
     norms = np.linalg.norm(centers.mu, axis=1)
-    return Network(
-        jnp.asarray(centers.mu / norms[:, None]),
-        jnp.asarray(p * np.log(norms)),
-        jnp.asarray(centers.label.astype(np.float64)),
-        float(p),
+    return _network(
+        centers.mu / norms[:, None], p * np.log(norms), centers.label.astype(np.float64), float(p)
     )
+
+
+def _network(u, log_mass, sign, p):
+    """A network in float64, whatever the caller's precision is."""
+    with jax.enable_x64(True):
+        return Network(jnp.asarray(u), jnp.asarray(log_mass), jnp.asarray(sign), p)
 
 
 def supremum(K1: int, K2: int, p: float, kind: str) -> float:

@@ -31,6 +31,8 @@ Prediction = Literal[
     "margin",
     "conjecture-1",
     "distance-scaling",
+    "critical-radii",
+    "radius-over-K",
     "alignment",
     "polynomial-escape",
     "loss-independence",

@@ -31,6 +31,7 @@ from gflow.theory.fitting import (
 )
 from gflow.theory.noise_free import judge_closed_form, judge_continuum
 from gflow.theory.prediction import Prediction
+from gflow.theory.radius_laws import judge_critical_radii, judge_radius_over_K
 from gflow.theory.resting import (
     judge_angle_and_norm,
     judge_partial_activation,
@@ -38,7 +39,7 @@ from gflow.theory.resting import (
 )
 from gflow.theory.specialization import judge_alignment, judge_voronoi_rule
 
-_ATTACKS = "It needs adversarial attacks, which gflow does not have yet."
+_ATTACKS = "It needs robust accuracies of a test set, which no run measures yet."
 _DESCENT = "It needs stochastic gradient descent, which gflow does not have yet."
 
 _MV24 = "Min and Vidal, ICML 2024"
@@ -176,7 +177,7 @@ ALL: tuple[Prediction, ...] = (
         "F falls at 1/√K, F^(p) at 1/√2, and trained networks where their masses say.",
         f"{_MV24}, main theorems; theory D6, P19",
         "R* = 1/√K (F), 1/√(1 + K_o^max(2/p-1, 0)) (F^(p))",
-        waits_for=_ATTACKS,
+        judge=judge_critical_radii, scenario="robustness-vs-K",
     ),
     Prediction(
         "robust-accuracy", "P20",
@@ -190,7 +191,7 @@ ALL: tuple[Prediction, ...] = (
         "The critical radius falls like K^(-1/2) at p = 1 and stays at p = 3.",
         f"{_MV24}, main theorems; theory D6, P21",
         "R* = 1/√K against 1/√2",
-        waits_for=_ATTACKS,
+        judge_study=judge_radius_over_K, scenario="robustness-vs-K",
     ),
     Prediction(
         "alignment", "P22",

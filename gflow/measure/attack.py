@@ -1,0 +1,200 @@
+"""The smallest l2 perturbation that flips a prediction: attacks, hence upper bounds on a radius.
+
+One idea: a network of few neurons depends on an input through <u_j, x> only, so the search lives in
+their span, and it knows where to look: from the own neuron toward an opposite one.  Each direction
+is followed to the first sign change; then the boundary is replaced by its tangent plane, whose
+closest point gives the next direction.  Every sample gets its own radius, so the robust accuracy at
+all radii is one computation and monotone (theory T3 says what a walk at a fixed radius misses).
+
+What it returns are witnesses: perturbed inputs that the network gets wrong.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from gflow.network.condense import Population
+from gflow.network.prelu import Network
+
+LONGEST = 2.0
+"""Largest perturbation tried, in units of ‖x‖: beyond it the input is another one."""
+
+_RADII, _HALVINGS = 48, 40
+_ROUNDS, _KEPT, _RANDOM = 100, 4, 4
+_ROWS = 1 << 22  # entries of samples times neurons held at once
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The shortest perturbations found, one a sample."""
+
+    radius: Float[np.ndarray, " n"]
+    """‖δ_i‖; 0 where the sample is wrong as it is, inf where nothing was found."""
+    coordinates: Float[np.ndarray, "n d"]
+    """δ_i in the basis; 0 where nothing was found."""
+    basis: Float[np.ndarray, "D d"]
+    """Orthonormal basis of the span of the neurons."""
+
+    def perturbation(self, i: int) -> Float[np.ndarray, " D"]:
+        """δ_i: y_i f(x_i + δ_i) <= 0 wherever the radius is finite."""
+        return self.basis @ self.coordinates[i]
+
+    def accuracy(self, R: Float[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
+        """Share of samples that no perturbation of norm R or less flips, as far as was found."""
+        return 1 - np.searchsorted(np.sort(self.radius), R, side="right") / len(self.radius)
+
+
+def attack(
+    network: Network | Population,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    seed: int,
+) -> Attack:
+    """Find short perturbations with y f(x + δ) <= 0 by directions of the theory and by walking.
+
+    **Arguments:**
+
+    - `network`: f, of few neurons: the cost grows with their number and that of their dimensions.
+    - `x`, `y`: samples and their labels ±1.
+    - `seed`: of the random directions.
+
+    **Returns:** an `Attack`: an upper bound on the distance of each sample to {y f <= 0}.
+
+    **Source:** theory D10.
+    """
+    f = network if isinstance(network, Population) else Population.of(network)
+    f = f.distinct.take(f.distinct.m > 0)
+    basis = _basis(f.u)
+    flat = Population(f.u @ basis, f.m, f.s, f.p, f.log_scale)
+    place, rng = x @ basis, np.random.default_rng(seed)
+    radius, delta = np.empty(len(x)), np.empty((len(x), basis.shape[1]))
+    rows = max(_ROWS // (max(len(f.m), 1) * (len(f.m) + _RANDOM + 4)), 1)
+    for begin in range(0, len(x), rows):
+        some = slice(begin, begin + rows)
+        reach = LONGEST * np.linalg.norm(x[some], axis=1)
+        radius[some], delta[some] = _shortest(flat, place[some], y[some], reach, rng)
+    return Attack(radius, delta, basis)
+
+
+def _basis(u):
+    left, size, _ = np.linalg.svd(u.T, full_matrices=False)
+    return left[:, size > 1e-12 * size.max(initial=0)]
+
+
+def _shortest(f, x, y, reach, rng):
+    """The shortest of what all directions lead to (n,), and the perturbations (n, d)."""
+    ways = _unit(_directions(f, x, y, rng))
+    n, count, d = ways.shape
+    length = _first_flip(f, _repeat(x, count), ways.reshape(-1, d), _repeat(y, count),
+                         _repeat(reach, count)).reshape(n, count)  # fmt: skip
+    best = np.argsort(length, axis=1)[:, :_KEPT]
+    kept = best.shape[1]
+    way = np.take_along_axis(ways, best[..., None], axis=1).reshape(-1, d)
+    length = np.take_along_axis(length, best, axis=1).reshape(-1)
+    length, way = _walked(f, _repeat(x, kept), way, _repeat(y, kept), length)
+    winner = length.reshape(n, kept).argmin(axis=1)
+    length = length.reshape(n, kept)[np.arange(n), winner]
+    way = way.reshape(n, kept, d)[np.arange(n), winner]
+    wrong = y * f(x) <= 0
+    radius = np.where(wrong, 0.0, length)
+    return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way
+
+
+def _repeat(values, count):
+    return np.repeat(values, count, axis=0)
+
+
+def _unit(ways):
+    length = np.linalg.norm(ways, axis=-1, keepdims=True)
+    fallback = np.eye(ways.shape[-1])[0]
+    return np.where(length > 0, ways / np.where(length > 0, length, 1), fallback)
+
+
+def _directions(f, x, y, rng):
+    """Where to look (n, q + 4 + random, d): down the slope, and from own neurons to opposite ones.
+
+    From the strongest own neuron to each neuron, and to all opposite ones by their gains; from all
+    own neurons to all opposite ones; and at random.
+    """
+    gain = f.m ** (1 / f.p)
+    signs = y[:, None] * f.s
+    strength = np.where(signs > 0, gain * (x @ f.u.T), -np.inf)
+    own = strength.argmax(axis=1)
+    pull = (gain[:, None] * f.u)[own]
+    toward = -pull[:, None] + (-signs * gain)[..., None] * f.u
+    against = np.where(signs < 0, f.m ** (1 / f.p), 0.0) @ f.u
+    spread = np.where(signs < 0, 1.0, 0.0) @ (gain[:, None] * f.u)
+    every = -(signs * f.m) @ f.u
+    slope = -y[:, None] * f.value_and_gradient(x)[1]
+    more = np.stack([-pull, -_unit(pull) + _unit(against), -pull + spread, every, slope], axis=1)
+    drawn = rng.standard_normal((len(x), _RANDOM, x.shape[1]))
+    return np.concatenate([toward, more, drawn], axis=1)
+
+
+def _first_flip(f, x, way, y, reach):
+    """Distance along unit directions to the first sign change seen; inf if there is none (r,)."""
+    z, dz = x @ f.u.T, way @ f.u.T
+    low, high = np.zeros(len(x)), np.full(len(x), np.inf)
+    for step in np.arange(1, _RADII + 1) / _RADII:
+        open_ = np.isinf(high)
+        if not open_.any():
+            break
+        t = step * reach[open_]
+        flipped = _signed(f, z[open_] + t[:, None] * dz[open_], y[open_]) <= 0
+        at = np.flatnonzero(open_)
+        high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
+    found = np.isfinite(high)
+    high[found] = _bisected(f, z[found], dz[found], y[found], low[found], high[found])
+    return high
+
+
+def _bisected(f, z, dz, y, low, high):
+    """The upper ends of brackets after halving them until rounding; always flipped."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        flipped = _signed(f, z + middle[:, None] * dz, y) <= 0
+        low, high = np.where(flipped, low, middle), np.where(flipped, middle, high)
+    return high
+
+
+def _signed(f, z, y):
+    """y f at inner products z with the neurons, in units of e^{log_scale}."""
+    return y * (np.maximum(z, 0) ** f.p @ (f.s * f.m))
+
+
+def _walked(f, x, way, y, length):
+    """Directions and lengths after walking along the boundary while that shortens them."""
+    damping = np.ones(len(x))
+    for _ in range(_ROUNDS):
+        live = np.flatnonzero(np.isfinite(length) & (damping > 1e-3))
+        if not len(live):
+            break
+        new = _toward_tangent(f, x[live], way[live], y[live], length[live], damping[live])
+        longest = length[live]
+        shorter = _flip_within(f, x[live], new, y[live], longest)
+        better = shorter < longest * (1 - 1e-12)
+        at = live[better]
+        way[at], length[at] = new[better], shorter[better]
+        damping[live] = np.where(better, np.minimum(2 * damping[live], 1), damping[live] / 3)
+    return length, way
+
+
+def _toward_tangent(f, x, way, y, length, damping):
+    """Directions turned toward the point of the tangent plane of the boundary closest to x."""
+    slope = y[:, None] * f.value_and_gradient(x + length[:, None] * way)[1]
+    closest = _unit(-slope)
+    ahead = (closest * way).sum(axis=1, keepdims=True) > 0
+    return np.where(ahead, _unit(way + damping[:, None] * (closest - way)), way)
+
+
+def _flip_within(f, x, way, y, length):
+    """Where a direction flips, if it does at `length`; inf else (r,)."""
+    z, dz = x @ f.u.T, way @ f.u.T
+    flipped: Bool[np.ndarray, " r"] = _signed(f, z + length[:, None] * dz, y) <= 0
+    result = np.full(len(x), np.inf)
+    if flipped.any():
+        zero = np.zeros(int(flipped.sum()))
+        some = z[flipped], dz[flipped], y[flipped]
+        result[flipped] = _bisected(f, *some, zero, length[flipped])
+    return result
