@@ -42,7 +42,14 @@ class Attack:
 
     def accuracy(self, R: Float[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
         """Share of samples that no perturbation of norm R or less flips, as far as was found."""
-        return 1 - np.searchsorted(np.sort(self.radius), R, side="right") / len(self.radius)
+        return share_beyond(self.radius, R)
+
+
+def share_beyond(
+    radius: Float[np.ndarray, " n"], R: Float[np.ndarray, " B"]
+) -> Float[np.ndarray, " B"]:
+    """Share of radii above each R: a robust accuracy, monotone in R."""
+    return 1 - np.searchsorted(np.sort(radius), R, side="right") / len(radius)
 
 
 def attack(

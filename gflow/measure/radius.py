@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from gflow.measure.attack import attack
+from gflow.measure.attack import attack, share_beyond
 from gflow.network.condense import Population, condense, largest_singular
 from gflow.network.prelu import Network
 
@@ -42,8 +42,7 @@ class Radii(NamedTuple):
         self, R: Float[np.ndarray, " B"]
     ) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, " B"]]:
         """Robust accuracy at radii R, between certified and attacked."""
-        above = [1 - np.searchsorted(np.sort(r), R, side="right") / len(r) for r in self[:2]]
-        return above[0], above[1]
+        return share_beyond(self.certified, R), share_beyond(self.attacked, R)
 
 
 def radii(
