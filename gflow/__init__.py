@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gflow.report import figures
     from gflow.runs.experiment import Progress, Run, extend, simulate
-    from gflow.runs.study import Study, check, load
-    from gflow.scenario import Scenario, load_scenario, parse_scenario
+    from gflow.runs.study import Study, attack, check, load
+    from gflow.scenario import RobustnessTable, Scenario, load_scenario, parse_scenario
 
 _HOME = {
     "Progress": "gflow.runs.experiment",
+    "RobustnessTable": "gflow.scenario",
     "Run": "gflow.runs.experiment",
     "Scenario": "gflow.scenario",
     "Study": "gflow.runs.study",
+    "attack": "gflow.runs.study",
     "check": "gflow.runs.study",
     "extend": "gflow.runs.experiment",
     "figures": "gflow.report",
@@ -29,9 +31,11 @@ _HOME = {
 __version__ = "0.1.0"
 __all__ = [
     "Progress",
+    "RobustnessTable",
     "Run",
     "Scenario",
     "Study",
+    "attack",
     "check",
     "extend",
     "figures",

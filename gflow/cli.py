@@ -1,4 +1,4 @@
-"""The command line: run, status, show, check, theory, plot, schema, doctor.
+"""The command line: run, status, show, check, attack, theory, plot, schema, doctor.
 
 One idea: a verb takes a scenario or a folder and says in one exit code how it went:
 
@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 from gflow.errors import GflowError, RecordError, ScenarioError
-from gflow.scenario import Scenario, load_scenario
+from gflow.scenario import RobustnessTable, Scenario, load_scenario
 from gflow.scenario import schema as scenario_schema
 
 if TYPE_CHECKING:
@@ -209,6 +209,43 @@ def check(
 
 @app.command()
 @_guarded
+def attack(
+    folder: Folder,
+    norm: Annotated[
+        list[str] | None, typer.Option(help="l1, l2 or linf; repeatable. Else the scenario's.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Test samples, the first; 0 for all.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Run the attack of the published code, too.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew what is there.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Bracket how far test samples of a stored run are from being misclassified."""
+    from gflow.report import robustness
+    from gflow.runs import study
+
+    result = study.load(folder)
+    asked = _asked_radii(result.scenario, norm, samples, published)
+    result = study.attack(result, asked, fresh)
+    rows = robustness.rows_of(study.entries(result))
+    if as_json:
+        print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
+    elif markdown:
+        print(robustness.markdown(rows))
+    else:
+        from gflow.report.card import unanswered_lines
+
+        console = _console()
+        console.print(robustness.robustness_table(rows))
+        console.print(unanswered_lines(_unanswered(result)))
+        _draw(result, console)
+    return _exit_code(result, {})
+
+
+@app.command()
+@_guarded
 def theory(
     folders: Annotated[
         list[Path] | None,
@@ -323,6 +360,25 @@ def _crew(workers: int, dask: str | None, is_grid: bool) -> "Crew":
     return crews.dask(dask)
 
 
+def _asked_radii(
+    scenario: Scenario, norms: list[str] | None, samples: int | None, published: bool
+) -> RobustnessTable:
+    """What `gflow attack` is to measure: the scenario's table, or l2, and what options say."""
+    own = scenario.robustness
+    chosen = norms or list(own.norms) or ["l2"]
+    if wrong := [name for name in chosen if name not in ("l1", "l2", "linf")]:
+        raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))
+    if (samples or 0) < 0:
+        raise ScenarioError((f"`--samples` must be >= 0, but is {samples}; try 0 for all.",))
+    if published and "l2" not in chosen:
+        chosen.append("l2")
+    return RobustnessTable(
+        norms=tuple(dict.fromkeys(chosen)),  # pyright: ignore[reportArgumentType]
+        attacked=own.attacked if samples is None else samples,
+        published=published or own.published,
+    )
+
+
 def _draw(result: "Run | Study", console: Console) -> None:
     """Store the figures of a result, and the table of a study."""
     from gflow.report import figures
@@ -379,6 +435,7 @@ def _report(
     result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", as_json: bool, quiet: bool
 ) -> None:
     from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
+    from gflow.report.robustness import robustness_table, rows_of
     from gflow.runs.study import entries
 
     if as_json:
@@ -388,6 +445,8 @@ def _report(
     if not quiet:
         for label, run in entries(result):
             console.print(run_card(label, run))
+        if rows := rows_of(entries(result)):
+            console.print(robustness_table(rows))
     console.print(verdict_table(findings))
     console.print(unanswered_lines(_unanswered(result)))
 

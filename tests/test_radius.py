@@ -6,7 +6,9 @@ import pytest
 
 from gflow.data.centers import Centers
 from gflow.measure.attack import attack
-from gflow.measure.radius import certified_radii, radii
+from gflow.measure.norm import Norm
+from gflow.measure.radius import radii
+from gflow.measure.radius_bound import certified_radii, radii_together
 from gflow.network.condense import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_classifier
@@ -74,6 +76,49 @@ def test_equal_masses_have_the_radii_of_the_paper():
     np.testing.assert_allclose(two_neuron_radii(6**0.5, 4**0.5, 6, 4), 10**-0.5)
 
 
+def axes_of(K, K1, D):
+    return Centers(np.eye(K, D), np.where(np.arange(K) < K1, 1, -1), "given")
+
+
+@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("norm", [Norm.L1, Norm.LINF])
+def test_centers_on_the_axes_fall_in_l1_at_1_and_in_linf_by_the_number_of_opponents(p, norm):
+    # l∞: own coordinates fall by R and all K_o opposite ones rise by R: (1 - R)^p = K_o R^p.
+    # l1: 1 - a = (R - a) for one opponent (p >= 1): R = 1.
+    centers = axes_of(6, 4, 9)
+    y = centers.label.astype(float)
+    opposite = np.where(y > 0, 2, 4)
+    law = np.ones(6) if norm is Norm.L1 else 1 / (1 + opposite ** (1 / p))
+
+    found = radii(subclass_classifier(centers, p), centers.mu, y, seed=0, norm=norm)
+
+    np.testing.assert_allclose(found.attacked, law, rtol=1e-6)
+    np.testing.assert_allclose(found.certified, law, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("norm", "law"), [(Norm.L1, 1.0), (Norm.L2, 7**-0.5), (Norm.LINF, 1 / 7)])
+def test_F_on_the_axes_falls_at_one_over_the_dual_norm_of_its_slope(norm, law):
+    centers = axes_of(7, 4, 9)
+
+    found = radii(
+        average_classifier(centers), centers.mu, centers.label.astype(float), seed=0, norm=norm
+    )
+
+    np.testing.assert_allclose(found.attacked, law, rtol=1e-6)
+    np.testing.assert_allclose(found.certified, law, rtol=1e-6)
+
+
+@pytest.mark.parametrize("p", [1.25, 1.5, 1.75])
+def test_below_two_orthogonal_neurons_of_unequal_mass_are_certified_exactly(p):
+    centers = centers_of(6, 4, 9)
+    m = np.array([1.0, 1.3, 0.8, 1.1, 0.4, 1.2])
+    f = network(centers.mu, m, centers.label, p)
+
+    certified = certified_radii(f, centers.mu, centers.label.astype(float))
+
+    np.testing.assert_allclose(certified, critical_radii(m, centers.label, p), rtol=1e-9)
+
+
 @pytest.mark.parametrize(("K", "K1"), [(10, 6), (5, 2), (2, 1)])
 def test_F_falls_at_one_over_root_K(K, K1):
     centers = centers_of(K, K1, K + 3)
@@ -105,39 +150,46 @@ def test_witnesses_flip_and_are_as_long_as_they_say(p):
     found = attack(f, x, y, seed=0)
 
     for i in np.flatnonzero(np.isfinite(found.radius)).tolist():
-        delta = found.perturbation(i)
+        delta = found.perturbation[i]
         assert np.linalg.norm(delta) == pytest.approx(found.radius[i], abs=1e-12)
         # A hair beyond the boundary, for rounding: coordinates are in another basis.
         beyond = x[i] + delta * (1 + 1e-9)
         assert y[i] * Population.of(f)(beyond[None])[0] <= 1e-9
 
 
-@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("norm", list(Norm))
+@pytest.mark.parametrize("p", [1.0, 1.25, 2.0, 3.0])
 @pytest.mark.parametrize("rest", [0.0, 0.01])
-def test_no_attack_is_inside_a_certified_radius(p, rest):
-    for seed in range(12):
+def test_no_attack_is_inside_a_certified_radius(p, rest, norm):
+    for seed in range(6):
         f, x, y = random_case(seed, p)
         few = Population.of(f)
         heavy = few.m > rest * 2
-        certified = certified_radii(few.take(heavy), x, y, float(few.m[~heavy].sum()) + rest)
+        left_out = float(few.m[~heavy].sum()) + rest
+        certified = certified_radii(few.take(heavy), x, y, left_out, norm)
 
-        found = attack(f, x, y, seed=seed)
+        found = attack(f, x, y, seed, norm)
 
         assert (found.radius >= certified - ROUNDING).all()
         assert (certified >= 0).all()
+        if norm is Norm.L2:
+            together = radii_together(few.take(heavy), x, y, left_out)
+            assert (found.radius >= together - ROUNDING).all()
 
 
-@pytest.mark.parametrize("p", POWERS)
-def test_no_point_of_a_fine_grid_is_closer_than_the_attack_found(p):
+@pytest.mark.parametrize("norm", list(Norm))
+@pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
+def test_no_point_of_a_fine_grid_is_closer_than_the_attack_found(p, norm):
     # In the plane every direction can be tried: 3600 of them, radii to 1e-4.
     angle = np.linspace(0, 2 * np.pi, 3601)[:-1]
     ways = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ways /= norm.size(ways)[:, None]
     for seed in range(4):
         rng = np.random.default_rng(seed)
         f = network(rng.standard_normal((5, 2)), rng.uniform(0.5, 2, 5), [1, -1, 1, -1, 1], p)
         x = rng.standard_normal((6, 2))
         y = np.where(Population.of(f)(x) > 0, 1.0, -1.0)
-        radius = attack(f, x, y, seed=0).radius
+        radius = attack(f, x, y, 0, norm).radius
         for i in range(len(x)):
             inside = min(radius[i], 2.0) * (1 - 1e-4)
             ring = x[i] + np.linspace(0, inside, 60)[1:, None, None] * ways
@@ -152,6 +204,47 @@ def test_the_certificate_is_exact_at_aligned_centers_of_equal_mass():
     certified = certified_radii(f, centers.mu, centers.label.astype(float))
 
     np.testing.assert_allclose(certified, 2**-0.5, rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [3.0, 4.0])
+def test_noisy_samples_of_orthonormal_neurons_are_certified_up_to_the_noise_to_the_p(p):
+    # Against one opposite neuron the distance is a half-space's; the others may add β_m x_m with
+    # β_m of order (x_m/R)^(p-1), so some τ^p, and an interval of t as much again.
+    centers, tau = centers_of(7, 4, 100), 0.01
+    x, y = noisy(centers, 0.1, 300, 1)
+
+    found = radii(subclass_classifier(centers, p), x, y, seed=0)
+
+    assert (found.certified <= found.attacked * (1 + 1e-12)).all()
+    assert (1 - found.certified / found.attacked).max() <= 200 * tau**p
+
+
+@pytest.mark.parametrize("p", [1.5, 3.0, 4.0])
+@pytest.mark.parametrize("rest", [1e-8, 1e-4, 0.05])
+def test_within_a_certified_radius_the_rest_cannot_decide_however_it_is_spent(p, rest):
+    # A center of two orthogonal neurons: own loses a, opposite gains b with a² + b² = R², and the
+    # rest is at most rest (1 + R)^p against it.
+    f = network(np.eye(2), [1.0, 1.0], [1, -1], p)
+
+    (R,) = certified_radii(f, np.eye(1, 2), np.ones(1), rest)
+
+    way = np.linspace(0, np.pi / 2, 2001)
+    own, other = np.maximum(1 - R * np.sin(way), 0), R * np.cos(way)
+    assert (own**p - other**p - rest * (1 + R) ** p >= -ROUNDING).all()
+    # What it costs is of order rest, not of its root.
+    if rest <= 1e-4:
+        assert 0.5**0.5 - 200 * rest <= R
+
+
+def test_many_neurons_of_many_directions_are_certified_together():
+    # p = 2: f is a quadratic form while all see x; with neurons in two orthogonal planes the
+    # largest singular values of either side are the whole story.
+    f = network([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [1.0, 1.0, 1.0], [1, 1, -1], 2.0)
+    x = np.array([[0.6, 0.8, 0.1], [1.0, 0.0, -0.2]])
+
+    certified = radii_together(f, x, np.ones(2))
+
+    np.testing.assert_allclose(certified, (1 - np.array([0.1, 0.0])) / 2**0.5, rtol=1e-9)
 
 
 def test_two_relus_and_one_per_subclass_are_certified_exactly():

@@ -27,11 +27,11 @@ def test_every_picture_and_file_the_readme_points_to_is_there():
 
 def test_the_readme_names_every_verb_figure_and_prediction():
     from gflow.cli import app
-    from gflow.report.figures import FIGURES, OVERLAYS, STUDY_FIGURES
+    from gflow.report.figures import FIGURES, OVERLAYS, ROBUSTNESS, STUDY_FIGURES
     from gflow.theory.predictions import CATALOGUE
 
     verbs = [command.name or command.callback.__name__ for command in app.registered_commands]
-    figures = [*FIGURES, *OVERLAYS, *STUDY_FIGURES]
+    figures = [*FIGURES, *OVERLAYS, *STUDY_FIGURES, *ROBUSTNESS]
     for name in [*(f"gflow {verb}" for verb in verbs), *figures, *CATALOGUE]:
         assert name in README, name
 

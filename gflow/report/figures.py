@@ -2,7 +2,7 @@
 
 One idea: a figure of flows shows up to four runs side by side, a column each, on common axes, and
 draws nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and
-files.  These three are the only modules that import matplotlib.  The figures of a study, `bands`
+files.  Only modules of this folder import matplotlib.  The figures of a study, `bands`
 and `overview`, show all of its runs, as its table has them.
 """
 
@@ -19,7 +19,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
 from gflow.errors import GflowError, GflowWarning
-from gflow.report import overlays, style
+from gflow.report import overlays, robustness_figures, style
 from gflow.report.panels import (
     OUTPUT_FLOOR,
     NotDrawable,
@@ -82,7 +82,7 @@ def draw(
         if keep and _is_current(_files_shown(result, name), style.files(folder, name)):
             continue
         try:
-            figure = (FIGURES | OVERLAYS | STUDY_FIGURES)[name](result)
+            figure = _ALL[name](result)
         except NotDrawable as reason:
             tell(f"Figure {name} is left out: {reason}")
         else:
@@ -290,8 +290,20 @@ OVERLAYS: dict[str, Callable[[Runs], Figure]] = {
 }
 """Theory and simulation in one picture, by name; drawn where a scenario asks about the law."""
 
+_OF_SEVERAL = {"escape", "power_map"}
+"""Overlays that compare the runs of a study."""
+
 STUDY_FIGURES: dict[str, Callable[[Runs], Figure]] = {"bands": bands, "overview": overview}
 """The figures of a study by name."""
+
+ROBUSTNESS: dict[str, Callable[[Runs], Figure]] = {
+    "robust_accuracy": robustness_figures.robust_accuracy,
+    "radii": robustness_figures.radii,
+    "critical_radius": robustness_figures.critical_radius,
+}
+"""The figures of radii by name, drawn where they were measured."""
+
+_ALL = FIGURES | OVERLAYS | STUDY_FIGURES | ROBUSTNESS
 
 
 def _own_distances(runs: Runs) -> tuple[str, list[Curve], list[Curve]]:
@@ -334,14 +346,32 @@ def _names(result: Runs) -> list[str]:
     seeds = isinstance(result, Study) and any("seed" in axis.keys for axis in result.scenario.vary)
     asked = result.scenario.checks.predictions
     laws = () if asked == "all" else (CATALOGUE[id].figure for id in asked)
-    wanted = set(laws) - {""}
-    return [*FIGURES, *(n for n in OVERLAYS if n in wanted), *(STUDY_FIGURES if seeds else ())]
+    wanted = set(laws) - {""} - (set() if isinstance(result, Study) else _OF_SEVERAL)
+    return [
+        *FIGURES,
+        *(n for n in OVERLAYS if n in wanted),
+        *(STUDY_FIGURES if seeds else ()),
+        *_of_radii(result),
+    ]
+
+
+def _of_radii(result: Run | Study) -> list[str]:
+    """Figures of radii for a result whose radii were measured."""
+    runs = [run for _, run in pairs(result)]
+    if not any(run.evidence.robustness for run in runs):
+        return []
+    powers = {run.evidence.p for run in runs}
+    scales = {run.scenario.network.init_scale for run in runs}
+    varied = len(powers) > 2 or len(scales) > 2
+    return ["robust_accuracy", "radii", *(["critical_radius"] if varied else [])]
 
 
 def _files_shown(result: Runs, name: str) -> list[Path] | None:
     """The files of the runs that a figure shows; None if one of them is not stored."""
-    shown = pairs(result) if name in STUDY_FIGURES else pairs(result)[:COLUMNS]
-    files = ["manifest.json", "findings.json"] if name in STUDY_FIGURES else ["manifest.json"]
+    every = name in STUDY_FIGURES or name in ROBUSTNESS
+    shown = pairs(result) if every else pairs(result)[:COLUMNS]
+    more = "findings.json" if name in STUDY_FIGURES else "robustness.json"
+    files = ["manifest.json", *([more] if every else [])]
     folders = [run.folder for _, run in shown]
     if None in folders:
         return None
@@ -358,7 +388,7 @@ def _is_current(shown: Sequence[Path] | None, files: Sequence[Path]) -> bool:
 
 
 def _known(name: str) -> str:
-    known = [*FIGURES, *OVERLAYS, *STUDY_FIGURES]
+    known = list(_ALL)
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]

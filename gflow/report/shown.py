@@ -42,11 +42,11 @@ def chosen(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
                 f'`record.groups` of the run {label or run.scenario.name} must hold "neurons", '
                 f"but is {list(run.scenario.record.groups)}; add it and run again."
             )
-    shown = list(zip(_titles(found[:COLUMNS]), (run for _, run in found[:COLUMNS]), strict=True))
+    shown = list(zip(titles(found[:COLUMNS]), (run for _, run in found[:COLUMNS]), strict=True))
     return shown, f"first {COLUMNS} of {len(found)} runs" if len(found) > COLUMNS else ""
 
 
-def _titles(columns: Sequence[tuple[str, Run]]) -> list[str]:
+def titles(columns: Sequence[tuple[str, Run]]) -> list[str]:
     """What each column shows, in lines that fit it: activation and power, and what else varies."""
     width = LINE_WIDTH // len(columns)
     rest = [beside_power(label) for label, _ in columns]

@@ -5,14 +5,12 @@ predictions by id, and a run by the seal of its manifest, a study by the seals o
 one differs, it is judged anew.
 """
 
-import functools
-import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import gflow
 from gflow.errors import RecordError
+from gflow.runs.code import code_hash
 from gflow.runs.files import read_json, seal_of, write_sealed
 from gflow.theory.finding import Finding, Hypothesis, Opinion, Verdict
 
@@ -74,20 +72,16 @@ def read_verdicts(folder: Path) -> dict[str, str]:
 def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, object]:
     return {
         "gflow": version("gflow"),
-        "judges": _judges(),
+        "judges": code_hash(*_JUDGES),
         "ids": list(ids),
-        "about": [seal_of(run / "manifest.json") for run in runs or (folder,)],
+        "about": [seal for run in runs or (folder,) for seal in _seals(run)],
     }
 
 
-@functools.cache
-def _judges() -> str:
-    """Hash of the code that judges."""
-    package, code = Path(gflow.__file__).parent, hashlib.sha256()
-    for name in _JUDGES:
-        for path in sorted((package / name).glob("*.py")):
-            code.update(path.read_bytes())
-    return code.hexdigest()[:16]
+def _seals(run: Path) -> list[str]:
+    """Seals of what a verdict about a run rests on: the run, and its radii if there are any."""
+    found = [seal_of(run / name) for name in ("manifest.json", "robustness.json")]
+    return found if found[1] else found[:1]
 
 
 def _finding(row: dict) -> Finding:

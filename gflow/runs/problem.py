@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.data.centers import Centers
-from gflow.data.dataset import Dataset, read_npz
-from gflow.data.mixture import equiangular_centers, sample_mixture, stream
+from gflow.data.dataset import Dataset
+from gflow.data.mixture import stream
+from gflow.data.source import draw
 from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
 from gflow.flow.field import AbstractField, Samples
@@ -60,7 +61,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
     with jax.enable_x64(True):
-        train, test, centers = _data(scenario)
+        train, test, centers = draw(scenario)
         omega = np.full(train.n, 1.0 if scenario.flow.convention == "sum" else 1.0 / train.n)
         samples = Samples.blocked(train.x, train.y, omega, ROWS, scenario.flow.precision)
         neurons = _neurons(scenario, centers)
@@ -74,22 +75,6 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
         _coalescence(scenario, train),
     )  # fmt: skip
-
-
-def _data(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
-    data, seed = scenario.data, scenario.seed
-    if data.kind == "file":
-        return read_npz(data.path)
-    D, K, K1 = data.dimension, data.subclasses, data.positive_subclasses
-    frame = stream(seed, "centers")
-    centers = equiangular_centers(D, K, K1, data.centers, data.center_angle, frame)
-
-    def drawn(n: int, name: str) -> Dataset:
-        draw = stream(seed, name)
-        return sample_mixture(centers, n, data.noise, data.counts, draw, data.imbalance)
-
-    test = drawn(data.test_samples, "test") if data.test_samples else None
-    return drawn(data.samples, "train"), test, centers
 
 
 def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:

@@ -13,6 +13,7 @@ read or written.
                      light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
                      `sign_minus`), `time`, `dissipated`, `next_step`, and of the subclasses
                      `mu`, `label`, `origin`, `pi`, `alpha`
+    robustness.*     radii of test samples, once measured (see `gflow.runs.robustness`)
     findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
     figures/         pictures, once drawn
@@ -42,6 +43,7 @@ from gflow.runs.experiment import Run
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
 from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
 from gflow.runs.netcdf import to_netcdf
+from gflow.runs.robustness import read_robustness
 from gflow.scenario import parse_scenario
 from gflow.theory.evidence import Evidence
 
@@ -149,6 +151,7 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
             outcome,
             Effort(**manifest["effort"]),
             LeftOut(**manifest["left_out"]),
+            read_robustness(folder),
         )
     rest = {key: manifest[key] for key in manifest["provenance"]}
     return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)

@@ -12,7 +12,7 @@ question lands in the same folder, so a finished answer is not computed twice.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -36,10 +36,11 @@ from gflow.runs.index import (
     write_index,
 )
 from gflow.runs.netcdf import to_netcdf
+from gflow.runs.robustness import attacked, read_robustness
 from gflow.runs.status import State, Status, status_of
 from gflow.runs.table import tabulate, to_csv
 from gflow.runs.workers import Announce, Crew, Report, Task, Watch, held, serial
-from gflow.scenario import Scenario
+from gflow.scenario import RobustnessTable, Scenario
 from gflow.theory.finding import Finding
 from gflow.theory.prediction import Prediction
 from gflow.theory.predictions import CATALOGUE, check_study
@@ -179,6 +180,7 @@ def settle(
         run = answer_point(scenario, folder, fresh, begin())
     if until is not None and run.outcome.t < until:
         run = _prolonged(run, folder, until, begin())
+    run = attacked(run, scenario.robustness)
     judged_in_folder(run, asked(scenario))
     return run
 
@@ -263,6 +265,35 @@ def judge_anew(result: Run | Study) -> None:
             save_findings(run.folder, found[label], ids)
     if isinstance(result, Study):
         save_findings(result.folder, found[""], ids, _folders(result))
+
+
+@overload
+def attack(result: Run, asked: RobustnessTable, fresh: bool = False) -> Run: ...
+
+
+@overload
+def attack(result: Study, asked: RobustnessTable, fresh: bool = False) -> Study: ...
+
+
+def attack(result: Run | Study, asked: RobustnessTable, fresh: bool = False) -> Run | Study:
+    """Bracket how far the test samples of a run, or of every run of a study, are from falling.
+
+    Radii are stored beside each stored run, and read back if they are there.
+
+    **Arguments:**
+
+    - `result`: a run or a study.
+    - `asked`: norms, number of samples, and whether the published attack is run as well.
+    - `fresh`: measure anew what is there.
+
+    **Returns:** the same with `evidence.robustness`.
+
+    **Raises:** `DataError` if there are no test samples.
+    """
+    if isinstance(result, Run):
+        return attacked(result, asked, fresh)
+    found = tuple(Entry(label, attacked(run, asked, fresh)) for label, run in result.entries)
+    return replace(result, entries=found)
 
 
 @overload
@@ -363,7 +394,7 @@ def _carry_out(
     tasks = [
         task._replace(fresh=fresh)
         for task, place in zip(_tasks(scenario, places), places, strict=True)
-        if fresh or not _is_settled(place, ids)
+        if fresh or not _is_settled(place, ids, scenario.robustness)
     ]
     return _with_reports(folder, _computed(tasks, announce, crew))
 
@@ -373,11 +404,13 @@ def _tasks(scenario: Scenario, places: tuple[Place, ...]) -> list[Task]:
     return [Task(place.label, point.scenario, place.folder) for place, point in points]
 
 
-def _is_settled(place: Place, ids: Sequence[str]) -> bool:
-    """Whether a point needs neither computing nor judging; its files are verified on load."""
+def _is_settled(place: Place, ids: Sequence[str], asked: RobustnessTable) -> bool:
+    """Whether a point needs no computing, attacking or judging; its files are verified on load."""
     status = status_of(place)
     ended = status.state in (State.FINISHED, State.STOPPED) and status.reason != Reason.INTERRUPTED
-    return ended and read_findings(place.folder, ids) is not None
+    if not ended or read_findings(place.folder, ids) is None:
+        return False
+    return not asked.norms or read_robustness(place.folder, asked) is not None
 
 
 def _computed(tasks: list[Task], announce: Announce, crew: Crew) -> list[Report]:

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from gflow.measure.norm import Norm
 from gflow.runs.experiment import Run
 from gflow.scenario import Scenario
 from gflow.theory.finding import Finding
@@ -42,6 +43,15 @@ _COLUMNS = {
     "seconds": "wall time of the flow",
 }
 """Columns that every table has, and what they mean."""
+
+_RADII = {
+    f"radius_{norm}_{end}": f"median {norm.sign} radius of test samples, {word}"
+    for norm in Norm
+    for end, word in (("certified", "lower bound"), ("attacked", "upper bound"))
+}
+"""Columns of a table whose runs were attacked in a norm, and what they mean."""
+
+_MEANINGS = _COLUMNS | _RADII
 
 
 class Curve(NamedTuple):
@@ -82,9 +92,10 @@ def tabulate(
     is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
     dims = keys if is_product else ["point"]
     shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
-    given = dict.fromkeys(name for row in rows for name in row if name not in _COLUMNS)
+    given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
     ids = list(dict.fromkeys(name.split(".")[0] for name in given))
-    columns = [*_COLUMNS, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
+    measured = [name for name in _RADII if any(name in row for row in rows)]
+    columns = [*_COLUMNS, *measured, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
     data = {
         name: (dims, _column([row.get(name) for row in rows]).reshape(shape), _meaning(name))
         for name in columns
@@ -167,11 +178,23 @@ def _numbers(run: Run) -> dict[str, Any]:
         "time": run.outcome.t,
         **{name: float(last[name]) for name in ("loss", "margin_min", "accuracy")},
         "test_accuracy": run.test.get("accuracy"),
+        **_medians(run),
         **({} if phases is None else phases._asdict()),
         "steps": effort.steps,
         "rejected": effort.rejected,
         "evaluations": effort.evaluations,
         "seconds": run.manifest["seconds"],
+    }
+
+
+def _medians(run: Run) -> dict[str, float]:
+    robustness = run.evidence.robustness
+    if robustness is None:
+        return {}
+    return {
+        f"radius_{norm}_{end}": value
+        for norm in robustness.radii
+        for end, value in zip(("certified", "attacked"), robustness.median(norm), strict=True)
     }
 
 
@@ -185,7 +208,7 @@ def _verdicts(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _meaning(name: str) -> dict[str, str]:
-    return {"long_name": _COLUMNS[name]} if name in _COLUMNS else {}
+    return {"long_name": _MEANINGS[name]} if name in _MEANINGS else {}
 
 
 def _column(values: list[Any]) -> np.ndarray:

@@ -26,6 +26,7 @@ from gflow.scenario.tables import (
     NetworkTable,
     Prediction,
     RecordTable,
+    RobustnessTable,
 )
 from gflow.scenario.vary import MOST_POINTS
 
@@ -48,6 +49,7 @@ __all__ = [
     "Point",
     "Prediction",
     "RecordTable",
+    "RobustnessTable",
     "Scenario",
     "load_scenario",
     "parse_scenario",

@@ -24,6 +24,7 @@ from gflow.scenario.tables import (
     MixtureData,
     NetworkTable,
     RecordTable,
+    RobustnessTable,
     Table,
 )
 from gflow.scenario.toml_lines import write_toml
@@ -60,6 +61,7 @@ class Scenario(Table):
     network: NetworkTable = Field(description=HEAD["network"])
     flow: FlowTable = Field(description=HEAD["flow"])
     record: RecordTable = Field(default=RecordTable(), description=HEAD["record"])
+    robustness: RobustnessTable = Field(default=RobustnessTable(), description=HEAD["robustness"])
     checks: ChecksTable = Field(default=ChecksTable(), description=HEAD["checks"])
     vary: Annotated[SkipValidation[tuple[Axis, ...]], WithJsonSchema(VARY_SCHEMA)] = ()
 
@@ -102,7 +104,7 @@ class Scenario(Table):
         - `data_checksum`: checksum of the file of samples, which counts in place of its path.
 
         **Returns:** the start of the sha256 of data, network, flow, record, seed and `NUMERICS`.
-        Name, question and checks do not change the numbers, so they do not count.
+        Name, question, robustness and checks do not change the flow, so they do not count.
         """
         asked = self.model_dump(
             mode="json",

@@ -4,11 +4,19 @@ One idea: a rule names the keys it reads, and is asked only if each of these is 
 no mistake is told twice, and a mistake in one key hides none in the others.
 """
 
+import json
 import math
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from gflow.scenario.mistakes import Mistake
-from gflow.scenario.tables import FileData, FlowTable, MixtureData, NetworkTable, Table
+from gflow.scenario.tables import (
+    FileData,
+    FlowTable,
+    MixtureData,
+    NetworkTable,
+    RobustnessTable,
+    Table,
+)
 
 SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
@@ -185,6 +193,38 @@ def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[M
         )
 
 
+def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
+    if robustness.norms and data.test_samples == 0:
+        yield Mistake(
+            "robustness.norms",
+            "`robustness.norms` must be empty without test samples (they are what is attacked), "
+            f"but is {_listed(robustness)} and test_samples = 0; raise data.test_samples.",
+        )
+
+
+def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
+    if robustness.attacked > data.test_samples > 0:
+        yield Mistake(
+            "robustness.attacked",
+            "`robustness.attacked` must be <= `data.test_samples`, but attacked = "
+            f"{robustness.attacked} and test_samples = {data.test_samples}; try 0 for all.",
+        )
+
+
+def _published_in_l2(robustness: RobustnessTable) -> Iterator[Mistake]:
+    if robustness.published and "l2" not in robustness.norms:
+        yield Mistake(
+            "robustness.published",
+            '`robustness.published` must be false unless `robustness.norms` holds "l2" (the '
+            f"published attack is in l2), but norms = {_listed(robustness)}; add it.",
+        )
+
+
+def _listed(robustness: RobustnessTable) -> str:
+    """The norms as a file writes them."""
+    return json.dumps(list(robustness.norms))
+
+
 _Rule = Callable[..., Iterator[Mistake]]
 
 _SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
@@ -202,6 +242,17 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ((MixtureData,), ("data.subclasses", "data.imbalance"), _something_to_outweigh),
     ((MixtureData,), ("data.subclasses", "data.samples"), _samples_of_every_subclass),
     ((MixtureData,), ("data.subclasses", "data.test_samples"), _test_samples_of_every_subclass),
+    (
+        (MixtureData, RobustnessTable),
+        ("data.test_samples", "robustness.norms"),
+        _something_to_attack,
+    ),
+    (
+        (MixtureData, RobustnessTable),
+        ("data.test_samples", "robustness.attacked"),
+        _enough_to_attack,
+    ),
+    ((RobustnessTable,), ("robustness.norms", "robustness.published"), _published_in_l2),
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
     ((NetworkTable,), ("network.output_scale", "network.balanced"), _output_scale_is_used),
     ((NetworkTable, FlowTable), ("network.balanced", "flow.chart"), _balanced_in_polar),

@@ -32,9 +32,12 @@ Prediction = Literal[
     "conjecture-1",
     "distance-scaling",
     "critical-radii",
+    "robust-accuracy",
     "radius-over-K",
     "alignment",
+    "robustness-over-scale",
     "polynomial-escape",
+    "bayes",
     "loss-independence",
     "unbalanced-times",
 ]
@@ -246,6 +249,21 @@ class RecordTable(Table):
     )
 
 
+class RobustnessTable(Table):
+    """How far test samples are from being misclassified (final)."""
+
+    norms: Annotated[tuple[Literal["l1", "l2", "linf"], ...], _LAX, _Distinct] = Field(
+        default=(), description="norms in which radii are attacked and certified", examples=[["l2"]]
+    )
+    attacked: int = Field(
+        default=0, ge=0, description="number of test samples attacked, the first; 0 for all"
+    )
+    published: bool = Field(
+        default=False,
+        description="whether to run the attack of the published code as well, for comparison",
+    )
+
+
 class ChecksTable(Table):
     """What the run is held against (final)."""
 
@@ -259,6 +277,7 @@ TABLES: dict[str, tuple[type[Table], ...]] = {
     "network": (NetworkTable,),
     "flow": (FlowTable,),
     "record": (RecordTable,),
+    "robustness": (RobustnessTable,),
     "checks": (ChecksTable,),
 }
 
@@ -270,6 +289,7 @@ HEAD = {
     "network": "what is trained",
     "flow": "how it moves",
     "record": "what is kept",
+    "robustness": "how far test samples are from being misclassified",
     "checks": "what it is held against",
     "vary": "",
 }
@@ -283,5 +303,8 @@ WORDS = {
 } | HEAD
 """Every key of a file, and its meaning."""
 
-VARIABLE = ("seed", *(key for key in WORDS if "." in key and not key.startswith("checks.")))
+VARIABLE = (
+    "seed",
+    *(key for key in WORDS if "." in key and not key.startswith(("checks.", "robustness."))),
+)
 """Keys that [vary] may name."""

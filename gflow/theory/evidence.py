@@ -17,6 +17,7 @@ from gflow.flow.losses import LOSSES
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
 from gflow.measure.phases import Phases, find_phases
+from gflow.measure.robustness import Robustness
 from gflow.network.prelu import Network
 from gflow.scenario import MixtureData, Scenario
 
@@ -40,6 +41,8 @@ class Evidence:
     effort: Effort
     left_out: LeftOut = NOTHING_LEFT_OUT
     """What integrating neurons together may have changed."""
+    robustness: Robustness | None = None
+    """Radii of test samples; None if they were not measured."""
 
     @property
     def p(self) -> float:

@@ -37,9 +37,13 @@ from gflow.theory.resting import (
     judge_partial_activation,
     judge_stability,
 )
+from gflow.theory.robustness_laws import (
+    judge_bayes,
+    judge_robust_accuracy,
+    judge_robustness_over_scale,
+)
 from gflow.theory.specialization import judge_alignment, judge_voronoi_rule
 
-_ATTACKS = "It needs robust accuracies of a test set, which no run measures yet."
 _DESCENT = "It needs stochastic gradient descent, which gflow does not have yet."
 
 _MV24 = "Min and Vidal, ICML 2024"
@@ -184,7 +188,7 @@ ALL: tuple[Prediction, ...] = (
         "Robust accuracy of F and F^(p) follows a normal and a Gauss-Hermite law.",
         f"{_MV25}, Proposition 1; theory D6, G1, P20",
         "RobAcc_F(R) = cdf((1/√K - R)/τ)",
-        waits_for=_ATTACKS,
+        judge=judge_robust_accuracy, scenario="first-experiment-2", figure="robust_accuracy",
     ),
     Prediction(
         "radius-over-K", "P21",
@@ -205,7 +209,8 @@ ALL: tuple[Prediction, ...] = (
         "robustness-over-scale", "P23",
         "The robustness of p = 3 falls as the initialization grows.",
         f"{_MV25}, figure 7; theory P23",
-        waits_for=_ATTACKS,
+        judge_study=judge_robustness_over_scale, scenario="gap-vs-init-scale",
+        figure="critical_radius",
     ),
     Prediction(
         "polynomial-escape", "P24",
@@ -218,7 +223,8 @@ ALL: tuple[Prediction, ...] = (
         "bayes", "P25",
         "The Bayes classifier is robust up to √2/2, and nothing is beyond.",
         f"{_MV25}, Propositions 1 and 2; theory G1, G2, P25",
-        waits_for=_ATTACKS,
+        "certified R* = (x_k - max_opp x_l - τ² log K_o)/√2",
+        judge=judge_bayes, scenario="first-experiment-2",
     ),
     Prediction(
         "sgd", "P26",

@@ -55,7 +55,7 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
         f"bracket within {BY_MASS:.0%} and the tilt of the law by masses; late, p >= 3: "
         f"within {IDEAL:.0%} of 1/√2"
     )
-    assumed = _aligned(evidence)
+    assumed = aligned(evidence)
     if opinion := unmet(expected, assumed):
         return opinion
     found, law = radii_at_centers(evidence), law_of_masses(evidence)
@@ -63,7 +63,7 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
     reason = "At the K centers; l2."
     if evidence.p >= 3:
         ideal = _compared("ideal", found, np.full(len(law), 0.5**0.5), IDEAL)
-        if _late(evidence):
+        if late(evidence):
             told.append(ideal)
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
@@ -80,13 +80,14 @@ def tilt_of(evidence: Evidence) -> float:
     return float(evidence.share @ np.arccos(np.clip(evidence.target_cosine[-1], -1, 1)))
 
 
-def _late(evidence: Evidence) -> bool:
+def late(evidence: Evidence) -> bool:
     """Whether outputs have had the time to become alike, ten times that of fitting."""
     fitted = evidence.phases.fitted if evidence.phases else np.nan
     return bool(evidence.times[-1] >= 10 * fitted)
 
 
-def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
+def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """What the law by masses assumes of a run."""
     recorded = evidence.has("centers") and evidence.has("neurons")
     share = float(evidence.aligned_share[-1]) if recorded and evidence.p != 2 else 0.0
     error, p = evidence.centers.orthonormality_error, evidence.p
@@ -119,7 +120,7 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     """The radius falls like K^{-1/2} at p = 1 and stays for p >= 3 (D6, prediction P21)."""
     expected = f"slope in log K {RADIUS_SLOPE:g} at p = 1, 0 for p >= 3, ± {RADIUS_SLOPE_ERROR:g}"
     counts = {run.centers.K for run in evidences}
-    met = all(one.met for run in evidences for one in _aligned(run))
+    met = all(one.met for run in evidences for one in aligned(run))
     assumed = (
         Hypothesis("three values of `data.subclasses`", f"{len(counts)}", len(counts) >= 3),
         Hypothesis("aligned runs on orthonormal centers", "yes" if met else "no", met),

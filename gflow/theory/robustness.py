@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtr
 
 from gflow.data.centers import Centers
+from gflow.measure.norm import Norm
 
 
 def critical_radii(
@@ -38,6 +39,43 @@ def critical_radii(
 def _opposite(m, p):
     """‖m‖_{2/(2-p)}, the largest for p >= 2."""
     return np.linalg.norm(m, ord=2 / (2 - p) if p < 2 else np.inf)
+
+
+def reference_radii(norm: Norm, K: int) -> tuple[float, float, float]:
+    """Three attack radii to read robust accuracies at, from where F falls to where F^(p) does.
+
+    In l2 1/√K, 1/2 and √2/2; in l∞ 1/K, 2/K and 4/K; in l1, where both fall at 1, 1/2, 3/4 and 1.
+
+    **Source:** theory D6.
+    """
+    if norm is Norm.L2:
+        return K**-0.5, 0.5, 0.5**0.5
+    return (1 / K, 2 / K, 4 / K) if norm is Norm.LINF else (0.5, 0.75, 1.0)
+
+
+def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float]:
+    """Radius of positive and of negative centers under what theory says is learned.
+
+    Neurons at the class averages for p < 2, at centers on the axes for p >= 2, of equal outputs.
+    The former fall at 1/√K in l2, at 1/K in l∞, at 1 in l1; the latter at
+    1/√2 in l2, 1/(1 + K_o^{1/p}) in l∞, 1 in l1.
+
+    **Arguments:**
+
+    - `norm`: of perturbations.
+    - `p`: power, >= 1.
+    - `K1`, `K2`: subclasses of either class.
+
+    **Source:** theory D6.
+    """
+    K = K1 + K2
+    if p < 2:
+        one = {Norm.L1: 1.0, Norm.L2: K**-0.5, Norm.LINF: 1 / K}[norm]
+        return one, one
+    if norm is Norm.LINF:
+        return 1 / (1 + K2 ** (1 / p)), 1 / (1 + K1 ** (1 / p))
+    one = 1.0 if norm is Norm.L1 else 0.5**0.5
+    return one, one
 
 
 def two_neuron_radii(plus: float, minus: float, K1: int, K2: int) -> tuple[float, float]:

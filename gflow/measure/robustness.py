@@ -1,0 +1,77 @@
+"""How far samples are from being misclassified, in one or more norms.
+
+One idea: a radius a sample and a norm says everything, the robust accuracy at every radius
+included, so a curve is never computed point by point and cannot rise.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from gflow.measure.attack import Attack
+from gflow.measure.norm import Norm
+from gflow.measure.published_search import PUBLISHED_RADII, published_accuracy
+from gflow.measure.radius import Radii, witnessed_radii
+from gflow.network.condense import Population
+from gflow.network.prelu import Network
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Brackets of the radii of the same samples, by norm."""
+
+    y: Float[np.ndarray, " n"]
+    """Labels of the samples, ±1."""
+    radii: Mapping[Norm, Radii]
+    """[certified, attacked] of every sample."""
+    published: Float[np.ndarray, " B"] | None = None
+    """Robust accuracy that the published l2 attack leaves at `PUBLISHED_RADII`; None if not run."""
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.y)
+
+    def median(self, norm: Norm) -> tuple[float, float]:
+        """Median radius, between certified and attacked."""
+        found = self.radii[norm]
+        return float(np.median(found.certified)), float(np.median(found.attacked))
+
+    def worst_ratio(self, norm: Norm) -> float:
+        """Smallest certified over attacked radius among samples that are right and were flipped."""
+        low, high, _ = self.radii[norm]
+        some = (high > 0) & np.isfinite(high)
+        return float((low[some] / high[some]).min(initial=1.0))
+
+
+def measure_robustness(
+    network: Network | Population,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    norms: Sequence[Norm],
+    seed: int,
+    left_out: float = 0.0,
+    published: bool = False,
+) -> tuple[Robustness, dict[Norm, Attack]]:
+    """Bracket the radius of every sample in every norm.
+
+    **Arguments:**
+
+    - `network`: f, of any power and number of neurons.
+    - `x`, `y`: samples and their labels ±1.
+    - `norms`: in which distance is measured.
+    - `seed`: of the attacks.
+    - `left_out`: bound on what is missing from f on the unit ball already, as a share of Σ_j m_j.
+    - `published`: whether to run the published attack as well.
+
+    **Returns:** a `Robustness`, and by norm the perturbations behind its upper ends.
+
+    **Source:** theory D10.
+    """
+    whole = (network if isinstance(network, Population) else Population.of(network)).distinct
+    found = {norm: witnessed_radii(whole, x, y, seed, left_out, norm) for norm in norms}
+    curve = published_accuracy(whole, x, y, PUBLISHED_RADII) if published else None
+    brackets = {norm: radii for norm, (radii, _) in found.items()}
+    return Robustness(y, brackets, curve), {norm: attack for norm, (_, attack) in found.items()}

@@ -1,0 +1,268 @@
+"""The pictures of radii: robust accuracy, radii sample by sample, radius over a varied key.
+
+One idea: both ends of every bracket are drawn, and the band between them is filled, so what is not
+known has an area.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from gflow.measure.norm import Norm
+from gflow.measure.published_search import PUBLISHED_RADII
+from gflow.measure.radius import Radii
+from gflow.measure.robustness import Robustness
+from gflow.network.reference import ORTHONORMAL
+from gflow.report import style
+from gflow.report.panels import LOGARITHMIC, NotDrawable
+from gflow.report.shown import COLUMNS, Runs, pairs, titles
+from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.runs.experiment import Run
+from gflow.theory.evidence import Evidence
+from gflow.theory.robustness import critical_radii, learned_radius
+from gflow.theory.robustness_laws import accuracy_law
+from gflow.theory.series import Series, series, value_of
+
+WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
+"""Norms as formulas."""
+
+BINS = 60
+"""Bins of a histogram of radii."""
+
+OVER = ("network.power", "network.init_scale", "data.subclasses", "data.noise", "network.width")
+"""Keys that a radius is drawn over, the first that varies."""
+
+
+class Group(NamedTuple):
+    """Runs that differ in their seed only."""
+
+    title: str
+    runs: tuple[Run, ...]
+
+    @property
+    def found(self) -> list[Robustness]:
+        """Their radii."""
+        return [run.evidence.robustness for run in self.runs if run.evidence.robustness is not None]
+
+    def ends(self, norm: Norm) -> list[Radii]:
+        """Their brackets in one norm; none if it was not measured."""
+        return [one.radii[norm] for one in self.found if norm in one.radii]
+
+
+@style.styled()
+def robust_accuracy(runs: Runs) -> Figure:
+    """Share of test samples that no perturbation of norm R flips: a panel a norm.
+
+    Shaded from certified to attacked, over all seeds; dashed: the law of F or F^(p) in l2; crosses:
+    what the published attack leaves, where it was run; dotted lines: 1/√K and √2/2.
+
+    **Source:** Min and Vidal, ICML 2024, section 5.1, panel (e), with brackets in place of single
+    estimates; theory D6.
+    """
+    groups, note = _groups(runs, len(CURVES))
+    norms = _norms(groups)
+    figure, axes = style.panels(1, len(norms), note, 2.2, sharey=True)
+    for norm, ax in zip(norms, axes[0], strict=True):
+        end = 1.2 * max(_reach(group, norm) for group in groups)
+        for group, color in zip(groups, CURVES, strict=False):
+            _accuracy_band(group, norm, color, end, ax)
+        _reference_lines(groups[0].runs[0].evidence, norm, ax)
+        ax.set(xlabel=f"attack radius $R$, {WRITTEN[norm]}", xlim=(0, end), ylim=(-0.03, 1.05))
+    axes[0, 0].set_ylabel("robust accuracy")
+    published = any(one.published is not None for group in groups for one in group.found)
+    _key(figure, groups, published and Norm.L2 in norms, Norm.L2 in norms)
+    return figure
+
+
+def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
+    """The first groups of runs whose radii were measured, with their titles."""
+    gathered: dict[str, list[Run]] = {}
+    for label, run in pairs(runs):
+        if run.evidence.robustness is not None:
+            parts = [part for part in label.split(",") if not part.startswith("seed=")]
+            gathered.setdefault(",".join(parts), []).append(run)
+    if not gathered:
+        raise NotDrawable(
+            "radii of test samples must be measured, but are not; set `robustness.norms`, or run "
+            "`gflow attack` on the folder."
+        )
+    names = titles([(label, some[0]) for label, some in gathered.items()])
+    found = [Group(name, tuple(some)) for name, some in zip(names, gathered.values(), strict=True)]
+    seeds = max(len(group.runs) for group in found)
+    notes = [f"first {most} of {len(found)} runs"] if len(found) > most else []
+    notes += [f"range over {seeds} seeds"] if seeds > 1 else []
+    return found[:most], ", ".join(notes)
+
+
+def _norms(groups: Sequence[Group]) -> list[Norm]:
+    return [n for n in (Norm.L2, Norm.LINF, Norm.L1) if any(group.ends(n) for group in groups)]
+
+
+def _reach(group: Group, norm: Norm) -> float:
+    """The largest radius at which a sample was flipped."""
+    attacked = [
+        end.attacked[np.isfinite(end.attacked)].max(initial=0.0) for end in group.ends(norm)
+    ]
+    return float(max(attacked, default=0.0))
+
+
+def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -> None:
+    R = np.linspace(0, end, 601)
+    curves = [found.accuracy(R) for found in group.ends(norm)]
+    if not curves:
+        return
+    low = np.min([certified for certified, _ in curves], axis=0)
+    high = np.max([attacked for _, attacked in curves], axis=0)
+    ax.fill_between(R, low, high, color=color, alpha=0.3, lw=0)
+    ax.plot(R, low, color=color, lw=0.9)
+    ax.plot(R, high, color=color, lw=0.9)
+    if norm is not Norm.L2:
+        return
+    law = accuracy_law(group.runs[0].evidence, R)
+    if law is not None:
+        ax.plot(R, law, color=color, lw=1.0, ls=DASHED)
+    published = [one.published for one in group.found if one.published is not None]
+    if published:
+        seen = end >= PUBLISHED_RADII
+        ax.plot(PUBLISHED_RADII[seen], np.mean(published, axis=0)[seen], "x", color=color, ms=4,
+                ls=DOTTED, lw=0.6)  # fmt: skip
+
+
+def _reference_lines(evidence: Evidence, norm: Norm, ax: Axes) -> None:
+    if norm is not Norm.L2 or evidence.centers.orthonormality_error > ORTHONORMAL:
+        return
+    lines = ((evidence.centers.K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$"))
+    for R, name in lines:
+        ax.axvline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
+        ax.annotate(name, (R, 1.055), ha="center", va="bottom", fontsize=style.SMALL, color=INK,
+                    annotation_clip=False)  # fmt: skip
+
+
+def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) -> None:
+    handles = [
+        Line2D([], [], color=color, lw=2.2, label=group.title.replace("\n", " "))
+        for group, color in zip(groups, CURVES, strict=False)
+    ]
+    if law:
+        ideal = "law of the ideal classifier"
+        handles.append(Line2D([], [], color=INK, lw=1.0, ls=DASHED, label=ideal))
+    if published:
+        handles.append(Line2D([], [], color=INK, marker="x", ls=DOTTED, ms=4, lw=0.6,
+                              label="published attack"))  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+
+
+@style.styled()
+def radii(runs: Runs) -> Figure:
+    """How far each test sample is from being misclassified: histograms, a column a run.
+
+    Filled: attacked; outlined: certified; dotted: the radius of a center by theory.
+    """
+    groups, note = _groups(runs, COLUMNS)
+    norms = _norms(groups)
+    figure, axes = style.panels(len(norms), len(groups), note, 1.3)
+    for group, column in zip(groups, axes.T, strict=True):
+        column[0].set_title(group.title)
+        for norm, ax in zip(norms, column, strict=True):
+            _histogram(group, norm, ax)
+    for norm, ax in zip(norms, axes[:, 0], strict=True):
+        ax.set_ylabel(f"samples, {WRITTEN[norm]}")
+    for ax in axes[-1]:
+        ax.set_xlabel("radius")
+    return figure
+
+
+def _histogram(group: Group, norm: Norm, ax: Axes) -> None:
+    ends, evidence = group.ends(norm), group.runs[0].evidence
+    if not ends:
+        ax.set_axis_off()
+        return
+    attacked = np.concatenate([end.attacked for end in ends])
+    certified = np.concatenate([end.certified for end in ends])
+    low, high = float(certified.min()), _reach(group, norm)
+    room = 0.05 * (high - low) + 1e-9
+    edges = np.linspace(low - room, high + room, BINS).tolist()
+    ax.hist(attacked[np.isfinite(attacked)], edges, color=CURVES[1], alpha=0.35)
+    ax.hist(certified, edges, color=CURVES[0], histtype="step", lw=0.9)
+    if evidence.centers.orthonormality_error <= ORTHONORMAL and evidence.p != 2:
+        K1 = int((evidence.centers.label > 0).sum())
+        for R in set(learned_radius(norm, evidence.p, K1, evidence.centers.K - K1)):
+            ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
+
+
+@style.styled()
+def critical_radius(runs: Runs) -> Figure:
+    """Median l2 radius of test samples over a varied key, as [certified, attacked].
+
+    Over the power: also the radius of the centers under F^(p), by its law for either class, and
+    1/√K. Seeds are gathered: from the smallest certified to the largest attacked median.
+
+    **Source:** theory D6, predictions P19 and P23.
+    """
+    evidences = [run.evidence for _, run in pairs(runs) if _has_l2(run.evidence)]
+    key = _varied(evidences)
+    figure, axes = style.panels(1, 1, "", 2.3)
+    ax = axes[0, 0]
+    for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
+        _radius_curve(one, key, color, ax)
+    centers = evidences[0].centers
+    if key == "network.power" and centers.orthonormality_error <= ORTHONORMAL:
+        _power_laws(evidences, ax)
+    ax.axhline(centers.K**-0.5, color=LEVEL, lw=0.6, ls=DOTTED)
+    ax.axhline(0.5**0.5, color=LEVEL, lw=0.6, ls=DOTTED)
+    values = [value_of(e.scenario, key) for e in evidences]
+    if min(values) > 0 and max(values) / min(values) >= LOGARITHMIC:
+        ax.set_xscale("log")
+    ax.set(xlabel=_word(key), ylabel="radius, l2\n[certified, attacked]")
+    ax.set_ylim(0, None)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _has_l2(evidence: Evidence) -> bool:
+    return evidence.robustness is not None and Norm.L2 in evidence.robustness.radii
+
+
+def _varied(evidences: Sequence[Evidence]) -> str:
+    for key in ("network.init_scale", *OVER):
+        if len({value_of(e.scenario, key) for e in evidences}) > 2:
+            return key
+    raise NotDrawable(
+        "one of " + ", ".join(OVER) + " must take three values among runs with radii in l2."
+    )
+
+
+def _word(key: str) -> str:
+    written = {"network.power": "power $p$", "network.init_scale": r"init scale $\varepsilon$"}
+    return written.get(key, key.rpartition(".")[2].replace("_", " "))
+
+
+def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
+    at: dict[float, list[tuple[float, float]]] = {}
+    for run in one.runs:
+        assert run.robustness is not None
+        at.setdefault(value_of(run.scenario, key), []).append(run.robustness.median(Norm.L2))
+    x = np.array(sorted(at))
+    low = np.array([min(a for a, _ in at[v]) for v in x])
+    high = np.array([max(b for _, b in at[v]) for v in x])
+    name = "trained" + (f", {one.title}" if one.title else "")
+    ax.fill_between(x, low, high, color=color, alpha=0.3, lw=0)
+    ax.plot(x, low, "v-", color=color, ms=3, lw=0.8)
+    ax.plot(x, high, "^-", color=color, ms=3, lw=0.8, label=name)
+
+
+def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
+    """Radii of the centers under F^(p), a line a class."""
+    label = evidences[0].centers.label
+    powers = [e.p for e in evidences]
+    p = np.linspace(min(powers), max(powers), 200)
+    even = np.ones(len(label))
+    law = np.array([critical_radii(even, label, power) for power in p.tolist()])
+    for s, style_ in ((1, DASHED), (-1, DOTTED)):
+        sign = "+" if s > 0 else "-"
+        ax.plot(p, law[:, label == s][:, 0], color=INK, lw=1.0, ls=style_,
+                label=rf"law of $F^{{(p)}}$, class {sign}")  # fmt: skip

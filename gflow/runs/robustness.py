@@ -1,0 +1,191 @@
+"""Radii of test samples beside the run they are about: robustness.nc, sealed by robustness.json.
+
+One idea: radii are made from the stored network and the test samples, which are drawn again, so
+they can be measured, or measured in another norm, at any time after the flow.  They are used again
+if they are about the run as it is, by the code of today.
+
+    robustness.json    what was asked, by what code, about which run, checksum of the other file
+    robustness.nc      for every norm such as l2: `certified_l2`, `attacked_l2` (sample,),
+                       `witness_l2` (sample, coordinate) and in l2 `basis_l2` (input, coordinate);
+                       `y`; `published` (attack_radius,) where the published attack was run
+"""
+
+import hashlib
+import io
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from gflow.data.source import draw_test
+from gflow.errors import DataError, RecordError
+from gflow.measure.attack import Attack
+from gflow.measure.norm import Norm
+from gflow.measure.published_search import PUBLISHED_RADII
+from gflow.measure.radius import Radii
+from gflow.measure.robustness import Robustness, measure_robustness
+from gflow.runs.code import code_hash
+from gflow.runs.experiment import Run
+from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
+from gflow.runs.netcdf import to_netcdf
+from gflow.scenario import RobustnessTable
+
+SEAL, ARRAYS = "robustness.json", "robustness.nc"
+"""Files of a run folder."""
+
+
+def attacked(run: Run, asked: RobustnessTable, fresh: bool = False) -> Run:
+    """The run with radii of its test samples, read from its folder or measured and stored there.
+
+    **Arguments:**
+
+    - `run`: any run; nothing is written if it is not stored.
+    - `asked`: norms, number of samples attacked; without norms the run is returned as it is.
+    - `fresh`: measure anew what is there.
+
+    **Raises:** `DataError` if there are no test samples; `RecordError` if it cannot be stored.
+    """
+    if not asked.norms:
+        return run
+    stored = None if run.folder is None or fresh else read_robustness(run.folder, asked)
+    return _with(run, stored or _measured(run, asked))
+
+
+def _with(run: Run, robustness: Robustness) -> Run:
+    return replace(run, evidence=replace(run.evidence, robustness=robustness))
+
+
+def _measured(run: Run, asked: RobustnessTable) -> Robustness:
+    test = draw_test(run.scenario)
+    if test is None:
+        raise DataError(
+            f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
+            "set data.test_samples, or put X_test and y_test into the file."
+        )
+    count = asked.attacked or test.n
+    began = time.perf_counter()
+    robustness, witnesses = measure_robustness(
+        run.network,
+        np.asarray(test.x[:count], np.float64),
+        np.asarray(test.y[:count], np.float64),
+        [Norm(name) for name in asked.norms],
+        run.scenario.seed,
+        run.evidence.left_out.total,
+        asked.published,
+    )
+    if run.folder is not None:
+        seconds = time.perf_counter() - began
+        _save(run.folder, robustness, witnesses, asked, seconds)
+    return robustness
+
+
+def _save(
+    folder: Path,
+    robustness: Robustness,
+    witnesses: dict[Norm, Attack],
+    asked: RobustnessTable,
+    seconds: float,
+) -> None:
+    arrays: dict = {"y": ("sample", robustness.y)}
+    for norm, found in robustness.radii.items():
+        witness = witnesses[norm]
+        coordinate = "input" if witness.basis is None else "coordinate"
+        arrays |= {
+            f"certified_{norm}": ("sample", found.certified, {"neurons": found.neurons}),
+            f"attacked_{norm}": ("sample", found.attacked),
+            f"witness_{norm}": (("sample", coordinate), witness.coordinates),
+        }
+        if witness.basis is not None:
+            arrays[f"basis_{norm}"] = (("input", coordinate), witness.basis)
+    if robustness.published is not None:
+        arrays["published"] = ("attack_radius", robustness.published)
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    large = {name: packed for name in arrays if name.startswith("witness")}
+    data = to_netcdf(xr.Dataset(arrays, {"attack_radius": PUBLISHED_RADII}), large)
+    write_bytes(folder / ARRAYS, data)
+    write_sealed(
+        folder / SEAL,
+        {
+            "asked": _question(asked),
+            "code": _code(),
+            "about": seal_of(folder / "manifest.json"),
+            "seconds": seconds,
+            "checksum": hashlib.sha256(data).hexdigest(),
+        },
+    )
+
+
+def read_robustness(folder: Path, asked: RobustnessTable | None = None) -> Robustness | None:
+    """Stored radii; None if there are none about the run as it is now, or they were altered.
+
+    **Arguments:**
+
+    - `folder`: a run folder.
+    - `asked`: what must have been measured, by the code of today; None takes whatever there is.
+    """
+    arrays = _arrays(folder, asked)
+    if arrays is None:
+        return None
+    norms = [norm for norm in Norm if f"certified_{norm}" in arrays]
+    radii = {
+        norm: Radii(
+            arrays[f"certified_{norm}"].values,
+            arrays[f"attacked_{norm}"].values,
+            int(arrays[f"certified_{norm}"].attrs["neurons"]),
+        )
+        for norm in norms
+    }
+    published = arrays["published"].values if "published" in arrays else None
+    return Robustness(arrays["y"].values, radii, published)
+
+
+def read_witnesses(folder: Path, norm: Norm) -> Attack:
+    """The perturbations behind the upper ends of stored radii.
+
+    **Raises:** `RecordError` if there are none in this norm.
+    """
+    arrays = _arrays(folder, None)
+    if arrays is None or f"witness_{norm}" not in arrays:
+        raise RecordError(
+            f"{folder}: must hold perturbations in {norm}, but does not; run `gflow attack` on it."
+        )
+    basis = arrays[f"basis_{norm}"].values if f"basis_{norm}" in arrays else None
+    return Attack(arrays[f"attacked_{norm}"].values, arrays[f"witness_{norm}"].values, basis)
+
+
+def _arrays(folder: Path, asked: RobustnessTable | None) -> xr.Dataset | None:
+    try:
+        seal, is_whole = read_json(folder / SEAL)
+        data = (folder / ARRAYS).read_bytes()
+        sound = (
+            is_whole
+            and seal["about"] == seal_of(folder / "manifest.json")
+            and seal["checksum"] == hashlib.sha256(data).hexdigest()
+        )
+        if not sound or (asked is not None and not _answers(seal, asked)):
+            return None
+    except (OSError, RecordError, KeyError, TypeError):
+        return None
+    with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as file:
+        return file.load()
+
+
+def _answers(seal: dict, asked: RobustnessTable) -> bool:
+    """Whether stored radii say all that is asked, by the code of today."""
+    stored = seal["asked"]
+    return (
+        seal["code"] == _code()
+        and set(asked.norms) <= set(stored["norms"])
+        and asked.attacked == stored["attacked"]
+        and asked.published <= stored["published"]
+    )
+
+
+def _question(asked: RobustnessTable) -> dict[str, object]:
+    return {"norms": list(asked.norms), "attacked": asked.attacked, "published": asked.published}
+
+
+def _code() -> str:
+    return code_hash("measure", "network", "data")
