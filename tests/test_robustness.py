@@ -104,6 +104,15 @@ def test_what_is_there_is_not_measured_again_and_what_is_not_is(stored):
     gflow.attack(gflow.load(stored.folder), stored.scenario.robustness)
 
 
+def test_another_norm_is_measured_beside_those_that_are_there(tmp_path):
+    run = study.answer(gflow.parse_scenario(SMALL), tmp_path, False, silent)
+    gflow.attack(run, L2)
+
+    gflow.attack(run, RobustnessTable(norms=("l1",)))
+
+    assert set(gflow.load(run.folder).evidence.robustness.radii) == {Norm.L1, Norm.L2}
+
+
 def test_altered_radii_are_not_used(stored):
     path = stored.folder / ARRAYS
     whole = path.read_bytes()
@@ -166,7 +175,7 @@ def test_the_bayes_margin_is_the_log_odds_of_the_densities():
 def test_with_two_subclasses_the_bayes_radius_is_the_distance_to_a_plane():
     x, y, centers = mixture(2, 1, 6, 0.5, 100)
 
-    certified, attacked, _ = bayes_radii(x, y, centers, 0.5 / 6**0.5)
+    certified, attacked = bayes_radii(x, y, centers, 0.5 / 6**0.5)[:2]
 
     exact = np.maximum(y * (x[:, 0] - x[:, 1]) / 2**0.5, 0)
     np.testing.assert_allclose(certified, exact, rtol=1e-9)
@@ -176,7 +185,7 @@ def test_with_two_subclasses_the_bayes_radius_is_the_distance_to_a_plane():
 def test_no_input_of_the_wrong_sign_is_inside_a_certified_bayes_radius():
     x, y, centers = mixture(5, 3, 5, 1.0, 40)
     tau = 1.0 / 5**0.5
-    certified, attacked, _ = bayes_radii(x, y, centers, tau)
+    certified, attacked = bayes_radii(x, y, centers, tau)[:2]
     ways = np.random.default_rng(1).standard_normal((3000, 5))
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
 
@@ -212,7 +221,7 @@ def test_too_few_samples_say_nothing_about_a_law(stored):
 
 
 def scaled(evidence, certified, attacked):
-    low, high, neurons = evidence.robustness.radii[Norm.L2]
+    low, high, neurons, _ = evidence.robustness.radii[Norm.L2]
     radii = {Norm.L2: Radii(low * certified, high * attacked, neurons)}
     return replace(evidence, robustness=Robustness(evidence.robustness.y, radii))
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.linalg import orth
 
 from gflow.measure.norm import Norm
 from gflow.network.condense import Population
@@ -44,10 +45,6 @@ class Attack:
     def perturbation(self) -> Float[np.ndarray, "n D"]:
         """All δ_i: y_i f(x_i + δ_i) <= 0 wherever the radius is finite."""
         return self.coordinates if self.basis is None else self.coordinates @ self.basis.T
-
-    def accuracy(self, R: Float[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
-        """Share of samples that no perturbation of norm R or less flips, as far as was found."""
-        return share_beyond(self.radius, R)
 
 
 def share_beyond(
@@ -79,11 +76,11 @@ def attack(
     """
     f = network if isinstance(network, Population) else Population.of(network)
     f = f.distinct.take(f.distinct.m > 0)
-    basis = _basis(f.u) if norm is Norm.L2 else None
+    basis = orth(f.u.T) if norm is Norm.L2 else None
     flat = f if basis is None else Population(f.u @ basis, f.m, f.s, f.p, f.log_scale)
     place, rng = x if basis is None else x @ basis, np.random.default_rng(seed)
     radius, delta = np.empty(len(x)), np.empty(place.shape)
-    width = (2 * min(len(f.m), _TOWARD) + 6 + _RANDOM) * max(len(f.m), place.shape[1])
+    width = (2 * min(len(f.m), _TOWARD) + 7 + _RANDOM) * max(len(f.m), place.shape[1])
     rows = max(_ENTRIES // width, 1)
     for begin in range(0, len(x), rows):
         some = slice(begin, begin + rows)
@@ -92,16 +89,12 @@ def attack(
     return Attack(radius, delta, basis)
 
 
-def _basis(u):
-    left, size, _ = np.linalg.svd(u.T, full_matrices=False)
-    return left[:, size > 1e-12 * size.max(initial=0)]
-
-
 def _shortest(f, x, y, reach, rng, norm):
     """The shortest of what all directions lead to (n,), and the perturbations (n, d)."""
-    # At the origin every network is 0, so no radius is longer than ‖x‖.
-    home = _scaled(norm, -x, _steepest(norm, -x))
-    ways = [_steepest(norm, _directions(f, x, y, rng)), home[:, None]]
+    # At the origin every network is 0, and where own neurons are silent it is not right.
+    seen = np.where(y[:, None] * f.s > 0, np.maximum(x @ f.u.T, 0), 0)
+    to_zero = [_scaled(norm, way, _steepest(norm, -x))[:, None] for way in (-x, -seen @ f.u)]
+    ways = [_steepest(norm, _directions(f, x, y, rng)), *to_zero]
     if norm is not Norm.L2:
         # A step may be worth one neuron only: in l1 that of a sum is that of its heaviest part.
         some = f.take(_heaviest(f))

@@ -42,7 +42,8 @@ class Cast:
     def alone(cls, network: Network | Population) -> "Cast":
         """Every neuron stands for itself."""
         f = network if isinstance(network, Population) else Population.of(network)
-        f = f.distinct.take(f.distinct.m > 0)
+        f = f.distinct
+        f = f.take(f.m > 0)
         return cls(f, f, np.arange(len(f.m)), 0.0, 0.0)
 
     def spread(self, norm: Norm) -> Float[np.ndarray, " q"]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.linalg import orth
 
 from gflow.measure.cast import casts_of
 from gflow.network.condense import Population
@@ -50,7 +51,7 @@ def published_accuracy(
     - `iterations`: 2000 in the published code.
     """
     f = _few(network)
-    basis = _basis(f.u)
+    basis = orth(f.u.T)
     with jax.enable_x64(True):
         place, label = jnp.asarray(x @ basis), jnp.asarray(y, float)
         u, c = jnp.asarray(f.u @ basis), jnp.asarray(f.s * f.m)
@@ -109,7 +110,7 @@ def published_distance(
     f, F = _few(network), _few(target)
     mine, theirs = f(x), F(x)
     scale = float(mine @ theirs / (mine @ mine)) if (mine != 0).any() else 0.0
-    basis = _basis(np.concatenate([f.u, F.u]))
+    basis = orth(np.concatenate([f.u, F.u]).T)
     D, d = basis.shape
     rng = np.random.default_rng(seed)
     found = []
@@ -157,8 +158,3 @@ def _few(network: Network | Population) -> Population:
     """The network with its true scale, of few neurons."""
     whole = network if isinstance(network, Population) else Population.of(network)
     return casts_of(whole.distinct)[-1].leader.unscaled()
-
-
-def _basis(u: Float[np.ndarray, "q D"]) -> Float[np.ndarray, "D d"]:
-    left, size, _ = np.linalg.svd(u.T, full_matrices=False)
-    return left[:, size > 1e-12 * size.max(initial=0)]

@@ -29,6 +29,8 @@ class Radii(NamedTuple):
     """A perturbation of this norm flips it; inf where none was found, 0 where it is wrong."""
     neurons: int
     """Neurons of the condensed network."""
+    witness: Attack | None = None
+    """Perturbations as long as `attacked`; None where they are not at hand."""
 
     def accuracy(
         self, R: Float[np.ndarray, " B"]
@@ -55,22 +57,10 @@ def radii(
     - `left_out`: bound on what is missing from f on the unit ball already, as a share of Σ_j m_j.
     - `norm`: in which distance is measured.
 
-    **Returns:** `Radii`; certified <= attacked up to rounding.
+    **Returns:** `Radii` with their witness; certified <= attacked up to rounding.
 
     **Source:** theory D10.
     """
-    return witnessed_radii(network, x, y, seed, left_out, norm)[0]
-
-
-def witnessed_radii(
-    network: Network | Population,
-    x: Float[np.ndarray, "n D"],
-    y: Float[np.ndarray, " n"],
-    seed: int,
-    left_out: float = 0.0,
-    norm: Norm = Norm.L2,
-) -> tuple[Radii, Attack]:
-    """Radii, and perturbations as long as their upper ends; arguments as for `radii`."""
     whole = (network if isinstance(network, Population) else Population.of(network)).distinct
     casts = casts_of(whole)
     missing = left_out * float(whole.m.sum())
@@ -84,7 +74,7 @@ def witnessed_radii(
         attacked = np.where(np.isfinite(factor), found.radius * factor, np.inf)
     scale = np.where(np.isfinite(factor), factor, 0.0)[:, None]
     verified = Attack(attacked, found.coordinates * scale, found.basis)
-    return Radii(certified, attacked, len(casts[-1].leader.m)), verified
+    return Radii(certified, attacked, len(casts[-1].leader.m), verified)
 
 
 def _stretch(f, x, y, delta):

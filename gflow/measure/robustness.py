@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gflow.measure.attack import Attack
 from gflow.measure.norm import Norm
 from gflow.measure.published_search import PUBLISHED_RADII, published_accuracy
-from gflow.measure.radius import Radii, witnessed_radii
+from gflow.measure.radius import Radii, radii
 from gflow.network.condense import Population
 from gflow.network.prelu import Network
 
@@ -41,7 +40,7 @@ class Robustness:
 
     def worst_ratio(self, norm: Norm) -> float:
         """Smallest certified over attacked radius among samples that are right and were flipped."""
-        low, high, _ = self.radii[norm]
+        low, high = self.radii[norm][:2]
         some = (high > 0) & np.isfinite(high)
         return float((low[some] / high[some]).min(initial=1.0))
 
@@ -54,7 +53,7 @@ def measure_robustness(
     seed: int,
     left_out: float = 0.0,
     published: bool = False,
-) -> tuple[Robustness, dict[Norm, Attack]]:
+) -> Robustness:
     """Bracket the radius of every sample in every norm.
 
     **Arguments:**
@@ -66,12 +65,11 @@ def measure_robustness(
     - `left_out`: bound on what is missing from f on the unit ball already, as a share of Σ_j m_j.
     - `published`: whether to run the published attack as well.
 
-    **Returns:** a `Robustness`, and by norm the perturbations behind its upper ends.
+    **Returns:** a `Robustness`, its radii with their witnesses.
 
     **Source:** theory D10.
     """
     whole = (network if isinstance(network, Population) else Population.of(network)).distinct
-    found = {norm: witnessed_radii(whole, x, y, seed, left_out, norm) for norm in norms}
+    found = {norm: radii(whole, x, y, seed, left_out, norm) for norm in norms}
     curve = published_accuracy(whole, x, y, PUBLISHED_RADII) if published else None
-    brackets = {norm: radii for norm, (radii, _) in found.items()}
-    return Robustness(y, brackets, curve), {norm: attack for norm, (_, attack) in found.items()}
+    return Robustness(y, found, curve)

@@ -1,4 +1,4 @@
-"""The pictures: six of a flow, two of a study, and overlays of theory and simulation.
+"""The pictures: of a flow, of a study, of radii, and overlays of theory and simulation.
 
 One idea: a figure of flows shows up to four runs side by side, a column each, on common axes, and
 draws nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and
@@ -357,12 +357,10 @@ def _names(result: Runs) -> list[str]:
 
 def _of_radii(result: Run | Study) -> list[str]:
     """Figures of radii for a result whose radii were measured."""
-    runs = [run for _, run in pairs(result)]
-    if not any(run.evidence.robustness for run in runs):
+    evidences = [run.evidence for _, run in pairs(result)]
+    if not any(evidence.robustness for evidence in evidences):
         return []
-    powers = {run.evidence.p for run in runs}
-    scales = {run.scenario.network.init_scale for run in runs}
-    varied = len(powers) > 2 or len(scales) > 2
+    varied = robustness_figures.varied_key(evidences)
     return ["robust_accuracy", "radii", *(["critical_radius"] if varied else [])]
 
 

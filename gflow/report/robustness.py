@@ -56,11 +56,10 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
     R = np.array(reference_radii(norm, centers.K))
     certified, attacked = found.accuracy(R)
     exact = centers.orthonormality_error <= ORTHONORMAL and run.evidence.p != 2
-    K1 = int((centers.label > 0).sum())
     return Row(
         label or run.scenario.name,
         norm,
-        learned_radius(norm, run.evidence.p, K1, centers.K - K1) if exact else None,
+        learned_radius(norm, run.evidence.p, centers.K1, centers.K - centers.K1) if exact else None,
         robustness.median(norm),
         robustness.worst_ratio(norm),
         dict(zip(R.tolist(), zip(certified.tolist(), attacked.tolist(), strict=True), strict=True)),

@@ -33,7 +33,7 @@ WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty
 BINS = 60
 """Bins of a histogram of radii."""
 
-OVER = ("network.power", "network.init_scale", "data.subclasses", "data.noise", "network.width")
+OVER = ("network.init_scale", "network.power", "data.subclasses", "data.noise", "network.width")
 """Keys that a radius is drawn over, the first that varies."""
 
 
@@ -189,8 +189,8 @@ def _histogram(group: Group, norm: Norm, ax: Axes) -> None:
     ax.hist(attacked[np.isfinite(attacked)], edges, color=CURVES[1], alpha=0.35)
     ax.hist(certified, edges, color=CURVES[0], histtype="step", lw=0.9)
     if evidence.centers.orthonormality_error <= ORTHONORMAL and evidence.p != 2:
-        K1 = int((evidence.centers.label > 0).sum())
-        for R in set(learned_radius(norm, evidence.p, K1, evidence.centers.K - K1)):
+        centers = evidence.centers
+        for R in set(learned_radius(norm, evidence.p, centers.K1, centers.K - centers.K1)):
             ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
 
 
@@ -204,7 +204,11 @@ def critical_radius(runs: Runs) -> Figure:
     **Source:** theory D6, predictions P19 and P23.
     """
     evidences = [run.evidence for _, run in pairs(runs) if _has_l2(run.evidence)]
-    key = _varied(evidences)
+    key = varied_key(evidences)
+    if key is None:
+        raise NotDrawable(
+            "one of " + ", ".join(OVER) + " must take three values among runs with radii in l2."
+        )
     figure, axes = style.panels(1, 1, "", 2.3)
     ax = axes[0, 0]
     for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
@@ -227,13 +231,10 @@ def _has_l2(evidence: Evidence) -> bool:
     return evidence.robustness is not None and Norm.L2 in evidence.robustness.radii
 
 
-def _varied(evidences: Sequence[Evidence]) -> str:
-    for key in ("network.init_scale", *OVER):
-        if len({value_of(e.scenario, key) for e in evidences}) > 2:
-            return key
-    raise NotDrawable(
-        "one of " + ", ".join(OVER) + " must take three values among runs with radii in l2."
-    )
+def varied_key(evidences: Sequence[Evidence]) -> str | None:
+    """The first key of `OVER` with three values among runs with radii in l2; None without one."""
+    found = [e for e in evidences if _has_l2(e)]
+    return next((k for k in OVER if len({value_of(e.scenario, k) for e in found}) > 2), None)
 
 
 def _word(key: str) -> str:

@@ -13,6 +13,7 @@ if they are about the run as it is, by the code of today.
 import hashlib
 import io
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,11 +51,20 @@ def attacked(run: Run, asked: RobustnessTable, fresh: bool = False) -> Run:
     if not asked.norms:
         return run
     stored = None if run.folder is None or fresh else read_robustness(run.folder, asked)
-    return _with(run, stored or _measured(run, asked))
+    found = stored or _measured(run, _with_what_is_there(run, asked))
+    return replace(run, evidence=replace(run.evidence, robustness=found))
 
 
-def _with(run: Run, robustness: Robustness) -> Run:
-    return replace(run, evidence=replace(run.evidence, robustness=robustness))
+def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
+    """What is asked, and the norms measured on as many samples before, which would be lost."""
+    seal = {} if run.folder is None else _seal(run.folder)
+    before = seal.get("asked", {})
+    if before.get("attacked") != asked.attacked:
+        return asked
+    norms = tuple(dict.fromkeys([*before["norms"], *asked.norms]))
+    return asked.model_copy(
+        update={"norms": norms, "published": asked.published or before["published"]}
+    )
 
 
 def _measured(run: Run, asked: RobustnessTable) -> Robustness:
@@ -66,7 +76,7 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
         )
     count = asked.attacked or test.n
     began = time.perf_counter()
-    robustness, witnesses = measure_robustness(
+    robustness = measure_robustness(
         run.network,
         np.asarray(test.x[:count], np.float64),
         np.asarray(test.y[:count], np.float64),
@@ -77,20 +87,15 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
     )
     if run.folder is not None:
         seconds = time.perf_counter() - began
-        _save(run.folder, robustness, witnesses, asked, seconds)
+        _save(run.folder, robustness, asked, seconds)
     return robustness
 
 
-def _save(
-    folder: Path,
-    robustness: Robustness,
-    witnesses: dict[Norm, Attack],
-    asked: RobustnessTable,
-    seconds: float,
-) -> None:
+def _save(folder: Path, robustness: Robustness, asked: RobustnessTable, seconds: float) -> None:
     arrays: dict = {"y": ("sample", robustness.y)}
     for norm, found in robustness.radii.items():
-        witness = witnesses[norm]
+        witness = found.witness
+        assert witness is not None, "they were just measured"
         coordinate = "input" if witness.basis is None else "coordinate"
         arrays |= {
             f"certified_{norm}": ("sample", found.certified, {"neurons": found.neurons}),
@@ -156,18 +161,26 @@ def read_witnesses(folder: Path, norm: Norm) -> Attack:
 
 
 def _arrays(folder: Path, asked: RobustnessTable | None) -> xr.Dataset | None:
-    try:
-        seal, is_whole = read_json(folder / SEAL)
-        data = (folder / ARRAYS).read_bytes()
-        sound = (
-            is_whole
-            and seal["about"] == seal_of(folder / "manifest.json")
-            and seal["checksum"] == hashlib.sha256(data).hexdigest()
-        )
-        if not sound or (asked is not None and not _answers(seal, asked)):
-            return None
-    except (OSError, RecordError, KeyError, TypeError):
+    seal = _seal(folder)
+    if not seal or (asked is not None and not _answers(seal, asked)):
         return None
+    with suppress(OSError):
+        data = (folder / ARRAYS).read_bytes()
+        if seal["checksum"] == hashlib.sha256(data).hexdigest():
+            return _opened(data)
+    return None
+
+
+def _seal(folder: Path) -> dict:
+    """What is said of the stored radii; empty unless it is whole and about the run as it is."""
+    with suppress(OSError, RecordError):
+        seal, is_whole = read_json(folder / SEAL)
+        if is_whole and seal["about"] == seal_of(folder / "manifest.json"):
+            return seal
+    return {}
+
+
+def _opened(data: bytes) -> xr.Dataset:
     with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as file:
         return file.load()
 

@@ -66,6 +66,12 @@ class Evidence:
         return data.imbalance if data.kind == "mixture" else 1.0
 
     @property
+    def tau(self) -> float | None:
+        """Noise τ = α/√D per coordinate of a mixture; None for a caller's own samples."""
+        data = self.scenario.data
+        return data.noise / data.dimension**0.5 if isinstance(data, MixtureData) else None
+
+    @property
     def drawn(self) -> int | None:
         """Number of training samples drawn from the mixture; None for a caller's own."""
         data = self.scenario.data

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtr
 
 from gflow.data.centers import Centers
+from gflow.measure.assignment import dual
 from gflow.measure.norm import Norm
 
 
@@ -38,7 +39,7 @@ def critical_radii(
 
 def _opposite(m, p):
     """‖m‖_{2/(2-p)}, the largest for p >= 2."""
-    return np.linalg.norm(m, ord=2 / (2 - p) if p < 2 else np.inf)
+    return np.linalg.norm(m, ord=dual(2, p))
 
 
 def reference_radii(norm: Norm, K: int) -> tuple[float, float, float]:

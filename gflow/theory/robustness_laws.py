@@ -51,7 +51,7 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
 
     **Source:** theory D6.
     """
-    centers, tau = evidence.centers, noise_of(evidence)
+    centers, tau = evidence.centers, evidence.tau
     if tau is None or tau == 0:
         return None
     K1, K2 = centers.K1, centers.K - centers.K1
@@ -59,14 +59,8 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
         return average_accuracy(R, centers.K, tau)
     if evidence.p > 2:
         return subclass_accuracy(R, K1, K2, tau)
-    x, y = _test(evidence)
+    x, y = _test(evidence, evidence.robustness.n if evidence.robustness else None)
     return share_beyond(quadratic_distance(x, y, centers), R)
-
-
-def noise_of(evidence: Evidence) -> float | None:
-    """τ = α/√D of a mixture; None for other samples."""
-    data = evidence.scenario.data
-    return data.noise / data.dimension**0.5 if isinstance(data, MixtureData) else None
 
 
 def judge_robust_accuracy(evidence: Evidence) -> Opinion:
@@ -111,7 +105,7 @@ def median_law(evidence: Evidence) -> float:
     """The radius at which the law is 1/2."""
     if evidence.p < 2:
         return float(evidence.centers.K**-0.5)
-    tau, K1 = noise_of(evidence), evidence.centers.K1
+    tau, K1 = evidence.tau, evidence.centers.K1
     assert tau is not None
     R = np.linspace(0, 1.5, 15001)
     return float(np.interp(0.5, -subclass_accuracy(R, K1, evidence.centers.K - K1, tau) + 1, R))
@@ -146,7 +140,7 @@ def _measured(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    tau, error = noise_of(evidence), evidence.centers.orthonormality_error
+    tau, error = evidence.tau, evidence.centers.orthonormality_error
     found = "not a mixture" if tau is None else f"τ = {tau:.2g}"
     return (
         Hypothesis("a mixture with noise", found, tau is not None and tau > 0),
@@ -171,9 +165,8 @@ def judge_bayes(evidence: Evidence) -> Opinion:
     assumed = (*_mixture(evidence), Hypothesis("test samples", f"{n}", n > 0))
     if opinion := unmet(expected, assumed):
         return opinion
-    assert isinstance(data, MixtureData)
-    x, y = _test(evidence)
-    found = bayes_radii(x, y, evidence.centers, data.noise / data.dimension**0.5)
+    assert isinstance(data, MixtureData) and evidence.tau is not None
+    found = bayes_radii(*_test(evidence), evidence.centers, evidence.tau)
     told = [_above_promise(evidence, data, found), _below_bound(evidence, found)]
     reason = f"{n} test samples; l2. The network plays no part."
     return opinion_of(expected, told, assumed, reason)
