@@ -135,11 +135,15 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
 def _reference_lines(evidence: Evidence, norm: Norm, ax: Axes) -> None:
     if norm is not Norm.L2 or evidence.centers.orthonormality_error > ORTHONORMAL:
         return
-    lines = ((evidence.centers.K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$"))
-    for R, name in lines:
+    for R, name in _levels(evidence.centers.K):
         ax.axvline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
         ax.annotate(name, (R, 1.055), ha="center", va="bottom", fontsize=style.SMALL, color=INK,
                     annotation_clip=False)  # fmt: skip
+
+
+def _levels(K: int) -> tuple[tuple[float, str], ...]:
+    """Where F falls, and beyond where nothing stands, in l2."""
+    return (K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$")
 
 
 def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) -> None:
@@ -199,7 +203,8 @@ def critical_radius(runs: Runs) -> Figure:
     """Median l2 radius of test samples over a varied key, as [certified, attacked].
 
     Over the power: also the radius of the centers under F^(p), by its law for either class, and
-    1/√K. Seeds are gathered: from the smallest certified to the largest attacked median.
+    1/√K. Flows that ended early are left out. Seeds are gathered: from the smallest certified to
+    the largest attacked median.
 
     **Source:** theory D6, predictions P19 and P23.
     """
@@ -216,19 +221,27 @@ def critical_radius(runs: Runs) -> Figure:
     centers = evidences[0].centers
     if key == "network.power" and centers.orthonormality_error <= ORTHONORMAL:
         _power_laws(evidences, ax)
-    ax.axhline(centers.K**-0.5, color=LEVEL, lw=0.6, ls=DOTTED)
-    ax.axhline(0.5**0.5, color=LEVEL, lw=0.6, ls=DOTTED)
+    if centers.orthonormality_error <= ORTHONORMAL:
+        for R, name in _levels(centers.K):
+            ax.axhline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
+            ax.annotate(name, (1.01, R), xycoords=("axes fraction", "data"), va="center",
+                        fontsize=style.SMALL, color=INK, annotation_clip=False)  # fmt: skip
     values = [value_of(e.scenario, key) for e in evidences]
     if min(values) > 0 and max(values) / min(values) >= LOGARITHMIC:
         ax.set_xscale("log")
-    ax.set(xlabel=_word(key), ylabel="radius, l2\n[certified, attacked]")
+    ax.set(xlabel=_word(key), ylabel=f"radius, {WRITTEN[Norm.L2]}\n[certified, attacked]")
     ax.set_ylim(0, None)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
 def _has_l2(evidence: Evidence) -> bool:
-    return evidence.robustness is not None and Norm.L2 in evidence.robustness.radii
+    """Whether a flow came to its end and its radii were measured in l2."""
+    return (
+        evidence.outcome.complete
+        and evidence.robustness is not None
+        and Norm.L2 in evidence.robustness.radii
+    )
 
 
 def varied_key(evidences: Sequence[Evidence]) -> str | None:
@@ -264,6 +277,6 @@ def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
     even = np.ones(len(label))
     law = np.array([critical_radii(even, label, power) for power in p.tolist()])
     for s, style_ in ((1, DASHED), (-1, DOTTED)):
-        sign = "+" if s > 0 else "-"
+        sign = "$+$" if s > 0 else "$-$"
         ax.plot(p, law[:, label == s][:, 0], color=INK, lw=1.0, ls=style_,
                 label=rf"law of $F^{{(p)}}$, class {sign}")  # fmt: skip
