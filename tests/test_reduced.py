@@ -135,6 +135,19 @@ def test_a_neuron_at_an_opposite_center_stays_and_shrinks_at_rate_one(p):
     assert found.log_growth == pytest.approx(-times / p, rel=100 * EPS)
 
 
+@pytest.mark.parametrize("own", [0.0, 1e-300, 1e-167, 1e-50, 1e-20])
+def test_an_own_center_too_far_to_matter_does_not_blur_the_flight_from_an_opposite_one(own):
+    # At p = 3 alone with one opposite center du/dt̂ = -u²(1 - u²): 1/u - artanh u grows by t̂.  The
+    # blow-up that `own` brings is a time 1/own away, and moves u by less than own·e^{2t̂}.
+    u, perp, times = 2 / np.sqrt(5), 1 / np.sqrt(5), np.array([0.5, 2.0, 4.0, 16.0])
+
+    found = aligned(np.array([u, own]), perp, np.array([-1.0, 1.0]), 3.0, times).u[:, 0]
+
+    assert 1 / found - np.arctanh(found) == pytest.approx(
+        times + 1 / u - np.arctanh(u), rel=1000 * EPS + own * np.exp(32)
+    )
+
+
 @st.composite
 def starts(draw, most=5):
     """A unit start (u, perp >= 0.04), its labels, weights and power."""

@@ -8,7 +8,7 @@ With s in place of χ, where
 
 and the growth e^{±s/(p-2)} of ξ that goes with it set apart, the clock t̂(s) runs at a rate that is
 smooth between the deaths of opposite coordinates and never falls below 1/pace.  Panels of growing
-width, crowded below each death, resolve it.  At p = 1 and p = 2 the clock is explicit.
+width, both in s and in the s of a χ that would not end, and crowded below each death, resolve it.  At p = 1 and p = 2 the clock is explicit.
 
 Start vectors a carry the part orthogonal to all centers as their last entry; push_k is π_k y_k
 where coordinate k is awake and 0 where it does not move.
@@ -160,7 +160,12 @@ class _Clock(NamedTuple):
         ladder = first * np.expm1(np.log(_GROWTH) * np.arange(count + 3)) / (_GROWTH - 1)
         deaths = -np.log1p(-1 / self.gain[self.gain > 1])[:, None]
         near = np.concatenate([deaths, deaths * (1 - _CROWDING)], axis=1)
-        return np.unique(np.concatenate([ladder, first * _CROWDING, near.ravel()]))
+        return np.unique(np.concatenate([ladder, self.early(ladder), near.ravel()]))
+
+    def early(self, ladder):
+        """Where χ is (e^x - 1)/pace, x of `ladder`: what moves long before a remote E ends it."""
+        share = np.expm1(ladder) / (self.unit * self.pace)
+        return -np.log1p(-share[share < 1]) if self.ends else ladder[:0]
 
     def invert(self, t_hat):
         """s at given times, by Newton's method kept inside a shrinking bracket."""
