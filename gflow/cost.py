@@ -30,6 +30,9 @@ PROGRAM_BYTES = 560_000_000
 CORE_RATE = 8e10
 """Operations per second of a float32 matrix product on one good core."""
 
+MOVED_BYTES, MEMORY_RATE = 80, 5e9
+"""What a step of descent moves for each weight, and how many bytes a second."""
+
 START_SECONDS = (3.0, 20.0)
 """To compile one flow and draw its samples."""
 
@@ -181,6 +184,8 @@ class _Sizes(NamedTuple):
 def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     sizes = _sizes(scenario)
     operations = 4 * sizes.n * sizes.D * scenario.network.width
+    if not scenario.train.is_flow:
+        return _descent_cost(scenario, sizes, operations, rate)
     steps = _steps(scenario)
     evaluations = SOLVERS[scenario.solver].evaluations
     # Every accepted step is observed, at half the price of an evaluation.
@@ -208,6 +213,30 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
             f"{rate / 2e9:.0f} (half of what numpy does here now); {START_SECONDS[0]:g} to "
             f"{START_SECONDS[1]:g} s to start each flow"
         ),
+    )
+
+
+def _descent_cost(scenario: Scenario, sizes: _Sizes, operations: int, rate: float) -> Cost:
+    train = scenario.train
+    batch = min(train.batch or sizes.n, sizes.n)
+    steps = math.ceil(scenario.flow.end_time / train.time_of_step)
+    if train.epochs is not None:
+        steps = min(steps, train.epochs * max(sizes.n // batch, 1))
+    work = steps * operations * batch / sizes.n
+    # The weights pass through memory a few times in each step.
+    moved = steps * MOVED_BYTES * scenario.network.width * sizes.D / MEMORY_RATE
+    best = max(rate, CORE_RATE * (os.cpu_count() or 1))
+    return Cost(
+        flows=1,
+        operations_per_evaluation=operations,
+        evaluations=(steps, steps),
+        memory_bytes=_total(_memory(scenario, sizes)),
+        minutes=(
+            (START_SECONDS[0] + work / best + moved / 4) / 60,
+            (START_SECONDS[1] + 4 * work / rate + 4 * moved) / 60,
+        ),
+        basis="steps as asked for, each a batch; small products and weights that pass through "
+        "memory at rates that differ by a factor of 16",
     )
 
 

@@ -149,7 +149,6 @@ def test_the_findings_table_has_a_row_a_prediction_from_folders_alone(tmp_path):
     by_id = {row.prediction.id: row for row in rows}
     assert by_id["balancedness"].verdict is Verdict.HOLDS
     assert by_id["balancedness"].where == "small"
-    assert by_id["sgd"].verdict is Verdict.NOT_MEASURED
     assert by_id["escape-slopes"].verdict is Verdict.NOT_MEASURED
     text = markdown(rows)
     assert text.count("\n") == 29 and "| P13 |" in text

@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     END_MARGIN = "end_margin"
     MAX_STEPS = "max_steps"
     NOT_FINITE = "not_finite"
+    DIVERGED = "diverged"
     STALLED = "stalled"
     INTERRUPTED = "interrupted"
 
@@ -46,6 +47,11 @@ _CURES = {
         'that shrank to zero (use flow.chart = "polar"); in the light-cone chart a neuron with '
         "|v_j| > ‖w_j‖ whose ‖w_j‖ reached zero, where it has no direction and the flow itself "
         f"ends (start with |v_j| <= ‖w_j‖); {_LATE}."
+    ),
+    Reason.DIVERGED: (
+        "A weight is no longer a number. Common reasons: a step too long for the curvature of the "
+        "loss (lower `train.step_size`; with momentum 0.9 a step counts ten times); with the "
+        "exponential loss a batch that is classified wrong by far, whose force overflows."
     ),
     Reason.STALLED: (
         "The step size fell below the resolution of time. Common reasons: a tolerance below what "

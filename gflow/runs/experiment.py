@@ -19,12 +19,13 @@ from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.data.mixture import stream
 from gflow.errors import ScenarioError
-from gflow.flow.field import FlowState
+from gflow.flow.descent import descend
+from gflow.flow.field import CartesianField, FlowState
 from gflow.flow.integrate import AbstractCheckpoint, integrate
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.measure.margin import fit
 from gflow.measure.phases import ESCAPE_LEVEL
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractNeurons, CartesianNeurons
 from gflow.network.prelu import Network
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
@@ -158,6 +159,13 @@ def extend(run: Run, until: float, watch: Watch = _unwatched) -> Run:
     **Raises:** `ScenarioError` if `until` is not later than the run's last time.
     """
     t = run.outcome.t
+    if not run.scenario.train.is_flow:
+        raise ScenarioError(
+            (
+                "`--until` must be given for a flow, but this run descends in steps, whose memory "
+                "is not kept; set flow.end_time and run it again.",
+            )
+        )
     if not until > t:
         raise ScenarioError(
             (
@@ -192,6 +200,22 @@ def _follow(
             stream(scenario.seed, "complement"),
         )
         reporter = _Reporter(problem, watch, began)
+        if problem.recipe is not None:
+            assert isinstance(problem.field, CartesianField)
+            assert isinstance(neurons, CartesianNeurons)
+            trajectory = descend(
+                problem.field,
+                neurons,
+                problem.samples,
+                problem.schedule,
+                problem.recipe,
+                probe,
+                _Stop(scenario),
+                reporter,
+                portrait,
+                checkpoint,
+            )
+            return _run(scenario, problem, trajectory, {"seconds": time.perf_counter() - began})
         opened = None
         if scenario.flow.start == "population" and start[0] == 0:
             opened = opening(scenario, problem, portrait, reporter)

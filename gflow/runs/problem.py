@@ -16,6 +16,7 @@ from gflow.data.mixture import stream
 from gflow.data.source import draw
 from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
+from gflow.flow.descent import Recipe
 from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
 from gflow.flow.losses import LOSSES
@@ -48,6 +49,8 @@ class Problem(NamedTuple):
     schedule: Schedule
     controls: Controls
     coalescence: Coalescence | None
+    recipe: Recipe | None
+    """How to descend; None to flow."""
 
 
 def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
@@ -73,7 +76,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
     alpha = _noise(scenario, train, centers)
     return Problem(
         train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
-        _coalescence(scenario, train),
+        _coalescence(scenario, train), _recipe(scenario),
     )  # fmt: skip
 
 
@@ -85,11 +88,11 @@ def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:
     hidden, kind = stream(seed, "hidden"), network.init
     w = initial_weights(network.width, centers.D, kind, hidden, centers.mu, average, network.nudge)
     v = network.output_scale * v
-    if scenario.flow.chart == "polar":
+    if scenario.chart == "polar":
         return balanced(w, sign, float(np.log(network.init_scale)))
     if network.balanced:
         v = sign * np.linalg.norm(w, axis=1)
-    if scenario.flow.chart == "lightcone":
+    if scenario.chart == "lightcone":
         return lightcone(w, v, float(np.log(network.init_scale)))
     return cartesian(w, v, network.init_scale, network.degree)
 
@@ -120,7 +123,19 @@ def _coalescence(scenario: Scenario, train: Dataset) -> Coalescence | None:
     evaluations = 60 + 0.3 * network.power * quiet
     operations = 4 * train.n * train.D * network.width * evaluations
     pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_COALESCING)
-    return Coalescence(flow.merge_angle, hold=True) if pays and flow.chart == "polar" else None
+    polar = scenario.chart == "polar"
+    return Coalescence(flow.merge_angle, hold=True) if pays and polar else None
+
+
+def _recipe(scenario: Scenario) -> Recipe | None:
+    train = scenario.train
+    if train.method == "flow":
+        return None
+    seed = int(stream(scenario.seed, "batches").integers(2**31))
+    return Recipe(
+        train.method, train.step_size, train.batch, train.momentum, train.epochs, seed,
+        train.time_of_step,
+    )  # fmt: skip
 
 
 def _schedule(
@@ -147,7 +162,7 @@ def _class_alignment_end(
 
 def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
     flow = scenario.flow
-    plain = flow.chart == "cartesian"
+    plain = scenario.chart == "cartesian"
     # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
     absolute = flow.absolute_tolerance or SAFE_ATOL * scale
     return Controls(

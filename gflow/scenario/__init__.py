@@ -27,6 +27,7 @@ from gflow.scenario.tables import (
     Prediction,
     RecordTable,
     RobustnessTable,
+    TrainTable,
 )
 from gflow.scenario.vary import MOST_POINTS
 
@@ -51,6 +52,7 @@ __all__ = [
     "RecordTable",
     "RobustnessTable",
     "Scenario",
+    "TrainTable",
     "load_scenario",
     "parse_scenario",
     "schema",

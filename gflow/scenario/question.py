@@ -26,6 +26,7 @@ from gflow.scenario.tables import (
     RecordTable,
     RobustnessTable,
     Table,
+    TrainTable,
 )
 from gflow.scenario.toml_lines import write_toml
 from gflow.scenario.validation import read_table, sound_part, valid
@@ -60,6 +61,7 @@ class Scenario(Table):
     data: MixtureData | FileData = Field(discriminator="kind", description=HEAD["data"])
     network: NetworkTable = Field(description=HEAD["network"])
     flow: FlowTable = Field(description=HEAD["flow"])
+    train: TrainTable = Field(default=TrainTable(), description=HEAD["train"])
     record: RecordTable = Field(default=RecordTable(), description=HEAD["record"])
     robustness: RobustnessTable = Field(default=RobustnessTable(), description=HEAD["robustness"])
     checks: ChecksTable = Field(default=ChecksTable(), description=HEAD["checks"])
@@ -69,6 +71,11 @@ class Scenario(Table):
     def is_grid(self) -> bool:
         """Whether the scenario has a [vary] table."""
         return bool(self.vary)
+
+    @property
+    def chart(self) -> str:
+        """Coordinates of the neurons: those of the flow; descent moves plain weights."""
+        return self.flow.chart if self.train.is_flow else "cartesian"
 
     @property
     def solver(self) -> str:
@@ -103,12 +110,14 @@ class Scenario(Table):
 
         - `data_checksum`: checksum of the file of samples, which counts in place of its path.
 
-        **Returns:** the start of the sha256 of data, network, flow, record, seed and `NUMERICS`.
-        Name, question, robustness and checks do not change the flow, so they do not count.
+        **Returns:** the start of the sha256 of data, network, flow, record, seed, of how it
+        descends if it does, and of `NUMERICS`.  Name, question, robustness and checks do not
+        change the flow, so they do not count.
         """
+        counted = {"data", "network", "flow", "record", "seed"}
         asked = self.model_dump(
             mode="json",
-            include={"data", "network", "flow", "record", "seed"},
+            include=counted if self.train.is_flow else counted | {"train"},
             exclude={"data": {"path"}},
         )
         asked |= {"numerics": NUMERICS, "data_checksum": data_checksum}

@@ -16,6 +16,7 @@ from gflow.scenario.tables import (
     NetworkTable,
     RobustnessTable,
     Table,
+    TrainTable,
 )
 
 SAFE_TOLERANCE = 1e-6
@@ -116,8 +117,10 @@ def _output_scale_is_used(network: NetworkTable) -> Iterator[Mistake]:
         )
 
 
-def _balanced_in_polar(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
-    if flow.chart == "polar" and not network.balanced:
+def _balanced_in_polar(
+    network: NetworkTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
+    if train.is_flow and flow.chart == "polar" and not network.balanced:
         yield Mistake(
             "network.balanced",
             "`network.balanced` must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, "
@@ -125,8 +128,10 @@ def _balanced_in_polar(network: NetworkTable, flow: FlowTable) -> Iterator[Mista
         )
 
 
-def _plain_without_normalization(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
-    if flow.chart != "cartesian" and not network.normalized:
+def _plain_without_normalization(
+    network: NetworkTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
+    if train.is_flow and flow.chart != "cartesian" and not network.normalized:
         yield Mistake(
             "network.normalized",
             f"`network.normalized` must be true in the {flow.chart} chart, in which a direction "
@@ -134,13 +139,17 @@ def _plain_without_normalization(network: NetworkTable, flow: FlowTable) -> Iter
         )
 
 
-def _nothing_underflows(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+def _nothing_underflows(
+    network: NetworkTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
     eps = network.init_scale
     # A power of ten, so that what is printed is what is accepted.
     smallest = float(f"1e{math.ceil(math.log10(SMALLEST_CARTESIAN) / network.degree)}")
-    if flow.chart != "cartesian" or eps >= smallest:
+    if (train.is_flow and flow.chart != "cartesian") or eps >= smallest:
         return
-    if network.normalized:
+    if not train.is_flow:
+        what, cure = "squares of weights", f"try {smallest:g}"
+    elif network.normalized:
         what, cure = "squares of weights", f"set {_SCALE_FREE}"
     else:
         what, cure = f"squares of speeds (init_scale^{network.power:g})", f"try {smallest:g}"
@@ -190,6 +199,33 @@ def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[M
             '`flow.start` must be "sample" unless data.center_angle = 90 (the expected error of a '
             'population start is known for orthonormal centers only), but is "population" with '
             f'center_angle = {data.center_angle:g}; set flow.start = "sample".',
+        )
+
+
+def _population_flows(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
+    if flow.start == "population" and not train.is_flow:
+        yield Mistake(
+            "flow.start",
+            '`flow.start` must be "sample" where the network descends in steps, but is '
+            f'"population" with train.method = "{train.method}"; take it out.',
+        )
+
+
+def _momentum_is_used(train: TrainTable) -> Iterator[Mistake]:
+    if train.momentum and train.method == "adam":
+        yield Mistake(
+            "train.momentum",
+            "`train.momentum` must be 0 with adam, which has its own, but is "
+            f'{train.momentum:g}; take it out, or set train.method = "sgd".',
+        )
+
+
+def _batch_of_samples(data: MixtureData, train: TrainTable) -> Iterator[Mistake]:
+    if train.batch > data.samples and not train.is_flow:
+        yield Mistake(
+            "train.batch",
+            "`train.batch` must be <= `data.samples`, but batch = "
+            f"{train.batch} and samples = {data.samples}; try 0 for all.",
         )
 
 
@@ -255,9 +291,28 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ((RobustnessTable,), ("robustness.norms", "robustness.published"), _published_in_l2),
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
     ((NetworkTable,), ("network.output_scale", "network.balanced"), _output_scale_is_used),
-    ((NetworkTable, FlowTable), ("network.balanced", "flow.chart"), _balanced_in_polar),
-    ((NetworkTable, FlowTable), ("network.normalized", "flow.chart"), _plain_without_normalization),
-    ((NetworkTable, FlowTable), (*_CARTESIAN, "network.power"), _nothing_underflows),
+    (
+        (NetworkTable, FlowTable, TrainTable),
+        ("network.balanced", "flow.chart", "train.method"),
+        _balanced_in_polar,
+    ),
+    (
+        (NetworkTable, FlowTable, TrainTable),
+        ("network.normalized", "flow.chart", "train.method"),
+        _plain_without_normalization,
+    ),
+    (
+        (NetworkTable, FlowTable, TrainTable),
+        (*_CARTESIAN, "network.power", "train.method"),
+        _nothing_underflows,
+    ),
+    ((FlowTable, TrainTable), ("flow.start", "train.method"), _population_flows),
+    ((TrainTable,), ("train.momentum", "train.method"), _momentum_is_used),
+    (
+        (MixtureData, TrainTable),
+        ("data.samples", "train.batch", "train.method"),
+        _batch_of_samples,
+    ),
     ((MixtureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     (

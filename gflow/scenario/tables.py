@@ -38,6 +38,7 @@ Prediction = Literal[
     "robustness-over-scale",
     "polynomial-escape",
     "bayes",
+    "sgd",
     "loss-independence",
     "unbalanced-times",
 ]
@@ -228,6 +229,36 @@ def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+class TrainTable(Table):
+    """Whether the network follows the flow, or descends in steps (final)."""
+
+    method: Literal["flow", "sgd", "adam"] = Field(
+        default="flow",
+        description="the gradient flow; or stochastic gradient descent or Adam on plain weights, "
+        "whose time is step size times steps (with momentum divided by 1 - momentum)",
+    )
+    step_size: float = Field(
+        default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
+    )
+    batch: int = Field(default=100, ge=0, description="samples in a batch; 0 for all")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="passes through the samples after which to end earlier",
+        examples=[401],
+    )
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether nothing descends in steps."""
+        return self.method == "flow"
+
+    @property
+    def time_of_step(self) -> float:
+        """Flow time that a step is worth: its size, with momentum β divided by 1 - β."""
+        return self.step_size / (1 - self.momentum)
+
+
 _Distinct = AfterValidator(_without_repeats)
 _LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
 
@@ -276,6 +307,7 @@ TABLES: dict[str, tuple[type[Table], ...]] = {
     "data": (MixtureData, FileData),
     "network": (NetworkTable,),
     "flow": (FlowTable,),
+    "train": (TrainTable,),
     "record": (RecordTable,),
     "robustness": (RobustnessTable,),
     "checks": (ChecksTable,),
@@ -288,6 +320,7 @@ HEAD = {
     "data": "where samples come from",
     "network": "what is trained",
     "flow": "how it moves",
+    "train": "whether it flows, or descends in steps",
     "record": "what is kept",
     "robustness": "how far test samples are from being misclassified",
     "checks": "what it is held against",

@@ -40,6 +40,7 @@ SMALL_START = 0.06
 def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
     """Polar, light-cone and Cartesian flows end in the same function (prediction P4)."""
     expected = f"outputs agree to {CHARTS:g} tolerances (p < 2: {CHARTS_KINKS:g})"
+    evidences = [run for run in evidences if run.is_flow]
     charts = {run.scenario.flow.chart for run in evidences}
     if len(charts) < 2:
         return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")

@@ -24,6 +24,9 @@ Fixed by a convergence test on small flows, whose imbalance was up to 10 toleran
 tolerance from 1e-2 to 1e-6.
 """
 
+STEPS = "The network descends in steps, which conserve it up to their size only."
+"""Why nothing conserved is judged on descent."""
+
 _SLIDING = (
     "At p < 2 steps that slide along a ReLU kink alternate between its two sides, and the integral "
     "counts their speeds instead of the slower motion along it (theory T11)."
@@ -38,6 +41,8 @@ _BY_CONSTRUCTION = {
 
 def judge_energy_balance(evidence: Evidence) -> Opinion:
     """L(0) - L(t) = ∫₀ᵗ ‖dθ/dt‖² dt at every recorded time (theory D2d, prediction P3)."""
+    if not evidence.is_flow:
+        return outside("relative imbalance within the tolerance", STEPS)
     loss = evidence.record["loss"].values
     dissipated = evidence.record["dissipated"].values
     error = float(np.abs(loss[0] - loss - dissipated).max() / loss[0])
@@ -57,7 +62,9 @@ def judge_balancedness(evidence: Evidence) -> Opinion:
     """‖w_j‖² - v_j² is constant, without normalization ‖w_j‖² - p v_j² (D2a, prediction P1)."""
     allowed = DRIFT * _tolerance(evidence)
     expected = f"relative drift <= {allowed:.0e}"
-    if (chart := evidence.scenario.flow.chart) in _BY_CONSTRUCTION:
+    if not evidence.is_flow:
+        return outside(expected, STEPS)
+    if (chart := evidence.scenario.chart) in _BY_CONSTRUCTION:
         return Opinion(
             Verdict.HOLDS, expected, "0", f"Holds by construction: {_BY_CONSTRUCTION[chart]}."
         )
@@ -81,6 +88,8 @@ def judge_orthogonal_invariant(evidence: Evidence) -> Opinion:
     """
     growth = "(ρ/ρ₀)^p" if evidence.degree == 1 else "ρ/ρ₀"
     expected = f"relative drift <= 10 · tolerance · max(1, {growth})"
+    if not evidence.is_flow:
+        return outside(expected, STEPS)
     if not evidence.has("orthogonal") or not evidence.has("neurons"):
         return outside(expected, "The record groups `orthogonal` and `neurons` are needed.")
     if "orthogonal" not in evidence.record:

@@ -8,7 +8,8 @@ With s in place of χ, where
 
 and the growth e^{±s/(p-2)} of ξ that goes with it set apart, the clock t̂(s) runs at a rate that is
 smooth between the deaths of opposite coordinates and never falls below 1/pace.  Panels of growing
-width, both in s and in the s of a χ that would not end, and crowded below each death, resolve it.  At p = 1 and p = 2 the clock is explicit.
+width, both in s and in the s of a χ that would not end, and crowded below each death, resolve it.
+At p = 1 and p = 2 the clock is explicit.
 
 Start vectors a carry the part orthogonal to all centers as their last entry; push_k is π_k y_k
 where coordinate k is awake and 0 where it does not move.

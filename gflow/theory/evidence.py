@@ -45,6 +45,11 @@ class Evidence:
     """Radii of test samples; None if they were not measured."""
 
     @property
+    def is_flow(self) -> bool:
+        """Whether the network followed the flow and did not descend in steps."""
+        return self.scenario.train.is_flow
+
+    @property
     def p(self) -> float:
         """Power of the activation."""
         return self.scenario.network.power

@@ -14,6 +14,7 @@ from gflow.theory.conservation import (
     judge_energy_balance,
     judge_orthogonal_invariant,
 )
+from gflow.theory.descent_law import judge_descent
 from gflow.theory.evidence import Evidence
 from gflow.theory.exponents import (
     judge_distance_scaling,
@@ -43,8 +44,6 @@ from gflow.theory.robustness_laws import (
     judge_robustness_over_scale,
 )
 from gflow.theory.specialization import judge_alignment, judge_voronoi_rule
-
-_DESCENT = "It needs stochastic gradient descent, which gflow does not have yet."
 
 _MV24 = "Min and Vidal, ICML 2024"
 _MV25 = "Min and Vidal, ICML 2025"
@@ -230,7 +229,8 @@ ALL: tuple[Prediction, ...] = (
         "sgd", "P26",
         "Stochastic gradient descent follows the flow at t = step size × steps.",
         f"{_MV24}, section 5.1; theory P26",
-        waits_for=_DESCENT,
+        "θ_{s+1} = θ_s - η ∇L_batch(θ_s) against dθ/dt = -∇L(θ), t = ηs",
+        judge_study=judge_descent, scenario="flow-vs-sgd",
     ),
     Prediction(
         "loss-independence", "P27",

@@ -65,7 +65,8 @@ def _shown(value: Any) -> str:
 
 def _asked(scenario: Scenario) -> dict[str, Any]:
     """Everything that tells one flow from another, by dotted key."""
-    tables = scenario.model_dump(mode="json", include={"data", "network", "flow", "record", "seed"})
+    asked = {"data", "network", "flow", "record", "seed", "train"}
+    tables = scenario.model_dump(mode="json", include=asked)
     return {
         f"{table}.{key}" if isinstance(values, dict) else table: value
         for table, values in tables.items()

@@ -66,6 +66,28 @@ def escape_slope(rate: float, kappa: float, pi: float) -> float:
     return 1 / (kappa * pi * rate)
 
 
+def step_delay(step_size: float, momentum: float, rate: float) -> float:
+    """By what factor exponential growth is slower in steps than in the flow, at t = η/(1-β) a step.
+
+    Where the flow multiplies by e^{λη/(1-β)}, SGD with momentum β multiplies by the larger root z
+    of z² - (1 + β + ηλ) z + β = 0, so the factor is λη/((1-β) log z); without momentum
+    ηλ/log(1 + ηλ).
+
+    **Arguments:**
+
+    - `step_size`, `momentum`: η and β.
+    - `rate`: λ of a weight, per flow time; κπ m^{1-p/2} in a quiet aligned network.
+
+    **Source:** theory P26.
+    """
+    x = step_size * rate
+    # z = 1 + s with s² + (1 - β - x) s = x, solved without a difference of close numbers.
+    half = (1 - momentum - x) / 2
+    root = np.sqrt(half**2 + x)
+    s = x / (half + root) if half > 0 else root - half
+    return float(x / ((1 - momentum) * np.log1p(s)))
+
+
 def suppression_exponent(m: int, K_own: int, p: float = 1.0) -> float:
     """a = 1 - (m/K_own)^{1-p/2}: how far neurons awake to m of `K_own` own centers are held back.
 

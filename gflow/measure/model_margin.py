@@ -1,0 +1,91 @@
+"""How far the prediction of a model is from being another one, as a function of the input.
+
+One idea: an attack lowers the margin itself.  A loss of it saturates: its gradient underflows just
+where a sample is most certain.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Real
+
+_SMALL = 1e-12
+
+
+class AbstractModelMargin(eqx.Module):
+    """Margins of inputs with their labels; > 0 where the prediction is right (abstract)."""
+
+    f: eqx.AbstractVar[Callable]
+    """The model, on a batch of inputs (n, D)."""
+
+    @abstractmethod
+    def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n *label"]) -> Float[Array, " n"]:
+        """The margin of each input."""
+
+
+class SignMargin(AbstractModelMargin):
+    """y f(x), for one output and labels ±1 (final)."""
+
+    f: Callable
+
+    def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
+        """y f(x)."""
+        return y * self.f(x)
+
+
+class ClassMargin(AbstractModelMargin):
+    """The output of the true class less the largest other one; labels 0, 1, … (final)."""
+
+    f: Callable
+
+    def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
+        """z_y - max_{j≠y} z_j."""
+        return _lead(self.f(x), y)
+
+
+class RivalMargin(AbstractModelMargin):
+    """The output of the true class less that of one other; labels are pairs of them (final).
+
+    Where it is not positive the prediction is wrong, whichever class is ahead.
+    """
+
+    f: Callable
+
+    def __call__(self, x: Float[Array, "n D"], y: Real[Array, "n 2"]) -> Float[Array, " n"]:
+        """z_y - z_r, for rows (y, r)."""
+        z = jnp.take_along_axis(self.f(x), y.astype(int), axis=1)
+        return z[:, 0] - z[:, 1]
+
+
+class RatioMargin(AbstractModelMargin):
+    """The class margin over the gap of first and third output: blind to scale (final).
+
+    Defined for three classes or more.
+
+    **Source:** Croce and Hein, ICML 2020: the difference of logits ratio.
+    """
+
+    f: Callable
+
+    def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
+        """(z_y - max_{j≠y} z_j)/(z_(1) - z_(3)).
+
+        **Raises:** `ValueError` for fewer than three outputs.
+        """
+        z = self.f(x)
+        if z.shape[1] < 3:
+            raise ValueError(
+                f"the model must have at least 3 outputs for a ratio of their differences, but has "
+                f"{z.shape[1]}; try ClassMargin."
+            )
+        largest = jax.lax.top_k(z, 3)[0]
+        return _lead(z, y) / (largest[:, 0] - largest[:, 2] + _SMALL)
+
+
+def _lead(z, y):
+    true = jnp.arange(z.shape[1])[None] == y.astype(int)[:, None]
+    own = jnp.where(true, z, 0).sum(axis=1)
+    return own - jnp.where(true, -jnp.inf, z).max(axis=1)

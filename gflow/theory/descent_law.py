@@ -1,0 +1,108 @@
+"""Judge of what descent in steps shares with the flow: prediction P26.
+
+One idea: every run that descends is held against the flow of the same data and initialization, at
+t = step size × steps.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gflow.measure.phases import ALIGNED_SHARE
+from gflow.theory.evidence import Evidence
+from gflow.theory.finding import Hypothesis, Opinion, unmet
+from gflow.theory.series import Told, opinion_of, series
+from gflow.theory.timescales import growth_rate, step_delay
+
+LATE = 0.05
+"""Relative difference allowed in alignment and escape times (P26)."""
+
+TRAIN = ("method", "step_size", "batch", "momentum", "epochs")
+"""Keys that tell one descent from another."""
+
+
+def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
+    """SGD aligns and escapes when the flow does, at t = step size × steps (prediction P26)."""
+    expected = f"alignment and escape times within {LATE:.0%} of the flow's"
+    keys = [f"train.{key}" for key in TRAIN]
+    told, pairs = [], 0
+    for one in series(evidences, *keys, "flow.chart"):
+        flows = [run for run in one.runs if run.is_flow]
+        steps = [run for run in one.runs if run.scenario.train.method == "sgd"]
+        if flows:
+            told += [_held_against(one.title, flows[0], run) for run in steps]
+            pairs += len(steps)
+    kept = all(run.has("neurons") and run.has("centers") for run in evidences)
+    assumed = (
+        Hypothesis("a flow, and SGD from the same start", f"{pairs} pairs", pairs > 0),
+        Hypothesis("neurons and centers recorded", "yes" if kept else "no", kept),
+    )
+    if opinion := unmet(expected, assumed):
+        return opinion
+    reason = (
+        "Times at which 95 % of the mass is within 10 degrees of its target, and at which the "
+        "first |f(μ_k)| is 1/2, interpolated between records; tilt is the mass-weighted angle to "
+        "the target in the end."
+    )
+    return opinion_of(expected, told, assumed, reason, "A run ended early or did not escape.")
+
+
+def _held_against(title: str, flow: Evidence, run: Evidence) -> Told:
+    train = run.scenario.train
+    batch = f"batch {train.batch}" if train.batch else "all samples"
+    name = f"η = {train.step_size:g}, {batch}"
+    name += f", β = {train.momentum:g}" if train.momentum else ""
+    name = f"{title}, {name}" if title else name
+    if not run.outcome.complete:
+        return Told(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
+    late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
+    fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
+    return Told(
+        name,
+        fits,
+        f"aligned {_percent(late[0])}, escape {_percent(late[1])} (quiet growth is "
+        f"{_percent(quiet_delay(run) - 1)} slower), tilt {tilt(run):.4f} rad "
+        f"(flow {tilt(flow):.4f}), outputs {output_gap(run, flow):.1e} apart",
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:+.1%}" if np.isfinite(share) else "never"
+
+
+def quiet_delay(run: Evidence) -> float:
+    """By what factor an aligned network that is not yet noticeable grows slower than in the flow.
+
+    **Source:** theory P26.
+    """
+    own = run.centers.K1 if run.p < 2 else 1
+    rate = run.kappa * float(run.pi.mean()) * growth_rate(run.p, own)
+    return step_delay(run.scenario.train.step_size, run.scenario.train.momentum, rate)
+
+
+def moments(run: Evidence) -> tuple[float, float]:
+    """Times of alignment and of escape, both interpolated; nan where never."""
+    share, t = run.aligned_share, run.times
+    i = int((share >= ALIGNED_SHARE).argmax())
+    if share[i] < ALIGNED_SHARE:
+        aligned = np.nan
+    elif i == 0:
+        aligned = t[0]
+    else:
+        part = (ALIGNED_SHARE - share[i - 1]) / (share[i] - share[i - 1])
+        aligned = t[i - 1] + part * (t[i] - t[i - 1])
+    return float(aligned), run.phases.escape if run.phases else np.nan
+
+
+def tilt(run: Evidence) -> float:
+    """Mass-weighted angle of contributing neurons to their targets at the end, radians."""
+    share = np.where(run.contributing, run.share, 0)
+    chosen = np.arange(len(share)), run.target
+    chord = run.record["chord"].values[-1].astype(np.float64)[chosen]
+    return float(share / share.sum() @ (2 * np.arcsin(np.minimum(chord / 2, 1))))
+
+
+def output_gap(run: Evidence, flow: Evidence) -> float:
+    """Largest relative difference of |f(μ_k)| at the end."""
+    mine, theirs = (one.record["center_output"].values[-1] for one in (run, flow))
+    return float(np.abs(mine / theirs - 1).max())
