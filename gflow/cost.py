@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gflow.errors import DataError, ScenarioError
-from gflow.scenario import Scenario
+from gflow.scenario import DigitData, FeatureData, Scenario
 
 ROWS = 1000
 """Rows in one block of the velocity."""
@@ -320,6 +320,10 @@ def _sizes(scenario: Scenario) -> _Sizes:
     data = scenario.data
     if data.kind == "mixture":
         return _Sizes(data.samples, data.test_samples, data.dimension, data.subclasses)
+    if isinstance(data, DigitData):
+        return _digit_sizes(data)
+    if isinstance(data, FeatureData):
+        return _feature_sizes(data)
     shapes = _npz_shapes(data.path)
     if len(shapes.get("X", ())) != 2:
         found = f"has shape {shapes['X']}" if "X" in shapes else "is missing"
@@ -329,6 +333,18 @@ def _sizes(scenario: Scenario) -> _Sizes:
         )
     n, D = shapes["X"]
     return _Sizes(n, shapes.get("X_test", (0,))[0], D, shapes.get("centers", (2,))[0])
+
+
+def _digit_sizes(data: DigitData) -> _Sizes:
+    n, m = (3000, 1000) if data.extract else (60_000, 10_000)
+    return _Sizes(data.samples or n, data.test_samples or m, 784, 10)
+
+
+def _feature_sizes(data: FeatureData) -> _Sizes:
+    shapes = {"x": (800, 1280)} if data.path is None else _npz_shapes(data.path)
+    n, D = shapes.get("x", (0, 0))
+    m = round(n * data.test_share)
+    return _Sizes(data.samples or n - m, data.test_samples or m, D, data.classes)
 
 
 def _npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -161,11 +161,17 @@ def test_all_mistakes_come_at_once():
 @pytest.mark.parametrize("key", [key for key in scenarios.VARIABLE if key != "data.path"])
 def test_no_key_takes_values_of_another_kind(key):
     table, _, name = key.rpartition(".")
-    right = [("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5)]
+    right = [
+        ("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5),
+        ("data.extract", True), ("data.centered", True), ("data.positive", [3]),
+    ]  # fmt: skip
     wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
+    kind = next(m for m in scenarios.TABLES["data"] if table != "data" or name in m.model_fields)
+    real = table == "data" and issubclass(kind, scenarios.RealData)
 
     for value in (value for value in wrong if (key, value) not in right):
-        toml = text(**{table: {name: value}}) if table else write_toml({name: value}) + text()
+        given = {name: value} | ({"kind": kind.model_fields["kind"].default} if real else {})
+        toml = text(**{table: given}) if table else write_toml({name: value}) + text()
 
         assert any(f"`{key}" in told and "must be" in told for told in mistakes(toml)), value
 

@@ -77,6 +77,12 @@ class Centers:
         return (*(f"mu_{k + 1}" for k in range(self.K)), "average_plus", "average_minus")
 
     @property
+    def largest_cosine(self) -> float:
+        """max |cos| between two centers, 0 for orthogonal ones."""
+        unit = self.references[: self.K]
+        return float(np.abs(unit @ unit.T - np.eye(self.K)).max())
+
+    @property
     def orthonormality_error(self) -> float:
         """max |C Cᵀ - I|, 0 for orthonormal centers."""
         return float(np.abs(self.mu @ self.mu.T - np.eye(self.K)).max())

@@ -1,13 +1,19 @@
-"""The samples a scenario asks for: drawn from its mixture, or read from its file.
+"""The samples a scenario asks for: drawn from its mixture, or read from its files.
 
 One idea: every set draws from its own stream of the seed, so the test samples can be drawn again
 at any time, without the training samples.
 """
 
+import numpy as np
+
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, read_npz
+from gflow.data.digits import Digits, read_digits
+from gflow.data.features import read_features, split_by_category
+from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.mixture import equiangular_centers, sample_mixture, stream
-from gflow.scenario import MixtureData, Scenario
+from gflow.errors import DataError
+from gflow.scenario import DigitData, FeatureData, MixtureData, Scenario
 
 
 def draw(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
@@ -18,6 +24,8 @@ def draw(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
     data = scenario.data
     if data.kind == "file":
         return read_npz(data.path)
+    if not isinstance(data, MixtureData):
+        return two_classes(*labeled(scenario), data.positive)
     centers = _centers(data, scenario.seed)
     train = _drawn(data, centers, data.samples, scenario.seed, "train")
     return train, draw_test(scenario), centers
@@ -29,11 +37,59 @@ def draw_test(scenario: Scenario) -> Dataset | None:
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
     data = scenario.data
-    if data.kind == "file":
-        return read_npz(data.path)[1]
+    if not isinstance(data, MixtureData):
+        return draw(scenario)[1]
     if not data.test_samples:
         return None
     return _drawn(data, _centers(data, scenario.seed), data.test_samples, scenario.seed, "test")
+
+
+def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
+    """Training and test samples with a label for each class.
+
+    **Raises:** `DataError` for files that cannot be used, and for samples of two classes only.
+    """
+    data, seed = scenario.data, scenario.seed
+    if isinstance(data, DigitData):
+        train, test = map(_of_digits, read_digits(data.path, data.split, data.extract))
+    elif isinstance(data, FeatureData):
+        train, test = _of_features(data, seed)
+    elif isinstance(data, MixtureData):
+        train, test = _of_mixture(data, seed)
+    else:
+        raise DataError(
+            'data.kind must be "mixture", "mnist" or "features" for a network of many outputs, '
+            f'but is "{data.kind}".'
+        )
+    if isinstance(data, MixtureData):
+        return train, test
+    train = train.chosen(data.samples, stream(seed, "train"))
+    test = test.chosen(data.test_samples, stream(seed, "test"))
+    return prepared(train, test, data.centered, data.length)
+
+
+def _of_digits(digits: Digits) -> Labeled:
+    return Labeled(digits.pixels / 255.0, digits.digit, tuple("0123456789"))
+
+
+def _of_features(data: FeatureData, seed: int) -> tuple[Labeled, Labeled]:
+    found = read_features(data.path)
+    names = tuple(str(k) for k in range(data.classes))
+    parts = split_by_category(found.category, data.test_share, stream(seed, "split"))
+    train, test = (Labeled(found.x[i], found.category[i] % data.classes, names) for i in parts)
+    return train, test
+
+
+def _of_mixture(data: MixtureData, seed: int) -> tuple[Labeled, Labeled]:
+    """The subclasses of a mixture as classes."""
+    centers = _centers(data, seed)
+    names = tuple(f"mu_{k + 1}" for k in range(centers.K))
+    drawn = [
+        _drawn(data, centers, n, seed, name)
+        for n, name in ((data.samples, "train"), (data.test_samples, "test"))
+    ]
+    train, test = (Labeled(one.x, np.asarray(one.subclass), names) for one in drawn)
+    return train, test
 
 
 def _centers(data: MixtureData, seed: int) -> Centers:

@@ -30,6 +30,9 @@ from gflow.theory.series import Series, series, value_of
 WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
 """Norms as formulas."""
 
+FALLEN = 1.2
+"""Attack radius by which what the published attack leaves has fallen at every power."""
+
 BINS = 60
 """Bins of a histogram of radii."""
 
@@ -68,6 +71,8 @@ def robust_accuracy(runs: Runs) -> Figure:
     figure, axes = style.panels(1, len(norms), note, 2.2, sharey=True)
     for norm, ax in zip(norms, axes[0], strict=True):
         end = 1.2 * max(_reach(group, norm) for group in groups)
+        if norm is Norm.L2 and any(one.published is not None for g in groups for one in g.found):
+            end = max(end, FALLEN)
         for group, color in zip(groups, CURVES, strict=False):
             _accuracy_band(group, norm, color, end, ax)
         _reference_lines(groups[0].runs[0].evidence, norm, ax)

@@ -101,9 +101,9 @@ def verify_question(scenario: Scenario, folder: Path) -> None:
     """
     if folder.name.endswith(f"-{_digest(scenario)}"):
         return
-    if scenario.data.kind == "file":
+    if path := getattr(scenario.data, "path", None):
         raise DataError(
-            f"{scenario.data.path}: must be as it was when the study began, but has changed or is "
+            f"{path}: must be as it was when the study began, but has changed or is "
             "missing; put it back, or run the scenario file again for a new study."
         )
     raise RecordError(
@@ -121,10 +121,11 @@ def _digest(scenario: Scenario) -> str:
 
 
 def _data_checksum(scenario: Scenario) -> str:
-    if scenario.data.kind != "file" or not Path(scenario.data.path).is_file():
+    path = getattr(scenario.data, "path", None)
+    if path is None or not Path(path).is_file():
         return ""
-    found = Path(scenario.data.path).stat()
-    return _checksum(Path(scenario.data.path), found.st_mtime_ns, found.st_size)
+    found = Path(path).stat()
+    return _checksum(Path(path), found.st_mtime_ns, found.st_size)
 
 
 @functools.lru_cache(maxsize=64)

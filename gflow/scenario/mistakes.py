@@ -99,6 +99,9 @@ def _demand(field: dict[str, Any]) -> str:
     if choices := _choices(field):
         words = _alternatives(choices)
         return f"a list of {words}, none twice" if field.get("type") == "array" else words
+    if field.get("type") == "array":
+        one = _demand(field["items"]).removeprefix("an ").removeprefix("a ")
+        return f"a list of {one.replace('integer', 'integers')}, none twice"
     bounds = " and ".join(f"{sign} {field[b]:g}" for b, sign in _BOUNDS.items() if b in field)
     words = {
         "integer": f"an integer {bounds}",

@@ -19,6 +19,8 @@ from gflow.scenario.tables import (
     SLIDING_STEP,
     TABLES,
     ChecksTable,
+    DigitData,
+    FeatureData,
     FileData,
     FlowTable,
     MixtureData,
@@ -58,7 +60,9 @@ class Scenario(Table):
     )
     question: str = Field(default="", description=HEAD["question"])
     seed: int = Field(default=0, ge=0, description=HEAD["seed"])
-    data: MixtureData | FileData = Field(discriminator="kind", description=HEAD["data"])
+    data: MixtureData | FileData | DigitData | FeatureData = Field(
+        discriminator="kind", description=HEAD["data"]
+    )
     network: NetworkTable = Field(description=HEAD["network"])
     flow: FlowTable = Field(description=HEAD["flow"])
     train: TrainTable = Field(default=TrainTable(), description=HEAD["train"])

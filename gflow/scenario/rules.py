@@ -10,6 +10,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.tables import (
+    DigitData,
+    FeatureData,
     FileData,
     FlowTable,
     MixtureData,
@@ -315,6 +317,8 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ),
     ((MixtureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
+    ((DigitData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
+    ((FeatureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     (
         (MixtureData, FlowTable),
         ("flow.start", "data.center_angle"),

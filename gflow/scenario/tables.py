@@ -115,6 +115,108 @@ class FileData(Table):
     )
 
 
+def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError
+    return values
+
+
+class TrainTable(Table):
+    """Whether the network follows the flow, or descends in steps (final)."""
+
+    method: Literal["flow", "sgd", "adam"] = Field(
+        default="flow",
+        description="the gradient flow; or stochastic gradient descent or Adam on plain weights, "
+        "whose time is step size times steps (with momentum divided by 1 - momentum)",
+    )
+    step_size: float = Field(
+        default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
+    )
+    batch: int = Field(default=100, ge=0, description="samples in a batch; 0 for all")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="passes through the samples after which to end earlier",
+        examples=[401],
+    )
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether nothing descends in steps."""
+        return self.method == "flow"
+
+    @property
+    def time_of_step(self) -> float:
+        """Flow time that a step is worth: its size, with momentum β divided by 1 - β."""
+        return self.step_size / (1 - self.momentum)
+
+
+_Distinct = AfterValidator(_without_repeats)
+_LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
+
+
+class RealData(Table):
+    """What all data with labels of several classes may ask for (abstract)."""
+
+    samples: int = Field(
+        default=0, ge=0, description="training samples, as even over classes as they go; 0 for all"
+    )
+    test_samples: int = Field(
+        default=0, ge=0, description="test samples, as even over classes as they go; 0 for all"
+    )
+    positive: Annotated[tuple[Annotated[int, Field(ge=0)], ...], _LAX, _Distinct] = Field(
+        default=(1, 3, 5, 7, 9),
+        min_length=1,
+        description="labels of the class +1 for a network of one output; the others are -1",
+        examples=[[1, 3, 5, 7, 9]],
+    )
+    centered: bool = Field(
+        default=True, description="whether the mean training input is taken off every input"
+    )
+    length: Literal["given", "mean", "unit"] = Field(
+        default="given",
+        description="lengths of inputs: as they are, divided by their mean, or 1 each",
+    )
+
+
+class DigitData(RealData):
+    """MNIST: images of handwritten digits (final)."""
+
+    kind: Literal["mnist"] = Field(default="mnist", description="where samples come from")
+    path: Path | None = Field(
+        default=None,
+        strict=False,
+        description="folder with the IDX files, relative to the scenario file; else $GFLOW_DATA, "
+        "then where `gflow data mnist` puts them",
+    )
+    extract: bool = Field(
+        default=False, description="whether to take the 3000 and 1000 digits that come with gflow"
+    )
+    split: Literal["official", "published"] = Field(
+        default="official",
+        description="60,000 and 10,000 images, or as in the experiments of 2024 the first 50,000 "
+        "training images and the other 10,000",
+    )
+
+
+class FeatureData(RealData):
+    """Features of a pretrained network, labeled by category (final)."""
+
+    kind: Literal["features"] = Field(default="features", description="where samples come from")
+    path: Path | None = Field(
+        default=None,
+        strict=False,
+        description="npz file with x, y and names, relative to the scenario file; else the "
+        "features of 800 photographs that come with gflow",
+    )
+    classes: int = Field(
+        default=10, ge=2, description="the label of a category is its index modulo this"
+    )
+    test_share: float = Field(
+        default=0.2, gt=0, lt=1, description="share of every category that is tested on"
+    )
+
+
 class NetworkTable(Table):
     """A two-layer pReLU network and its initialization (final)."""
 
@@ -223,46 +325,6 @@ class FlowTable(Table):
     )
 
 
-def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError
-    return values
-
-
-class TrainTable(Table):
-    """Whether the network follows the flow, or descends in steps (final)."""
-
-    method: Literal["flow", "sgd", "adam"] = Field(
-        default="flow",
-        description="the gradient flow; or stochastic gradient descent or Adam on plain weights, "
-        "whose time is step size times steps (with momentum divided by 1 - momentum)",
-    )
-    step_size: float = Field(
-        default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
-    )
-    batch: int = Field(default=100, ge=0, description="samples in a batch; 0 for all")
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
-    epochs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None,
-        description="passes through the samples after which to end earlier",
-        examples=[401],
-    )
-
-    @property
-    def is_flow(self) -> bool:
-        """Whether nothing descends in steps."""
-        return self.method == "flow"
-
-    @property
-    def time_of_step(self) -> float:
-        """Flow time that a step is worth: its size, with momentum β divided by 1 - β."""
-        return self.step_size / (1 - self.momentum)
-
-
-_Distinct = AfterValidator(_without_repeats)
-_LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
-
-
 class RecordTable(Table):
     """What is kept of the flow (final)."""
 
@@ -304,7 +366,7 @@ class ChecksTable(Table):
 
 
 TABLES: dict[str, tuple[type[Table], ...]] = {
-    "data": (MixtureData, FileData),
+    "data": (MixtureData, FileData, DigitData, FeatureData),
     "network": (NetworkTable,),
     "flow": (FlowTable,),
     "train": (TrainTable,),

@@ -24,6 +24,9 @@ NEGLIGIBLE = 0.01
 VORONOI_NOISY = 0.9
 """Share of neurons that must follow the Voronoi rule at α > 0; all of them at α = 0 (P6)."""
 
+OBLIQUE = 0.1
+"""Largest cosine between two means of subclasses that pass for orthogonal centers."""
+
 _NEEDS = "The record groups `neurons` and `centers` are needed."
 
 
@@ -68,11 +71,15 @@ def _aligned_mass(evidence: Evidence, expected: str) -> Opinion:
 
 def _oblique(evidence: Evidence) -> str:
     """Why neurons need not go to centers or averages of these centers; empty if they should."""
-    error = evidence.centers.orthonormality_error
-    if evidence.centers.origin != "given" or error <= ORTHONORMAL:
+    centers = evidence.centers
+    if centers.origin == "given":
+        error, allowed, what = centers.orthonormality_error, ORTHONORMAL, "max |C Cᵀ - I|"
+    else:
+        error, allowed, what = centers.largest_cosine, OBLIQUE, "largest |cosine|"
+    if error <= allowed:
         return ""
     return (
-        f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g}), so a neuron at "
+        f"The subclass centers are not orthonormal ({what} = {error:.2g}), so a neuron at "
         "one is drawn to the others too."
     )
 

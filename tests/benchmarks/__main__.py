@@ -9,11 +9,13 @@
 `plain`     a flow at n = 2000, h = 200 against a plain diffrax solve, with the errors of both
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure, and both starts
+`attack`    the radii of 20,000 samples at the published size against the published attack
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
 """
 
 import sys
 
+import attack
 import kinks
 import largest
 import memory
@@ -29,6 +31,7 @@ PARTS = {
     "plain": plain.main,
     "kinks": kinks.main,
     "published": published.main,
+    "attack": attack.main,
     "largest": largest.main,
 }
 

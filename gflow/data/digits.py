@@ -1,0 +1,178 @@
+"""MNIST: images of handwritten digits in IDX files, as arrays and as subclasses of two classes.
+
+One idea: a digit is a subclass, and a class is a set of digits, so parity is one label map among
+many and alignment is tracked against the mean images of digits.
+
+Files may be gzipped or not.  They are looked for where the scenario says, then in `$GFLOW_DATA`,
+then where `gflow data mnist` puts them.  A few thousand digits come with the package.
+
+**Source:** LeCun, Cortes and Burges, the MNIST database of handwritten digits (CC BY-SA 3.0).
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from importlib import resources
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from gflow.errors import DataError
+
+SIDE = 28
+
+VALIDATION = 10_000
+"""Training images that the published experiments test on: the last of the file."""
+
+FILES = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+"""The files, and the MD5 of each when it is unpacked."""
+
+_UINT8 = 0x08
+
+
+class Digits(NamedTuple):
+    """n images and the digits on them."""
+
+    pixels: UInt8[np.ndarray, "n D"]
+    digit: Int[np.ndarray, " n"]
+
+
+def read_digits(
+    folder: Path | None, split: Literal["official", "published"], extract: bool = False
+) -> tuple[Digits, Digits]:
+    """Training and test images.
+
+    **Arguments:**
+
+    - `folder`: where the IDX files are; None for `$GFLOW_DATA`, then the download folder.
+    - `split`: "official", 60,000 and 10,000; or "published", the first 50,000 training images and
+        the other 10,000, as in the experiments of 2024 (theory E2).
+    - `extract`: whether to take the 3000 and 1000 images of the package instead.
+
+    **Raises:** `DataError` naming the file that is missing, cut short or altered.
+    """
+    if extract:
+        return _packaged()
+    where = found_folder(folder)
+    names = list(FILES)
+    train = _pair(where, names[0], names[1])
+    if split == "official":
+        return train, _pair(where, names[2], names[3])
+    count = len(train.digit) - VALIDATION
+    return (
+        Digits(train.pixels[:count], train.digit[:count]),
+        Digits(train.pixels[count:], train.digit[count:]),
+    )
+
+
+def download_folder() -> Path:
+    """Where `gflow data mnist` puts the files."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "gflow" / "mnist"
+
+
+def found_folder(folder: Path | None) -> Path:
+    """The first folder with the files among those they may be in.
+
+    **Raises:** `DataError` naming all of them.
+    """
+    given = os.environ.get("GFLOW_DATA")
+    if folder is not None:
+        places = [folder]
+    else:
+        places = [Path(given) / "mnist", Path(given)] if given else []
+        places.append(download_folder())
+    for place in places:
+        if all(_existing(place, name) for name in FILES):
+            return place
+    looked = ", ".join(map(str, places))
+    raise DataError(
+        f"the four IDX files of MNIST ({', '.join(FILES)}, each may end in .gz) must be in one "
+        f"folder, but are not in {looked}; run `gflow data mnist`, set data.path or $GFLOW_DATA, "
+        "or set data.extract = true for the digits that come with gflow."
+    )
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """An array of bytes in the IDX format, gzipped or not.
+
+    **Raises:** `DataError` for a file that is not one, or is cut short.
+    """
+    data = unpacked(path)
+    begin = 4 + 4 * data[3] if len(data) > 3 else 4
+    if len(data) < begin or data[:2] != b"\0\0" or data[2] != _UINT8:
+        raise DataError(
+            f"{path}: must be an IDX file of bytes, which begins with 0, 0, 8 and its shape, but "
+            f"begins with {list(data[:3])} and has {len(data):,} bytes; get it again."
+        )
+    shape = np.frombuffer(data[4:begin], ">u4").astype(int)
+    if len(data) != begin + shape.prod():
+        raise DataError(
+            f"{path}: must hold {begin + shape.prod():,} bytes by its header, but holds "
+            f"{len(data):,}; it was cut short or altered, get it again."
+        )
+    return np.frombuffer(data, np.uint8, offset=begin).reshape(shape)
+
+
+def unpacked(path: Path) -> bytes:
+    """The content of a file, gunzipped if it is gzipped.
+
+    **Raises:** `DataError` if it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: must be readable, but is not ({error}); get it again.") from None
+
+
+def write_idx(path: Path, array: UInt8[np.ndarray, "..."]) -> None:
+    """Store bytes in the IDX format, gzipped if the name ends in .gz."""
+    head = bytes([0, 0, _UINT8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    data = head + array.tobytes()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+def is_published(name: str, data: bytes) -> bool:
+    """Whether an unpacked file is the one that was published."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() == FILES[name]
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    paths = (folder / f"{name}.gz", folder / name)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _pair(folder: Path, images: str, labels: str) -> Digits:
+    paths = _existing(folder, images), _existing(folder, labels)
+    assert paths[0] and paths[1], "found_folder saw them"
+    pixels, digit = read_idx(paths[0]), read_idx(paths[1])
+    if pixels.ndim != 3 or digit.ndim != 1 or len(pixels) != len(digit):
+        raise DataError(
+            f"{paths[0]}, {paths[1].name}: must be as many images as labels, but have shapes "
+            f"{pixels.shape} and {digit.shape}; get them again."
+        )
+    if digit.max(initial=0) > 9:
+        raise DataError(
+            f"{paths[1]}: must hold digits 0 to 9, but holds {int(digit.max())}; get it again."
+        )
+    return Digits(pixels.reshape(len(pixels), -1), digit.astype(np.int64))
+
+
+def _packaged() -> tuple[Digits, Digits]:
+    with (
+        resources.files("gflow.data").joinpath("extracts/digits.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        return tuple(  # pyright: ignore[reportReturnType]
+            Digits(arrays[f"pixels_{part}"], arrays[f"digit_{part}"].astype(np.int64))
+            for part in ("train", "test")
+        )

@@ -1,0 +1,98 @@
+"""Features of a pretrained network, labeled by category, from an npz file.
+
+One idea: as in the experiments of 2024, the label of a category is its index modulo a few classes,
+so a class is made of many unrelated subclasses (theory E4).
+
+A few hundred features of real photographs come with the package.
+
+**Source:** Caltech-101 (Li, Andreeto, Ranzato and Perona; CC BY 4.0) through EfficientNet-Lite0
+(1280 features, ImageNet weights of Google's release).
+"""
+
+import zipfile
+import zlib
+from importlib import resources
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gflow.errors import DataError
+
+LEAST = 2
+"""Fewest samples of a category: one to train on and one to test on."""
+
+
+class Features(NamedTuple):
+    """n feature vectors and the category of each."""
+
+    x: Float[np.ndarray, "n D"]
+    category: Int[np.ndarray, " n"]
+    names: tuple[str, ...]
+
+
+def read_features(path: Path | None) -> Features:
+    """Features from an npz file with arrays `x` (n, D), `y` (n,) and, where known, `names`.
+
+    **Arguments:**
+
+    - `path`: the file; None for the features of the package, 20 in each of 40 categories.
+
+    **Raises:** `DataError` naming the file, the array, what it must be and what it is.
+    """
+    if path is None:
+        with resources.files("gflow.data").joinpath("extracts/features.npz").open("rb") as file:
+            return _read(file)
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
+            "with numpy.savez(path, x=..., y=..., names=...)."
+        ) from None
+
+
+def split_by_category(
+    category: Int[np.ndarray, " n"], test_share: float, rng: np.random.Generator
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " k"]]:
+    """Indices to train and to test on: of every category the same share, at least one of each."""
+    train, test = [], []
+    for k in np.unique(category):
+        mine = rng.permutation(np.flatnonzero(category == k))
+        count = min(max(round(test_share * len(mine)), 1), len(mine) - 1)
+        test.append(mine[:count])
+        train.append(mine[count:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+
+
+def _read(file: IO[bytes]) -> Features:
+    with np.load(file, allow_pickle=False) as found:
+        arrays = {name: found[name] for name in found.files}
+    for name in ("x", "y"):
+        if name not in arrays:
+            raise DataError(f"array `{name}` must be there, but the file holds {sorted(arrays)}.")
+    x, y = arrays["x"], arrays["y"]
+    if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
+        raise DataError(
+            f"array `x` must be features of shape (n, D), but is {x.dtype} with shape {x.shape}."
+        )
+    if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or y.min(initial=0) < 0:
+        raise DataError(
+            f"array `y` must be categories from 0, shape ({len(x)},), but is {y.dtype} with shape "
+            f"{y.shape}."
+        )
+    counts = np.bincount(y)
+    few = np.flatnonzero((counts > 0) & (counts < LEAST))
+    if len(few):
+        raise DataError(
+            f"every category must have at least {LEAST} samples, but {len(few)} have fewer, the "
+            f"first is {int(few[0])}; leave them out."
+        )
+    names = arrays.get("names", np.arange(len(counts))).astype(str)
+    if len(names) < len(counts):
+        raise DataError(f"`names` must have {len(counts)} entries, but has {len(names)}.")
+    return Features(x.astype(np.float64), y.astype(np.int64), tuple(names.tolist()))

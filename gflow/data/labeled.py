@@ -1,0 +1,141 @@
+"""Labeled samples of several classes, and what is done to them before training.
+
+One idea: real data come with fine labels.  For one output some of them are the class +1 and the
+rest the class -1, and each is a subclass; for many outputs each is a class.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gflow.data.centers import Centers
+from gflow.data.dataset import Dataset
+from gflow.errors import DataError
+
+Length = Literal["given", "mean", "unit"]
+"""What lengths of inputs become: as they are; 1 in the mean; 1 each."""
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """n samples with labels 0..C-1."""
+
+    x: Float[np.ndarray, "n D"]
+    """Inputs, one per row."""
+    label: Int[np.ndarray, " n"]
+    """Class of each sample."""
+    names: tuple[str, ...]
+    """Names of the C classes."""
+
+    def __post_init__(self):
+        if not np.isfinite(self.x).all():
+            row = int(np.flatnonzero(~np.isfinite(self.x).all(axis=1))[0])
+            raise DataError(
+                f"inputs must be finite, but row {row} is not; drop or repair the samples with "
+                "nan or inf."
+            )
+        if self.label.shape != (len(self.x),):
+            raise DataError(
+                f"there must be one label a row of inputs (n = {len(self.x)}), but labels have "
+                f"shape {self.label.shape}."
+            )
+        wrong = self.label[(self.label < 0) | (self.label >= self.C)]
+        if len(wrong):
+            raise DataError(
+                f"labels must be 0 to {self.C - 1}, but one is {int(wrong[0])}; number the classes "
+                "from 0."
+            )
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.x)
+
+    @property
+    def D(self) -> int:
+        """Input dimension."""
+        return self.x.shape[1]
+
+    @property
+    def C(self) -> int:
+        """Number of classes."""
+        return len(self.names)
+
+    @property
+    def means(self) -> Float[np.ndarray, "C D"]:
+        """Mean input of each class.
+
+        **Raises:** `DataError` for a class without a sample.
+        """
+        counts = np.bincount(self.label, minlength=self.C)
+        if not counts.all():
+            raise DataError(
+                f"every class must have a sample, but {self.names[int(counts.argmin())]!r} has "
+                "none; raise data.samples or leave it out."
+            )
+        sums = np.zeros((self.C, self.D))
+        np.add.at(sums, self.label, self.x)
+        return sums / counts[:, None]
+
+    def chosen(self, count: int, rng: np.random.Generator) -> "Labeled":
+        """`count` samples, as even over the classes as they go; all of them for 0.
+
+        **Raises:** `DataError` if there are not so many.
+        """
+        if count == 0 or count == self.n:
+            return self
+        if count > self.n:
+            raise DataError(
+                f"`data.samples` and `data.test_samples` must be at most what is there, {self.n}, "
+                f"but one is {count}; try 0 for all."
+            )
+        order = rng.permutation(self.n)
+        rank = np.empty(self.n, int)
+        for k in range(self.C):
+            mine = order[self.label[order] == k]
+            rank[mine] = np.arange(len(mine))
+        some = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
+        return replace(self, x=self.x[some], label=self.label[some])
+
+
+def prepared(
+    train: Labeled, test: Labeled, centered: bool, length: Length
+) -> tuple[Labeled, Labeled]:
+    """Both sets less the mean training input, if asked, and with lengths as asked.
+
+    **Raises:** `DataError` for an input of length 0 that is to have length 1.
+    """
+    shift = train.x.mean(axis=0) if centered else np.zeros(train.D)
+    moved = [one.x - shift for one in (train, test)]
+    if length != "given":
+        sizes = [np.linalg.norm(x, axis=1, keepdims=True) for x in moved]
+        if length == "mean":
+            sizes = [sizes[0].mean()] * 2
+        elif any((size == 0).any() for size in sizes):
+            raise DataError(
+                'every input must have a length for data.length = "unit", but one is 0; use "mean".'
+            )
+        moved = [x / size for x, size in zip(moved, sizes, strict=True)]
+    return replace(train, x=moved[0]), replace(test, x=moved[1])
+
+
+def two_classes(
+    train: Labeled, test: Labeled, positive: tuple[int, ...]
+) -> tuple[Dataset, Dataset, Centers]:
+    """Labels ±1 by the classes that are positive; each class is a subclass, its mean a center.
+
+    **Raises:** `DataError` if all or none of the classes are positive.
+    """
+    sign = np.where(np.isin(np.arange(train.C), positive), 1, -1)
+    if abs(sign.sum()) == train.C or max(positive) >= train.C:
+        raise DataError(
+            f"`data.positive` must hold some but not all of the classes 0 to {train.C - 1}, but is "
+            f"{list(positive)}."
+        )
+    centers = Centers(train.means, sign, "subclass means")
+    first, second = (
+        Dataset(one.x, sign[one.label].astype(np.float64), one.label) for one in (train, test)
+    )
+    return first, second, centers

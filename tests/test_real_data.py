@@ -1,0 +1,242 @@
+"""Digits and features: files as they should be, files as they should not, and labels."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+import gflow
+from gflow.data.digits import FILES, Digits, read_digits, read_idx, write_idx
+from gflow.data.features import read_features, split_by_category
+from gflow.data.labeled import Labeled, prepared, two_classes
+from gflow.data.source import labeled
+from gflow.errors import DataError, ScenarioError
+
+TRAIN_X, TRAIN_Y, TEST_X, TEST_Y = FILES
+
+
+def written(folder, n=40, m=20, suffix=".gz", seed=0):
+    """The four files of a small MNIST of 3 x 2 pixels."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for count, images, labels in ((n, TRAIN_X, TRAIN_Y), (m, TEST_X, TEST_Y)):
+        pixels = rng.integers(256, size=(count, 3, 2), dtype=np.uint8)
+        digit = (np.arange(count) % 10).astype(np.uint8)
+        write_idx(folder / f"{images}{suffix}", pixels)
+        write_idx(folder / f"{labels}{suffix}", digit)
+        made.append(Digits(pixels.reshape(count, 6), digit.astype(int)))
+    return made
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_files_are_read_as_they_were_written(tmp_path, suffix):
+    made = written(tmp_path, suffix=suffix)
+
+    found = read_digits(tmp_path, "official")
+
+    for one, other in zip(made, found, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.digit, other.digit)
+
+
+def test_an_idx_file_begins_with_its_shape(tmp_path):
+    # Two rows of three bytes, by hand.
+    path = tmp_path / "a"
+    path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 9, 8, 7, 6, 5, 4]))
+
+    np.testing.assert_array_equal(read_idx(path), [[9, 8, 7], [6, 5, 4]])
+
+
+def test_the_published_split_tests_on_the_last_ten_thousand(tmp_path):
+    (train, _) = written(tmp_path, n=10_030)
+
+    first, last = read_digits(tmp_path, "published")
+
+    assert (len(first.digit), len(last.digit)) == (30, 10_000)
+    np.testing.assert_array_equal(last.pixels, train.pixels[30:])
+
+
+def test_files_are_found_by_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    written(tmp_path / "mnist")
+    monkeypatch.setenv("GFLOW_DATA", str(tmp_path))
+
+    assert len(read_digits(None, "official")[0].digit) == 40
+
+
+def test_files_that_are_nowhere_are_named_with_the_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("GFLOW_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    with pytest.raises(DataError) as caught:
+        read_digits(None, "official")
+
+    text = str(caught.value)
+    assert TRAIN_X in text and str(tmp_path / "data" / "mnist") in text
+    assert str(tmp_path / "cache" / "gflow" / "mnist") in text and "data.extract = true" in text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda data: data[:-7], "must hold 256 bytes by its header, but holds 249"),
+        (lambda data: data + b"0", "must hold 256 bytes by its header, but holds 257"),
+        (lambda data: b"PK" + data, "begins with [80, 75, 0]"),
+        (lambda data: b"", "begins with [] and has 0 bytes"),
+        (lambda data: data[:6], "and has 6 bytes"),
+        (lambda data: gzip.compress(data)[:-9], "must be readable, but is not"),
+    ],
+)
+def test_a_spoiled_file_is_named(tmp_path, spoil, words):
+    written(tmp_path, suffix="")
+    path = tmp_path / TRAIN_X
+    path.write_bytes(spoil(path.read_bytes()))
+
+    with pytest.raises(DataError) as caught:
+        read_digits(tmp_path, "official")
+
+    assert str(path) in str(caught.value) and words in str(caught.value)
+
+
+def test_labels_that_are_no_digits_or_too_few_are_named(tmp_path):
+    written(tmp_path)
+    labels = tmp_path / f"{TRAIN_Y}.gz"
+    write_idx(labels, np.full(40, 11, np.uint8))
+    with pytest.raises(DataError, match="must hold digits 0 to 9, but holds 11"):
+        read_digits(tmp_path, "official")
+    write_idx(labels, np.zeros(39, np.uint8))
+    with pytest.raises(DataError, match="must be as many images as labels"):
+        read_digits(tmp_path, "official")
+
+
+def test_the_packaged_digits_are_even_and_look_like_digits():
+    train, test = read_digits(None, "official", extract=True)
+
+    assert np.bincount(train.digit).tolist() == [300] * 10
+    assert np.bincount(test.digit).tolist() == [100] * 10
+    # The closest mean image is the digit's own for some four in five; one in ten by chance.
+    means = np.stack([train.pixels[train.digit == k].mean(axis=0) for k in range(10)])
+    nearest = ((test.pixels[:, None] - means[None]) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == test.digit).mean() > 0.7
+
+
+def some(n=60, C=4, D=5, seed=0):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(C, size=n)
+    return Labeled(rng.standard_normal((n, D)) + label[:, None], label, tuple("abcd"[:C]))
+
+
+@pytest.mark.parametrize("count", [1, 8, 30, 60])
+def test_a_choice_of_samples_is_even_over_classes(count):
+    data = some()
+
+    chosen = data.chosen(count, np.random.default_rng(1))
+
+    counts, available = np.bincount(chosen.label, minlength=4), np.bincount(data.label)
+    assert counts.sum() == count
+    # Nobody gets more than one above the least, unless that one has no more.
+    assert all(counts[k] <= counts.min() + 1 or counts.min() == available.min() for k in range(4))
+    rows = {tuple(x) for x in data.x}
+    assert len({tuple(x) for x in chosen.x} & rows) == count
+
+
+def test_more_samples_than_there_are_is_a_mistake():
+    with pytest.raises(DataError, match="must be at most what is there, 60, but one is 61"):
+        some().chosen(61, np.random.default_rng(1))
+
+
+def test_inputs_are_centered_by_the_training_mean_and_scaled():
+    train, test = some(), some(seed=1)
+
+    a, b = prepared(train, test, True, "unit")
+    c, d = prepared(train, test, True, "mean")
+
+    mean = train.x.mean(axis=0)
+    for one, before in ((a, train), (b, test)):
+        expected = before.x - mean
+        np.testing.assert_allclose(
+            one.x, expected / np.linalg.norm(expected, axis=1, keepdims=True)
+        )
+    assert np.linalg.norm(c.x, axis=1).mean() == pytest.approx(1)
+    np.testing.assert_allclose((d.x - (test.x - mean)[0] * 0)[0] / (test.x - mean)[0], 1 / np.full(
+        5, np.linalg.norm(train.x - mean, axis=1).mean()))  # fmt: skip
+
+
+def test_classes_become_subclasses_of_two():
+    train, _, centers = two_classes(some(), some(seed=1), (1, 3))
+
+    assert centers.label.tolist() == [-1, 1, -1, 1]
+    np.testing.assert_array_equal(train.y, np.where(np.isin(some().label, (1, 3)), 1, -1))
+    np.testing.assert_array_equal(train.subclass, some().label)
+    np.testing.assert_allclose(centers.mu[2], some().x[some().label == 2].mean(axis=0))
+    for wrong in ((0, 1, 2, 3), (7,)):
+        with pytest.raises(DataError, match="must hold some but not all of the classes 0 to 3"):
+            two_classes(some(), some(), wrong)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        (dict(y=np.zeros(4, int)), "array `x` must be there, but the file holds ['y']"),
+        (dict(x=np.zeros((4, 2), int), y=np.zeros(4, int)), "must be features of shape (n, D)"),
+        (dict(x=np.zeros((4, 2)), y=np.zeros(3, int)), "must be categories from 0, shape (4,)"),
+        (dict(x=np.zeros((4, 2)), y=-np.ones(4, int)), "must be categories from 0"),
+        (dict(x=np.zeros((4, 2)), y=np.array([0, 0, 1, 0])), "at least 2 samples, but 1 have"),
+    ],
+)
+def test_features_that_cannot_be_used_are_told(tmp_path, arrays, words):
+    path = tmp_path / "f.npz"
+    np.savez(path, **arrays)
+
+    with pytest.raises(DataError) as caught:
+        read_features(path)
+
+    assert str(path) in str(caught.value) and words in str(caught.value)
+
+
+def test_a_file_that_is_none_is_told(tmp_path):
+    with pytest.raises(DataError, match="must be an npz file of plain arrays"):
+        read_features(tmp_path / "none.npz")
+
+
+def test_every_category_is_split():
+    category = np.repeat(np.arange(5), [2, 3, 10, 40, 7])
+
+    train, test = split_by_category(category, 0.2, np.random.default_rng(0))
+
+    assert sorted([*train, *test]) == list(range(62))
+    assert np.bincount(category[test]).tolist() == [1, 1, 2, 8, 1]
+
+
+def test_nan_features_are_told():
+    with pytest.raises(DataError, match="inputs must be finite, but row 1 is not"):
+        Labeled(np.array([[0.0], [np.nan]]), np.zeros(2, int), ("a",))
+
+
+PARITY = """
+data = {kind = "mnist", extract = true, samples = 200, test_samples = 100, length = "unit"}
+network = {width = 20, power = 3, init_scale = 1e-3}
+flow = {end_time = 5.0, loss = "logistic"}
+"""
+
+
+def test_parity_of_digits_flows_with_digits_as_subclasses():
+    run = gflow.simulate(gflow.parse_scenario(PARITY))
+
+    assert run.centers.K == 10 and run.centers.label.tolist() == [-1, 1] * 5
+    assert run.centers.origin == "subclass means"
+    assert run.outcome.complete and 0 < run.test["accuracy"] <= 1
+
+
+def test_features_come_with_the_package():
+    train, test = labeled(gflow.parse_scenario(PARITY.replace(
+        'kind = "mnist", extract = true, samples = 200, test_samples = 100', 'kind = "features"'
+    )))  # fmt: skip
+
+    assert (train.n, test.n, train.D, train.C) == (640, 160, 1280, 10)
+    np.testing.assert_allclose(np.linalg.norm(train.x, axis=1), 1)
+
+
+def test_unknown_keys_of_real_data_are_told():
+    with pytest.raises(ScenarioError, match="extrakt"):
+        gflow.parse_scenario(PARITY.replace("extract", "extrakt"))
