@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 from gflow.measure.norm import Norm
 from gflow.measure.published_search import PUBLISHED_RADII
 from gflow.measure.radius import Radii
+from gflow.measure.radius import radii as measure_radii
 from gflow.measure.robustness import Robustness
-from gflow.network.reference import ORTHONORMAL
+from gflow.network.reference import ORTHONORMAL, subclass_classifier
 from gflow.report import style
 from gflow.report.panels import LOGARITHMIC, NotDrawable
 from gflow.report.shown import COLUMNS, Runs, pairs, titles
@@ -207,9 +208,9 @@ def _histogram(group: Group, norm: Norm, ax: Axes) -> None:
 def critical_radius(runs: Runs) -> Figure:
     """Median l2 radius of test samples over a varied key, as [certified, attacked].
 
-    Over the power: also the radius of the centers under F^(p), by its law for either class, and
-    1/√K. Flows that ended early are left out. Seeds are gathered: from the smallest certified to
-    the largest attacked median.
+    Over the power: also the radius of the centers under F^(p), by its law for either class and as
+    measured, and 1/√K. Flows that ended early are left out. Seeds are gathered: from the smallest
+    certified to the largest attacked median.
 
     **Source:** theory D6, predictions P19 and P23.
     """
@@ -275,9 +276,16 @@ def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
 
 
 def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
-    """Radii of the centers under F^(p), a line a class."""
-    label = evidences[0].centers.label
+    """Radii of the centers under F^(p): a line a class, and brackets as measured at each power."""
+    centers = evidences[0].centers
+    label = centers.label
     powers = [e.p for e in evidences]
+    for power in sorted(set(powers)):
+        ideal = measure_radii(subclass_classifier(centers, power), centers.mu, label * 1.0, 0)
+        ends = ideal.certified.min(), ideal.attacked.max()
+        ax.plot([power] * 2, ends, color=INK, lw=0.8)
+        ax.plot([power] * (2 * len(label)), [*ideal.certified, *ideal.attacked], "_", color=INK,
+                ms=5, label=r"$F^{(p)}$, measured" if power == min(powers) else None)  # fmt: skip
     p = np.linspace(min(powers), max(powers), 200)
     even = np.ones(len(label))
     law = np.array([critical_radii(even, label, power) for power in p.tolist()])
