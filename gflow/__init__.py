@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gflow.flow.module_flow import ModuleFlow, flow_of
     from gflow.report import figures
     from gflow.runs.experiment import Progress, Run, extend, simulate
     from gflow.runs.study import Study, attack, check, load
     from gflow.scenario import RobustnessTable, Scenario, load_scenario, parse_scenario
 
 _HOME = {
+    "ModuleFlow": "gflow.flow.module_flow",
     "Progress": "gflow.runs.experiment",
     "RobustnessTable": "gflow.scenario",
     "Run": "gflow.runs.experiment",
@@ -22,6 +24,7 @@ _HOME = {
     "check": "gflow.runs.study",
     "extend": "gflow.runs.experiment",
     "figures": "gflow.report",
+    "flow_of": "gflow.flow.module_flow",
     "load": "gflow.runs.study",
     "load_scenario": "gflow.scenario",
     "parse_scenario": "gflow.scenario",
@@ -30,6 +33,7 @@ _HOME = {
 
 __version__ = "0.1.0"
 __all__ = [
+    "ModuleFlow",
     "Progress",
     "RobustnessTable",
     "Run",
@@ -39,6 +43,7 @@ __all__ = [
     "check",
     "extend",
     "figures",
+    "flow_of",
     "load",
     "load_scenario",
     "parse_scenario",

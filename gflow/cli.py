@@ -1,4 +1,4 @@
-"""The command line: run, status, show, check, attack, theory, plot, schema, doctor.
+"""The command line: run, status, show, check, attack, theory, plot, data, schema, doctor.
 
 One idea: a verb takes a scenario or a folder and says in one exit code how it went:
 
@@ -304,6 +304,22 @@ def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) 
     else:
         print(question.to_toml())
         print(cost)
+    return OK
+
+
+@app.command()
+@_guarded
+def data(
+    name: Annotated[str, typer.Argument(metavar="mnist", help="What to fetch.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+) -> int:
+    """Fetch a data set, check it, and store it where scenarios look for it."""
+    from gflow.data.digits import download_folder
+    from gflow.data.download import download_mnist
+
+    if name != "mnist":
+        raise ScenarioError((f"`data` must be mnist, but is {name}; try `gflow data mnist`.",))
+    download_mnist(out or download_folder())
     return OK
 
 

@@ -1,12 +1,18 @@
 """Digits and features: files as they should be, files as they should not, and labels."""
 
+import functools
 import gzip
+import hashlib
+import http.server
+import threading
 
 import numpy as np
 import pytest
 
 import gflow
-from gflow.data.digits import FILES, Digits, read_digits, read_idx, write_idx
+from gflow.data import digits
+from gflow.data.digits import FILES, Digits, read_digits, read_idx, unpacked, write_idx
+from gflow.data.download import download_mnist
 from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.source import labeled
@@ -211,6 +217,42 @@ def test_every_category_is_split():
 def test_nan_features_are_told():
     with pytest.raises(DataError, match="inputs must be finite, but row 1 is not"):
         Labeled(np.array([[0.0], [np.nan]]), np.zeros(2, int), ("a",))
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A server on this machine, of a folder of its own."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_files_are_fetched_from_the_first_mirror_that_has_them(tmp_path, mirror, monkeypatch):
+    served, address = mirror
+    written(served)
+    checksums = {n: hashlib.md5(unpacked(served / f"{n}.gz")).hexdigest() for n in FILES}
+    monkeypatch.setattr(digits, "FILES", checksums)
+    told = []
+
+    download_mnist(tmp_path / "data", [address + "nowhere/", address], told.append)
+    download_mnist(tmp_path / "data", [], told.append)  # all there: nothing is fetched
+
+    assert len(read_digits(tmp_path / "data", "official")[0].digit) == 40
+    assert [line.rsplit(": ")[1] for line in told] == ["fetched and checked"] * 4 + ["is there"] * 4
+
+
+def test_a_mirror_with_another_content_leaves_nothing(tmp_path, mirror):
+    served, address = mirror
+    written(served)
+
+    with pytest.raises(DataError, match=r"but none gave it .*another content than published"):
+        download_mnist(tmp_path / "data", [address])
+
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 PARITY = """

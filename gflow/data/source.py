@@ -44,6 +44,22 @@ def draw_test(scenario: Scenario) -> Dataset | None:
     return _drawn(data, _centers(data, scenario.seed), data.test_samples, scenario.seed, "test")
 
 
+def draw_deep(scenario: Scenario) -> tuple[Dataset | Labeled, Dataset | Labeled | None, Centers]:
+    """Samples for a network of any depth: of two classes for one output, of all for many.
+
+    Of the classes the first half, or those of `data.positive`, are the positive ones of `Centers`.
+
+    **Raises:** `DataError` for files and arrays that cannot be used.
+    """
+    if scenario.network.outputs == "sign":
+        return draw(scenario)
+    train, test = labeled(scenario)
+    data = scenario.data
+    if isinstance(data, MixtureData):
+        return train, test, _centers(data, scenario.seed)
+    return train, test, two_classes(train, test, data.positive)[2]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
     """Training and test samples with a label for each class.
 

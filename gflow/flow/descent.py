@@ -18,10 +18,10 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from gflow.flow.coalesce import NOTHING_LEFT_OUT
-from gflow.flow.field import CartesianField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.integrate import AbstractCheckpoint, Portrait, Probe, Schedule, Stop, Watch
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory, stack
-from gflow.network.neurons import CartesianNeurons
+from gflow.network.neurons import AbstractNeurons
 
 MOST = 5000
 """Steps between two looks at the network, at most."""
@@ -63,7 +63,7 @@ class _Moment(eqx.Module):
 class _Machine(eqx.Module):
     """What does not change (final)."""
 
-    field: CartesianField
+    field: AbstractField
     samples: Samples
     key: PRNGKeyArray
     step_size: Float[Array, ""]
@@ -123,8 +123,8 @@ def _advance(machine: _Machine, moment: _Moment, count: Int[Array, ""]) -> _Mome
 
 
 def descend(
-    field: CartesianField,
-    neurons: CartesianNeurons,
+    field: AbstractField,
+    neurons: AbstractNeurons,
     samples: Samples,
     schedule: Schedule,
     recipe: Recipe,
@@ -151,8 +151,8 @@ class _Descent:
 
     def __init__(
         self,
-        field: CartesianField,
-        neurons: CartesianNeurons,
+        field: AbstractField,
+        neurons: AbstractNeurons,
         samples: Samples,
         recipe: Recipe,
         probe: Probe,
@@ -160,7 +160,7 @@ class _Descent:
         watch: Watch,
         portrait: Portrait | None,
     ):
-        dtype = neurons.v.dtype
+        dtype = neurons.log_norm.dtype
         batch = min(recipe.batch, samples.n)
         self.machine = _Machine(
             field, samples, jax.random.key(recipe.seed), jnp.asarray(recipe.step_size, dtype),

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
+from gflow.measure.outputs import margins
+
 _SMALL = 1e-12
 
 
@@ -33,7 +35,7 @@ class SignMargin(AbstractModelMargin):
 
     def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
         """y f(x)."""
-        return y * self.f(x)
+        return margins(y, self.f(x))
 
 
 class ClassMargin(AbstractModelMargin):
@@ -43,7 +45,7 @@ class ClassMargin(AbstractModelMargin):
 
     def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
         """z_y - max_{j≠y} z_j."""
-        return _lead(self.f(x), y)
+        return margins(y, self.f(x))
 
 
 class RivalMargin(AbstractModelMargin):
@@ -82,10 +84,4 @@ class RatioMargin(AbstractModelMargin):
                 f"{z.shape[1]}; try ClassMargin."
             )
         largest = jax.lax.top_k(z, 3)[0]
-        return _lead(z, y) / (largest[:, 0] - largest[:, 2] + _SMALL)
-
-
-def _lead(z, y):
-    true = jnp.arange(z.shape[1])[None] == y.astype(int)[:, None]
-    own = jnp.where(true, z, 0).sum(axis=1)
-    return own - jnp.where(true, -jnp.inf, z).max(axis=1)
+        return margins(y, z) / (largest[:, 0] - largest[:, 2] + _SMALL)

@@ -4,12 +4,14 @@ One idea: a radius a sample and a norm says everything, the robust accuracy at e
 included, so a curve is never computed point by point and cannot rise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
+from gflow.measure.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
+from gflow.measure.model_margin import SignMargin
 from gflow.measure.norm import Norm
 from gflow.measure.published_search import PUBLISHED_RADII, published_accuracy
 from gflow.measure.radius import Radii, radii
@@ -73,3 +75,37 @@ def measure_robustness(
     found = {norm: radii(whole, x, y, seed, left_out, norm) for norm in norms}
     curve = published_accuracy(whole, x, y, PUBLISHED_RADII) if published else None
     return Robustness(y, found, curve)
+
+
+MOST_RIVALS, STEPS = 4, 200
+"""Other classes tried for each sample, those of the largest outputs, and steps of each walk."""
+
+
+def attack_model(
+    f: Callable,
+    x: Float[np.ndarray, "n D"],
+    y: Real[np.ndarray, " n"],
+    norms: Sequence[Norm],
+) -> Robustness:
+    """Attack every sample of any differentiable model, in float32; nothing is certified.
+
+    **Arguments:**
+
+    - `f`: from inputs (n, D) to outputs (n,) whose sign is the class, or (n, C).
+    - `x`, `y`: samples, and their labels: ±1, or 0, 1, …
+    - `norms`: in which distance is measured.
+
+    **Returns:** a `Robustness` with radii in [0, attacked] and their witnesses.
+    """
+    at, label = x.astype(np.float32), y.astype(np.int64)
+    toward = rivals(at, label, at, label)
+    many = np.ndim(f(at[:1])) == 2
+    found = {}
+    for norm in norms:
+        if many:
+            attack = minimum_norm_of_classes(f, at, label, norm, toward, STEPS, MOST_RIVALS)
+        else:
+            sign = label.astype(np.float32)
+            attack = minimum_norm(SignMargin(f), at, sign, norm, toward, STEPS)
+        found[norm] = Radii(np.zeros(len(at)), attack.radius, 0, attack)
+    return Robustness(y.astype(np.float64), found)

@@ -19,7 +19,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
 from gflow.errors import GflowError, GflowWarning
-from gflow.report import overlays, robustness_figures, style
+from gflow.report import overlays, robustness_figures, style, training_figures
 from gflow.report.panels import (
     OUTPUT_FLOOR,
     NotDrawable,
@@ -303,7 +303,13 @@ ROBUSTNESS: dict[str, Callable[[Runs], Figure]] = {
 }
 """The figures of radii by name, drawn where they were measured."""
 
-_ALL = FIGURES | OVERLAYS | STUDY_FIGURES | ROBUSTNESS
+TRAINING: dict[str, Callable[[Runs], Figure]] = {
+    "training": training_figures.training,
+    "adversarial": training_figures.adversarial,
+}
+"""The figures of deep networks and of attacked images by name."""
+
+_ALL = FIGURES | OVERLAYS | STUDY_FIGURES | ROBUSTNESS | TRAINING
 
 
 def _own_distances(runs: Runs) -> tuple[str, list[Curve], list[Curve]]:
@@ -343,6 +349,11 @@ def _names(result: Runs) -> list[str]:
     """The figures drawn unasked: of a flow, those of the laws asked about, those of a study."""
     if not isinstance(result, Run | Study):
         return list(FIGURES)
+    radii = _of_radii(result)
+    if radii and result.scenario.data.kind == "mnist":
+        radii.append("adversarial")
+    if result.scenario.network.is_deep:
+        return ["training", *radii]
     seeds = isinstance(result, Study) and any("seed" in axis.keys for axis in result.scenario.vary)
     asked = result.scenario.checks.predictions
     laws = () if asked == "all" else (CATALOGUE[id].figure for id in asked)
@@ -351,7 +362,7 @@ def _names(result: Runs) -> list[str]:
         *FIGURES,
         *(n for n in OVERLAYS if n in wanted),
         *(STUDY_FIGURES if seeds else ()),
-        *_of_radii(result),
+        *radii,
     ]
 
 
@@ -366,7 +377,7 @@ def _of_radii(result: Run | Study) -> list[str]:
 
 def _files_shown(result: Runs, name: str) -> list[Path] | None:
     """The files of the runs that a figure shows; None if one of them is not stored."""
-    every = name in STUDY_FIGURES or name in ROBUSTNESS
+    every = name in STUDY_FIGURES or name in ROBUSTNESS or name in TRAINING
     shown = pairs(result) if every else pairs(result)[:COLUMNS]
     more = "findings.json" if name in STUDY_FIGURES else "robustness.json"
     files = ["manifest.json", *([more] if every else [])]

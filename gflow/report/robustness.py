@@ -11,7 +11,7 @@ from rich.text import Text
 from gflow.measure.norm import Norm
 from gflow.network.reference import ORTHONORMAL
 from gflow.runs.experiment import Run
-from gflow.theory.robustness import learned_radius, reference_radii
+from gflow.theory.robustness import IMAGE_RADII, learned_radius, reference_radii
 
 Ends = tuple[float, float]
 """Certified and attacked."""
@@ -53,9 +53,14 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
     robustness, centers = run.evidence.robustness, run.centers
     assert robustness is not None
     found = robustness.radii[norm]
-    R = np.array(reference_radii(norm, centers.K))
+    as_given = getattr(run.scenario.data, "length", "") == "given"
+    R = np.array(IMAGE_RADII[norm] if as_given else reference_radii(norm, centers.K))
     certified, attacked = found.accuracy(R)
-    exact = centers.orthonormality_error <= ORTHONORMAL and run.evidence.p != 2
+    exact = (
+        centers.orthonormality_error <= ORTHONORMAL
+        and run.evidence.p != 2
+        and not run.evidence.is_deep
+    )
     return Row(
         label or run.scenario.name,
         norm,

@@ -61,7 +61,8 @@ class Group(NamedTuple):
 def robust_accuracy(runs: Runs) -> Figure:
     """Share of test samples that no perturbation of norm R flips: a panel a norm.
 
-    Shaded from certified to attacked, over all seeds; dashed: the law of F or F^(p) in l2; crosses:
+    Shaded from certified to attacked, over all seeds; the attacked end alone where nothing is
+    certified, as of deep networks; dashed: the law of F or F^(p) in l2; crosses:
     what the published attack leaves, where it was run; dotted lines: 1/√K and √2/2.
 
     **Source:** Min and Vidal, ICML 2024, section 5.1, panel (e), with brackets in place of single
@@ -80,7 +81,8 @@ def robust_accuracy(runs: Runs) -> Figure:
         ax.set(xlabel=f"attack radius $R$, {WRITTEN[norm]}", xlim=(0, end), ylim=(-0.03, 1.05))
     axes[0, 0].set_ylabel("robust accuracy")
     published = any(one.published is not None for group in groups for one in group.found)
-    _key(figure, groups, published and Norm.L2 in norms, Norm.L2 in norms)
+    lawful = any(accuracy_law(g.runs[0].evidence, np.zeros(1)) is not None for g in groups)
+    _key(figure, groups, published and Norm.L2 in norms, lawful and Norm.L2 in norms)
     return figure
 
 
@@ -123,8 +125,9 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
         return
     low = np.min([certified for certified, _ in curves], axis=0)
     high = np.max([attacked for _, attacked in curves], axis=0)
-    ax.fill_between(R, low, high, color=color, alpha=0.3, lw=0)
-    ax.plot(R, low, color=color, lw=0.9)
+    if low.any():  # nothing is certified of a deep network
+        ax.fill_between(R, low, high, color=color, alpha=0.3, lw=0)
+        ax.plot(R, low, color=color, lw=0.9)
     ax.plot(R, high, color=color, lw=0.9)
     if norm is not Norm.L2:
         return

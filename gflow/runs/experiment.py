@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,15 +17,18 @@ from jaxtyping import PyTree
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
+from gflow.data.labeled import Labeled
 from gflow.data.mixture import stream
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
-from gflow.flow.field import CartesianField, FlowState
+from gflow.flow.field import FlowState
 from gflow.flow.integrate import AbstractCheckpoint, integrate
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.measure.margin import fit
+from gflow.measure.outputs import margins
 from gflow.measure.phases import ESCAPE_LEVEL
-from gflow.network.neurons import AbstractNeurons, CartesianNeurons
+from gflow.network.deep import DeepNetwork
+from gflow.network.neurons import AbstractNeurons
 from gflow.network.prelu import Network
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
@@ -65,7 +68,11 @@ class Run:
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
             **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
             **({"folded": str(left_out)} if left_out.total else {}),
-            "phases": str(self.evidence.phases or "not recorded"),
+            **(
+                {}
+                if self.evidence.is_deep
+                else {"phases": str(self.evidence.phases or "not recorded")}
+            ),
             "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
             "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
             "folder": str(self.folder or "not stored"),
@@ -77,8 +84,8 @@ class Run:
         return self.evidence.scenario
 
     @property
-    def network(self) -> Network:
-        """The network at the end; call it on inputs of shape (n, D)."""
+    def network(self) -> Any:
+        """The network at the end, a `Network` or `DeepNetwork`; call it on inputs (n, D)."""
         return self.evidence.network
 
     @property
@@ -201,8 +208,6 @@ def _follow(
         )
         reporter = _Reporter(problem, watch, began)
         if problem.recipe is not None:
-            assert isinstance(problem.field, CartesianField)
-            assert isinstance(neurons, CartesianNeurons)
             trajectory = descend(
                 problem.field,
                 neurons,
@@ -246,7 +251,7 @@ def _run(
     scenario: Scenario, problem: Problem, trajectory: Trajectory, notes: dict[str, object]
 ) -> Run:
     clock = problem.field.loss.kappa * float(problem.pi.mean())
-    network = trajectory.state.neurons.network(problem.field.p)
+    network = function_of(trajectory.state.neurons, problem.field.p)
     evidence = Evidence(
         scenario,
         problem.centers,
@@ -263,8 +268,15 @@ def _run(
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
-def _test(network: Network, test: Dataset) -> dict[str, float]:
-    found = fit(jnp.asarray(test.y), network(test.x), jnp.ones(test.n))
+def function_of(neurons: AbstractNeurons, p: float) -> Network | DeepNetwork:
+    """What neurons compute; a `DeepNetwork` computes itself."""
+    return neurons if isinstance(neurons, DeepNetwork) else neurons.network(p)
+
+
+def _test(network: Network | DeepNetwork, test: Dataset | Labeled) -> dict[str, float]:
+    y = test.label if isinstance(test, Labeled) else test.y
+    margin = margins(jnp.asarray(y), network(test.x))
+    found = fit(jnp.ones_like(margin), margin, jnp.ones_like(margin))
     return {name: float(value) for name, value in found._asdict().items()}
 
 

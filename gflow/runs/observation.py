@@ -7,6 +7,7 @@ is OUTSIDE without it.
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -14,9 +15,12 @@ from jaxtyping import Array, Float
 
 from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.module_field import ModuleField
 from gflow.flow.trajectory import Trajectory
 from gflow.measure.alignment import chords, cosines
 from gflow.measure.margin import fit, squared_norm
+from gflow.measure.outputs import margins
+from gflow.network.deep import DeepNetwork, stable_rank
 from gflow.network.neurons import AbstractNeurons
 from gflow.network.prelu import Network
 
@@ -30,6 +34,8 @@ _LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
     "accuracy": (("time",), "weighted share of training samples with y_i f(x_i) > 0"),
     "squared_norm": (("time",), "‖θ‖² = Σ_j (‖w_j‖² + v_j²)"),
     "dissipated": (("time",), "∫₀ᵗ ‖dθ/dt‖² dt"),
+    "stable_rank": (("time",), "‖H‖_F²/‖H‖₂² of the last hidden layer over training samples"),
+    "layer_size": (("time", "layer"), "Frobenius norm of the weights of each layer"),
     "center_output": (("time", "center"), "f(μ_k)"),
     "cosine": (("time", "neuron", "reference"), "cosine of w_j to a center or class average"),
     "chord": (("time", "neuron", "reference"), "‖u_j - μ‖ to a center or class average"),
@@ -70,6 +76,36 @@ class Probe(eqx.Module):
         }
 
 
+class DeepProbe(eqx.Module):
+    """What is observed of a network of any depth at every accepted step (final)."""
+
+    field: AbstractField
+    samples: Samples
+
+    def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
+        network = state.neurons
+        assert isinstance(network, DeepNetwork)
+
+        def block(_, x):
+            z = network.features(x)
+            return None, (network(x), z)
+
+        _, (f, z) = jax.lax.scan(block, None, self.samples.x)
+        n, dtype = self.samples.n, state.dissipated.dtype
+        f = f.reshape(-1, *f.shape[2:])[:n].astype(dtype)
+        y, omega = (a.reshape(-1)[:n] for a in (self.samples.y, self.samples.omega))
+        margin = margins(y, f)
+        sizes = jnp.stack([jnp.linalg.norm(w) for w in network.layers])
+        return {
+            "loss": jnp.sum(omega * self.field.loss.value(y, f)),
+            **fit(jnp.ones_like(margin), margin, omega)._asdict(),
+            "squared_norm": jnp.sum(sizes**2),
+            "dissipated": state.dissipated,
+            "stable_rank": stable_rank(z.reshape(-1, z.shape[-1])[:n]).astype(dtype),
+            "layer_size": sizes,
+        }
+
+
 class Portrait(eqx.Module):
     """What is recorded of every single neuron, under the record's names."""
 
@@ -102,7 +138,7 @@ def observers(
     centers: Centers,
     groups: tuple[str, ...],
     rng: np.random.Generator,
-) -> tuple[Probe, Portrait]:
+) -> tuple[Probe | DeepProbe, Portrait]:
     """The probe and the portrait of a run.
 
     **Arguments:**
@@ -112,6 +148,13 @@ def observers(
     - `groups`: record groups, of "neurons", "centers", "orthogonal".
     - `rng`: picks the directions orthogonal to the samples, where there are any.
     """
+    if isinstance(field, ModuleField):
+        kept = tuple(name for name in groups if name == "neurons")
+        nothing = jnp.zeros((0, centers.D))
+        return (
+            DeepProbe(field, samples),
+            Portrait(jnp.asarray(centers.references), nothing, field.p, kept),
+        )
     complement = _complement(samples, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     references = jnp.asarray(centers.references)
     return (

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from gflow.data.dataset import Dataset
 from gflow.errors import PrecisionError
 from gflow.flow.blurred import Mixture
 from gflow.flow.field import FlowState
@@ -53,7 +54,8 @@ def opening(scenario: Scenario, problem: Problem, portrait: Portrait, watch: Wat
     **Source:** theory D4.
     """
     train = problem.train
-    assert train.subclass is not None and isinstance(problem.neurons, PolarNeurons)
+    assert isinstance(train, Dataset) and train.subclass is not None
+    assert isinstance(problem.neurons, PolarNeurons)
     omega = np.asarray(problem.samples.omega).reshape(-1)[: train.n]
     loss = problem.field.loss
     at_zero = float(omega.sum()) * loss.value(jnp.ones(()), jnp.zeros(()))

@@ -12,14 +12,17 @@ from jaxtyping import Float
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
+from gflow.data.labeled import Labeled
 from gflow.data.mixture import stream
-from gflow.data.source import draw
+from gflow.data.source import draw, draw_deep
 from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
 from gflow.flow.descent import Recipe
 from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
 from gflow.flow.losses import LOSSES
+from gflow.flow.module_field import CrossEntropy, ModuleField
+from gflow.network.deep import deep_network
 from gflow.network.initial import balanced, cartesian, initial_weights
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import AbstractNeurons
@@ -36,8 +39,8 @@ WORTH_COALESCING = 2e11
 class Problem(NamedTuple):
     """One gradient flow, ready to be integrated."""
 
-    train: Dataset
-    test: Dataset | None
+    train: Dataset | Labeled
+    test: Dataset | Labeled | None
     centers: Centers
     pi: Float[np.ndarray, " K"]
     """Weight π_k of each subclass in the loss."""
@@ -63,6 +66,8 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
 
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
+    if scenario.network.is_deep:
+        return _prepare_deep(scenario, start)
     with jax.enable_x64(True):
         train, test, centers = draw(scenario)
         omega = np.full(train.n, 1.0 if scenario.flow.convention == "sum" else 1.0 / train.n)
@@ -78,6 +83,46 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
         _coalescence(scenario, train), _recipe(scenario),
     )  # fmt: skip
+
+
+def _prepare_deep(scenario: Scenario, start: float) -> Problem:
+    """The same for a network of any depth; times are spread over the flow as a whole."""
+    network, flow = scenario.network, scenario.flow
+    with jax.enable_x64(True):
+        train, test, centers = draw_deep(scenario)
+        y = train.label.astype(float) if isinstance(train, Labeled) else train.y
+        omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
+        samples = Samples.blocked(train.x, y, omega, ROWS, flow.precision)
+        neurons = deep_network(
+            [train.D] + [network.width] * network.hidden_layers,
+            train.C if isinstance(train, Labeled) else 1,
+            network.init_scale,
+            stream(scenario.seed, "hidden"),
+            network.power,
+            network.bias,
+            network.input_normalized,
+            network.skip,
+            network.layer_norm,
+        )
+        loss = CrossEntropy() if isinstance(train, Labeled) else LOSSES[flow.loss]
+        field = ModuleField(loss, float(network.power))
+        recipe = _recipe(scenario)
+        end = flow.end_time
+        if recipe is not None and recipe.epochs is not None:
+            end = min(end, recipe.epochs * recipe.batches(train.n) * recipe.time_of_step)
+        controls = _controls(scenario, 1.0, float(field.scale(neurons)))
+    counts = np.unique(y, return_counts=True)[1]
+    return Problem(
+        train, test, centers, counts / train.n, None, neurons, samples, field,
+        _even_schedule(scenario, end).after(start), controls, None, recipe,
+    )  # fmt: skip
+
+
+def _even_schedule(scenario: Scenario, end: float) -> Schedule:
+    """Times linear over the whole, and geometric before the first of them."""
+    linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
+    early = np.geomspace(1e-3 * linear[0], linear[0], scenario.record.geometric + 1)
+    return Schedule(np.unique(np.concatenate([early[:-1], linear])))
 
 
 def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:

@@ -11,8 +11,8 @@ read or written.
     trajectory.nc    the record (netCDF 4): `xarray.open_dataset(path, engine="h5netcdf")`
     network.npz      final neurons (polar: `direction`, `log_norm`, `sign`; Cartesian: `w`, `v`;
                      light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
-                     `sign_minus`), `time`, `dissipated`, `next_step`, and of the subclasses
-                     `mu`, `label`, `origin`, `pi`, `alpha`
+                     `sign_minus`; deep: `hidden_1`, …, `output`, `bias`), `time`, `dissipated`,
+                     `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`, `alpha`
     robustness.*     radii of test samples, once measured (see `gflow.runs.robustness`)
     findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
@@ -37,14 +37,15 @@ from gflow.errors import RecordError, ScenarioError
 from gflow.flow.coalesce import LeftOut
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome, Reason
+from gflow.network.deep import DeepNetwork
 from gflow.network.lightcone import LightconeNeurons
 from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
-from gflow.runs.experiment import Run
+from gflow.runs.experiment import Run, function_of
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
 from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.robustness import read_robustness
-from gflow.scenario import parse_scenario
+from gflow.scenario import NetworkTable, Scenario, parse_scenario
 from gflow.theory.evidence import Evidence
 
 __all__ = ["FORMAT", "load", "read_manifest", "save"]
@@ -139,13 +140,13 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
         arrays = {name: file[name] for name in file.files}
     outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
     with jax.enable_x64(True):
-        neurons = _neurons(arrays, scenario.network.degree)
+        neurons = _neurons(arrays, scenario)
         state = FlowState.begin(neurons, float(arrays["dissipated"]))
         evidence = Evidence(
             scenario,
             Centers(arrays["mu"], arrays["label"], str(arrays["origin"])),
             record,
-            neurons.network(float(scenario.network.power)),
+            function_of(neurons, float(scenario.network.power)),
             arrays["pi"],
             None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome,
@@ -157,19 +158,38 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
     return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
 
 
-def _neurons(arrays: dict[str, np.ndarray], degree: float) -> AbstractNeurons:
+def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractNeurons:
+    if scenario.network.is_deep:
+        return _deep(arrays, scenario.network)
     chart = next((c for c, names in _ARRAYS.items() if set(names) <= set(arrays)), PolarNeurons)
     values = [jnp.asarray(arrays[name]) for name in _ARRAYS[chart]]
     if chart is not CartesianNeurons:
         return chart(*values)
     w, v = values
-    return CartesianNeurons(w, v, degree)
+    return CartesianNeurons(w, v, scenario.network.degree)
+
+
+def _deep(arrays: dict[str, np.ndarray], network: NetworkTable) -> DeepNetwork:
+    return DeepNetwork(
+        tuple(jnp.asarray(arrays[f"hidden_{i + 1}"]) for i in range(network.hidden_layers)),
+        jnp.asarray(arrays["output"]),
+        jnp.asarray(arrays["bias"]) if network.bias else None,
+        float(network.power), network.input_normalized, network.skip, network.layer_norm,
+    )  # fmt: skip
+
+
+def _stored(neurons: AbstractNeurons) -> dict[str, np.ndarray]:
+    """What is stored of the neurons, or of the layers of a deep network."""
+    if not isinstance(neurons, DeepNetwork):
+        return {name: np.asarray(getattr(neurons, name)) for name in _ARRAYS[type(neurons)]}
+    layers = {f"hidden_{i + 1}": np.asarray(w) for i, w in enumerate(neurons.hidden)}
+    bias = {} if neurons.bias is None else {"bias": np.asarray(neurons.bias)}
+    return layers | {"output": np.asarray(neurons.output)} | bias
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:
     neurons, centers = run.state.neurons, run.centers
-    names = _ARRAYS[type(neurons)]
-    return {name: np.asarray(getattr(neurons, name)) for name in names} | {
+    return _stored(neurons) | {
         "time": np.asarray(run.outcome.t),
         "dissipated": np.asarray(run.state.dissipated),
         "next_step": np.asarray(run.next_step),

@@ -20,13 +20,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gflow.data.source import draw_test
+from gflow.data.dataset import Dataset
+from gflow.data.labeled import Labeled
+from gflow.data.source import draw_deep, draw_test
 from gflow.errors import DataError, RecordError
 from gflow.measure.attack import Attack
 from gflow.measure.norm import Norm
 from gflow.measure.published_search import PUBLISHED_RADII
 from gflow.measure.radius import Radii
-from gflow.measure.robustness import Robustness, measure_robustness
+from gflow.measure.robustness import Robustness, attack_model, measure_robustness
 from gflow.runs.code import code_hash
 from gflow.runs.experiment import Run
 from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
@@ -68,7 +70,7 @@ def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
 
 
 def _measured(run: Run, asked: RobustnessTable) -> Robustness:
-    test = draw_test(run.scenario)
+    test = draw_deep(run.scenario)[1] if run.evidence.is_deep else draw_test(run.scenario)
     if test is None:
         raise DataError(
             f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
@@ -76,15 +78,21 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
         )
     count = asked.attacked or test.n
     began = time.perf_counter()
-    robustness = measure_robustness(
-        run.network,
-        np.asarray(test.x[:count], np.float64),
-        np.asarray(test.y[:count], np.float64),
-        [Norm(name) for name in asked.norms],
-        run.scenario.seed,
-        run.evidence.left_out.total,
-        asked.published,
-    )
+    norms = [Norm(name) for name in asked.norms]
+    if run.evidence.is_deep:
+        y = test.label if isinstance(test, Labeled) else test.y
+        robustness = attack_model(run.network, test.x[:count], y[:count], norms)
+    else:
+        assert isinstance(test, Dataset)
+        robustness = measure_robustness(
+            run.network,
+            np.asarray(test.x[:count], np.float64),
+            np.asarray(test.y[:count], np.float64),
+            norms,
+            run.scenario.seed,
+            run.evidence.left_out.total,
+            asked.published,
+        )
     if run.folder is not None:
         seconds = time.perf_counter() - began
         _save(run.folder, robustness, asked, seconds)

@@ -366,7 +366,12 @@ def _folders(study: Study) -> list[Path]:
 
 
 def asked(scenario: Scenario) -> tuple[str, ...]:
-    """Ids of the predictions that a scenario asks for, in the order of the catalogue."""
+    """Ids of the predictions that a scenario asks for, in the order of the catalogue.
+
+    None for deep networks, of which the catalogue says nothing.
+    """
+    if scenario.network.is_deep:
+        return ()
     chosen = scenario.checks.predictions
     return tuple(
         id

@@ -15,6 +15,7 @@ from gflow.scenario.axis import Axis, combinations
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.rules import broken
 from gflow.scenario.tables import (
+    DEEP,
     HEAD,
     SLIDING_STEP,
     TABLES,
@@ -78,8 +79,9 @@ class Scenario(Table):
 
     @property
     def chart(self) -> str:
-        """Coordinates of the neurons: those of the flow; descent moves plain weights."""
-        return self.flow.chart if self.train.is_flow else "cartesian"
+        """Coordinates of the neurons: those of the flow; otherwise plain weights."""
+        plain = self.network.is_deep or not self.train.is_flow
+        return "cartesian" if plain else self.flow.chart
 
     @property
     def solver(self) -> str:
@@ -115,14 +117,14 @@ class Scenario(Table):
         - `data_checksum`: checksum of the file of samples, which counts in place of its path.
 
         **Returns:** the start of the sha256 of data, network, flow, record, seed, of how it
-        descends if it does, and of `NUMERICS`.  Name, question, robustness and checks do not
-        change the flow, so they do not count.
+        descends and what makes it deep if it does and is, and of `NUMERICS`.  Name, question,
+        robustness and checks do not change the flow, so they do not count.
         """
         counted = {"data", "network", "flow", "record", "seed"}
         asked = self.model_dump(
             mode="json",
             include=counted if self.train.is_flow else counted | {"train"},
-            exclude={"data": {"path"}},
+            exclude={"data": {"path"}} | ({} if self.network.is_deep else {"network": DEEP}),
         )
         asked |= {"numerics": NUMERICS, "data_checksum": data_checksum}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]

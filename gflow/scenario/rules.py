@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.tables import (
+    DEEP,
     DigitData,
     FeatureData,
     FileData,
@@ -231,6 +232,47 @@ def _batch_of_samples(data: MixtureData, train: TrainTable) -> Iterator[Mistake]
         )
 
 
+def _deep_networks_are_plain(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+    if not network.is_deep:
+        return
+    if not network.normalized:
+        yield Mistake(
+            "network.normalized",
+            "`network.normalized` must be true in a network of many layers or outputs, but is "
+            "false; take it out.",
+        )
+    if network.init != "gaussian":
+        yield Mistake(
+            "network.init",
+            '`network.init` must be "gaussian" in a network of many layers or outputs, but is '
+            f'"{network.init}"; take it out.',
+        )
+    if flow.start == "population":
+        yield Mistake(
+            "flow.start",
+            '`flow.start` must be "sample" for a network of many layers or outputs, but is '
+            '"population"; take it out.',
+        )
+
+
+def _classes_are_known(data: FileData, network: NetworkTable) -> Iterator[Mistake]:
+    if network.outputs == "classes":
+        yield Mistake(
+            "network.outputs",
+            f'`network.outputs` must be "sign" for data.kind = "{data.kind}", whose labels are '
+            '±1, but is "classes"; take it out.',
+        )
+
+
+def _published_of_neurons(network: NetworkTable, robustness: RobustnessTable) -> Iterator[Mistake]:
+    if network.is_deep and robustness.published:
+        yield Mistake(
+            "robustness.published",
+            "`robustness.published` must be false for a network of many layers or outputs, but is "
+            "true; take it out.",
+        )
+
+
 def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
     if robustness.norms and data.test_samples == 0:
         yield Mistake(
@@ -268,6 +310,8 @@ _Rule = Callable[..., Iterator[Mistake]]
 _SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
 """Where no scale is too small."""
 
+_DEEP = tuple(f"network.{key}" for key in sorted(DEEP))
+
 _CARTESIAN = ("flow.chart", "network.init_scale", "network.normalized")
 
 _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
@@ -291,6 +335,13 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
         _enough_to_attack,
     ),
     ((RobustnessTable,), ("robustness.norms", "robustness.published"), _published_in_l2),
+    (
+        (NetworkTable, FlowTable),
+        (*_DEEP, "network.normalized", "network.init", "flow.start"),
+        _deep_networks_are_plain,
+    ),
+    ((FileData, NetworkTable), ("network.outputs",), _classes_are_known),
+    ((NetworkTable, RobustnessTable), (*_DEEP, "robustness.published"), _published_of_neurons),
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
     ((NetworkTable,), ("network.output_scale", "network.balanced"), _output_scale_is_used),
     (

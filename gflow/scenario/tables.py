@@ -115,7 +115,7 @@ class FileData(Table):
     )
 
 
-def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+def _without_repeats(values: tuple) -> tuple:
     if len(set(values)) < len(values):
         raise ValueError
     return values
@@ -255,10 +255,39 @@ class NetworkTable(Table):
         "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
     )
 
+    outputs: Literal["sign", "classes"] = Field(
+        default="sign", description="one output, whose sign is the class; or one a class"
+    )
+    hidden_layers: int = Field(
+        default=1, ge=1, le=50, description="number of hidden layers, all of the same width"
+    )
+    input_normalized: bool = Field(
+        default=False,
+        description="whether a layer also divides by ‖z‖^(power-1) of its input z",
+    )
+    bias: bool = Field(default=False, description="whether outputs have a bias, 0 at the start")
+    skip: bool = Field(
+        default=False, description="whether a hidden layer after the first adds its input"
+    )
+    layer_norm: bool = Field(
+        default=False,
+        description="whether inputs of hidden layers after the first have mean 0 and variance 1",
+    )
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether it is more than a population of neurons with one output: a `DeepNetwork`."""
+        more = self.input_normalized or self.bias or self.skip or self.layer_norm
+        return more or self.outputs == "classes" or self.hidden_layers > 1
+
     @property
     def degree(self) -> float:
         """Degree of a neuron's output in ‖w_j‖: 1, or the power without normalization."""
         return 1.0 if self.normalized else float(self.power)
+
+
+DEEP = {"outputs", "hidden_layers", "input_normalized", "bias", "skip", "layer_norm"}
+"""Keys of a network that make it a `DeepNetwork`."""
 
 
 class FlowTable(Table):

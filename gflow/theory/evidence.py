@@ -6,6 +6,7 @@ again at any time.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,7 +19,6 @@ from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
 from gflow.measure.phases import Phases, find_phases
 from gflow.measure.robustness import Robustness
-from gflow.network.prelu import Network
 from gflow.scenario import MixtureData, Scenario
 
 
@@ -31,8 +31,8 @@ class Evidence:
     centers: Centers
     record: xr.Dataset
     """What was observed: times, neurons, centers (layout in `gflow.runs.record`)."""
-    network: Network
-    """The network at the last recorded time."""
+    network: Any
+    """The network at the last recorded time: a `Network`, or a `DeepNetwork` if it is deep."""
     pi: Float[np.ndarray, " K"]
     """Weight π_k of each subclass in the loss."""
     alpha: float | None
@@ -48,6 +48,11 @@ class Evidence:
     def is_flow(self) -> bool:
         """Whether the network followed the flow and did not descend in steps."""
         return self.scenario.train.is_flow
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the network is a `DeepNetwork`, of which the catalogue says nothing."""
+        return self.scenario.network.is_deep
 
     @property
     def p(self) -> float:
@@ -132,7 +137,7 @@ class Evidence:
     @cached_property
     def phases(self) -> Phases | None:
         """When alignment, escape and fitting happened; None without neurons and centers."""
-        if not (self.has("neurons") and self.has("centers")):
+        if self.is_deep or not (self.has("neurons") and self.has("centers")):
             return None
         return find_phases(
             self.times,

@@ -1,0 +1,69 @@
+"""The velocity of any equinox module under gradient flow, in plain coordinates.
+
+One idea: what moves is a module whose float arrays are the state, the velocity is minus the
+gradient that jax takes of the loss, block by block, and steps and records are those of every flow.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.losses import AbstractLoss
+from gflow.network.neurons import AbstractNeurons
+
+
+class CrossEntropy(AbstractLoss):
+    """ℓ = log Σ_c e^{f_c} - f_y for labels y = 0, 1, … and C outputs (final)."""
+
+    @property
+    def kappa(self) -> float:
+        """1: the force on the outputs at f = 0 is 1 - 1/C on the own one and -1/C on the others."""
+        return 1.0
+
+    def value(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, " n"]:
+        own = jnp.take_along_axis(f, y.astype(int)[:, None], axis=1)[:, 0]
+        return jax.nn.logsumexp(f, axis=1) - own
+
+    def force(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, "n C"]:
+        return jax.nn.one_hot(y.astype(int), f.shape[1], dtype=f.dtype) - jax.nn.softmax(f, axis=1)
+
+
+class ModuleField(AbstractField):
+    """Gradient flow of a module that maps inputs (n, D) to outputs (n,) or (n, C) (final)."""
+
+    loss: AbstractLoss
+    p: float = eqx.field(static=True)
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        module = state.neurons
+
+        def block(total, rows):
+            return jax.tree.map(jnp.add, total, jax.grad(self._share)(module, *rows)), None
+
+        start = jax.tree.map(jnp.zeros_like, module)
+        slope, _ = jax.lax.scan(block, start, (args.x, args.y, args.omega))
+        velocity = jax.tree.map(jnp.negative, slope)
+        speed = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(slope))
+        return FlowState(velocity, jnp.asarray(speed), jnp.zeros_like(state.growth))
+
+    def _share(self, module, x, y, omega):
+        outputs: Callable = module
+        return jnp.sum(omega * self.loss.value(y, outputs(x).astype(omega.dtype)))
+
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        """Root mean square over the entries of a layer, of the worst layer."""
+        leaves = jax.tree.leaves(error.neurons)
+        return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))
+
+    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+        """Root mean square of the weights of the smallest layer; 1 where none has weights but 0.
+
+        A bias starts at 0, and says nothing of the scale.
+        """
+        sizes = jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in jax.tree.leaves(neurons)])
+        least = jnp.min(jnp.where(sizes > 0, sizes, jnp.inf))
+        return jnp.where(jnp.isfinite(least), least, 1.0)

@@ -1,0 +1,166 @@
+"""Gradient flow of any equinox module with a loss: `flow_of`.
+
+One idea: the float arrays of a module are the state of the same loop that integrates neurons, so
+steps, error control, outcomes and Ctrl-C are those of every flow; the rest of the module stands
+aside.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree, Real
+
+from gflow.flow.field import FlowState, Samples
+from gflow.flow.integrate import Controls, Schedule, integrate
+from gflow.flow.losses import AbstractLoss
+from gflow.flow.module_field import ModuleField
+from gflow.flow.trajectory import Outcome
+from gflow.network.neurons import AbstractNeurons
+
+ROWS = 1000
+"""Rows in one block of the gradient."""
+
+
+class ModuleFlow(NamedTuple):
+    """A flow of a module, seen at T times (final)."""
+
+    times: Float[np.ndarray, " T"]
+    loss: Float[np.ndarray, " T"]
+    """Mean loss over the samples."""
+    modules: tuple[Any, ...]
+    """The module at each time."""
+    outcome: Outcome
+    """How the integration ended."""
+
+
+class _Weights(AbstractNeurons):
+    """The float arrays of a module, and the module around them (final)."""
+
+    arrays: PyTree
+    rest: PyTree = eqx.field(static=True)
+
+    def __init__(self, arrays: PyTree, rest: PyTree):
+        self.arrays = arrays
+        self.rest = rest
+
+    @property
+    def module(self) -> Callable:
+        return eqx.combine(self.arrays, self.rest)
+
+    def __call__(self, x: Float[Array, "n D"]) -> Array:
+        return self.module(x)
+
+    @property
+    def direction(self) -> Float[Array, "1 1"]:
+        return jnp.ones((1, 1))
+
+    @property
+    def log_norm(self) -> Float[Array, " 1"]:
+        """A zero; there are no neurons to speak of."""
+        return jnp.zeros(1)
+
+    @property
+    def log_output(self) -> Float[Array, " 1"]:
+        return jnp.zeros(1)
+
+    @property
+    def sign(self) -> Float[Array, " 1"]:
+        return jnp.ones(1)
+
+    @property
+    def degree(self) -> float:
+        return 1.0
+
+    def projected(self) -> "_Weights":
+        return self
+
+
+class _CallersLoss(AbstractLoss):
+    """A loss of the caller's (final)."""
+
+    of: Callable = eqx.field(static=True)
+
+    @property
+    def kappa(self) -> float:
+        return 1.0
+
+    def value(self, y: Array, f: Array) -> Array:
+        return self.of(f, y)
+
+    def force(self, y: Array, f: Array) -> Array:
+        return -jax.grad(lambda f: self.of(f, y).sum())(f)
+
+
+def flow_of(
+    module: Callable,
+    loss: Callable[[Array, Array], Array],
+    data: tuple[Real[np.ndarray, "n D"], Real[np.ndarray, " n"]],
+    times: Sequence[float] | Float[np.ndarray, " T"],
+    tolerance: float = 1e-6,
+    solver: str = "tsit5",
+    max_steps: int = 100_000,
+) -> ModuleFlow:
+    """Follow dθ/dt = -∇ mean_i loss(f_θ(x_i), y_i) over the float arrays θ of a module.
+
+    **Arguments:**
+
+    - `module`: an equinox module on batches: inputs (n, D) to outputs (n, …). One written for a
+        single input becomes one by `jax.vmap` inside another module.
+    - `loss`: from outputs and labels to a loss for each sample.
+    - `data`: inputs and labels.
+    - `times`: flow times at which to see it, increasing, after t = 0, which is seen too.
+    - `tolerance`: error of one step, relative; absolute errors are held to 1e-6 of it in units of
+        the smallest layer, so that a small start is not stepped over.
+    - `solver`: a name in `gflow.flow.integrate.SOLVERS`.
+    - `max_steps`: budget of steps.
+
+    **Returns:** a `ModuleFlow` in float64. A flow that ended early is one too; its `outcome` says
+    why.
+
+    **Source:** theory section 3.
+    """
+    x, y = (np.asarray(one, np.float64) for one in data)
+    with jax.enable_x64(True):
+        arrays, rest = eqx.partition(module, eqx.is_inexact_array)
+        weights = _Weights(jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), arrays), rest)
+        samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, "float64")
+        field = ModuleField(_CallersLoss(loss), 1.0)
+        absolute = min(1e-6, tolerance) * float(field.scale(weights))
+        found = integrate(
+            field,
+            weights,
+            samples,
+            Schedule(np.asarray(times, np.float64)),
+            Controls(solver, tolerance, absolute, 0.0, max_steps),
+            _seen_by(field, samples),
+            lambda seen: None,
+            lambda before, now: False,
+            lambda t, seen: None,
+        )
+        chosen = np.flatnonzero(found.scheduled)
+        seen = jax.tree.map(lambda a: a[chosen], found.observations)
+        modules = tuple(
+            eqx.combine(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), seen["arrays"]), rest)
+            for i in range(len(chosen))
+        )
+        return ModuleFlow(found.times[chosen], seen["loss"], modules, found.outcome)
+
+
+def _seen_by(field: ModuleField, samples: Samples) -> Callable[..., dict[str, Any]]:
+    def probe(t: Float[Array, ""], state: FlowState) -> dict[str, Any]:
+        """Loss and weights."""
+
+        def block(total, rows):
+            x, y, omega = rows
+            module: Any = state.neurons
+            return total + jnp.sum(omega * field.loss.value(y, module(x))), None
+
+        start = jnp.zeros((), state.dissipated.dtype)
+        loss, _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
+        return {"loss": loss, "arrays": state.neurons.arrays}  # pyright: ignore[reportAttributeAccessIssue]
+
+    return probe

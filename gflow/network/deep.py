@@ -1,0 +1,186 @@
+"""pReLU networks of any depth, with one output or many.
+
+One idea: a layer is the two-layer activation again,
+
+    z_{l+1,j} = σ(<w_j, z_l>)^p / (‖w_j‖ ‖z_l‖)^{p-1} ,
+
+with ‖z_l‖ in it only where inputs are normalized; without it powers compound over layers.  The
+weights are the state of the same flow and the same descent as neurons are, in plain coordinates;
+what is recorded of neurons is recorded of the first layer.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Real
+
+from gflow.network.neurons import AbstractNeurons
+from gflow.network.prelu import positive_power
+
+_SMALL = 1e-12
+
+
+class DeepNetwork(AbstractNeurons):
+    """Hidden pReLU layers and a linear output; call it on inputs (final)."""
+
+    hidden: tuple[Float[Array, "_ _"], ...]
+    """Weights of each hidden layer, a row a neuron."""
+    output: Float[Array, "C h"]
+    """Output weights; one row for a network whose sign is its class."""
+    bias: Float[Array, " C"] | None
+    """Output bias; None for none."""
+    p: float = eqx.field(static=True)
+    """Power of the activation."""
+    input_normalized: bool = eqx.field(static=True)
+    """Whether a layer also divides by ‖z_l‖^{p-1}."""
+    skip: bool = eqx.field(static=True)
+    """Whether a layer after the first adds its input to its output."""
+    layer_norm: bool = eqx.field(static=True)
+    """Whether inputs of layers after the first have mean 0 and variance 1."""
+
+    def __init__(
+        self,
+        hidden: tuple[Float[Array, "_ _"], ...],
+        output: Float[Array, "C h"],
+        bias: Float[Array, " C"] | None,
+        p: float,
+        input_normalized: bool = False,
+        skip: bool = False,
+        layer_norm: bool = False,
+    ):
+        self.hidden = hidden
+        self.output = output
+        self.bias = bias
+        self.p = p
+        self.input_normalized = input_normalized
+        self.skip = skip
+        self.layer_norm = layer_norm
+
+    def __call__(
+        self, x: Real[Array | np.ndarray, "n D"]
+    ) -> Float[Array, " n"] | Float[Array, "n C"]:
+        """Outputs: a number for each input if C = 1, else C of them; in the inputs' precision."""
+        z = self.features(x)
+        out = z @ self.output.astype(z.dtype).T
+        if self.bias is not None:
+            out = out + self.bias.astype(z.dtype)[None]
+        return out[:, 0] if self.output.shape[0] == 1 else out
+
+    def features(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n h"]:
+        """Outputs of the last hidden layer."""
+        z = jnp.asarray(x)
+        for i, w in enumerate(self.hidden):
+            if i and self.layer_norm:
+                z = z - z.mean(axis=1, keepdims=True)
+                z = z / jnp.sqrt((z**2).mean(axis=1, keepdims=True) + _SMALL**2)
+            after = self._layer(z, w.astype(z.dtype))
+            z = z + after if i and self.skip else after
+        return z
+
+    def _layer(self, z, w):
+        grown = positive_power(z @ w.T, self.p)
+        if self.p == 1:
+            return grown
+        size = _length(w)[None]
+        if self.input_normalized:
+            size = size * _length(z)[:, None]
+        return grown / positive_power(size, self.p - 1)
+
+    @property
+    def direction(self) -> Float[Array, "h D"]:
+        """Unit weights of the first layer."""
+        return self.hidden[0] / jnp.exp(self.log_norm)[:, None]
+
+    @property
+    def log_norm(self) -> Float[Array, " h"]:
+        """log ‖w_j‖ in the first layer."""
+        return jnp.log(jnp.linalg.norm(self.hidden[0], axis=1))
+
+    @property
+    def outgoing(self) -> Float[Array, "k h"]:
+        """Weights that read the first layer."""
+        return (*self.hidden, self.output)[1]
+
+    @property
+    def log_output(self) -> Float[Array, " h"]:
+        """log of the length of the weights that read a neuron of the first layer."""
+        return jnp.log(jnp.linalg.norm(self.outgoing, axis=0))
+
+    @property
+    def sign(self) -> Float[Array, " h"]:
+        """Sign of the sum of these weights, +1 or -1."""
+        total = self.outgoing.sum(axis=0)
+        return jnp.where(total < 0, -1.0, 1.0).astype(total.dtype)
+
+    @property
+    def degree(self) -> float:
+        """1: activations are normalized."""
+        return 1.0
+
+    def projected(self) -> "DeepNetwork":
+        return self
+
+    @property
+    def layers(self) -> tuple[Float[Array, "_ _"], ...]:
+        """All weight matrices, from the first to the output."""
+        return (*self.hidden, self.output)
+
+
+def _length(rows):
+    """‖row‖, never 0, whose gradient at 0 is 0."""
+    return jnp.sqrt((rows**2).sum(axis=1) + _SMALL**2)
+
+
+def deep_network(
+    widths: Sequence[int],
+    C: int,
+    scale: float,
+    rng: np.random.Generator,
+    p: float,
+    bias: bool,
+    input_normalized: bool,
+    skip: bool,
+    layer_norm: bool,
+) -> DeepNetwork:
+    """Weights from N(0, 2 scale²/fan-in): Kaiming's initialization at scale 1; biases 0.
+
+    **Arguments:**
+
+    - `widths`: input dimension, then the width of each hidden layer.
+    - `C`: outputs.
+    - `scale`: factor on all weights.
+    - `rng`: random stream.
+    - `p`, `bias`, `input_normalized`, `skip`, `layer_norm`: as in `DeepNetwork`.
+
+    **Source:** He et al., ICCV 2015.
+    """
+    sizes = [*widths, C]
+    with jax.enable_x64(True):
+        layers = [
+            jnp.asarray(scale * np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in)))
+            for fan_in, width in pairwise(sizes)
+        ]
+        return DeepNetwork(
+            tuple(layers[:-1]), layers[-1], jnp.zeros(C) if bias else None, float(p),
+            input_normalized, skip, layer_norm,
+        )  # fmt: skip
+
+
+def stable_rank(features: Float[Array, "n h"], rounds: int = 60) -> Float[Array, ""]:
+    """‖H‖_F²/‖H‖₂² of hidden features, the second by power iteration; 0 if all are 0.
+
+    **Source:** theory E2.
+    """
+    v = jnp.ones(features.shape[1], features.dtype)
+
+    def step(_, v):
+        v = features.T @ (features @ v)
+        return v / jnp.maximum(jnp.linalg.norm(v), _SMALL)
+
+    v = jax.lax.fori_loop(0, rounds, step, v)
+    top = ((features @ v) ** 2).sum() / jnp.maximum((v**2).sum(), _SMALL)
+    return jnp.where(top > 0, (features**2).sum() / jnp.where(top > 0, top, 1), 0.0)

@@ -1,0 +1,257 @@
+"""Networks of any depth: the formula by hand, what homogeneity conserves, and runs of them."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from systems import system
+
+import gflow
+from gflow.flow.field import FlowState
+from gflow.flow.losses import LOSSES
+from gflow.flow.module_field import CrossEntropy, ModuleField
+from gflow.measure.norm import Norm
+from gflow.network.deep import DeepNetwork, deep_network, stable_rank
+from gflow.network.initial import cartesian
+from gflow.runs import record
+from gflow.runs.robustness import attacked, read_witnesses
+from gflow.runs.study import judge
+from gflow.scenario import RobustnessTable
+
+EPS = np.finfo(np.float64).eps
+
+
+def drawn(p, widths=(6, 5, 5), C=3, seed=0, scale=1.0, **rest):
+    options = dict(bias=False, input_normalized=True, skip=False, layer_norm=False) | rest
+    return deep_network(widths, C, scale, np.random.default_rng(seed), p, **options)
+
+
+def by_hand(network, x):
+    """σ(<w, z>)^p / (‖w‖‖z‖)^{p-1} sample by sample and neuron by neuron."""
+    outputs = []
+    for z in x:
+        for layer, w in enumerate(map(np.asarray, network.hidden)):
+            if layer and network.layer_norm:
+                z = (z - z.mean()) / z.std()
+            size = np.linalg.norm(w, axis=1) * (
+                np.linalg.norm(z) if network.input_normalized else 1
+            )
+            new = np.maximum(w @ z, 0) ** network.p / size ** (network.p - 1)
+            z = z + new if layer and network.skip else new
+        bias = 0 if network.bias is None else np.asarray(network.bias)
+        outputs.append(np.asarray(network.output) @ z + bias)
+    return np.array(outputs)
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
+@pytest.mark.parametrize(
+    "options",
+    [{}, dict(input_normalized=False), dict(skip=True), dict(layer_norm=True), dict(bias=True)],
+)
+def test_outputs_are_the_formula(p, options):
+    network = drawn(p, **options)
+    if network.bias is not None:
+        network = eqx.tree_at(lambda n: n.bias, network, jnp.array([0.3, -0.2, 0.1]))
+    x = np.random.default_rng(1).standard_normal((7, 6))
+
+    np.testing.assert_allclose(network(x), by_hand(network, x), rtol=1e-10, atol=1e-12)
+
+
+def test_one_output_is_a_number_a_sample():
+    network = drawn(3.0, C=1)
+    x = np.random.default_rng(1).standard_normal((7, 6))
+
+    np.testing.assert_allclose(network(x), by_hand(network, x)[:, 0], rtol=1e-10)
+
+
+def test_normalized_by_its_inputs_it_is_homogeneous_in_inputs_and_in_every_layer():
+    network = drawn(3.0, widths=(6, 5, 5, 5))
+    x = np.random.default_rng(1).standard_normal((7, 6))
+
+    np.testing.assert_allclose(network(2.5 * x), 2.5 * np.asarray(network(x)), rtol=1e-10)
+    for i in range(3):
+        scaled = eqx.tree_at(lambda n, i=i: n.hidden[i], network, 3 * network.hidden[i])
+        np.testing.assert_allclose(scaled(x), 3 * np.asarray(network(x)), rtol=1e-10)
+
+
+def test_kaiming_starts_keep_the_size_of_relu_features():
+    # E z² is kept by every ReLU layer with entries N(0, 2/fan-in).
+    network = drawn(1.0, widths=(400, 2000, 2000), C=1)
+    x = np.random.default_rng(1).standard_normal((40, 400))
+
+    z = np.asarray(network.features(x))
+
+    # A mean over 80,000 dependent entries: some 1/√2000 twice.
+    assert (z**2).mean() == pytest.approx((x**2).mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_with_one_layer_and_one_output_it_moves_as_neurons_do(p):
+    rng = np.random.default_rng(2)
+    w, v = rng.standard_normal((5, 6)), rng.standard_normal(5)
+    x, y = rng.standard_normal((30, 6)), np.sign(rng.standard_normal(30))
+    neurons = system(cartesian(w, v, 0.3), x, y, p)
+    network = DeepNetwork((jnp.asarray(0.3 * w),), jnp.asarray(0.3 * v)[None], None, p)
+    field = ModuleField(LOSSES["exponential"], p)
+
+    mine = field(jnp.zeros(()), FlowState.begin(network), neurons.samples)
+    theirs = neurons.field(jnp.zeros(()), FlowState.begin(neurons.neurons), neurons.samples)
+
+    np.testing.assert_allclose(mine.neurons.hidden[0], theirs.neurons.w, atol=100 * EPS)
+    np.testing.assert_allclose(mine.neurons.output[0], theirs.neurons.v, atol=100 * EPS)
+    assert float(mine.dissipated) == pytest.approx(float(theirs.dissipated))
+
+
+def test_cross_entropy_is_that_of_a_softmax():
+    rng = np.random.default_rng(3)
+    f, y = rng.standard_normal((9, 4)) * 5, rng.integers(4, size=9)
+    expected = logsumexp(f, axis=1) - f[np.arange(9), y]
+
+    loss, at, label = CrossEntropy(), jnp.asarray(f), jnp.asarray(y, float)
+
+    np.testing.assert_allclose(loss.value(label, at), expected, rtol=1e-12)
+    slope = jax.grad(lambda f: loss.value(label, f).sum())(at)
+    np.testing.assert_allclose(loss.force(label, at), -slope, atol=100 * EPS)
+
+
+def test_along_the_flow_layers_grow_by_the_same_square():
+    # f is of degree 1 in every layer, so d‖W_l‖²/dt = -2 Σ_i ω_i <∂ℓ/∂f, f> for all l.
+    network = drawn(3.0, widths=(6, 8, 8), seed=4)
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((40, 6)), rng.integers(3, size=40)
+
+    found = gflow.flow_of(
+        network, lambda f, y: CrossEntropy().value(y, f), (x, y), [0.5, 2.0, 5.0], tolerance=1e-8
+    )
+
+    squares = np.array([[float((w**2).sum()) for w in m.layers] for m in found.modules])
+    grown = squares - squares[0]
+    assert found.outcome.complete and (np.diff(found.loss) < 0).all()
+    assert np.abs(grown[-1]).min() > 0.1
+    # A hundred steps of the tolerance in entries of order 1.
+    np.testing.assert_allclose(grown[1:], np.repeat(grown[1:, :1], 3, axis=1), rtol=1e-5)
+
+
+class Line(eqx.Module):
+    """a x + b, with a function and an integer beside the arrays."""
+
+    a: jax.Array
+    b: jax.Array
+    shape: object = jnp.tanh
+    count: int = 3
+
+    def __call__(self, x):
+        return x[:, 0] * self.a + self.b
+
+
+def test_any_module_flows_and_a_linear_one_in_closed_form():
+    x, y = np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])
+    line = Line(jnp.zeros(()), jnp.zeros(()))
+
+    found = gflow.flow_of(line, lambda f, y: (f - y) ** 2 / 2, (x, y), [0.5, 1.0], tolerance=1e-9)
+
+    # Slope and offset decay toward 2 and 1 as 1 - e^{-t}.
+    for t, module in zip(found.times, found.modules, strict=True):
+        assert float(module.a) == pytest.approx(2 * (1 - np.exp(-t)), abs=1e-7)
+        assert float(module.b) == pytest.approx(1 - np.exp(-t), abs=1e-7)
+        assert module.count == 3 and module.shape is jnp.tanh
+    np.testing.assert_allclose(found.times, [0, 0.5, 1])
+
+
+def test_stable_ranks_of_known_features():
+    rng = np.random.default_rng(6)
+    q = np.linalg.qr(rng.standard_normal((30, 5)))[0]
+
+    assert float(stable_rank(jnp.asarray(q))) == pytest.approx(5)
+    assert float(stable_rank(jnp.asarray(np.outer(q[:, 0], [1, 2, 3])))) == pytest.approx(1)
+    half = q * np.array([2.0, 1, 1, 1, 1])  # (4 + 4)/4
+    assert float(stable_rank(jnp.asarray(half))) == pytest.approx(2, rel=1e-9)
+    assert float(stable_rank(jnp.zeros((4, 3)))) == 0
+
+
+DEEP = """
+name = "deep"
+data = {kind = "mnist", extract = true, samples = 300, test_samples = 100}
+network = {width = 20, power = 3, init_scale = 1.0, outputs = "classes", hidden_layers = 2, input_normalized = true, bias = true}
+flow = {end_time = 0.3}
+train = {method = "adam", step_size = 3e-3, batch = 50}
+robustness = {norms = ["linf"], attacked = 10}
+"""  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    with jax.enable_x64(True):
+        run = gflow.simulate(gflow.parse_scenario(DEEP))
+        return record.save(run, tmp_path_factory.mktemp("runs") / "deep")
+
+
+def test_a_deep_run_learns_digits_and_says_so(stored):
+    seen = stored.record
+
+    assert stored.effort.steps == 100 and stored.outcome.complete
+    assert seen["accuracy"].values[-1] > 0.6  # one in ten by chance
+    assert seen["layer_size"].shape == (len(seen["time"]), 3)
+    assert (seen["stable_rank"].values >= 1 - 1e-6).all()
+    assert seen["cosine"].shape[1:] == (20, 12)
+    x = np.random.default_rng(0).standard_normal((3, 784))
+    assert stored.network(x).shape == (3, 10)
+    assert judge(stored) == {"": ()}
+
+
+def test_a_stored_deep_run_is_read_back(stored):
+    again = record.load(stored.folder)
+
+    x = np.random.default_rng(0).standard_normal((3, 784))
+    np.testing.assert_array_equal(stored.network(x), again.network(x))
+    assert again.test == stored.test
+
+
+def test_a_deep_run_is_attacked_with_witnesses(stored):
+    run = attacked(stored, RobustnessTable(norms=("linf",), attacked=10))
+
+    found = run.evidence.robustness.radii[Norm.LINF]
+    witness = read_witnesses(run.folder, Norm.LINF)
+    wrong = found.attacked == 0
+    assert (found.certified == 0).all() and not wrong.all()
+    assert (np.abs(witness.perturbation).max(axis=1)[~wrong] > 0).all()
+
+
+def test_one_output_of_two_layers_trains_on_the_mixture_and_on_parity():
+    toml = DEEP.replace('outputs = "classes", ', "").replace("bias = true", "bias = false")
+    mixture = toml.replace(
+        'kind = "mnist", extract = true, samples = 300',
+        "dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.1, samples = 200",
+    )
+
+    for text in (toml, mixture):
+        run = gflow.simulate(gflow.parse_scenario(text))
+        assert run.record["accuracy"].values[-1] > 0.65  # one in two by chance
+        assert np.asarray(run.network(np.zeros((2, run.centers.D)))).shape == (2,)
+
+
+def test_a_deep_flow_conserves_what_its_steps_do_not():
+    toml = DEEP.replace('method = "adam", step_size = 3e-3, batch = 50', "").replace(
+        "end_time = 0.3", 'end_time = 3.0, precision = "float64", tolerance = 1e-6'
+    )
+    run = gflow.simulate(gflow.parse_scenario(toml.replace("bias = true", "bias = false")))
+
+    loss, spent = run.record["loss"].values, run.record["dissipated"].values
+    np.testing.assert_allclose(loss[0] - loss, spent, atol=1e-4)  # 30 steps of 1e-6, times ‖g‖
+    grown = run.record["layer_size"].values ** 2
+    grown -= grown[0]
+    np.testing.assert_allclose(grown, np.repeat(grown[:, :1], 3, axis=1), atol=1e-3)
+
+
+def test_how_it_is_deep_tells_runs_apart_and_two_layers_are_as_before():
+    plain = gflow.parse_scenario(
+        DEEP.split("network")[0] + 'network = {width = 20, power = 3, init_scale = 1.0}\n'
+        "flow = {end_time = 0.3}\n"
+    )  # fmt: skip
+    more = plain.model_copy(update={"network": plain.network.model_copy(update={"skip": True})})
+
+    assert not plain.network.is_deep and more.network.is_deep
+    assert plain.digest() != more.digest()
+    assert "skip" not in plain.model_dump_json(include={"data"})
