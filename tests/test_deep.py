@@ -255,3 +255,30 @@ def test_how_it_is_deep_tells_runs_apart_and_two_layers_are_as_before():
     assert not plain.network.is_deep and more.network.is_deep
     assert plain.digest() != more.digest()
     assert "skip" not in plain.model_dump_json(include={"data"})
+
+
+def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
+    run = attacked(stored, RobustnessTable(norms=("linf",), attacked=10))
+
+    written = gflow.figures.draw(run, tmp_path)
+
+    names = {path.stem for path in written}
+    assert names == {"training", "robust_accuracy", "radii", "adversarial"}
+    assert all(path.stat().st_size > 1000 for path in written)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be true in a"),
+        ("power = 3", 'power = 3, init = "sphere"', '`network.init` must be "gaussian" in a'),
+        ("attacked = 10", "attacked = 10, published = true", "`robustness.published` must be"),
+        ('kind = "mnist", extract = true, samples = 300, test_samples = 100',
+         'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),
+    ],
+)  # fmt: skip
+def test_what_deep_networks_cannot_do_is_told(old, new, words):
+    with pytest.raises(gflow.errors.ScenarioError) as caught:
+        gflow.parse_scenario(DEEP.replace(old, new))
+
+    assert words in str(caught.value)
