@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gflow.errors import DataError, ScenarioError
-from gflow.scenario import DigitData, FeatureData, Scenario
+from gflow.scenario import DigitData, FeatureData, ImageData, Scenario
 
 ROWS = 1000
 """Rows in one block of the velocity."""
@@ -322,6 +322,8 @@ def _sizes(scenario: Scenario) -> _Sizes:
         return _Sizes(data.samples, data.test_samples, data.dimension, data.subclasses)
     if isinstance(data, DigitData):
         return _digit_sizes(data)
+    if isinstance(data, ImageData):
+        return _Sizes(data.samples or 50_000, data.test_samples or 10_000, 3072, 10)
     if isinstance(data, FeatureData):
         return _feature_sizes(data)
     shapes = _npz_shapes(data.path)

@@ -95,6 +95,7 @@ def test_centers_fall_at_their_critical_radius(p):
     np.testing.assert_allclose(found.radius, exact, rtol=LAST_STEP)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("p", [1.0, 3.0])
 def test_it_finds_what_the_attack_that_knows_the_neurons_finds(p, norm):
@@ -131,6 +132,7 @@ def test_no_point_of_a_fine_grid_of_the_plane_is_closer(norm):
         assert radius < size[wrong].min(initial=np.inf) + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_is_found_flips_and_is_as_long_as_it_says(norm):
     f, mu, label, _ = ridges_of_classes(5, 3, 3.0, D=15)
@@ -153,6 +155,7 @@ def test_without_an_error_anywhere_nothing_is_found():
     assert np.isinf(found.radius).all() and (found.perturbation == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_within_a_ball_a_linear_margin_falls_by_the_dual_norm(norm):
     f = linear(1, 30, seed=4)
@@ -189,6 +192,7 @@ def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
     np.testing.assert_allclose(np.asarray(found.margin), lowest, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_hidden_gradient_is_found_out_by_the_search_without_gradients():
     f = linear(1, 20, seed=8)
     x = np.random.default_rng(9).standard_normal((30, 20))

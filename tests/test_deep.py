@@ -116,6 +116,7 @@ def test_cross_entropy_is_that_of_a_softmax():
     np.testing.assert_allclose(loss.force(label, at), -slope, atol=100 * EPS)
 
 
+@pytest.mark.slow
 def test_along_the_flow_layers_grow_by_the_same_square():
     # f is of degree 1 in every layer, so d‖W_l‖²/dt = -2 Σ_i ω_i <∂ℓ/∂f, f> for all l.
     network = drawn(3.0, widths=(6, 8, 8), seed=4)
@@ -209,6 +210,7 @@ def test_a_stored_deep_run_is_read_back(stored):
     assert again.test == stored.test
 
 
+@pytest.mark.slow
 def test_a_deep_run_is_attacked_with_witnesses(stored):
     run = attacked(stored, RobustnessTable(norms=("linf",), attacked=10))
 
@@ -219,6 +221,7 @@ def test_a_deep_run_is_attacked_with_witnesses(stored):
     assert (np.abs(witness.perturbation).max(axis=1)[~wrong] > 0).all()
 
 
+@pytest.mark.slow
 def test_one_output_of_two_layers_trains_on_the_mixture_and_on_parity():
     toml = DEEP.replace('outputs = "classes", ', "").replace("bias = true", "bias = false")
     mixture = toml.replace(
@@ -232,6 +235,7 @@ def test_one_output_of_two_layers_trains_on_the_mixture_and_on_parity():
         assert np.asarray(run.network(np.zeros((2, run.centers.D)))).shape == (2,)
 
 
+@pytest.mark.slow
 def test_a_deep_flow_conserves_what_its_steps_do_not():
     toml = DEEP.replace('method = "adam", step_size = 3e-3, batch = 50', "").replace(
         "end_time = 0.3", 'end_time = 3.0, precision = "float64", tolerance = 1e-6'
@@ -257,6 +261,7 @@ def test_how_it_is_deep_tells_runs_apart_and_two_layers_are_as_before():
     assert "skip" not in plain.model_dump_json(include={"data"})
 
 
+@pytest.mark.slow
 def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
     run = attacked(stored, RobustnessTable(norms=("linf",), attacked=10))
 

@@ -461,7 +461,7 @@ def test_an_unknown_figure_is_refused_with_the_known_ones(prelu, tmp_path):
     assert str(error.value) == (
         "`only` must be one of alignment, norms, fit, contributions, cosine_map, plane, "
         "closed_forms, fitting_law, rates, sphere, escape, power_map, bands, "
-        "overview, robust_accuracy, radii, critical_radius, but "
+        "overview, robust_accuracy, radii, critical_radius, training, adversarial, but "
         "is 'alignmnt'; did you mean 'alignment'?"
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 import gflow
 from gflow.data import digits
+from gflow.data.cifar import PIXELS, TEST, TRAIN, read_cifar
 from gflow.data.digits import FILES, Digits, read_digits, read_idx, unpacked, write_idx
 from gflow.data.download import download_mnist
 from gflow.data.features import read_features, split_by_category
@@ -253,6 +254,47 @@ def test_a_mirror_with_another_content_leaves_nothing(tmp_path, mirror):
         download_mnist(tmp_path / "data", [address])
 
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def cifar(folder, n=20):
+    """Six files in the format of CIFAR-10, of n records each."""
+    rng = np.random.default_rng(0)
+    for name in (*TRAIN, TEST):
+        label = (np.arange(n) % 10).astype(np.uint8)
+        pixels = rng.integers(256, size=(n, PIXELS), dtype=np.uint8)
+        (folder / name).write_bytes(np.concatenate([label[:, None], pixels], axis=1).tobytes())
+
+
+def test_cifar_files_are_five_batches_and_a_test_batch(tmp_path):
+    cifar(tmp_path)
+    first = np.frombuffer((tmp_path / TRAIN[0]).read_bytes(), np.uint8)
+
+    train, test = read_cifar(tmp_path)
+
+    assert (len(train.label), len(test.label)) == (100, 20)
+    np.testing.assert_array_equal(train.label[:20], np.arange(20) % 10)
+    np.testing.assert_array_equal(train.pixels[0], first[1 : 1 + PIXELS])
+    toml = PARITY.replace('kind = "mnist", extract = true, samples = 200, test_samples = 100',
+                          f'kind = "cifar10", path = "{tmp_path}"')  # fmt: skip
+    one, _ = labeled(gflow.parse_scenario(toml))
+    assert (one.n, one.D, one.C) == (100, 3072, 10)
+
+
+def test_spoiled_cifar_files_are_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("GFLOW_DATA", raising=False)
+    with pytest.raises(DataError, match=r"neither it nor \$GFLOW_DATA is given"):
+        read_cifar(None)
+    with pytest.raises(DataError, match=r"data_batch_1.bin: must be a file of the binary version"):
+        read_cifar(tmp_path)
+    cifar(tmp_path)
+    path = tmp_path / TRAIN[2]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    with pytest.raises(DataError, match=r"data_batch_3.bin: must hold records of 3073 bytes"):
+        read_cifar(tmp_path)
+    path.write_bytes(bytes([77]) + whole[1:])
+    with pytest.raises(DataError, match=r"data_batch_3.bin: must hold labels 0 to 9, but holds 77"):
+        read_cifar(tmp_path)
 
 
 PARITY = """

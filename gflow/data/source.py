@@ -7,13 +7,14 @@ at any time, without the training samples.
 import numpy as np
 
 from gflow.data.centers import Centers
+from gflow.data.cifar import NAMES, Images, read_cifar
 from gflow.data.dataset import Dataset, read_npz
 from gflow.data.digits import Digits, read_digits
 from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.mixture import equiangular_centers, sample_mixture, stream
 from gflow.errors import DataError
-from gflow.scenario import DigitData, FeatureData, MixtureData, Scenario
+from gflow.scenario import DigitData, FeatureData, ImageData, MixtureData, Scenario
 
 
 def draw(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
@@ -70,12 +71,13 @@ def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
         train, test = map(_of_digits, read_digits(data.path, data.split, data.extract))
     elif isinstance(data, FeatureData):
         train, test = _of_features(data, seed)
+    elif isinstance(data, ImageData):
+        train, test = map(_of_images, read_cifar(data.path))
     elif isinstance(data, MixtureData):
         train, test = _of_mixture(data, seed)
     else:
         raise DataError(
-            'data.kind must be "mixture", "mnist" or "features" for a network of many outputs, '
-            f'but is "{data.kind}".'
+            'data.kind must not be "file", whose labels are ±1, for a network of many outputs.'
         )
     if isinstance(data, MixtureData):
         return train, test
@@ -86,6 +88,10 @@ def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
 
 def _of_digits(digits: Digits) -> Labeled:
     return Labeled(digits.pixels / 255.0, digits.digit, tuple("0123456789"))
+
+
+def _of_images(images: Images) -> Labeled:
+    return Labeled(images.pixels / 255.0, images.label, NAMES)
 
 
 def _of_features(data: FeatureData, seed: int) -> tuple[Labeled, Labeled]:

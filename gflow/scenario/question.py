@@ -24,6 +24,7 @@ from gflow.scenario.tables import (
     FeatureData,
     FileData,
     FlowTable,
+    ImageData,
     MixtureData,
     NetworkTable,
     RecordTable,
@@ -61,7 +62,7 @@ class Scenario(Table):
     )
     question: str = Field(default="", description=HEAD["question"])
     seed: int = Field(default=0, ge=0, description=HEAD["seed"])
-    data: MixtureData | FileData | DigitData | FeatureData = Field(
+    data: MixtureData | FileData | DigitData | FeatureData | ImageData = Field(
         discriminator="kind", description=HEAD["data"]
     )
     network: NetworkTable = Field(description=HEAD["network"])

@@ -15,6 +15,7 @@ from gflow.scenario.tables import (
     FeatureData,
     FileData,
     FlowTable,
+    ImageData,
     MixtureData,
     NetworkTable,
     RobustnessTable,
@@ -370,6 +371,7 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     ((DigitData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     ((FeatureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
+    ((ImageData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     (
         (MixtureData, FlowTable),
         ("flow.start", "data.center_angle"),

@@ -199,6 +199,18 @@ class DigitData(RealData):
     )
 
 
+class ImageData(RealData):
+    """CIFAR-10: color images of ten kinds of things (final)."""
+
+    kind: Literal["cifar10"] = Field(default="cifar10", description="where samples come from")
+    path: Path | None = Field(
+        default=None,
+        strict=False,
+        description="folder with the binary files, relative to the scenario file; else "
+        "cifar-10-batches-bin in $GFLOW_DATA",
+    )
+
+
 class FeatureData(RealData):
     """Features of a pretrained network, labeled by category (final)."""
 
@@ -395,7 +407,7 @@ class ChecksTable(Table):
 
 
 TABLES: dict[str, tuple[type[Table], ...]] = {
-    "data": (MixtureData, FileData, DigitData, FeatureData),
+    "data": (MixtureData, FileData, DigitData, FeatureData, ImageData),
     "network": (NetworkTable,),
     "flow": (FlowTable,),
     "train": (TrainTable,),

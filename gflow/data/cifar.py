@@ -1,0 +1,77 @@
+"""CIFAR-10: color images of ten kinds of things in binary files, as arrays.
+
+One idea: a record is a label and 3072 bytes, and a file is nothing but records, so its length says
+whether it is whole.  The pickled version of the data set is not read.
+
+**Source:** Krizhevsky, 2009; the layout is that of its "binary version".
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from gflow.errors import DataError
+
+PIXELS = 3 * 32 * 32
+"""Bytes of an image: red, green and blue planes, row by row."""
+
+NAMES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+TEST = "test_batch.bin"
+
+
+class Images(NamedTuple):
+    """n images and what is on them."""
+
+    pixels: UInt8[np.ndarray, "n D"]
+    label: Int[np.ndarray, " n"]
+
+
+def read_cifar(folder: Path | None) -> tuple[Images, Images]:
+    """Training and test images.
+
+    **Arguments:**
+
+    - `folder`: with the six binary files; None for `cifar-10-batches-bin` in `$GFLOW_DATA`.
+
+    **Raises:** `DataError` naming the file that is missing, cut short or altered.
+    """
+    if folder is None:
+        given = os.environ.get("GFLOW_DATA")
+        if given is None:
+            raise DataError(
+                "`data.path` must name the folder of the binary version of CIFAR-10 "
+                f"({TRAIN[0]}, …, {TEST}), but neither it nor $GFLOW_DATA is given; set one."
+            )
+        folder = Path(given) / "cifar-10-batches-bin"
+    parts = [_read(folder / name) for name in TRAIN]
+    pixels, label = (np.concatenate(some) for some in zip(*parts, strict=True))
+    return Images(pixels, label), _read(folder / TEST)
+
+
+def _read(path: Path) -> Images:
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise DataError(
+            f"{path}: must be a file of the binary version of CIFAR-10, but cannot be read "
+            f"({error.strerror}); get it, or set data.path."
+        ) from None
+    if len(data) == 0 or len(data) % (1 + PIXELS):
+        raise DataError(
+            f"{path}: must hold records of {1 + PIXELS} bytes, but holds {len(data):,} bytes; it "
+            "was cut short or is another version, get it again."
+        )
+    records = data.reshape(-1, 1 + PIXELS)
+    label = records[:, 0].astype(np.int64)
+    if label.max() >= len(NAMES):
+        raise DataError(
+            f"{path}: must hold labels 0 to 9, but holds {int(label.max())}; get it again."
+        )
+    return Images(records[:, 1:], label)
