@@ -10,8 +10,8 @@ from systems import system
 
 import gflow
 from gflow.flow.field import FlowState
-from gflow.flow.losses import LOSSES
-from gflow.flow.module_field import CrossEntropy, ModuleField
+from gflow.flow.losses import LOSSES, CrossEntropy
+from gflow.flow.module_field import ModuleField
 from gflow.measure.norm import Norm
 from gflow.network.deep import DeepNetwork, deep_network, stable_rank
 from gflow.network.initial import cartesian
@@ -19,6 +19,7 @@ from gflow.runs import record
 from gflow.runs.robustness import attacked, read_witnesses
 from gflow.runs.study import judge
 from gflow.scenario import RobustnessTable
+from gflow.theory.conservation import ENERGY
 
 EPS = np.finfo(np.float64).eps
 
@@ -131,8 +132,9 @@ def test_along_the_flow_layers_grow_by_the_same_square():
     grown = squares - squares[0]
     assert found.outcome.complete and (np.diff(found.loss) < 0).all()
     assert np.abs(grown[-1]).min() > 0.1
-    # A hundred steps of the tolerance in entries of order 1.
-    np.testing.assert_allclose(grown[1:], np.repeat(grown[1:, :1], 3, axis=1), rtol=1e-5)
+    # Each step may move ‖W‖ by the tolerance, so a square by twice that of itself.
+    allowed = 2 * found.outcome.steps * 1e-8 * squares.max()
+    np.testing.assert_allclose(grown, np.repeat(grown[:, :1], 3, axis=1), atol=allowed)
 
 
 class Line(eqx.Module):
@@ -243,13 +245,14 @@ def test_a_deep_flow_conserves_what_its_steps_do_not():
     run = gflow.simulate(gflow.parse_scenario(toml.replace("bias = true", "bias = false")))
 
     loss, spent = run.record["loss"].values, run.record["dissipated"].values
-    np.testing.assert_allclose(loss[0] - loss, spent, atol=1e-4)  # 30 steps of 1e-6, times ‖g‖
-    grown = run.record["layer_size"].values ** 2
-    grown -= grown[0]
-    np.testing.assert_allclose(grown, np.repeat(grown[:, :1], 3, axis=1), atol=1e-3)
+    np.testing.assert_allclose(loss[0] - loss, spent, atol=ENERGY * 1e-6 * loss[0])
+    squares = run.record["layer_size"].values ** 2
+    grown = squares - squares[0]
+    allowed = 2 * run.effort.steps * 1e-6 * squares.max()
+    np.testing.assert_allclose(grown, np.repeat(grown[:, :1], 3, axis=1), atol=allowed)
 
 
-def test_how_it_is_deep_tells_runs_apart_and_two_layers_are_as_before():
+def test_how_it_is_deep_tells_runs_apart():
     plain = gflow.parse_scenario(
         DEEP.split("network")[0] + 'network = {width = 20, power = 3, init_scale = 1.0}\n'
         "flow = {end_time = 0.3}\n"
@@ -258,7 +261,6 @@ def test_how_it_is_deep_tells_runs_apart_and_two_layers_are_as_before():
 
     assert not plain.network.is_deep and more.network.is_deep
     assert plain.digest() != more.digest()
-    assert "skip" not in plain.model_dump_json(include={"data"})
 
 
 @pytest.mark.slow

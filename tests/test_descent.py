@@ -11,7 +11,6 @@ from gflow.flow.descent import Recipe, descend
 from gflow.flow.integrate import AbstractCheckpoint, Schedule
 from gflow.flow.trajectory import Reason
 from gflow.network.initial import cartesian
-from gflow.theory.descent_law import moments
 from gflow.theory.finding import Verdict
 from gflow.theory.predictions import check, check_study
 from gflow.theory.timescales import step_delay
@@ -250,9 +249,8 @@ def test_small_steps_keep_the_times_of_the_flow_and_long_ones_do_not():
     (alone,) = check_study([fine], ["sgd"])
 
     assert held.verdict is Verdict.HOLDS
-    # Quiet growth alone is 2·0.25/log(1.5) - 1 = 23 % slower, and so is escape.
+    # Quiet growth alone is 2·0.25/log(1.5) - 1 = 23 % slower.
     assert both.verdict is Verdict.HOLDS and "+23.3% slower" in both.opinion.measured
-    assert moments(coarse)[1] / moments(flow)[1] == pytest.approx(1.233, abs=0.02)
     assert late.verdict is Verdict.OUTSIDE and alone.verdict is Verdict.OUTSIDE
 
 

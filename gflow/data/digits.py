@@ -22,8 +22,6 @@ from jaxtyping import Int, UInt8
 
 from gflow.errors import DataError
 
-SIDE = 28
-
 VALIDATION = 10_000
 """Training images that the published experiments test on: the last of the file."""
 

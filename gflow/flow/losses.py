@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+from optax.losses import softmax_cross_entropy_with_integer_labels
 
 
 class AbstractLoss(eqx.Module):
@@ -85,10 +86,25 @@ class Square(AbstractLoss):
         return 2 * (y - f)
 
 
+class CrossEntropy(AbstractLoss):
+    """ℓ = log Σ_c e^{f_c} - f_y for labels y = 0, 1, … and C outputs (final)."""
+
+    @property
+    def kappa(self) -> float:
+        """1: the force on the outputs at f = 0 is 1 - 1/C on the own one and -1/C on the others."""
+        return 1.0
+
+    def value(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, " n"]:
+        return softmax_cross_entropy_with_integer_labels(f, y.astype(int))
+
+    def force(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, "n C"]:
+        return jax.nn.one_hot(y.astype(int), f.shape[1], dtype=f.dtype) - jax.nn.softmax(f, axis=1)
+
+
 LOSSES: dict[str, AbstractLoss] = {
     "exponential": Exponential(),
     "logistic": Logistic(),
     "half_square": HalfSquare(),
     "square": Square(),
 }
-"""The losses by the names scenario files use."""
+"""The losses of one output, by the names scenario files use."""

@@ -16,22 +16,6 @@ from gflow.flow.losses import AbstractLoss
 from gflow.network.neurons import AbstractNeurons
 
 
-class CrossEntropy(AbstractLoss):
-    """ℓ = log Σ_c e^{f_c} - f_y for labels y = 0, 1, … and C outputs (final)."""
-
-    @property
-    def kappa(self) -> float:
-        """1: the force on the outputs at f = 0 is 1 - 1/C on the own one and -1/C on the others."""
-        return 1.0
-
-    def value(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, " n"]:
-        own = jnp.take_along_axis(f, y.astype(int)[:, None], axis=1)[:, 0]
-        return jax.nn.logsumexp(f, axis=1) - own
-
-    def force(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, "n C"]:
-        return jax.nn.one_hot(y.astype(int), f.shape[1], dtype=f.dtype) - jax.nn.softmax(f, axis=1)
-
-
 class ModuleField(AbstractField):
     """Gradient flow of a module that maps inputs (n, D) to outputs (n,) or (n, C) (final)."""
 

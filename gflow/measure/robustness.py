@@ -24,7 +24,7 @@ class Robustness:
     """Brackets of the radii of the same samples, by norm."""
 
     y: Float[np.ndarray, " n"]
-    """Labels of the samples, ±1."""
+    """Labels of the samples, ±1, or 0, 1, … for many outputs."""
     radii: Mapping[Norm, Radii]
     """[certified, attacked] of every sample."""
     published: Float[np.ndarray, " B"] | None = None

@@ -12,6 +12,7 @@ from gflow.data.source import draw_deep
 from gflow.measure.norm import Norm
 from gflow.report import style
 from gflow.report.panels import NotDrawable
+from gflow.report.robustness_figures import WRITTEN
 from gflow.report.shown import Runs, pairs, titles
 from gflow.report.style import CURVES
 from gflow.runs.experiment import Run
@@ -20,9 +21,6 @@ from gflow.scenario import DigitData
 
 IMAGES = 8
 """Images in a row."""
-
-WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
-"""Norms as formulas."""
 
 
 @style.styled()

@@ -20,8 +20,8 @@ from gflow.flow.coalesce import Coalescence
 from gflow.flow.descent import Recipe
 from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
-from gflow.flow.losses import LOSSES
-from gflow.flow.module_field import CrossEntropy, ModuleField
+from gflow.flow.losses import LOSSES, CrossEntropy
+from gflow.flow.module_field import ModuleField
 from gflow.network.deep import deep_network
 from gflow.network.initial import balanced, cartesian, initial_weights
 from gflow.network.lightcone import lightcone
