@@ -234,11 +234,13 @@ def attack(
         print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
     elif markdown:
         print(robustness.markdown(rows))
+        print("\n".join(robustness.published_lines(study.entries(result))))
     else:
         from gflow.report.card import unanswered_lines
 
         console = _console()
         console.print(robustness.robustness_table(rows))
+        console.print("\n".join(robustness.published_lines(study.entries(result))), markup=False)
         console.print(unanswered_lines(_unanswered(result)))
         _draw(result, console)
     return _exit_code(result, {})

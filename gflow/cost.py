@@ -183,7 +183,7 @@ class _Sizes(NamedTuple):
 
 def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     sizes = _sizes(scenario)
-    operations = 4 * sizes.n * sizes.D * scenario.network.width
+    operations = _operations(scenario, sizes)
     if not scenario.train.is_flow:
         return _descent_cost(scenario, sizes, operations, rate)
     steps = _steps(scenario)
@@ -216,6 +216,21 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     )
 
 
+def _weights(scenario: Scenario, sizes: _Sizes) -> int:
+    """Hidden and output weights; of two layers the hidden ones, beside which the others vanish."""
+    h, network = scenario.network.width, scenario.network
+    if not network.is_deep:
+        return h * sizes.D
+    outputs = sizes.K if network.outputs == "classes" else 1
+    return h * (sizes.D + (network.hidden_layers - 1) * h + outputs)
+
+
+def _operations(scenario: Scenario, sizes: _Sizes) -> int:
+    """Of the products of one gradient: two for two layers, three a layer when jax takes it."""
+    products = 6 if scenario.network.is_deep else 4
+    return products * sizes.n * _weights(scenario, sizes)
+
+
 def _descent_cost(scenario: Scenario, sizes: _Sizes, operations: int, rate: float) -> Cost:
     train = scenario.train
     batch = min(train.batch or sizes.n, sizes.n)
@@ -224,7 +239,7 @@ def _descent_cost(scenario: Scenario, sizes: _Sizes, operations: int, rate: floa
         steps = min(steps, train.epochs * max(sizes.n // batch, 1))
     work = steps * operations * batch / sizes.n
     # The weights pass through memory a few times in each step.
-    moved = steps * MOVED_BYTES * scenario.network.width * sizes.D / MEMORY_RATE
+    moved = steps * MOVED_BYTES * _weights(scenario, sizes) / MEMORY_RATE
     best = max(rate, CORE_RATE * (os.cpu_count() or 1))
     return Cost(
         flows=1,
@@ -278,7 +293,8 @@ def _memory(scenario: Scenario, sizes: _Sizes) -> dict[str, int]:
         "samples": (8 + real) * n * D,
         "test samples": 8 * m * D + 16 * m * h,
         "blocks of rows": 4 * min(n, ROWS) * h * real,
-        "solver": (stages + 4) * h * (D + 2) * 8,
+        "solver": (stages + 4) * (_weights(scenario, sizes) + 2 * h) * 8,
+        "features": n * h * real if scenario.network.is_deep else 0,
         "record": T * h * (K + 2) * 8 if "neurons" in record.groups else 0,
         "orthogonal directions": 16 * (n + D) * D if "orthogonal" in record.groups else 0,
     }
@@ -296,6 +312,7 @@ _CURES = {
     "test samples": "lower data.test_samples",
     "blocks of rows": "lower network.width",
     "solver": "lower network.width or data.dimension",
+    "features": "lower data.samples or network.width",
     "record": "lower record.linear and record.geometric",
     "orthogonal directions": 'leave "orthogonal" out of record.groups',
 }

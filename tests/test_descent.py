@@ -250,7 +250,7 @@ def test_small_steps_keep_the_times_of_the_flow_and_long_ones_do_not():
 
     assert held.verdict is Verdict.HOLDS
     # Quiet growth alone is 2·0.25/log(1.5) - 1 = 23 % slower.
-    assert both.verdict is Verdict.HOLDS and "+23.3% slower" in both.opinion.measured
+    assert both.verdict is Verdict.HOLDS and "(recursion +23.3%)" in both.opinion.reason
     assert late.verdict is Verdict.OUTSIDE and alone.verdict is Verdict.OUTSIDE
 
 

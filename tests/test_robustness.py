@@ -20,6 +20,7 @@ from gflow.measure.robustness import Robustness
 from gflow.network.condense import Population
 from gflow.report import figures
 from gflow.report.panels import NotDrawable
+from gflow.report.robustness import published_lines
 from gflow.runs import study
 from gflow.runs.robustness import ARRAYS, read_robustness, read_witnesses
 from gflow.scenario import RobustnessTable
@@ -343,3 +344,18 @@ def test_a_radius_is_drawn_over_the_power_of_a_study(late):
     assert labels[0] == "trained" and any("F^{(p)}" in label for label in labels)
     with pytest.raises(NotDrawable, match="three values"):
         figures.ROBUSTNESS["critical_radius"](late)
+
+
+def test_the_published_attack_is_told_beside_ours_where_either_leaves_something(late):
+    attacked = np.array([0.3, 0.5])
+    published = np.where(np.arange(15) < 4, 1.0, 0.0)
+    found = Robustness(np.ones(2), {Norm.L2: Radii(attacked, attacked, 1)}, published)
+    run = replace(late, evidence=replace(late.evidence, robustness=found))
+
+    # Radii are multiples of 1.5/14: at 0.321 one of two has fallen, at 0.536 both.
+    (line,) = published_lines([("p = 3", run), ("not run", late)])
+
+    assert line == (
+        "published attack, p = 3: 0.107: 1.000 (ours 1.000), 0.214: 1.000 (ours 1.000), "
+        "0.321: 1.000 (ours 0.500), 0.429: 0.000 (ours 0.500)"
+    )

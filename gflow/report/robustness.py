@@ -9,9 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from gflow.measure.norm import Norm
+from gflow.measure.published_search import PUBLISHED_RADII
 from gflow.network.reference import ORTHONORMAL
 from gflow.runs.experiment import Run
-from gflow.theory.robustness import IMAGE_RADII, learned_radius, reference_radii
+from gflow.scenario import DigitData, FeatureData, ImageData
+from gflow.theory.robustness import (
+    FEATURE_RADII,
+    IMAGE_RADII,
+    learned_radius,
+    reference_radii,
+)
 
 Ends = tuple[float, float]
 """Certified and attacked."""
@@ -53,8 +60,7 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
     robustness, centers = run.evidence.robustness, run.centers
     assert robustness is not None
     found = robustness.radii[norm]
-    as_given = getattr(run.scenario.data, "length", "") == "given"
-    R = np.array(IMAGE_RADII[norm] if as_given else reference_radii(norm, centers.K))
+    R = np.array(_radii_read(run, norm))
     certified, attacked = found.accuracy(R)
     exact = (
         centers.orthonormality_error <= ORTHONORMAL
@@ -71,6 +77,36 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
         robustness.n,
         found.neurons,
     )
+
+
+def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
+    """Three attack radii that say something of data of this kind."""
+    data = run.scenario.data
+    if isinstance(data, DigitData | ImageData) and data.length == "given":
+        return IMAGE_RADII[norm]
+    if isinstance(data, FeatureData):
+        return FEATURE_RADII[norm]
+    return reference_radii(norm, run.centers.K)
+
+
+def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
+    """What the published attack leaves at its radii, beside ours: a line for each run of it.
+
+    Radii at which both leave nothing are left out.
+    """
+    lines = []
+    for label, run in entries:
+        found = run.evidence.robustness
+        if found is None or found.published is None:
+            continue
+        ours = found.radii[Norm.L2].accuracy(PUBLISHED_RADII)
+        parts = [
+            f"{R:.3f}: {theirs:.3f} (ours {bracket((float(low), float(high)), 3)})"
+            for R, theirs, low, high in zip(PUBLISHED_RADII, found.published, *ours, strict=True)
+            if R > 0 and (theirs > 0 or high > 0)
+        ]
+        lines.append(f"published attack, {label or run.scenario.name}: {', '.join(parts)}")
+    return lines
 
 
 def robustness_table(rows: Sequence[Row]) -> RenderableType:

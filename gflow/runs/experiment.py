@@ -68,15 +68,31 @@ class Run:
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
             **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
             **({"folded": str(left_out)} if left_out.total else {}),
-            **(
-                {}
-                if self.evidence.is_deep
-                else {"phases": str(self.evidence.phases or "not recorded")}
-            ),
+            **self._progress,
             "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
             "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
             "folder": str(self.folder or "not stored"),
         }
+
+    @property
+    def _progress(self) -> dict[str, str]:
+        """When phases ended and where neurons pointed; of a deep network, its features."""
+        evidence = self.evidence
+        if evidence.is_deep:
+            rank = float(self.record["stable_rank"].values[-1])
+            return {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+        phases = evidence.phases
+        told = {"phases": str(phases or "not recorded")}
+        if phases is None:
+            return told
+        last = len(evidence.times) - 1
+        escaped = np.searchsorted(evidence.times, phases.escape)
+        moments = {"escape": int(escaped)} if np.isfinite(phases.escape) else {}
+        parts = []
+        for word, at in (moments | {"the end": last}).items():
+            center, average = evidence.mean_cosines(at)
+            parts.append(f"{center:.3f} and {average:.3f} at {word}")
+        return told | {"cosines": f"{', '.join(parts)} (closest own center, class average)"}
 
     @property
     def scenario(self) -> Scenario:

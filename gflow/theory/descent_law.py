@@ -51,10 +51,9 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
         "the target in the end."
     )
     told = [_held_against(pair) for pair in fine]
-    rest = "; ".join(str(_held_against(pair)) for pair in found if pair not in fine)
     opinion = opinion_of(expected, told, assumed, reason, "A run ended early or did not escape.")
-    beyond = f"; not judged: {rest}" if rest else ""
-    return replace(opinion, measured=opinion.measured + beyond)
+    rest = "; ".join(str(_held_against(pair)) for pair in found if pair not in fine)
+    return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion
 
 
 class _Pair(NamedTuple):
@@ -90,9 +89,9 @@ def _held_against(pair: _Pair) -> Told:
     return Told(
         name,
         fits,
-        f"aligned {_percent(late[0])}, escape {_percent(late[1])} (quiet growth is "
-        f"{_percent(quiet_delay(run) - 1)} slower), tilt {tilt(run):.4f} rad "
-        f"(flow {tilt(flow):.4f}), outputs {output_gap(run, flow):.1e} apart",
+        f"aligned {_percent(late[0])}, escape {_percent(late[1])} (recursion "
+        f"{_percent(quiet_delay(run) - 1)}), tilt {tilt(run):.4f} (flow {tilt(flow):.4f}), outputs "
+        f"{output_gap(run, flow):.0e} apart",
     )
 
 

@@ -146,6 +146,19 @@ class Evidence:
             self.record["margin_min"].values,
         )
 
+    def mean_cosines(self, at: int) -> tuple[float, float]:
+        """Cosines to the closest own center and to the class average, weighted by final mass.
+
+        **Arguments:**
+
+        - `at`: index of a recorded time.
+        """
+        cosine = self.record["cosine"].values[at].astype(np.float64)
+        sign = self.record["sign"].values[at]
+        own = np.where(sign[:, None] == self.centers.label, cosine[:, : self.centers.K], -1.0)
+        average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
+        return float(self.share @ own.max(axis=1)), float(self.share @ average)
+
     @property
     def too_early(self) -> str:
         """Why the run cannot be held against a final state; empty if it can."""
