@@ -38,12 +38,11 @@ def test_all_28_predictions_are_entered_in_order():
     assert len(CATALOGUE) == 28
     for one in ALL:
         assert one.number in one.source and "theory" in one.source
-        assert bool(one.waits_for) != bool(one.judge or one.judge_study)
+        assert one.judge or one.judge_study
 
 
 def test_a_scenario_may_ask_about_whatever_can_be_judged():
-    assert tuple(one.id for one in ALL if not one.waits_for) == PREDICTIONS
-    assert len(PREDICTIONS) >= 22
+    assert tuple(one.id for one in ALL) == PREDICTIONS
 
 
 @pytest.mark.parametrize("one", [one for one in ALL if one.scenario], ids=lambda one: one.number)

@@ -21,7 +21,7 @@ from gflow.errors import DataError
 from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.moments import gauss_moments
-from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.network.neurons import AbstractNeurons, AbstractWeights, PolarNeurons
 
 _ROUNDING = 1e-12
 """Noise below this share of a subclass mean, and parts of a unit vector below this, are none."""
@@ -136,7 +136,7 @@ class PopulationField(AbstractField):
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error)
 
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
     def pull(

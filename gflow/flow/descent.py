@@ -20,8 +20,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from gflow.flow.coalesce import NOTHING_LEFT_OUT
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.integrate import AbstractCheckpoint, Portrait, Probe, Schedule, Stop, Watch
-from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory, stack
-from gflow.network.neurons import AbstractNeurons
+from gflow.flow.records import Records, leaves_of, with_leaves
+from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
+from gflow.network.neurons import AbstractWeights
 
 MOST = 5000
 """Steps between two looks at the network, at most."""
@@ -124,7 +125,7 @@ def _advance(machine: _Machine, moment: _Moment, count: Int[Array, ""]) -> _Mome
 
 def descend(
     field: AbstractField,
-    neurons: AbstractNeurons,
+    neurons: AbstractWeights,
     samples: Samples,
     schedule: Schedule,
     recipe: Recipe,
@@ -152,7 +153,7 @@ class _Descent:
     def __init__(
         self,
         field: AbstractField,
-        neurons: AbstractNeurons,
+        neurons: AbstractWeights,
         samples: Samples,
         recipe: Recipe,
         probe: Probe,
@@ -160,7 +161,7 @@ class _Descent:
         watch: Watch,
         portrait: Portrait | None,
     ):
-        dtype = neurons.log_norm.dtype
+        dtype = neurons.dtype
         batch = min(recipe.batch, samples.n)
         self.machine = _Machine(
             field, samples, jax.random.key(recipe.seed), jnp.asarray(recipe.step_size, dtype),
@@ -175,7 +176,7 @@ class _Descent:
             self.machine.optimizer.init(neurons),  # pyright: ignore[reportArgumentType]
             jnp.arange(samples.n),
         )  # fmt: skip
-        self.records: list[tuple[float, bool, PyTree]] = []
+        self.records = Records()
 
     @property
     def t(self) -> float:
@@ -231,44 +232,33 @@ class _Descent:
         reason = self.stop(seen)
         if self.portrait is not None:
             seen |= jax.device_get(self.portrait(self.moment.state.neurons))
-        self.records.append((self.t, scheduled, seen))
+        self.records.append(self.t, scheduled, seen)
         return reason
 
     def _end(self, reason: Reason) -> Reason:
         """Record where descent stands now, unless it is."""
-        if not self.records or self.records[-1][0] < self.t:
+        if not self.records or self.records.times[-1] < self.t:
             self._observe(scheduled=False)
         return reason
 
     def _snapshot(self) -> dict[str, np.ndarray]:
-        times, scheduled, seen = zip(*self.records, strict=True)
-        leaves = jax.tree.leaves(self.moment)
-        arrays = {f"moment_{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-        arrays |= {f"seen_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(stack(list(seen))))}
-        return arrays | {"times": np.array(times), "scheduled": np.array(scheduled)}
+        return leaves_of(self.moment) | self.records.arrays()
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        shape = jax.tree.structure(self.moment)
-        leaves = [jnp.asarray(arrays[f"moment_{i}"]) for i in range(shape.num_leaves)]
-        self.moment = jax.tree.unflatten(shape, leaves)
+        self.moment = with_leaves(self.moment, arrays)
         sight = eqx.filter_eval_shape(self.probe, jnp.asarray(0.0), self.moment.state)
         if self.portrait is not None:
             sight |= eqx.filter_eval_shape(self.portrait, self.moment.state.neurons)
-        columns = [arrays[f"seen_{i}"] for i in range(len(jax.tree.leaves(sight)))]
-        seen = [
-            jax.tree.unflatten(jax.tree.structure(sight), row) for row in zip(*columns, strict=True)
-        ]
-        times, scheduled = arrays["times"].tolist(), arrays["scheduled"].tolist()
-        self.records = list(zip(times, scheduled, seen, strict=True))
+        self.records = Records.from_arrays(arrays, sight)
 
     def _trajectory(self, reason: Reason, end_time: float) -> Trajectory:
-        times, scheduled, seen = zip(*self.records, strict=True)
+        times, scheduled, seen = self.records.columns
         steps = int(self.moment.step)
         share = self.machine.batch / self.machine.samples.n if self.machine.batch else 1.0
         return Trajectory(
-            np.array(times),
-            np.array(scheduled),
-            stack(list(seen)),
+            times,
+            scheduled,
+            seen,
             self.moment.state,
             self.recipe.step_size,
             Outcome(reason, self.t, end_time, steps),

@@ -18,6 +18,7 @@ precision of the samples; everything else runs in the precision of the state.
 """
 
 import abc
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -26,7 +27,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gflow.flow.losses import AbstractLoss
-from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
+from gflow.network.neurons import (
+    AbstractWeights,
+    CartesianNeurons,
+    PolarNeurons,
+)
 from gflow.network.prelu import Network, positive_power
 
 
@@ -118,16 +123,17 @@ class Force(eqx.Module):
 class FlowState(eqx.Module):
     """What is integrated: the neurons, the energy they have dissipated, and a bound."""
 
-    neurons: AbstractNeurons
+    neurons: Any
+    """An `AbstractWeights`; of two layers `AbstractNeurons`, which every field but one knows."""
     dissipated: Float[Array, ""]
     """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
     growth: Float[Array, "2"]
     """At most this much has any log m_j of sign + or - grown; 0 in a field without `Reach`."""
 
     @classmethod
-    def begin(cls, neurons: AbstractNeurons, dissipated: float = 0.0) -> "FlowState":
+    def begin(cls, neurons: AbstractWeights, dissipated: float = 0.0) -> "FlowState":
         """The state at the start of an integration."""
-        dtype = neurons.log_norm.dtype
+        dtype = neurons.dtype
         return cls(neurons, jnp.asarray(dissipated, dtype), jnp.zeros(2, dtype))
 
     def projected(self) -> "FlowState":
@@ -153,7 +159,7 @@ class AbstractField(eqx.Module):
         """
 
     @abc.abstractmethod
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
         """Smallest length in the chart that an absolute error is to be held against."""
 
 
@@ -210,7 +216,7 @@ class PolarField(AbstractField):
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error, self.share)
 
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
 
@@ -243,7 +249,8 @@ class CartesianField(AbstractField):
         each = (jnp.sum(error.neurons.w**2, axis=1) + error.neurons.v**2) / (D + 1)
         return jnp.sqrt(jnp.mean(each) if error.neurons.degree == 1 else jnp.max(each))
 
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+        assert isinstance(neurons, CartesianNeurons)
         return jnp.exp(jnp.min(neurons.log_norm))
 
 

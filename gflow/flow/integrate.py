@@ -14,7 +14,7 @@ This is the only module that imports diffrax.  It measures nothing: `probe` and 
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -27,8 +27,9 @@ from gflow.errors import PrecisionError
 from gflow.flow import quiet
 from gflow.flow.coalesce import NOTHING_LEFT_OUT, Coalescence, Folding, Passage, fold, reach_of
 from gflow.flow.field import AbstractField, FlowState, PolarField, Samples
-from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory, stack
-from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.flow.records import Records, leaves_of, with_leaves
+from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
+from gflow.network.neurons import AbstractWeights, PolarNeurons
 
 SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
     "tsit5": diffrax.Tsit5(),
@@ -78,7 +79,7 @@ class Schedule(NamedTuple):
 
 
 Probe = Callable[[Float[Array, ""], FlowState], PyTree]
-Portrait = Callable[[AbstractNeurons], dict[str, Array]]
+Portrait = Callable[[Any], dict[str, Array]]
 
 
 class AbstractCheckpoint(abc.ABC):
@@ -104,7 +105,7 @@ Watch = Callable[[float, PyTree], None]
 
 def integrate(
     field: AbstractField,
-    neurons: AbstractNeurons,
+    neurons: AbstractWeights,
     samples: Samples,
     schedule: Schedule,
     controls: Controls,
@@ -159,7 +160,7 @@ def integrate(
     return loop.trajectory(reason, float(schedule.times[-1]))
 
 
-def _check_precision(field: AbstractField, neurons: AbstractNeurons, controls: Controls) -> None:
+def _check_precision(field: AbstractField, neurons: AbstractWeights, controls: Controls) -> None:
     scale = float(field.scale(neurons))
     largest = SAFE_ATOL * scale
     if scale < 1 and not controls.atol <= largest * (1 + 1e-9):
@@ -362,7 +363,7 @@ class _Loop:
         self.folding: Folding | None = None
         self.turning = np.inf
         self.settled = True
-        self.records: list[tuple[float, bool, PyTree]] = []
+        self.records = Records()
         self.steps = self.rejected = self.forced = self.leaps = self.glances = 0
         self.no_leap_before = 0
         self.worst_forced = self.work = 0.0
@@ -376,7 +377,7 @@ class _Loop:
         checkpoint: AbstractCheckpoint | None,
     ) -> Reason:
         self.checkpoint = checkpoint
-        self.h = state.neurons.log_norm.shape[0]
+        self.h = state.neurons.width
         if self.coalescence is not None:
             assert isinstance(state.neurons, PolarNeurons)
             self.folding = Folding.none(state.neurons)
@@ -453,7 +454,7 @@ class _Loop:
             self.step = float(attempt.next_step)
         self.steps += kept
         self.rejected += not kept
-        width = before.log_norm.shape[0]
+        width = before.width
         self.work += EVALUATIONS[self.controls.solver] * width / self.h
         if kept and (error := float(attempt.error)) > 1:
             self.forced += 1
@@ -484,7 +485,7 @@ class _Loop:
 
     def _velocity(self, state: FlowState) -> FlowState:
         self.glances += 1
-        self.work += state.neurons.log_norm.shape[0] / self.h
+        self.work += state.neurons.width / self.h
         return _velocity(self.machine, self.moment.t, state)
 
     def _condense(self, before: FlowState, span: float) -> None:
@@ -506,7 +507,7 @@ class _Loop:
         self._bind()
         return state
 
-    def _whole(self) -> AbstractNeurons:
+    def _whole(self) -> AbstractWeights:
         """All original neurons now."""
         neurons = self.moment.state.neurons
         if self.folding is None:
@@ -521,7 +522,7 @@ class _Loop:
     def _record(self, t: float, scheduled: bool, seen: PyTree) -> None:
         if self.portrait is not None:
             seen = seen | jax.device_get(self.portrait(self._whole()))
-        self.records.append((t, scheduled, seen))
+        self.records.append(t, scheduled, seen)
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
         t, observation = float(self.moment.t), self._seen()
@@ -531,23 +532,19 @@ class _Loop:
         return self.stop(observation)
 
     def _worth_recording(self, t: float, observation: PyTree, gap: float) -> bool:
-        last, _, before = self.records[-1]
+        last, before = self.records.times[-1], self.records.seen[-1]
         return t - last >= gap or self.notable(before, observation)
 
     def _end(self, reason: Reason) -> Reason:
         """Record where the flow stands now, whatever the recording rule says."""
         t = float(self.moment.t)
-        if not self.records or self.records[-1][0] < t:
+        if not self.records or self.records.times[-1] < t:
             self._record(t, False, self._seen())
         return reason
 
     def _snapshot(self) -> dict[str, np.ndarray]:
         """Everything that the rest of the integration depends on."""
-        leaves = jax.tree.leaves(self.moment)
-        times, scheduled, seen = zip(*self.records, strict=True)
-        arrays = {f"moment_{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-        arrays |= {f"seen_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(stack(list(seen))))}
-        arrays |= {"times": np.array(times), "scheduled": np.array(scheduled)}
+        arrays = leaves_of(self.moment) | self.records.arrays()
         arrays["counts"] = np.array([getattr(self, name) for name in _COUNTS])
         arrays["reals"] = np.array([getattr(self, name) for name in _REALS])
         return arrays if self.folding is None else arrays | self.folding.arrays()
@@ -560,17 +557,11 @@ class _Loop:
             if not self.folding.is_none:
                 state = FlowState.begin(self.folding.padding(state.neurons))
                 self._bind()
-        template = _template(self.machine, state)
-        leaves = [jnp.asarray(arrays[f"moment_{i}"]) for i in range(len(jax.tree.leaves(template)))]
-        self.moment = jax.tree.unflatten(jax.tree.structure(template), leaves)
+        self.moment = with_leaves(_template(self.machine, state), arrays)
         sight = eqx.filter_eval_shape(self.probe, self.moment.t, self.moment.state)
         if self.portrait is not None:
             sight = sight | eqx.filter_eval_shape(self.portrait, self._whole())
-        columns = [arrays[f"seen_{i}"] for i in range(len(jax.tree.leaves(sight)))]
-        rows = zip(*columns, strict=True)
-        seen = [jax.tree.unflatten(jax.tree.structure(sight), row) for row in rows]
-        times, scheduled = arrays["times"].tolist(), arrays["scheduled"].tolist()
-        self.records = list(zip(times, scheduled, seen, strict=True))
+        self.records = Records.from_arrays(arrays, sight)
         for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
             for name, value in zip(names, values.tolist(), strict=True):
                 setattr(self, name, value)
@@ -583,7 +574,7 @@ class _Loop:
         self.machine = _machine(self.field, self.machine.samples, self.controls)
 
     def trajectory(self, reason: Reason, end_time: float) -> Trajectory:
-        times, scheduled, observations = zip(*self.records, strict=True)
+        times, scheduled, observations = self.records.columns
         evaluations = (
             EVALUATIONS[self.controls.solver] * (self.steps + self.rejected) + self.glances
         )
@@ -596,9 +587,9 @@ class _Loop:
             left_out = self.folding.left_out(state, self.field.p)
             state = FlowState(self._whole(), state.dissipated, state.growth)
         return Trajectory(
-            np.array(times),
-            np.array(scheduled),
-            stack(list(observations)),
+            times,
+            scheduled,
+            observations,
             state,
             self.step,
             Outcome(reason, float(self.moment.t), end_time, self.steps),
@@ -607,9 +598,9 @@ class _Loop:
         )
 
 
-def _turning(before: AbstractNeurons, after: AbstractNeurons) -> float:
+def _turning(before: AbstractWeights, after: AbstractWeights) -> float:
     """Largest angle a direction has turned in a step, about."""
-    if not isinstance(after, PolarNeurons):
+    if not (isinstance(after, PolarNeurons) and isinstance(before, PolarNeurons)):
         return np.inf
     change = np.asarray(after.direction) - np.asarray(before.direction)
     return float(np.sqrt(np.einsum("ij,ij->i", change, change).max()))

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from gflow.flow.field import AbstractField, FlowState, Samples, pull_on
 from gflow.flow.losses import AbstractLoss
 from gflow.network.lightcone import LightconeNeurons
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractWeights
 
 
 class LightconeField(AbstractField):
@@ -43,7 +43,7 @@ class LightconeField(AbstractField):
         each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.boost**2
         return jnp.sqrt(jnp.mean(each))
 
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
 

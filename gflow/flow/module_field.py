@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.losses import AbstractLoss
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractWeights
 
 
 class ModuleField(AbstractField):
@@ -43,7 +43,7 @@ class ModuleField(AbstractField):
         leaves = jax.tree.leaves(error.neurons)
         return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))
 
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
         """Root mean square of the weights of the smallest layer; 1 where none has weights but 0.
 
         A bias starts at 0, and says nothing of the scale.

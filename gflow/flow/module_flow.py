@@ -19,7 +19,7 @@ from gflow.flow.integrate import Controls, Schedule, integrate
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.module_field import ModuleField
 from gflow.flow.trajectory import Outcome
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractWeights
 
 ROWS = 1000
 """Rows in one block of the gradient."""
@@ -37,7 +37,7 @@ class ModuleFlow(NamedTuple):
     """How the integration ended."""
 
 
-class _Weights(AbstractNeurons):
+class _Weights(AbstractWeights):
     """The float arrays of a module, and the module around them (final)."""
 
     arrays: PyTree
@@ -55,25 +55,14 @@ class _Weights(AbstractNeurons):
         return self.module(x)
 
     @property
-    def direction(self) -> Float[Array, "1 1"]:
-        return jnp.ones((1, 1))
+    def width(self) -> int:
+        """1: the module is one thing."""
+        return 1
 
     @property
-    def log_norm(self) -> Float[Array, " 1"]:
-        """A zero; there are no neurons to speak of."""
-        return jnp.zeros(1)
-
-    @property
-    def log_output(self) -> Float[Array, " 1"]:
-        return jnp.zeros(1)
-
-    @property
-    def sign(self) -> Float[Array, " 1"]:
-        return jnp.ones(1)
-
-    @property
-    def degree(self) -> float:
-        return 1.0
+    def dtype(self) -> jnp.dtype:
+        """Precision of the arrays."""
+        return jax.tree.leaves(self.arrays)[0].dtype
 
     def projected(self) -> "_Weights":
         return self

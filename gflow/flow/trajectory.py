@@ -6,7 +6,6 @@ then is kept, and the outcome's text names the common reasons and the cure.
 
 import enum
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -165,10 +164,3 @@ class Trajectory:
             effort=self.effort.plus(tail.effort),
             left_out=self.left_out.plus(tail.left_out, float(tail.state.growth.max())),
         )
-
-
-def stack(observations: list[Any]) -> PyTree:
-    """Join observations of one time each along a leading axis T."""
-    return jax.tree.map(
-        lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *observations
-    )

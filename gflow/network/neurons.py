@@ -17,8 +17,26 @@ from jaxtyping import Array, Float
 from gflow.network.prelu import Network
 
 
-class AbstractNeurons(eqx.Module):
-    """h neurons (w_j, v_j) in some chart: the state of a gradient flow."""
+class AbstractWeights(eqx.Module):
+    """Whatever a gradient flow moves: float arrays, and how they stay in their chart (abstract)."""
+
+    @property
+    @abc.abstractmethod
+    def width(self) -> int:
+        """Number of neurons that one evaluation of the velocity is for."""
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> jnp.dtype:
+        """Precision of the state."""
+
+    @abc.abstractmethod
+    def projected(self) -> "AbstractWeights":
+        """The same weights with rounding and truncation drift off their chart removed."""
+
+
+class AbstractNeurons(AbstractWeights):
+    """h neurons (w_j, v_j) in some chart: the state of a gradient flow (abstract)."""
 
     direction: eqx.AbstractVar[Float[Array, "h D"]]
     log_norm: eqx.AbstractVar[Float[Array, " h"]]
@@ -29,6 +47,16 @@ class AbstractNeurons(eqx.Module):
     @abc.abstractmethod
     def projected(self) -> "AbstractNeurons":
         """The same population with rounding and truncation drift off its chart removed."""
+
+    @property
+    def width(self) -> int:
+        """h."""
+        return self.log_norm.shape[0]
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Precision of the state."""
+        return self.log_norm.dtype
 
     @property
     def log_mass(self) -> Float[Array, " h"]:

@@ -37,8 +37,6 @@ def catalogue(predictions: Sequence[Prediction] = ALL) -> Table:
 
 
 def _judged_on(one: Prediction) -> str:
-    if one.waits_for:
-        return f"NOT MEASURED: {one.waits_for}"
     kinds = (("a run", one.judge), ("a study", one.judge_study))
     judged = " and ".join(name for name, judge in kinds if judge is not None)
     return f"{judged}\n({one.scenario}.toml)" if one.scenario else judged
@@ -56,8 +54,7 @@ def explanation(one: Prediction, findings: dict[str, tuple[Finding, ...]]) -> Re
         parts.append(Text(f"Picture: gflow plot RUN --only {one.figure}", style="dim"))
     found = [_found(label, r) for label, rows in findings.items() for r in rows if r.id == one.id]
     if not found:
-        silent = f"NOT MEASURED: {one.waits_for}" if one.waits_for else "It says nothing here."
-        found = [Text(silent)]
+        found = [Text("It says nothing here.")]
     return Group(*parts, *found)
 
 
@@ -144,7 +141,7 @@ def _row(one: Prediction, places: list[_Place]) -> Row:
     count = Counter(p.finding.verdict for p in (studies or judged))
     counts = ", ".join(f"{v} {count[v]}" for v in _WORST_FIRST if count[v])
     if not judged:
-        return Row(one, "", one.waits_for or "no run of it", Verdict.NOT_MEASURED, "", "")
+        return Row(one, "", "no run of it", Verdict.NOT_MEASURED, "", "")
     worst = min(studies or judged, key=_telling)
     opinion = worst.finding.opinion
     return Row(

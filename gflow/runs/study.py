@@ -373,11 +373,7 @@ def asked(scenario: Scenario) -> tuple[str, ...]:
     if scenario.network.is_deep:
         return ()
     chosen = scenario.checks.predictions
-    return tuple(
-        id
-        for id, one in CATALOGUE.items()
-        if not one.waits_for and (chosen == "all" or id in chosen)
-    )
+    return tuple(id for id in CATALOGUE if chosen == "all" or id in chosen)
 
 
 def save_table(study: Study) -> None:

@@ -10,6 +10,14 @@ none.  It reads no data file and never imports jax, so `gflow show` answers at o
 """
 
 from gflow.scenario.axis import Axis
+from gflow.scenario.data_tables import (
+    DigitData,
+    FeatureData,
+    FileData,
+    ImageData,
+    MixtureData,
+    RealData,
+)
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.question import NUMERICS, Point, Scenario, schema
 from gflow.scenario.reading import load_scenario, parse_scenario
@@ -21,15 +29,9 @@ from gflow.scenario.tables import (
     TABLES,
     VARIABLE,
     ChecksTable,
-    DigitData,
-    FeatureData,
-    FileData,
     FlowTable,
-    ImageData,
-    MixtureData,
     NetworkTable,
     Prediction,
-    RealData,
     RecordTable,
     RobustnessTable,
     TrainTable,

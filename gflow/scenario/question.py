@@ -12,24 +12,20 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, SkipValidation, WithJsonSchema
 
 from gflow.scenario.axis import Axis, combinations
+from gflow.scenario.data_tables import DigitData, FeatureData, FileData, ImageData, MixtureData
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.rules import broken
+from gflow.scenario.table import Table
 from gflow.scenario.tables import (
     DEEP,
     HEAD,
     SLIDING_STEP,
     TABLES,
     ChecksTable,
-    DigitData,
-    FeatureData,
-    FileData,
     FlowTable,
-    ImageData,
-    MixtureData,
     NetworkTable,
     RecordTable,
     RobustnessTable,
-    Table,
     TrainTable,
 )
 from gflow.scenario.toml_lines import write_toml

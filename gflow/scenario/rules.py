@@ -8,20 +8,10 @@ import json
 import math
 from collections.abc import Callable, Container, Iterable, Iterator
 
+from gflow.scenario.data_tables import DigitData, FeatureData, FileData, ImageData, MixtureData
 from gflow.scenario.mistakes import Mistake
-from gflow.scenario.tables import (
-    DEEP,
-    DigitData,
-    FeatureData,
-    FileData,
-    FlowTable,
-    ImageData,
-    MixtureData,
-    NetworkTable,
-    RobustnessTable,
-    Table,
-    TrainTable,
-)
+from gflow.scenario.table import Table
+from gflow.scenario.tables import DEEP, FlowTable, NetworkTable, RobustnessTable, TrainTable
 
 SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""

@@ -4,10 +4,18 @@ One idea: every key is a field with a bound and a description, and whatever else
 of these fields: sentences about mistakes, the keys that may vary, and the JSON schema.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from gflow.scenario.data_tables import (
+    DigitData,
+    FeatureData,
+    FileData,
+    ImageData,
+    MixtureData,
+)
+from gflow.scenario.table import DISTINCT, LAX, Table
 
 SLIDING_STEP = 1e-2
 """Smallest step for p < 2, in alignment time p·κ·π·t, where the flow may slide along a kink."""
@@ -56,177 +64,6 @@ LETTERS = {
     "eps": "network.init_scale",
 }
 """Letters of the papers and of the code, and the words files use for them."""
-
-
-class Table(BaseModel):
-    """Keys and their values; strict, and closed to other keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class MixtureData(Table):
-    """Samples of a mixture of K Gaussian subclasses around equiangular centers (final)."""
-
-    kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
-    dimension: int = Field(ge=2, description="input dimension", examples=[1000])
-    subclasses: int = Field(ge=2, description="number of subclasses of both classes", examples=[10])
-    positive_subclasses: int = Field(
-        ge=1, description="number of subclasses of the positive class", examples=[6]
-    )
-    noise: float = Field(
-        ge=0,
-        description="within-subclass scale, dimensionless: ‖x - μ‖ ≈ noise",
-        examples=[0.1],
-    )
-    samples: int = Field(ge=1, description="number of training samples", examples=[2000])
-    test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
-    counts: Literal["balanced", "multinomial"] = Field(
-        default="balanced",
-        description="samples per subclass: as even as they go, or drawn uniformly; with imbalance, "
-        "by its law instead",
-    )
-    imbalance: float = Field(
-        default=1.0,
-        ge=1,
-        description="largest subclass over smallest, in expectation if drawn; sizes fall "
-        "geometrically from the first to the last subclass of each class",
-        examples=[4.0],
-    )
-    centers: Literal["axes", "rotated"] = Field(
-        default="axes", description="subclass centers: the first coordinate axes, or a random frame"
-    )
-    center_angle: float = Field(
-        default=90.0,
-        gt=0,
-        le=90,
-        description="angle between any two centers, degrees; below 90 they share a direction",
-        examples=[60.0],
-    )
-
-
-class FileData(Table):
-    """A caller's own samples in an npz file (final)."""
-
-    kind: Literal["file"] = Field(default="file", description="where samples come from")
-    path: Path = Field(
-        strict=False,
-        description="npz file with arrays X and y, relative to the scenario file",
-        examples=["samples.npz"],
-    )
-
-
-def _without_repeats(values: tuple) -> tuple:
-    if len(set(values)) < len(values):
-        raise ValueError
-    return values
-
-
-class TrainTable(Table):
-    """Whether the network follows the flow, or descends in steps (final)."""
-
-    method: Literal["flow", "sgd", "adam"] = Field(
-        default="flow",
-        description="the gradient flow; or stochastic gradient descent or Adam on plain weights, "
-        "whose time is step size times steps (with momentum divided by 1 - momentum)",
-    )
-    step_size: float = Field(
-        default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
-    )
-    batch: int = Field(default=100, ge=0, description="samples in a batch; 0 for all")
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
-    epochs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None,
-        description="passes through the samples after which to end earlier",
-        examples=[401],
-    )
-
-    @property
-    def is_flow(self) -> bool:
-        """Whether nothing descends in steps."""
-        return self.method == "flow"
-
-    @property
-    def time_of_step(self) -> float:
-        """Flow time that a step is worth: its size, with momentum β divided by 1 - β."""
-        return self.step_size / (1 - self.momentum)
-
-
-_Distinct = AfterValidator(_without_repeats)
-_LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
-
-
-class RealData(Table):
-    """What all data with labels of several classes may ask for (abstract)."""
-
-    samples: int = Field(
-        default=0, ge=0, description="training samples, as even over classes as they go; 0 for all"
-    )
-    test_samples: int = Field(
-        default=0, ge=0, description="test samples, as even over classes as they go; 0 for all"
-    )
-    positive: Annotated[tuple[Annotated[int, Field(ge=0)], ...], _LAX, _Distinct] = Field(
-        default=(1, 3, 5, 7, 9),
-        min_length=1,
-        description="labels of the class +1 for a network of one output; the others are -1",
-        examples=[[1, 3, 5, 7, 9]],
-    )
-    centered: bool = Field(
-        default=True, description="whether the mean training input is taken off every input"
-    )
-    length: Literal["given", "mean", "unit"] = Field(
-        default="given",
-        description="lengths of inputs: as they are, divided by their mean, or 1 each",
-    )
-
-
-class DigitData(RealData):
-    """MNIST: images of handwritten digits (final)."""
-
-    kind: Literal["mnist"] = Field(default="mnist", description="where samples come from")
-    path: Path | None = Field(
-        default=None,
-        strict=False,
-        description="folder with the IDX files, relative to the scenario file; else $GFLOW_DATA, "
-        "then where `gflow data mnist` puts them",
-    )
-    extract: bool = Field(
-        default=False, description="whether to take the 3000 and 1000 digits that come with gflow"
-    )
-    split: Literal["official", "published"] = Field(
-        default="official",
-        description="60,000 and 10,000 images, or as in the experiments of 2024 the first 50,000 "
-        "training images and the other 10,000",
-    )
-
-
-class ImageData(RealData):
-    """CIFAR-10: color images of ten kinds of things (final)."""
-
-    kind: Literal["cifar10"] = Field(default="cifar10", description="where samples come from")
-    path: Path | None = Field(
-        default=None,
-        strict=False,
-        description="folder with the binary files, relative to the scenario file; else "
-        "cifar-10-batches-bin in $GFLOW_DATA",
-    )
-
-
-class FeatureData(RealData):
-    """Features of a pretrained network, labeled by category (final)."""
-
-    kind: Literal["features"] = Field(default="features", description="where samples come from")
-    path: Path | None = Field(
-        default=None,
-        strict=False,
-        description="npz file with x, y and names, relative to the scenario file; else the "
-        "features of 800 photographs that come with gflow",
-    )
-    classes: int = Field(
-        default=10, ge=2, description="the label of a category is its index modulo this"
-    )
-    test_share: float = Field(
-        default=0.2, gt=0, lt=1, description="share of every category that is tested on"
-    )
 
 
 class NetworkTable(Table):
@@ -366,6 +203,36 @@ class FlowTable(Table):
     )
 
 
+class TrainTable(Table):
+    """Whether the network follows the flow, or descends in steps (final)."""
+
+    method: Literal["flow", "sgd", "adam"] = Field(
+        default="flow",
+        description="the gradient flow; or stochastic gradient descent or Adam on plain weights, "
+        "whose time is step size times steps (with momentum divided by 1 - momentum)",
+    )
+    step_size: float = Field(
+        default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
+    )
+    batch: int = Field(default=100, ge=0, description="samples in a batch; 0 for all")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="passes through the samples after which to end earlier",
+        examples=[401],
+    )
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether nothing descends in steps."""
+        return self.method == "flow"
+
+    @property
+    def time_of_step(self) -> float:
+        """Flow time that a step is worth: its size, with momentum β divided by 1 - β."""
+        return self.step_size / (1 - self.momentum)
+
+
 class RecordTable(Table):
     """What is kept of the flow (final)."""
 
@@ -375,7 +242,7 @@ class RecordTable(Table):
     geometric: int = Field(
         default=24, ge=2, description="times recorded after it, geometrically spaced"
     )
-    groups: Annotated[tuple[Literal["neurons", "centers", "orthogonal"], ...], _LAX, _Distinct] = (
+    groups: Annotated[tuple[Literal["neurons", "centers", "orthogonal"], ...], LAX, DISTINCT] = (
         Field(
             default=("neurons", "centers", "orthogonal"),
             description="optional groups of the record",
@@ -386,7 +253,7 @@ class RecordTable(Table):
 class RobustnessTable(Table):
     """How far test samples are from being misclassified (final)."""
 
-    norms: Annotated[tuple[Literal["l1", "l2", "linf"], ...], _LAX, _Distinct] = Field(
+    norms: Annotated[tuple[Literal["l1", "l2", "linf"], ...], LAX, DISTINCT] = Field(
         default=(), description="norms in which radii are attacked and certified", examples=[["l2"]]
     )
     attacked: int = Field(
@@ -401,7 +268,7 @@ class RobustnessTable(Table):
 class ChecksTable(Table):
     """What the run is held against (final)."""
 
-    predictions: Literal["all"] | Annotated[tuple[Prediction, ...], _LAX, _Distinct] = Field(
+    predictions: Literal["all"] | Annotated[tuple[Prediction, ...], LAX, DISTINCT] = Field(
         default="all", description="predictions to judge"
     )
 

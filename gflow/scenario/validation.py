@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from gflow.scenario.mistakes import Mistake, Refused, missing, must, not_a_table, unknown
-from gflow.scenario.tables import TABLES, Table
+from gflow.scenario.table import Table
+from gflow.scenario.tables import TABLES
 
 _M = TypeVar("_M", bound=Table)
 

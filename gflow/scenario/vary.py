@@ -13,7 +13,8 @@ from pydantic import Field
 
 from gflow.scenario.axis import Axis
 from gflow.scenario.mistakes import Mistake, Refused, not_a_table, shown, unknown
-from gflow.scenario.tables import TABLES, VARIABLE, WORDS, Table
+from gflow.scenario.table import Table
+from gflow.scenario.tables import TABLES, VARIABLE, WORDS
 from gflow.scenario.toml_lines import toml_value
 from gflow.scenario.validation import properties, required
 

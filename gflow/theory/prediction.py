@@ -36,8 +36,6 @@ class Prediction:
     """Name of the scenario that is made to judge it; empty where none is."""
     figure: str = ""
     """Name of the figure that shows law and simulation; empty where there is none."""
-    waits_for: str = ""
-    """What is missing before it can be judged; empty if it can."""
 
     def __call__(self, evidence: Evidence) -> Finding | None:
         """The finding about one run; None if it is not about one run."""

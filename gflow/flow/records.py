@@ -1,0 +1,68 @@
+"""What is kept of a trajectory while it grows, and how it survives a checkpoint.
+
+One idea: an observation is a tree of arrays of one structure, so a list of them is one array a
+leaf, and back.
+"""
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, PyTree
+
+
+class Records:
+    """Observations with their times, in the order they were made."""
+
+    def __init__(self):
+        self.times: list[float] = []
+        self.scheduled: list[bool] = []
+        self.seen: list[PyTree] = []
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def append(self, t: float, scheduled: bool, seen: PyTree) -> None:
+        """One more observation, at a time that was asked for or not."""
+        self.times.append(t)
+        self.scheduled.append(scheduled)
+        self.seen.append(seen)
+
+    @property
+    def columns(self) -> tuple[Float[np.ndarray, " T"], Bool[np.ndarray, " T"], PyTree]:
+        """Times, whether they were asked for, and observations stacked along a leading axis T."""
+        return np.array(self.times), np.array(self.scheduled), stack(self.seen)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything, for a checkpoint."""
+        times, scheduled, seen = self.columns
+        leaves = {f"seen_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(seen))}
+        return leaves | {"times": times, "scheduled": scheduled}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], sight: PyTree) -> "Records":
+        """What `arrays` came from; `sight` has the structure of one observation."""
+        structure, found = jax.tree.structure(sight), cls()
+        leaves = [arrays[f"seen_{i}"] for i in range(structure.num_leaves)]
+        rows = zip(*leaves, strict=True)
+        times, scheduled = arrays["times"].tolist(), arrays["scheduled"].tolist()
+        for t, asked, row in zip(times, scheduled, rows, strict=True):
+            found.append(t, asked, jax.tree.unflatten(structure, row))
+        return found
+
+
+def leaves_of(tree: PyTree) -> dict[str, np.ndarray]:
+    """The arrays of a moment, for a checkpoint."""
+    return {f"moment_{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+
+
+def with_leaves(template: PyTree, arrays: dict[str, np.ndarray]) -> PyTree:
+    """The moment that `arrays` came from, in the structure of `template`."""
+    structure = jax.tree.structure(template)
+    leaves = [jax.numpy.asarray(arrays[f"moment_{i}"]) for i in range(structure.num_leaves)]
+    return jax.tree.unflatten(structure, leaves)
+
+
+def stack(observations: list[PyTree]) -> PyTree:
+    """Join observations of one time each along a leading axis T."""
+    return jax.tree.map(
+        lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *observations
+    )
