@@ -221,7 +221,7 @@ def _weights(scenario: Scenario, sizes: _Sizes) -> int:
     h, network = scenario.network.width, scenario.network
     if not network.is_deep:
         return h * sizes.D
-    outputs = sizes.K if network.outputs == "classes" else 1
+    outputs = 1 if network.outputs == "sign" else sizes.K
     return h * (sizes.D + (network.hidden_layers - 1) * h + outputs)
 
 

@@ -88,6 +88,40 @@ def test_kaiming_starts_keep_the_size_of_relu_features():
     assert (z**2).mean() == pytest.approx((x**2).mean(), rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("init", "hidden", "output"),
+    [
+        ("gaussian", 2 / 300, 2 / 400),
+        ("kaiming_uniform", 2 / 300, 2 / 400),
+        ("glorot", 2 / 700, 2 / 420),
+        ("published", 6 / 400 / 3, 1 / 400 / 3),  # a²/3 of a uniform number in ±a
+    ],
+)
+def test_every_initialization_has_its_variance(init, hidden, output):
+    network = drawn(3.0, widths=(300, 400), C=20, scale=0.5, init=init)
+
+    for w, variance in ((network.hidden[0], hidden), (network.output, output)):
+        entries = np.asarray(w).ravel() / 0.5
+        # Mean squares of N entries scatter by at most √(2/N); five of that.
+        assert (entries**2).mean() == pytest.approx(variance, rel=5 * np.sqrt(2 / entries.size))
+        assert abs(entries.mean()) < 5 * np.sqrt(variance / entries.size)
+        if init in ("kaiming_uniform", "published"):
+            assert np.sqrt(3 * variance) * 0.99 < np.abs(entries).max() <= np.sqrt(3 * variance)
+
+
+def test_the_class_that_is_read_off_is_that_of_the_largest_output():
+    class_of = (0, 1, 1, 0, 2)
+    network = drawn(3.0, C=5, class_of=class_of)
+    x = np.random.default_rng(1).standard_normal((50, 6))
+
+    found = np.asarray(network.classifier(x))
+
+    f = np.asarray(network(x))
+    assert found.shape == (50, 3) and set(found.argmax(axis=1)) == {0, 1}
+    np.testing.assert_array_equal(found.argmax(axis=1), np.take(class_of, f.argmax(axis=1)))
+    np.testing.assert_array_equal(found[:, 0], np.maximum(f[:, 0], f[:, 3]))
+
+
 @pytest.mark.parametrize("p", [1.0, 3.0])
 def test_with_one_layer_and_one_output_it_moves_as_neurons_do(p):
     rng = np.random.default_rng(2)
@@ -252,6 +286,31 @@ def test_a_deep_flow_conserves_what_its_steps_do_not():
     np.testing.assert_allclose(grown, np.repeat(grown[:, :1], 3, axis=1), atol=allowed)
 
 
+FINE = """
+data = {dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.1, samples = 200, test_samples = 40}
+network = {width = 40, power = 1, init_scale = 1.0, outputs = "subclasses"}
+flow = {end_time = 60.0, end_loss = 0.05}
+"""  # noqa: E501
+
+
+@pytest.mark.slow
+def test_a_run_on_subclasses_is_about_classes(tmp_path):
+    run = record.save(gflow.simulate(gflow.parse_scenario(FINE)), tmp_path / "run")
+    again = record.load(run.folder)
+
+    x = run.centers.mu
+    outputs = np.asarray(again.network(x))
+    assert outputs.shape == (4, 2)
+    np.testing.assert_array_equal(outputs.argmax(axis=1), run.centers.label > 0)
+    np.testing.assert_array_equal(outputs, run.network(x))
+    assert run.state.neurons.output.shape == (4, 40)
+    assert run.record["accuracy"].values[-1] == 1 and run.test["accuracy"] > 0.9
+    # Told apart, centers are √2 from each other: half of that is the most there is, and a network
+    # that averages has 1/√4.
+    radius = attacked(again, RobustnessTable(norms=("l2",))).evidence.robustness.median(Norm.L2)[1]
+    assert 0.5 < radius < 1 / np.sqrt(2) + 3 * 0.1
+
+
 def test_how_it_is_deep_tells_runs_apart():
     plain = gflow.parse_scenario(
         DEEP.split("network")[0] + 'network = {width = 20, power = 3, init_scale = 1.0}\n'
@@ -278,7 +337,7 @@ def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
     ("old", "new", "words"),
     [
         ("power = 3", "power = 3, normalized = false", "`network.normalized` must be true in a"),
-        ("power = 3", 'power = 3, init = "sphere"', '`network.init` must be "gaussian" in a'),
+        ("power = 3", 'power = 3, init = "sphere"', '`network.init` must be one of gaussian, kai'),
         ("attacked = 10", "attacked = 10, published = true", "`robustness.published` must be"),
         ('kind = "mnist", extract = true, samples = 300, test_samples = 100',
          'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),

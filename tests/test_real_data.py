@@ -130,7 +130,9 @@ def test_the_packaged_digits_are_even_and_look_like_digits():
 def some(n=60, C=4, D=5, seed=0):
     rng = np.random.default_rng(seed)
     label = rng.integers(C, size=n)
-    return Labeled(rng.standard_normal((n, D)) + label[:, None], label, tuple("abcd"[:C]))
+    return Labeled(
+        rng.standard_normal((n, D)) + label[:, None], label, tuple("abcd"[:C]), tuple(range(C))
+    )
 
 
 @pytest.mark.parametrize("count", [1, 8, 30, 60])
@@ -167,6 +169,36 @@ def test_inputs_are_centered_by_the_training_mean_and_scaled():
     assert np.linalg.norm(c.x, axis=1).mean() == pytest.approx(1)
     np.testing.assert_allclose((d.x - (test.x - mean)[0] * 0)[0] / (test.x - mean)[0], 1 / np.full(
         5, np.linalg.norm(train.x - mean, axis=1).mean()))  # fmt: skip
+
+
+def test_labels_come_in_three_grains():
+    data = Labeled(np.eye(6), np.arange(6) % 5, tuple("abcde"), (0, 1, 2, 0, 1))
+    assert (data.K, data.C) == (5, 3)
+    assert data.label.tolist() == [0, 1, 2, 0, 1, 0]
+
+    train, _, centers = two_classes(data, data, None)  # the odd class, that of b and e
+
+    assert centers.label.tolist() == [-1, 1, -1, -1, 1]
+    assert train.y.tolist() == [-1, 1, -1, -1, 1, -1]
+    assert train.subclass.tolist() == [0, 1, 2, 3, 4, 0]
+
+
+def test_parity_is_a_class_modulo_two():
+    parity = PARITY.replace("extract = true", "extract = true, classes = 2")
+    train, _ = labeled(gflow.parse_scenario(parity))
+
+    assert (train.K, train.C) == (10, 2)
+    np.testing.assert_array_equal(train.label, train.subclass % 2)
+
+
+def test_a_mixture_has_two_classes():
+    text = PARITY.replace(
+        'kind = "mnist", extract = true, samples = 200, test_samples = 100, length = "unit"',
+        "dimension = 9, subclasses = 4, positive_subclasses = 3, noise = 0.1, samples = 40",
+    )
+    train, _ = labeled(gflow.parse_scenario(text))
+
+    assert train.class_of == (1, 1, 1, 0)
 
 
 def test_classes_become_subclasses_of_two():
@@ -217,7 +249,7 @@ def test_every_category_is_split():
 
 def test_nan_features_are_told():
     with pytest.raises(DataError, match="inputs must be finite, but row 1 is not"):
-        Labeled(np.array([[0.0], [np.nan]]), np.zeros(2, int), ("a",))
+        Labeled(np.array([[0.0], [np.nan]]), np.zeros(2, int), ("a",), (0,))
 
 
 @pytest.fixture
@@ -317,7 +349,8 @@ def test_features_come_with_the_package():
         'kind = "mnist", extract = true, samples = 200, test_samples = 100', 'kind = "features"'
     )))  # fmt: skip
 
-    assert (train.n, test.n, train.D, train.C) == (640, 160, 1280, 10)
+    assert (train.n, test.n, train.D, train.K, train.C) == (640, 160, 1280, 40, 10)
+    assert train.class_of == tuple(range(10)) * 4
     np.testing.assert_allclose(np.linalg.norm(train.x, axis=1), 1)
 
 

@@ -1,7 +1,8 @@
 """Labeled samples of several classes, and what is done to them before training.
 
-One idea: real data come with fine labels.  For one output some of them are the class +1 and the
-rest the class -1, and each is a subclass; for many outputs each is a class.
+One idea: labels come in three grains.  A sample has a subclass (a digit, a category of
+photographs), a subclass has a class, its index modulo some number, and a class has a sign.  A
+network may be trained on any of the three; alignment is held against subclasses.
 """
 
 from dataclasses import dataclass, replace
@@ -20,14 +21,16 @@ Length = Literal["given", "mean", "unit"]
 
 @dataclass(frozen=True)
 class Labeled:
-    """n samples with labels 0..C-1."""
+    """n samples of K subclasses in C classes."""
 
     x: Float[np.ndarray, "n D"]
     """Inputs, one per row."""
-    label: Int[np.ndarray, " n"]
-    """Class of each sample."""
+    subclass: Int[np.ndarray, " n"]
+    """Subclass of each sample, 0..K-1."""
     names: tuple[str, ...]
-    """Names of the C classes."""
+    """Names of the K subclasses."""
+    class_of: tuple[int, ...]
+    """Class of each subclass, 0..C-1."""
 
     def __post_init__(self):
         if not np.isfinite(self.x).all():
@@ -36,16 +39,15 @@ class Labeled:
                 f"inputs must be finite, but row {row} is not; drop or repair the samples with "
                 "nan or inf."
             )
-        if self.label.shape != (len(self.x),):
+        if self.subclass.shape != (len(self.x),):
             raise DataError(
                 f"there must be one label a row of inputs (n = {len(self.x)}), but labels have "
-                f"shape {self.label.shape}."
+                f"shape {self.subclass.shape}."
             )
-        wrong = self.label[(self.label < 0) | (self.label >= self.C)]
+        wrong = self.subclass[(self.subclass < 0) | (self.subclass >= self.K)]
         if len(wrong):
             raise DataError(
-                f"labels must be 0 to {self.C - 1}, but one is {int(wrong[0])}; number the classes "
-                "from 0."
+                f"labels must be 0 to {self.K - 1}, but one is {int(wrong[0])}; number them from 0."
             )
 
     @property
@@ -59,28 +61,38 @@ class Labeled:
         return self.x.shape[1]
 
     @property
-    def C(self) -> int:
-        """Number of classes."""
+    def K(self) -> int:
+        """Number of subclasses."""
         return len(self.names)
 
     @property
-    def means(self) -> Float[np.ndarray, "C D"]:
-        """Mean input of each class.
+    def C(self) -> int:
+        """Number of classes."""
+        return max(self.class_of) + 1
 
-        **Raises:** `DataError` for a class without a sample.
+    @property
+    def label(self) -> Int[np.ndarray, " n"]:
+        """Class of each sample, 0..C-1."""
+        return np.asarray(self.class_of)[self.subclass]
+
+    @property
+    def means(self) -> Float[np.ndarray, "K D"]:
+        """Mean input of each subclass.
+
+        **Raises:** `DataError` for a subclass without a sample.
         """
-        counts = np.bincount(self.label, minlength=self.C)
+        counts = np.bincount(self.subclass, minlength=self.K)
         if not counts.all():
             raise DataError(
-                f"every class must have a sample, but {self.names[int(counts.argmin())]!r} has "
+                f"every subclass must have a sample, but {self.names[int(counts.argmin())]!r} has "
                 "none; raise data.samples or leave it out."
             )
-        sums = np.zeros((self.C, self.D))
-        np.add.at(sums, self.label, self.x)
+        sums = np.zeros((self.K, self.D))
+        np.add.at(sums, self.subclass, self.x)
         return sums / counts[:, None]
 
     def chosen(self, count: int, rng: np.random.Generator) -> "Labeled":
-        """`count` samples, as even over the classes as they go; all of them for 0.
+        """`count` samples, as even over the subclasses as they go; all of them for 0.
 
         **Raises:** `DataError` if there are not so many.
         """
@@ -93,11 +105,11 @@ class Labeled:
             )
         order = rng.permutation(self.n)
         rank = np.empty(self.n, int)
-        for k in range(self.C):
-            mine = order[self.label[order] == k]
+        for k in range(self.K):
+            mine = order[self.subclass[order] == k]
             rank[mine] = np.arange(len(mine))
         some = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
-        return replace(self, x=self.x[some], label=self.label[some])
+        return replace(self, x=self.x[some], subclass=self.subclass[some])
 
 
 def prepared(
@@ -122,20 +134,22 @@ def prepared(
 
 
 def two_classes(
-    train: Labeled, test: Labeled, positive: tuple[int, ...]
+    train: Labeled, test: Labeled, positive: tuple[int, ...] | None
 ) -> tuple[Dataset, Dataset, Centers]:
-    """Labels ±1 by the classes that are positive; each class is a subclass, its mean a center.
+    """Labels ±1 by the classes that are positive, None for the odd ones; centers are means.
 
     **Raises:** `DataError` if all or none of the classes are positive.
     """
-    sign = np.where(np.isin(np.arange(train.C), positive), 1, -1)
-    if abs(sign.sum()) == train.C or max(positive) >= train.C:
+    chosen = tuple(range(1, train.C, 2)) if positive is None else positive
+    sign = np.where(np.isin(np.arange(train.C), chosen), 1, -1)
+    if abs(sign.sum()) == train.C or max(chosen) >= train.C:
         raise DataError(
             f"`data.positive` must hold some but not all of the classes 0 to {train.C - 1}, but is "
-            f"{list(positive)}."
+            f"{list(chosen)}."
         )
+    sign = sign[list(train.class_of)]
     centers = Centers(train.means, sign, "subclass means")
     first, second = (
-        Dataset(one.x, sign[one.label].astype(np.float64), one.label) for one in (train, test)
+        Dataset(one.x, sign[one.subclass].astype(np.float64), one.subclass) for one in (train, test)
     )
     return first, second, centers

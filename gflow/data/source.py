@@ -4,6 +4,8 @@ One idea: every set draws from its own stream of the seed, so the test samples c
 at any time, without the training samples.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from gflow.data.centers import Centers
@@ -46,9 +48,7 @@ def draw_test(scenario: Scenario) -> Dataset | None:
 
 
 def draw_deep(scenario: Scenario) -> tuple[Dataset | Labeled, Dataset | Labeled | None, Centers]:
-    """Samples for a network of any depth: of two classes for one output, of all for many.
-
-    Of the classes the first half, or those of `data.positive`, are the positive ones of `Centers`.
+    """Samples for a network of any depth: with signs for one output, with classes for many.
 
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
@@ -62,17 +62,20 @@ def draw_deep(scenario: Scenario) -> tuple[Dataset | Labeled, Dataset | Labeled 
 
 
 def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
-    """Training and test samples with a label for each class.
+    """Training and test samples with a subclass and a class each.
 
-    **Raises:** `DataError` for files that cannot be used, and for samples of two classes only.
+    A mixture has the classes 0 and 1, its negative and its positive subclasses.
+
+    **Raises:** `DataError` for files that cannot be used, and for samples of unknown subclasses.
     """
     data, seed = scenario.data, scenario.seed
     if isinstance(data, DigitData):
-        train, test = map(_of_digits, read_digits(data.path, data.split, data.extract))
+        digits = read_digits(data.path, data.split, data.extract)
+        train, test = (_of_digits(one, data.classes) for one in digits)
     elif isinstance(data, FeatureData):
         train, test = _of_features(data, seed)
     elif isinstance(data, ImageData):
-        train, test = map(_of_images, read_cifar(data.path))
+        train, test = (_of_images(one, data.classes) for one in read_cifar(data.path))
     elif isinstance(data, MixtureData):
         train, test = _of_mixture(data, seed)
     else:
@@ -86,31 +89,40 @@ def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
     return prepared(train, test, data.centered, data.length)
 
 
-def _of_digits(digits: Digits) -> Labeled:
-    return Labeled(digits.pixels / 255.0, digits.digit, tuple("0123456789"))
+def _of_digits(digits: Digits, classes: int) -> Labeled:
+    return Labeled(
+        digits.pixels / 255.0, digits.digit, tuple("0123456789"), _modulo(range(10), classes)
+    )
 
 
-def _of_images(images: Images) -> Labeled:
-    return Labeled(images.pixels / 255.0, images.label, NAMES)
+def _of_images(images: Images, classes: int) -> Labeled:
+    return Labeled(images.pixels / 255.0, images.label, NAMES, _modulo(range(10), classes))
 
 
 def _of_features(data: FeatureData, seed: int) -> tuple[Labeled, Labeled]:
+    """Categories that have samples are the subclasses, in their order."""
     found = read_features(data.path)
-    names = tuple(str(k) for k in range(data.classes))
+    there, subclass = np.unique(found.category, return_inverse=True)
+    names = tuple(found.names[k] for k in there)
+    class_of = _modulo(there.tolist(), data.classes)
     parts = split_by_category(found.category, data.test_share, stream(seed, "split"))
-    train, test = (Labeled(found.x[i], found.category[i] % data.classes, names) for i in parts)
+    train, test = (Labeled(found.x[i], subclass[i], names, class_of) for i in parts)
     return train, test
 
 
+def _modulo(indices: Iterable[int], classes: int) -> tuple[int, ...]:
+    return tuple(index % classes for index in indices)
+
+
 def _of_mixture(data: MixtureData, seed: int) -> tuple[Labeled, Labeled]:
-    """The subclasses of a mixture as classes."""
     centers = _centers(data, seed)
     names = tuple(f"mu_{k + 1}" for k in range(centers.K))
     drawn = [
         _drawn(data, centers, n, seed, name)
         for n, name in ((data.samples, "train"), (data.test_samples, "test"))
     ]
-    train, test = (Labeled(one.x, np.asarray(one.subclass), names) for one in drawn)
+    class_of = tuple(int(sign > 0) for sign in centers.label)
+    train, test = (Labeled(one.x, np.asarray(one.subclass), names, class_of) for one in drawn)
     return train, test
 
 

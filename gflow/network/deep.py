@@ -11,6 +11,7 @@ what is recorded of neurons is recorded of the first layer.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -20,8 +21,12 @@ from jaxtyping import Array, Float, Real
 
 from gflow.network.neurons import AbstractNeurons
 from gflow.network.prelu import positive_power
+from gflow.network.read_off import ReadOff
 
 _SMALL = 1e-12
+
+LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published"]
+"""How the weights of layers are drawn."""
 
 
 class DeepNetwork(AbstractNeurons):
@@ -41,6 +46,8 @@ class DeepNetwork(AbstractNeurons):
     """Whether a layer after the first adds its input to its output."""
     layer_norm: bool = eqx.field(static=True)
     """Whether inputs of layers after the first have mean 0 and variance 1."""
+    class_of: tuple[int, ...] | None = eqx.field(static=True)
+    """Class of each output, where outputs are subclasses; None where they are what is asked for."""
 
     def __init__(
         self,
@@ -51,6 +58,7 @@ class DeepNetwork(AbstractNeurons):
         input_normalized: bool = False,
         skip: bool = False,
         layer_norm: bool = False,
+        class_of: tuple[int, ...] | None = None,
     ):
         self.hidden = hidden
         self.output = output
@@ -59,6 +67,7 @@ class DeepNetwork(AbstractNeurons):
         self.input_normalized = input_normalized
         self.skip = skip
         self.layer_norm = layer_norm
+        self.class_of = class_of
 
     def __call__(
         self, x: Real[Array | np.ndarray, "n D"]
@@ -69,6 +78,11 @@ class DeepNetwork(AbstractNeurons):
         if self.bias is not None:
             out = out + self.bias.astype(z.dtype)[None]
         return out[:, 0] if self.output.shape[0] == 1 else out
+
+    @property
+    def classifier(self) -> "DeepNetwork | ReadOff":
+        """The model of classes: itself, or where outputs are subclasses what is read off it."""
+        return self if self.class_of is None else ReadOff(self, self.class_of)
 
     def features(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n h"]:
         """Outputs of the last hidden layer."""
@@ -145,8 +159,10 @@ def deep_network(
     input_normalized: bool,
     skip: bool,
     layer_norm: bool,
+    init: LayerInit = "gaussian",
+    class_of: tuple[int, ...] | None = None,
 ) -> DeepNetwork:
-    """Weights from N(0, 2 scale²/fan-in): Kaiming's initialization at scale 1; biases 0.
+    """Independent weights of mean 0, their variance by the sizes of each layer; biases 0.
 
     **Arguments:**
 
@@ -154,20 +170,34 @@ def deep_network(
     - `C`: outputs.
     - `scale`: factor on all weights.
     - `rng`: random stream.
-    - `p`, `bias`, `input_normalized`, `skip`, `layer_norm`: as in `DeepNetwork`.
+    - `p`, `bias`, `input_normalized`, `skip`, `layer_norm`, `class_of`: as in `DeepNetwork`.
+    - `init`: "gaussian", entries N(0, 2/fan-in), which is Kaiming's; "kaiming_uniform", uniform of
+        the same variance; "glorot", N(0, 2/(fan-in + fan-out)); "published", hidden weights uniform
+        in ±√(6/width) and output weights in ±1/√width.
 
-    **Source:** He et al., ICCV 2015.
+    **Source:** He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010; the published code of Min and
+    Vidal, ICML 2024 (theory E2, which does not say how output weights start: torch's default).
     """
-    sizes = [*widths, C]
+    layers = []
     with jax.enable_x64(True):
-        layers = [
-            jnp.asarray(scale * np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in)))
-            for fan_in, width in pairwise(sizes)
-        ]
+        for i, (fan_in, width) in enumerate(pairwise([*widths, C])):
+            drawn = _drawn(init, fan_in, width, i == len(widths) - 1, rng)
+            layers.append(jnp.asarray(scale * drawn))
         return DeepNetwork(
             tuple(layers[:-1]), layers[-1], jnp.zeros(C) if bias else None, float(p),
-            input_normalized, skip, layer_norm,
+            input_normalized, skip, layer_norm, class_of,
         )  # fmt: skip
+
+
+def _drawn(init: LayerInit, fan_in: int, width: int, is_last: bool, rng: np.random.Generator):
+    if init == "gaussian":
+        return np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in))
+    if init == "glorot":
+        return np.sqrt(2 / (fan_in + width)) * rng.standard_normal((width, fan_in))
+    bound = np.sqrt(6 / fan_in)
+    if init == "published":
+        bound = 1 / np.sqrt(fan_in) if is_last else np.sqrt(6 / width)
+    return rng.uniform(-bound, bound, (width, fan_in))
 
 
 def stable_rank(features: Float[Array, "n h"], rounds: int = 60) -> Float[Array, ""]:

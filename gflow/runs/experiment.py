@@ -30,6 +30,7 @@ from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.deep import DeepNetwork
 from gflow.network.neurons import AbstractNeurons
 from gflow.network.prelu import Network
+from gflow.network.read_off import ReadOff
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
@@ -101,7 +102,10 @@ class Run:
 
     @property
     def network(self) -> Any:
-        """The network at the end, a `Network` or `DeepNetwork`; call it on inputs (n, D)."""
+        """The network at the end; call it on inputs (n, D).
+
+        A `Network`, a `DeepNetwork`, or the `ReadOff` of one that was trained on subclasses.
+        """
         return self.evidence.network
 
     @property
@@ -284,12 +288,12 @@ def _run(
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
-def function_of(neurons: AbstractNeurons, p: float) -> Network | DeepNetwork:
-    """What neurons compute; a `DeepNetwork` computes itself."""
-    return neurons if isinstance(neurons, DeepNetwork) else neurons.network(p)
+def function_of(neurons: AbstractNeurons, p: float) -> Network | DeepNetwork | ReadOff:
+    """What neurons compute; a `DeepNetwork` computes itself, or classes are read off it."""
+    return neurons.classifier if isinstance(neurons, DeepNetwork) else neurons.network(p)
 
 
-def _test(network: Network | DeepNetwork, test: Dataset | Labeled) -> dict[str, float]:
+def _test(network: Network | DeepNetwork | ReadOff, test: Dataset | Labeled) -> dict[str, float]:
     y = test.label if isinstance(test, Labeled) else test.y
     margin = margins(jnp.asarray(y), network(test.x))
     found = fit(jnp.ones_like(margin), margin, jnp.ones_like(margin))

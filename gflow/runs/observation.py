@@ -23,6 +23,7 @@ from gflow.measure.outputs import margins
 from gflow.network.deep import DeepNetwork, stable_rank
 from gflow.network.neurons import AbstractNeurons
 from gflow.network.prelu import Network
+from gflow.network.read_off import class_outputs
 
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which theory D2b is recorded."""
@@ -94,10 +95,13 @@ class DeepProbe(eqx.Module):
         n, dtype = self.samples.n, state.dissipated.dtype
         f = f.reshape(-1, *f.shape[2:])[:n].astype(dtype)
         y, omega = (a.reshape(-1)[:n] for a in (self.samples.y, self.samples.omega))
+        loss = jnp.sum(omega * self.field.loss.value(y, f))
+        if network.class_of is not None:
+            y, f = jnp.asarray(network.class_of)[y.astype(int)], class_outputs(f, network.class_of)
         margin = margins(y, f)
         sizes = jnp.stack([jnp.linalg.norm(w) for w in network.layers])
         return {
-            "loss": jnp.sum(omega * self.field.loss.value(y, f)),
+            "loss": loss,
             **fit(jnp.ones_like(margin), margin, omega)._asdict(),
             "squared_norm": jnp.sum(sizes**2),
             "dissipated": state.dissipated,

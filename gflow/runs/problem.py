@@ -90,12 +90,12 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
     network, flow = scenario.network, scenario.flow
     with jax.enable_x64(True):
         train, test, centers = draw_deep(scenario)
-        y = train.label.astype(float) if isinstance(train, Labeled) else train.y
+        y, outputs, class_of = _targets(train, network.outputs)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         samples = Samples.blocked(train.x, y, omega, ROWS, flow.precision)
         neurons = deep_network(
             [train.D] + [network.width] * network.hidden_layers,
-            train.C if isinstance(train, Labeled) else 1,
+            outputs,
             network.init_scale,
             stream(scenario.seed, "hidden"),
             network.power,
@@ -103,6 +103,8 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
             network.input_normalized,
             network.skip,
             network.layer_norm,
+            network.layer_init,
+            class_of,
         )
         loss = CrossEntropy() if isinstance(train, Labeled) else LOSSES[flow.loss]
         field = ModuleField(loss, float(network.power))
@@ -118,6 +120,17 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
     )  # fmt: skip
 
 
+def _targets(
+    train: Dataset | Labeled, outputs: str
+) -> tuple[Float[np.ndarray, " n"], int, tuple[int, ...] | None]:
+    """What outputs are held against, how many there are, and what is read off them."""
+    if not isinstance(train, Labeled):
+        return train.y, 1, None
+    if outputs == "classes":
+        return train.label.astype(float), train.C, None
+    return train.subclass.astype(float), train.K, train.class_of
+
+
 def _even_schedule(scenario: Scenario, end: float) -> Schedule:
     """Times linear over the whole, and geometric before the first of them."""
     linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
@@ -130,7 +143,7 @@ def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:
     v = stream(seed, "output").standard_normal(network.width)
     sign = np.where(v < 0, -1.0, 1.0)
     average = centers.averages[np.where(v < 0, 1, 0)]
-    hidden, kind = stream(seed, "hidden"), network.init
+    hidden, kind = stream(seed, "hidden"), network.neuron_init
     w = initial_weights(network.width, centers.D, kind, hidden, centers.mu, average, network.nudge)
     v = network.output_scale * v
     if scenario.chart == "polar":

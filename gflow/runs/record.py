@@ -11,8 +11,9 @@ read or written.
     trajectory.nc    the record (netCDF 4): `xarray.open_dataset(path, engine="h5netcdf")`
     network.npz      final neurons (polar: `direction`, `log_norm`, `sign`; Cartesian: `w`, `v`;
                      light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
-                     `sign_minus`; deep: `hidden_1`, …, `output`, `bias`), `time`, `dissipated`,
-                     `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`, `alpha`
+                     `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`), `time`,
+                     `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
+                     `alpha`
     robustness.*     radii of test samples, once measured (see `gflow.runs.robustness`)
     findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
@@ -175,6 +176,7 @@ def _deep(arrays: dict[str, np.ndarray], network: NetworkTable) -> DeepNetwork:
         jnp.asarray(arrays["output"]),
         jnp.asarray(arrays["bias"]) if network.bias else None,
         float(network.power), network.input_normalized, network.skip, network.layer_norm,
+        tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None,
     )  # fmt: skip
 
 
@@ -183,8 +185,8 @@ def _stored(neurons: AbstractNeurons) -> dict[str, np.ndarray]:
     if not isinstance(neurons, DeepNetwork):
         return {name: np.asarray(getattr(neurons, name)) for name in _ARRAYS[type(neurons)]}
     layers = {f"hidden_{i + 1}": np.asarray(w) for i, w in enumerate(neurons.hidden)}
-    bias = {} if neurons.bias is None else {"bias": np.asarray(neurons.bias)}
-    return layers | {"output": np.asarray(neurons.output)} | bias
+    rest = {"bias": neurons.bias, "class_of": neurons.class_of, "output": neurons.output}
+    return layers | {name: np.asarray(a) for name, a in rest.items() if a is not None}
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:

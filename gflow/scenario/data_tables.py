@@ -67,15 +67,25 @@ class RealData(Table):
     """What all data with labels of several classes may ask for (abstract)."""
 
     samples: int = Field(
-        default=0, ge=0, description="training samples, as even over classes as they go; 0 for all"
+        default=0, ge=0, description="training samples, as even over subclasses as they go; 0: all"
     )
     test_samples: int = Field(
-        default=0, ge=0, description="test samples, as even over classes as they go; 0 for all"
+        default=0, ge=0, description="test samples, as even over subclasses as they go; 0 for all"
     )
-    positive: Annotated[tuple[Annotated[int, Field(ge=0)], ...], LAX, DISTINCT] = Field(
-        default=(1, 3, 5, 7, 9),
-        min_length=1,
-        description="labels of the class +1 for a network of one output; the others are -1",
+    classes: int = Field(
+        default=10,
+        ge=2,
+        description="the class of a subclass (digit, kind of image, category) is its index modulo "
+        "this; 2 is parity",
+        examples=[2],
+    )
+    positive: (
+        Annotated[tuple[Annotated[int, Field(ge=0)], ...], LAX, DISTINCT, Field(min_length=1)]
+        | None
+    ) = Field(
+        default=None,
+        description="classes with the sign +1 for a network of one output, the others are -1; "
+        "else the odd ones",
         examples=[[1, 3, 5, 7, 9]],
     )
     centered: bool = Field(
@@ -128,9 +138,6 @@ class FeatureData(RealData):
         strict=False,
         description="npz file with x, y and names, relative to the scenario file; else the "
         "features of 800 photographs that come with gflow",
-    )
-    classes: int = Field(
-        default=10, ge=2, description="the label of a category is its index modulo this"
     )
     test_share: float = Field(
         default=0.2, gt=0, lt=1, description="share of every category that is tested on"

@@ -11,7 +11,15 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from gflow.scenario.data_tables import DigitData, FeatureData, FileData, ImageData, MixtureData
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.table import Table
-from gflow.scenario.tables import DEEP, FlowTable, NetworkTable, RobustnessTable, TrainTable
+from gflow.scenario.tables import (
+    DEEP,
+    LAYERED,
+    NEURONS,
+    FlowTable,
+    NetworkTable,
+    RobustnessTable,
+    TrainTable,
+)
 
 SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
@@ -232,11 +240,11 @@ def _deep_networks_are_plain(network: NetworkTable, flow: FlowTable) -> Iterator
             "`network.normalized` must be true in a network of many layers or outputs, but is "
             "false; take it out.",
         )
-    if network.init != "gaussian":
+    if network.init not in LAYERED:
         yield Mistake(
             "network.init",
-            '`network.init` must be "gaussian" in a network of many layers or outputs, but is '
-            f'"{network.init}"; take it out.',
+            f"`network.init` must be one of {', '.join(LAYERED)} in a network of many layers or "
+            f'outputs, but is "{network.init}"; take it out.',
         )
     if flow.start == "population":
         yield Mistake(
@@ -246,12 +254,21 @@ def _deep_networks_are_plain(network: NetworkTable, flow: FlowTable) -> Iterator
         )
 
 
+def _layers_are_deep(network: NetworkTable) -> Iterator[Mistake]:
+    if network.init not in NEURONS and not network.is_deep:
+        yield Mistake(
+            "network.init",
+            f"`network.init` must be one of {', '.join(NEURONS)} with two layers and one "
+            f'output, but is "{network.init}"; take it out.',
+        )
+
+
 def _classes_are_known(data: FileData, network: NetworkTable) -> Iterator[Mistake]:
-    if network.outputs == "classes":
+    if network.outputs != "sign":
         yield Mistake(
             "network.outputs",
             f'`network.outputs` must be "sign" for data.kind = "{data.kind}", whose labels are '
-            '±1, but is "classes"; take it out.',
+            f'±1, but is "{network.outputs}"; take it out.',
         )
 
 
@@ -331,6 +348,7 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
         (*_DEEP, "network.normalized", "network.init", "flow.start"),
         _deep_networks_are_plain,
     ),
+    ((NetworkTable,), (*_DEEP, "network.init"), _layers_are_deep),
     ((FileData, NetworkTable), ("network.outputs",), _classes_are_known),
     ((NetworkTable, RobustnessTable), (*_DEEP, "robustness.published"), _published_of_neurons),
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),

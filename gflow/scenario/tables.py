@@ -66,6 +66,12 @@ LETTERS = {
 """Letters of the papers and of the code, and the words files use for them."""
 
 
+NeuronInit = Literal["gaussian", "sphere", "nudged", "averaged"]
+LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published"]
+NEURONS, LAYERED = get_args(NeuronInit), get_args(LayerInit)
+"""Initializations of a population of neurons, and of networks of many layers or outputs."""
+
+
 class NetworkTable(Table):
     """A two-layer pReLU network and its initialization (final)."""
 
@@ -76,10 +82,12 @@ class NetworkTable(Table):
     init_scale: float = Field(
         ge=1e-300, le=1e3, description="size of the initial weights, dimensionless", examples=[1e-7]
     )
-    init: Literal["gaussian", "sphere", "nudged", "averaged"] = Field(
+    init: Literal[NeuronInit, LayerInit] = Field(
         default="gaussian",
         description="shape of the hidden weights: entries N(0, init_scale²); uniform directions of "
-        "norm init_scale; or the same, moved toward a random center, or toward the class average",
+        "norm init_scale; or the same, moved toward a random center, or toward the class average. "
+        "Of many layers or outputs, times init_scale: Kaiming's N(0, 2/fan-in); the same variance, "
+        "uniform; N(0, 2/(fan-in + fan-out)); or uniform in ±√(6/width), as published",
     )
     nudge: float = Field(
         default=0.05,
@@ -104,8 +112,10 @@ class NetworkTable(Table):
         "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
     )
 
-    outputs: Literal["sign", "classes"] = Field(
-        default="sign", description="one output, whose sign is the class; or one a class"
+    outputs: Literal["sign", "classes", "subclasses"] = Field(
+        default="sign",
+        description="one output, whose sign is the class; one a class; or one a subclass, of which "
+        "the class of the largest is read off",
     )
     hidden_layers: int = Field(
         default=1, ge=1, le=50, description="number of hidden layers, all of the same width"
@@ -127,7 +137,17 @@ class NetworkTable(Table):
     def is_deep(self) -> bool:
         """Whether it is more than a population of neurons with one output: a `DeepNetwork`."""
         more = self.input_normalized or self.bias or self.skip or self.layer_norm
-        return more or self.outputs == "classes" or self.hidden_layers > 1
+        return more or self.outputs != "sign" or self.hidden_layers > 1
+
+    @property
+    def neuron_init(self) -> NeuronInit:
+        """How the neurons of a population are drawn."""
+        return self.init  # pyright: ignore[reportReturnType]  # rules refuse others
+
+    @property
+    def layer_init(self) -> LayerInit:
+        """How layers of a `DeepNetwork` are drawn."""
+        return self.init  # pyright: ignore[reportReturnType]  # rules refuse others
 
     @property
     def degree(self) -> float:
