@@ -22,7 +22,7 @@ class Centers:
     label: Int[np.ndarray, " K"]
     """Class y_k of each center, +1 or -1."""
     origin: str
-    """"given", "subclass means" or "class means"."""
+    """"given", "subclass means", "means of clusters" or "class means"."""
 
     def __post_init__(self):
         if self.label.shape != (self.mu.shape[0],):

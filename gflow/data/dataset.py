@@ -6,13 +6,15 @@ asks about, so they may be missing and are then replaced by the best that the ar
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from gflow.data.centers import Centers
+from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.errors import DataError
 
 
@@ -78,13 +80,22 @@ _ARRAYS = {
 }
 
 
-def read_npz(path: Path) -> tuple[Dataset, Dataset | None, Centers]:
+Clusters = Literal["none", "estimate"] | tuple[int, ...]
+"""What to do without subclasses: nothing; find clusters; find so many of +1 and of -1."""
+
+
+def read_npz(
+    path: Path, clusters: Clusters = "none", seed: int = 0
+) -> tuple[Dataset, Dataset | None, Centers]:
     """Read a caller's own samples from an npz file.
 
     **Arguments:**
 
     - `path`: a file with arrays `X` (n, D) and `y` (n,) of +1 and -1, and where known `subclass`
         (n,), `centers` (K, D), `X_test` (m, D), `y_test` (m,).
+    - `clusters`: "none"; or what stands in for `subclass` if the file has none, clusters within
+        each class: as many as silhouettes suggest, or so many of +1 and of -1.
+    - `seed`: of the search for clusters.
 
     **Returns:** training samples, test samples or None, and the centers: as given; else the mean
     of each subclass; else the mean of each class (two subclasses).
@@ -102,12 +113,14 @@ def read_npz(path: Path) -> tuple[Dataset, Dataset | None, Centers]:
             "with numpy.savez."
         ) from None
     try:
-        return _from_arrays(arrays)
+        return _from_arrays(arrays, clusters, seed)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _from_arrays(arrays: dict[str, np.ndarray]) -> tuple[Dataset, Dataset | None, Centers]:
+def _from_arrays(
+    arrays: dict[str, np.ndarray], clusters: Clusters, seed: int
+) -> tuple[Dataset, Dataset | None, Centers]:
     for name in ("X", "y"):
         if name not in arrays:
             raise DataError(
@@ -123,7 +136,27 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> tuple[Dataset, Dataset | None
     x = _real(arrays, "X", 2)
     subclass = _indices(arrays, x.shape[0]) if "subclass" in arrays else None
     train = Dataset(x, _real(arrays, "y", 1), subclass)
-    return train, _test_split(arrays, train.D), _centers(arrays, train)
+    if clusters == "none":
+        return train, _test_split(arrays, train.D), _centers(arrays, train)
+    if subclass is not None:
+        raise DataError(
+            '`data.clusters` must be "none" where the file has an array `subclass`, but is '
+            f"{clusters}; take one of them out."
+        )
+    train = replace(train, subclass=_clustered(train, clusters, seed))
+    centers = replace(_centers(arrays, train), origin="means of clusters")
+    return train, _test_split(arrays, train.D), centers
+
+
+def _clustered(train: Dataset, clusters: Clusters, seed: int) -> Int[np.ndarray, " n"]:
+    """Clusters of the class +1, then those of -1."""
+    subclass, begin = np.zeros(train.n, np.int64), 0
+    for i, sign in enumerate((1, -1)):
+        mine = train.x[train.y == sign]
+        k = estimated(silhouettes(mine, seed)) if clusters == "estimate" else int(clusters[i])
+        subclass[train.y == sign] = begin + clustered(mine, k, seed)
+        begin += k
+    return subclass
 
 
 def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:

@@ -26,7 +26,7 @@ def draw(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
     """
     data = scenario.data
     if data.kind == "file":
-        return read_npz(data.path)
+        return read_npz(data.path, data.clusters, scenario.seed)
     if not isinstance(data, MixtureData):
         return two_classes(*labeled(scenario), data.positive)
     centers = _centers(data, scenario.seed)

@@ -61,6 +61,17 @@ class FileData(Table):
         description="npz file with arrays X and y, relative to the scenario file",
         examples=["samples.npz"],
     )
+    clusters: (
+        Literal["none", "estimate"]
+        | Annotated[
+            tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=2, max_length=2)
+        ]
+    ) = Field(
+        default="none",
+        description="where the file has no subclasses: clusters of directions in their place, so "
+        "many of the class +1 and of -1, or as many as silhouettes suggest",
+        examples=[[6, 4]],
+    )
 
 
 class RealData(Table):

@@ -101,7 +101,9 @@ def _demand(field: dict[str, Any]) -> str:
         return f"a list of {words}, none twice" if field.get("type") == "array" else words
     if field.get("type") == "array":
         one = _demand(field["items"]).removeprefix("an ").removeprefix("a ")
-        return f"a list of {one.replace('integer', 'integers')}, none twice"
+        one = one.replace("integer", "integers")
+        count = f"{field['minItems']} " if field.get("minItems") == field.get("maxItems", 0) else ""
+        return f"a list of {count}{one}" + (", none twice" if field.get("uniqueItems") else "")
     bounds = " and ".join(f"{sign} {field[b]:g}" for b, sign in _BOUNDS.items() if b in field)
     words = {
         "integer": f"an integer {bounds}",

@@ -1,28 +1,31 @@
-"""The command line: run, status, show, check, attack, theory, plot, data, schema, doctor.
+"""The verbs about scenarios and runs: run, status, show, check, attack, theory, plot and others.
 
-One idea: a verb takes a scenario or a folder and says in one exit code how it went:
-
-    0 ran and nothing FAILS        1 internal error      2 bad input
-    3 integration stopped early    4 bad run folder      5 a prediction FAILS    130 interrupted
-
-The worst point of a grid wins.  Nothing here imports jax before a flow is about to be computed, so
-`--help`, `show` and `status` answer at once.
+One idea: a verb takes a scenario or a folder, hands it to one function of the library, and turns
+what comes back into words and an exit code.
 """
 
 import functools
 import json
-import os
-import platform
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from gflow.errors import GflowError, RecordError, ScenarioError
+from gflow.cli.guard import (
+    FAILS,
+    FROM_BEST_TO_WORST,
+    INTERNAL,
+    INTERRUPTED,
+    MENDABLE,
+    OK,
+    STOPPED,
+    guarded,
+)
+from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
+from gflow.errors import ScenarioError
 from gflow.scenario import RobustnessTable, Scenario, load_scenario
 from gflow.scenario import schema as scenario_schema
 
@@ -34,19 +37,6 @@ if TYPE_CHECKING:
     from gflow.theory.finding import Finding
     from gflow.theory.prediction import Prediction
 
-OK, INTERNAL, BAD_INPUT, STOPPED, BAD_RECORD, FAILS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
-"""Exit codes."""
-
-_FROM_BEST_TO_WORST = (OK, FAILS, STOPPED, BAD_INPUT, BAD_RECORD, INTERNAL, INTERRUPTED)
-
-_MENDABLE = {
-    "ScenarioError": BAD_INPUT,
-    "DataError": BAD_INPUT,
-    "PrecisionError": BAD_INPUT,
-    "RecordError": BAD_RECORD,
-}
-"""Exit codes of points that failed, by the class of their error; any other is `INTERNAL`."""
-
 app = typer.Typer(
     help="Gradient flow of two-layer networks from vanishing initialization, held against theory.",
     no_args_is_help=True,
@@ -54,67 +44,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
-Source = Annotated[
-    Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file, or a run or study folder.")
-]
-Folder = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run or study folder, as `gflow run` printed it.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the verdicts only.")]
-
-
-def main() -> None:
-    """Entry point of the `gflow` command."""
-    _keep_compiled_code()
-    app()
-
-
-def _keep_compiled_code() -> None:
-    """Let jax keep what it compiles for the next run, unless its own variables say otherwise."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    # Compiled code is for one kind of processor; a home folder may be shared.
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "gflow" / platform.node()))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-
-
-def _guarded(verb: Callable[..., int]) -> Callable[..., None]:
-    """Turn a verb's exit code, and every mistake of the user's, into the end of the process."""
-
-    @functools.wraps(verb)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            code = verb(*args, **kwargs)
-        except GflowError as error:
-            print(error, file=sys.stderr)
-            code = BAD_RECORD if isinstance(error, RecordError) else BAD_INPUT
-        except KeyboardInterrupt:
-            print("Interrupted; finished points are kept.", file=sys.stderr)
-            code = INTERRUPTED
-        except OSError as error:
-            what = error.filename or "a file"
-            print(
-                f"{what}: must be written or read, but cannot be ({error.strerror or error}); free "
-                "space or permit it.",
-                file=sys.stderr,
-            )
-            code = BAD_RECORD
-        except Exception:
-            traceback.print_exc()
-            print("This is a mistake in gflow, not yours; please report it.", file=sys.stderr)
-            code = INTERNAL
-        raise typer.Exit(code)
-
-    return run
-
 
 @app.command()
-@_guarded
+@guarded
 def run(
     source: Source,
     set_: Overrides = None,
@@ -157,7 +89,7 @@ def run(
 
 
 @app.command()
-@_guarded
+@guarded
 def status(folder: Folder, as_json: Json = False) -> int:
     """Print how far each point of a study has come, also while it is computed."""
     from gflow.runs.status import count, read_status, status_lines
@@ -175,7 +107,7 @@ def status(folder: Folder, as_json: Json = False) -> int:
 
 
 @app.command()
-@_guarded
+@guarded
 def check(
     folder: Folder,
     only: Annotated[
@@ -208,7 +140,7 @@ def check(
 
 
 @app.command()
-@_guarded
+@guarded
 def attack(
     folder: Folder,
     norm: Annotated[
@@ -247,7 +179,7 @@ def attack(
 
 
 @app.command()
-@_guarded
+@guarded
 def theory(
     folders: Annotated[
         list[Path] | None,
@@ -273,7 +205,7 @@ def theory(
 
 
 @app.command()
-@_guarded
+@guarded
 def plot(
     folder: Folder,
     only: Annotated[str | None, typer.Option(help="Draw this figure only.")] = None,
@@ -292,7 +224,7 @@ def plot(
 
 
 @app.command()
-@_guarded
+@guarded
 def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) -> int:
     """Print a scenario with its defaults, and what it would cost."""
     from dataclasses import asdict
@@ -310,23 +242,7 @@ def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) 
 
 
 @app.command()
-@_guarded
-def data(
-    name: Annotated[str, typer.Argument(metavar="mnist", help="What to fetch.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
-) -> int:
-    """Fetch a data set, check it, and store it where scenarios look for it."""
-    from gflow.data.digits import download_folder
-    from gflow.data.download import download_mnist
-
-    if name != "mnist":
-        raise ScenarioError((f"`data` must be mnist, but is {name}; try `gflow data mnist`.",))
-    download_mnist(out or download_folder())
-    return OK
-
-
-@app.command()
-@_guarded
+@guarded
 def schema() -> int:
     """Print the JSON Schema of a scenario, for editors."""
     print(json.dumps(scenario_schema(), indent=2))
@@ -334,7 +250,7 @@ def schema() -> int:
 
 
 @app.command()
-@_guarded
+@guarded
 def doctor(as_json: Json = False) -> int:
     """Print versions, cores, matrix-product speed, and whether disk and cache are writable."""
     from gflow.report.doctor import examine
@@ -477,7 +393,7 @@ def _exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]"
     from gflow.runs.study import entries
 
     failed = (point for point in _unanswered(result) if point.state == "failed")
-    codes = [OK, *(_MENDABLE.get(point.kind, INTERNAL) for point in failed)]
+    codes = [OK, *(MENDABLE.get(point.kind, INTERNAL) for point in failed)]
     for _, run in entries(result):
         if run.outcome.reason == "interrupted":
             codes.append(INTERRUPTED)
@@ -485,4 +401,4 @@ def _exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]"
             codes.append(STOPPED)
     if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
         codes.append(FAILS)
-    return max(codes, key=_FROM_BEST_TO_WORST.index)
+    return max(codes, key=FROM_BEST_TO_WORST.index)

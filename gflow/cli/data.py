@@ -1,0 +1,69 @@
+"""The verbs about data: mnist, premise, features.
+
+One idea: what a scenario is about can be fetched, made and looked at before anything is trained.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gflow.cli.guard import OK, guarded
+from gflow.cli.options import Json, Overrides, ScenarioFile
+from gflow.scenario import load_scenario
+
+if TYPE_CHECKING:
+    from gflow.measure.premise import Premise
+    from gflow.scenario import Scenario
+
+app = typer.Typer(
+    help="Fetch data, make features of photographs, and see whether the premise is met.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+@guarded
+def mnist(
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+) -> int:
+    """Fetch MNIST, check it, and store it where scenarios look for it."""
+    from gflow.data.digits import download_folder
+    from gflow.data.download import download_mnist
+
+    download_mnist(out or download_folder())
+    return OK
+
+
+@app.command()
+@guarded
+def premise(
+    scenario: ScenarioFile,
+    set_: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the picture.")] = None,
+    clusters: Annotated[
+        bool, typer.Option(help="Look for clusters in every class (scikit-learn).")
+    ] = True,
+    as_json: Json = False,
+) -> int:
+    """Say how close the training samples are to subclasses around orthonormal centers."""
+    from gflow.report import style
+    from gflow.report.premise import premise_figure, premise_json, premise_lines
+
+    found = _premise(load_scenario(scenario, set_ or ()), clusters)
+    print(json.dumps(premise_json(found), indent=2) if as_json else "\n".join(premise_lines(found)))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for path in style.save(premise_figure(found), out, "premise"):
+            print(path)
+    return OK
+
+
+def _premise(scenario: "Scenario", clusters: bool) -> "Premise":
+    """Of the training samples of the first flow."""
+    from gflow.data.source import draw_deep
+    from gflow.measure.premise import look
+
+    one = scenario.points()[0].scenario
+    return look(draw_deep(one)[0], one.seed, clusters)

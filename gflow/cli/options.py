@@ -1,0 +1,23 @@
+"""Arguments and options that several verbs have.
+
+One idea: a word means the same after every verb, so it is written once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).")]
+Source = Annotated[
+    Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file, or a run or study folder.")
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run or study folder, as `gflow run` printed it.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the verdicts only.")]

@@ -1,0 +1,170 @@
+"""Whether data are what the theory assumes: subclasses around nearly orthonormal centers.
+
+One idea: everything the theory assumes of data is said by cosines.  Two samples of a subclass have
+a cosine of about 1/(1 + α²), two of different subclasses of about 0; and the mean square of all of
+them counts directions, since for K equal subclasses it is 1/K.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Real
+
+from gflow.data.clusters import estimated, silhouettes
+from gflow.data.dataset import Dataset
+from gflow.data.labeled import Labeled
+from gflow.data.mixture import stream
+
+MOST, SHOWN = 2000, 600
+"""Samples whose pairs are looked at, and those of the picture."""
+
+
+class Spread(NamedTuple):
+    """Cosines of many pairs."""
+
+    low: float
+    """5 in 100 are below it."""
+    median: float
+    high: float
+    """5 in 100 are above it."""
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True)
+class Premise:
+    """How close samples are to K subclasses around orthonormal centers."""
+
+    within: Float[np.ndarray, " a"]
+    """Cosines of two samples of one subclass."""
+    beside: Float[np.ndarray, " b"]
+    """Cosines of two samples of one class and different subclasses; empty if there are none."""
+    across: Float[np.ndarray, " c"]
+    """Cosines of two samples of different classes."""
+    centers: Float[np.ndarray, "K K"]
+    """Cosines of the means of subclasses, of one class side by side."""
+    sizes: Int[np.ndarray, " C"]
+    """Subclasses of each class, in the order of `centers`."""
+    noise: float
+    """α: √(mean ‖x/‖x‖ - μ_k‖²), μ_k the mean of unit samples of a subclass, over its length."""
+    directions: float
+    """1/mean cos² over all pairs: how many orthogonal directions would have as many."""
+    clusters: Mapping[int, Mapping[int, float]] | None
+    """Silhouettes of 2, 3, … clusters of each class; None if they were not asked for."""
+    picture: Float[np.ndarray, "m m"]
+    """Cosines of some samples, in the order of `centers`."""
+    rows: Int[np.ndarray, " K"]
+    """Samples of each subclass in the picture."""
+
+    @property
+    def K(self) -> int:
+        """Number of subclasses that are labeled."""
+        return len(self.centers)
+
+    @property
+    def largest_cosine(self) -> float:
+        """max |cos| between the means of two subclasses."""
+        return float(np.abs(self.centers - np.eye(self.K)).max())
+
+    @property
+    def estimates(self) -> Mapping[int, int] | None:
+        """Clusters found in each class."""
+        found = self.clusters
+        return None if found is None else {c: estimated(scores) for c, scores in found.items()}
+
+
+def spread(cosines: Float[np.ndarray, " a"]) -> Spread | None:
+    """Median and 5 % tails; None of nothing."""
+    return Spread(*np.quantile(cosines, (0.05, 0.5, 0.95))) if len(cosines) else None
+
+
+def look(data: Dataset | Labeled, seed: int, clusters: bool = True) -> Premise:
+    """The premise of samples as a flow would get them; unknown subclasses are the classes.
+
+    **Arguments:** as for `premise`.
+    """
+    label = data.label if isinstance(data, Labeled) else data.y
+    subclass = data.subclass
+    if subclass is None:
+        subclass = np.unique(label, return_inverse=True)[1]
+    return premise(data.x, subclass, label, seed, clusters)
+
+
+def premise(
+    x: Float[np.ndarray, "n D"],
+    subclass: Int[np.ndarray, " n"],
+    label: Real[np.ndarray, " n"],
+    seed: int,
+    clusters: bool = True,
+) -> Premise:
+    """Look at the cosines of samples, and for clusters in every class.
+
+    **Arguments:**
+
+    - `x`: samples; their lengths do not count, and a sample of length 0 has cosine 0 to all.
+    - `subclass`, `label`: of each sample; subclasses lie within classes.
+    - `seed`: picks samples where there are more than `MOST`, and starts of clusters.
+    - `clusters`: whether to look for clusters, for which scikit-learn is needed.
+
+    **Raises:** `DataError` if scikit-learn is needed and not there.
+
+    **Source:** theory section 3 (orthonormal centers, α); the first panels of Min and Vidal,
+    ICML 2024, show the same cosines.
+    """
+    size = np.linalg.norm(x, axis=1, keepdims=True)
+    unit = x / np.where(size > 0, size, 1)
+    names, index = np.unique(subclass, return_inverse=True)
+    class_of = np.array([label[subclass == k][0] for k in names])
+    order = np.argsort(class_of, kind="stable")
+    place = np.argsort(order)[index]
+    class_of = class_of[order]
+    few = _some(place, MOST, seed)
+    pairs = _Pairs.of(unit[few], place[few], class_of)
+    means = np.stack([unit[place == k].mean(axis=0) for k in range(len(names))])
+    lengths = np.linalg.norm(means, axis=1)
+    spreads = ((unit - means[place]) ** 2).sum(axis=1) / lengths[place] ** 2
+    shown = _some(place, SHOWN, seed)
+    shown = shown[np.argsort(place[shown], kind="stable")]
+    directed = means / lengths[:, None]
+    return Premise(
+        pairs.cosine[pairs.same],
+        pairs.cosine[~pairs.same & pairs.akin],
+        pairs.cosine[~pairs.akin],
+        directed @ directed.T,
+        np.unique(class_of, return_counts=True)[1],
+        float(np.sqrt(spreads.mean())),
+        float(1 / (pairs.cosine**2).mean()),
+        _clusters(unit, label, seed) if clusters else None,
+        unit[shown] @ unit[shown].T,
+        np.bincount(place[shown], minlength=len(names)),
+    )
+
+
+class _Pairs(NamedTuple):
+    """All pairs i < j of some samples."""
+
+    cosine: Float[np.ndarray, " a"]
+    same: Bool[np.ndarray, " a"]
+    """Of one subclass."""
+    akin: Bool[np.ndarray, " a"]
+    """Of one class."""
+
+    @classmethod
+    def of(cls, unit: np.ndarray, place: np.ndarray, class_of: np.ndarray) -> "_Pairs":
+        i, j = np.triu_indices(len(unit), 1)
+        cosine = (unit @ unit.T)[i, j]
+        return cls(cosine, place[i] == place[j], class_of[place[i]] == class_of[place[j]])
+
+
+def _some(place: Int[np.ndarray, " n"], most: int, seed: int) -> Int[np.ndarray, " m"]:
+    n = len(place)
+    if n <= most:
+        return np.arange(n)
+    return np.sort(stream(seed, "premise").choice(n, most, replace=False))
+
+
+def _clusters(unit: np.ndarray, label: np.ndarray, seed: int) -> Mapping[int, Mapping[int, float]]:
+    return {int(c): silhouettes(unit[label == c], seed) for c in np.unique(label)}
