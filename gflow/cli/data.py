@@ -67,3 +67,34 @@ def _premise(scenario: "Scenario", clusters: bool) -> "Premise":
 
     one = scenario.points()[0].scenario
     return look(draw_deep(one)[0], one.seed, clusters)
+
+
+@app.command()
+@guarded
+def features(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="With a folder of images for each category.")
+    ],
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("features.npz"),
+    network: Annotated[
+        str, typer.Option(help="Pretrained network of torchvision whose last layer is left out.")
+    ] = "resnet152",
+    weights: Annotated[
+        Path | None, typer.Option(help="State dictionary of it; else torchvision fetches one.")
+    ] = None,
+    extractor: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.py", help="File with a function `extract` of your own instead."),
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out images that do not decode.")
+    ] = False,
+) -> int:
+    """Make features of photographs; the same command goes on where it was stopped."""
+    from gflow.data.extractors import own_extractor, tag_of, torchvision_extractor
+    from gflow.data.photographs import write_features
+
+    extract = own_extractor(extractor) if extractor else torchvision_extractor(network, weights)
+    tag = tag_of(extractor or weights, network)
+    write_features(folder, out, extract, tag, skip_broken, tell=print)
+    return OK

@@ -13,10 +13,9 @@ One idea: a prediction is a value, so a file that makes some is all there is to 
     PREDICTIONS = [Prediction("small-loss", "mine", "The loss gets small.", "me", judge=judge)]
 """
 
-import importlib.util
 from pathlib import Path
 
-from gflow.errors import ScenarioError
+from gflow.plugin import load_value, refused
 from gflow.theory.prediction import Prediction
 from gflow.theory.predictions import CATALOGUE
 
@@ -30,25 +29,12 @@ def load_predictions(path: Path) -> tuple[Prediction, ...]:
 
     **Raises:** `ScenarioError` naming what is wrong with the file.
     """
-    spec = importlib.util.spec_from_file_location(f"gflow_plugin_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise _refused(path, "must be a Python file, but is none; try a path that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise _refused(path, f"must run, but does not ({why}); mend it") from error
-    found = getattr(module, "PREDICTIONS", None)
+    what = "a list of `gflow.theory.prediction.Prediction`"
+    found = load_value(path, "PREDICTIONS", what)
     if not isinstance(found, list | tuple) or not all(isinstance(p, Prediction) for p in found):
-        what = "a list of `gflow.theory.prediction.Prediction`"
-        raise _refused(path, f"must define `PREDICTIONS`, {what}, but does not; add it")
+        raise refused(path, f"must define `PREDICTIONS`, {what}, but does not; add it")
     if taken := [one.id for one in found if one.id in CATALOGUE]:
-        raise _refused(
+        raise refused(
             path, f"must not reuse ids of gflow, but has {', '.join(taken)}; choose others"
         )
     return tuple(found)
-
-
-def _refused(path: Path, text: str) -> ScenarioError:
-    return ScenarioError((f"{path}: {text}.",))
