@@ -18,6 +18,7 @@ from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.source import labeled
 from gflow.errors import DataError, ScenarioError
+from gflow.theory.series import value_of
 
 TRAIN_X, TRAIN_Y, TEST_X, TEST_Y = FILES
 
@@ -342,6 +343,13 @@ def test_parity_of_digits_flows_with_digits_as_subclasses():
     assert run.centers.K == 10 and run.centers.label.tolist() == [-1, 1] * 5
     assert run.centers.origin == "subclass means"
     assert run.outcome.complete and 0 < run.test["accuracy"] <= 1
+
+
+def test_keys_of_a_mixture_have_no_value_for_digits():
+    scenario = gflow.parse_scenario(PARITY)
+
+    assert value_of(scenario, "data.subclasses") is None
+    assert value_of(scenario, "data.length") == "unit"
 
 
 def test_features_come_with_the_package():

@@ -124,7 +124,7 @@ class FlowState(eqx.Module):
     """What is integrated: the neurons, the energy they have dissipated, and a bound."""
 
     neurons: Any
-    """An `AbstractWeights`; of two layers `AbstractNeurons`, which every field but one knows."""
+    """An `AbstractWeights`; each field knows which."""
     dissipated: Float[Array, ""]
     """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
     growth: Float[Array, "2"]

@@ -19,17 +19,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractFirstLayer
 from gflow.network.prelu import positive_power
 from gflow.network.read_off import ReadOff
 
 _SMALL = 1e-12
 
-LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published"]
+LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published", "balanced"]
 """How the weights of layers are drawn."""
 
 
-class DeepNetwork(AbstractNeurons):
+class DeepNetwork(AbstractFirstLayer):
     """Hidden pReLU layers and a linear output; call it on inputs (final)."""
 
     hidden: tuple[Float[Array, "_ _"], ...]
@@ -138,6 +138,15 @@ class DeepNetwork(AbstractNeurons):
     def projected(self) -> "DeepNetwork":
         return self
 
+    def function(self, p: float) -> "DeepNetwork | ReadOff":
+        """The classifier; `p` is its own."""
+        return self.classifier
+
+    @property
+    def sizes(self) -> Float[Array, " L"]:
+        """Frobenius norms of all weight matrices."""
+        return jnp.stack([jnp.linalg.norm(w) for w in self.layers])
+
     @property
     def layers(self) -> tuple[Float[Array, "_ _"], ...]:
         """All weight matrices, from the first to the output."""
@@ -173,7 +182,8 @@ def deep_network(
     - `p`, `bias`, `input_normalized`, `skip`, `layer_norm`, `class_of`: as in `DeepNetwork`.
     - `init`: "gaussian", entries N(0, 2/fan-in), which is Kaiming's; "kaiming_uniform", uniform of
         the same variance; "glorot", N(0, 2/(fan-in + fan-out)); "published", hidden weights uniform
-        in ±√(6/width) and output weights in ±1/√width.
+        in ±√(6/width) and output weights in ±1/√width; "balanced", of a neuron input and output
+        weights are uniform unit vectors.
 
     **Source:** He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010; the published code of Min and
     Vidal, ICML 2024 (theory E2, which does not say how output weights start: torch's default).
@@ -194,6 +204,9 @@ def _drawn(init: LayerInit, fan_in: int, width: int, is_last: bool, rng: np.rand
         return np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in))
     if init == "glorot":
         return np.sqrt(2 / (fan_in + width)) * rng.standard_normal((width, fan_in))
+    if init == "balanced":
+        w = rng.standard_normal((width, fan_in))
+        return w / np.linalg.norm(w, axis=0 if is_last else 1, keepdims=True)
     bound = np.sqrt(6 / fan_in)
     if init == "published":
         bound = 1 / np.sqrt(fan_in) if is_last else np.sqrt(6 / width)

@@ -9,6 +9,7 @@ What a neuron contributes is |v_j| ‖w_j‖^q with its degree q: 1 where the ac
 """
 
 import abc
+from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -35,8 +36,8 @@ class AbstractWeights(eqx.Module):
         """The same weights with rounding and truncation drift off their chart removed."""
 
 
-class AbstractNeurons(AbstractWeights):
-    """h neurons (w_j, v_j) in some chart: the state of a gradient flow (abstract)."""
+class AbstractFirstLayer(AbstractWeights):
+    """Weights of which h neurons read the inputs: what is recorded of neurons (abstract)."""
 
     direction: eqx.AbstractVar[Float[Array, "h D"]]
     log_norm: eqx.AbstractVar[Float[Array, " h"]]
@@ -45,8 +46,8 @@ class AbstractNeurons(AbstractWeights):
     degree: eqx.AbstractVar[float]
 
     @abc.abstractmethod
-    def projected(self) -> "AbstractNeurons":
-        """The same population with rounding and truncation drift off its chart removed."""
+    def function(self, p: float) -> Callable:
+        """The classifier they are with power `p`, a function of inputs (n, D)."""
 
     @property
     def width(self) -> int:
@@ -58,6 +59,14 @@ class AbstractNeurons(AbstractWeights):
         """Precision of the state."""
         return self.log_norm.dtype
 
+
+class AbstractNeurons(AbstractFirstLayer):
+    """h neurons (w_j, v_j) of one output in some chart (abstract)."""
+
+    @abc.abstractmethod
+    def projected(self) -> "AbstractNeurons":
+        """The same population with rounding and truncation drift off its chart removed."""
+
     @property
     def log_mass(self) -> Float[Array, " h"]:
         """log m_j, m_j = |v_j| ‖w_j‖^q with the degree q."""
@@ -66,6 +75,9 @@ class AbstractNeurons(AbstractWeights):
     def network(self, p: float) -> Network:
         """The function these neurons compute with power `p`."""
         return Network(self.direction, self.log_mass, self.sign, p)
+
+    def function(self, p: float) -> Network:
+        return self.network(p)
 
 
 class PolarNeurons(AbstractNeurons):

@@ -27,10 +27,7 @@ from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.measure.margin import fit
 from gflow.measure.outputs import margins
 from gflow.measure.phases import ESCAPE_LEVEL
-from gflow.network.deep import DeepNetwork
-from gflow.network.neurons import AbstractNeurons
-from gflow.network.prelu import Network
-from gflow.network.read_off import ReadOff
+from gflow.network.neurons import AbstractFirstLayer
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
@@ -81,7 +78,10 @@ class Run:
         evidence = self.evidence
         if evidence.is_deep:
             rank = float(self.record["stable_rank"].values[-1])
-            return {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+            seen = {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+            if evidence.has("neurons"):
+                seen["cosines"] = self._closest
+            return seen
         phases = evidence.phases
         told = {"phases": str(phases or "not recorded")}
         if phases is None:
@@ -96,6 +96,14 @@ class Run:
         return told | {"cosines": f"{', '.join(parts)} (closest own center, class average)"}
 
     @property
+    def _closest(self) -> str:
+        """How close first-layer neurons are to the closest center: the most there was, and last."""
+        seen = [self.evidence.closest_cosine(at) for at in range(len(self.evidence.times))]
+        best = int(np.argmax(seen))
+        t = self.evidence.times[best]
+        return f"{seen[best]:.3f} at t = {t:.4g}, {seen[-1]:.3f} at the end (closest center)"
+
+    @property
     def scenario(self) -> Scenario:
         """The question."""
         return self.evidence.scenario
@@ -104,7 +112,8 @@ class Run:
     def network(self) -> Any:
         """The network at the end; call it on inputs (n, D).
 
-        A `Network`, a `DeepNetwork`, or the `ReadOff` of one that was trained on subclasses.
+        A `Network`, a `DeepNetwork` or a `VectorNetwork`, or the `ReadOff` of one that was trained
+        on subclasses.
         """
         return self.evidence.network
 
@@ -212,7 +221,7 @@ def extend(run: Run, until: float, watch: Watch = _unwatched) -> Run:
 def _follow(
     scenario: Scenario,
     problem: Problem,
-    neurons: AbstractNeurons,
+    neurons: AbstractFirstLayer,
     start: tuple[float, float, float | None],
     watch: Watch,
     checkpoint: AbstractCheckpoint | None,
@@ -271,7 +280,7 @@ def _run(
     scenario: Scenario, problem: Problem, trajectory: Trajectory, notes: dict[str, object]
 ) -> Run:
     clock = problem.field.loss.kappa * float(problem.pi.mean())
-    network = function_of(trajectory.state.neurons, problem.field.p)
+    network = trajectory.state.neurons.function(problem.field.p)
     evidence = Evidence(
         scenario,
         problem.centers,
@@ -288,12 +297,7 @@ def _run(
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
-def function_of(neurons: AbstractNeurons, p: float) -> Network | DeepNetwork | ReadOff:
-    """What neurons compute; a `DeepNetwork` computes itself, or classes are read off it."""
-    return neurons.classifier if isinstance(neurons, DeepNetwork) else neurons.network(p)
-
-
-def _test(network: Network | DeepNetwork | ReadOff, test: Dataset | Labeled) -> dict[str, float]:
+def _test(network: Callable, test: Dataset | Labeled) -> dict[str, float]:
     y = test.label if isinstance(test, Labeled) else test.y
     margin = margins(jnp.asarray(y), network(test.x))
     found = fit(jnp.ones_like(margin), margin, jnp.ones_like(margin))

@@ -17,13 +17,15 @@ from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.module_field import ModuleField
 from gflow.flow.trajectory import Trajectory
+from gflow.flow.vector import VectorField
 from gflow.measure.alignment import chords, cosines
 from gflow.measure.margin import fit, squared_norm
 from gflow.measure.outputs import margins
 from gflow.network.deep import DeepNetwork, stable_rank
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
 from gflow.network.prelu import Network
 from gflow.network.read_off import class_outputs
+from gflow.network.vector import VectorNetwork, VectorNeurons
 
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which theory D2b is recorded."""
@@ -78,14 +80,17 @@ class Probe(eqx.Module):
 
 
 class DeepProbe(eqx.Module):
-    """What is observed of a network of any depth at every accepted step (final)."""
+    """What is observed of a network of any depth or many outputs at every accepted step (final)."""
 
     field: AbstractField
     samples: Samples
 
+    def network(self, neurons: DeepNetwork | VectorNeurons) -> DeepNetwork | VectorNetwork:
+        """The outputs that are trained."""
+        return neurons if isinstance(neurons, DeepNetwork) else neurons.network(self.field.p)
+
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        network = state.neurons
-        assert isinstance(network, DeepNetwork)
+        network = self.network(state.neurons)
 
         def block(_, x):
             z = network.features(x)
@@ -99,14 +104,13 @@ class DeepProbe(eqx.Module):
         if network.class_of is not None:
             y, f = jnp.asarray(network.class_of)[y.astype(int)], class_outputs(f, network.class_of)
         margin = margins(y, f)
-        sizes = jnp.stack([jnp.linalg.norm(w) for w in network.layers])
         return {
             "loss": loss,
             **fit(jnp.ones_like(margin), margin, omega)._asdict(),
-            "squared_norm": jnp.sum(sizes**2),
+            "squared_norm": jnp.sum(network.sizes**2),
             "dissipated": state.dissipated,
             "stable_rank": stable_rank(z.reshape(-1, z.shape[-1])[:n]).astype(dtype),
-            "layer_size": sizes,
+            "layer_size": network.sizes,
         }
 
 
@@ -119,14 +123,14 @@ class Portrait(eqx.Module):
     p: float = eqx.field(static=True)
     groups: tuple[str, ...] = eqx.field(static=True)
 
-    def __call__(self, neurons: AbstractNeurons) -> dict[str, Array]:
+    def __call__(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
         seen = self._neurons(neurons) if "neurons" in self.groups else {}
         if "orthogonal" in self.groups and self.complement.shape[0]:
             along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
             seen["orthogonal"] = along + self.p / neurons.degree * neurons.log_norm[:, None]
         return seen
 
-    def _neurons(self, neurons: AbstractNeurons) -> dict[str, Array]:
+    def _neurons(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
         return {
             "cosine": cosines(neurons.direction, self.references).astype(jnp.float32),
             "chord": chords(neurons.direction, self.references).astype(jnp.float32),
@@ -152,7 +156,7 @@ def observers(
     - `groups`: record groups, of "neurons", "centers", "orthogonal".
     - `rng`: picks the directions orthogonal to the samples, where there are any.
     """
-    if isinstance(field, ModuleField):
+    if isinstance(field, ModuleField | VectorField):
         kept = tuple(name for name in groups if name == "neurons")
         nothing = jnp.zeros((0, centers.D))
         return (

@@ -22,10 +22,12 @@ from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
-from gflow.network.deep import deep_network
+from gflow.flow.vector import VectorField
+from gflow.network.deep import DeepNetwork, deep_network
 from gflow.network.initial import balanced, cartesian, initial_weights
 from gflow.network.lightcone import lightcone
-from gflow.network.neurons import AbstractNeurons
+from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
+from gflow.network.vector import vector_neurons
 from gflow.scenario import Scenario
 from gflow.theory.timescales import alignment_end
 
@@ -46,7 +48,7 @@ class Problem(NamedTuple):
     """Weight π_k of each subclass in the loss."""
     alpha: float | None
     """Within-subclass noise, drawn or measured; None where the subclasses are unknown."""
-    neurons: AbstractNeurons
+    neurons: AbstractFirstLayer
     samples: Samples
     field: AbstractField
     schedule: Schedule
@@ -93,31 +95,51 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
         y, outputs, class_of = _targets(train, network.outputs)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         samples = Samples.blocked(train.x, y, omega, ROWS, flow.precision)
-        neurons = deep_network(
-            [train.D] + [network.width] * network.hidden_layers,
-            outputs,
-            network.init_scale,
-            stream(scenario.seed, "hidden"),
-            network.power,
-            network.bias,
-            network.input_normalized,
-            network.skip,
-            network.layer_norm,
-            network.layer_init,
-            class_of,
-        )
         loss = CrossEntropy() if isinstance(train, Labeled) else LOSSES[flow.loss]
-        field = ModuleField(loss, float(network.power))
+        field: AbstractField
+        if scenario.chart == "polar":
+            neurons = vector_neurons(
+                network.width, train.D, outputs, float(np.log(network.init_scale)),
+                stream(scenario.seed, "hidden"), network.bias, network.input_normalized, class_of,
+            )  # fmt: skip
+            field = VectorField(loss, float(network.power))
+        else:
+            neurons = _layers(scenario, train.D, outputs, class_of)
+            field = ModuleField(loss, float(network.power))
         recipe = _recipe(scenario)
         end = flow.end_time
         if recipe is not None and recipe.epochs is not None:
             end = min(end, recipe.epochs * recipe.batches(train.n) * recipe.time_of_step)
         controls = _controls(scenario, 1.0, float(field.scale(neurons)))
+        schedule = _even_schedule(scenario, end).after(start)
+        if scenario.chart == "polar":
+            rate = np.full(centers.K, network.power * loss.kappa / centers.K)
+            schedule = _schedule(scenario, centers, rate, start)
+            controls = _controls(scenario, float(rate.mean()), 1.0)
     counts = np.unique(y, return_counts=True)[1]
     return Problem(
-        train, test, centers, counts / train.n, None, neurons, samples, field,
-        _even_schedule(scenario, end).after(start), controls, None, recipe,
+        train, test, centers, counts / train.n, None, neurons, samples, field, schedule, controls,
+        None, recipe,
     )  # fmt: skip
+
+
+def _layers(
+    scenario: Scenario, D: int, outputs: int, class_of: tuple[int, ...] | None
+) -> DeepNetwork:
+    network = scenario.network
+    return deep_network(
+        [D] + [network.width] * network.hidden_layers,
+        outputs,
+        network.init_scale,
+        stream(scenario.seed, "hidden"),
+        network.power,
+        network.bias,
+        network.input_normalized,
+        network.skip,
+        network.layer_norm,
+        network.layer_init,
+        class_of,
+    )
 
 
 def _targets(

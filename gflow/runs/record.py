@@ -11,7 +11,8 @@ read or written.
     trajectory.nc    the record (netCDF 4): `xarray.open_dataset(path, engine="h5netcdf")`
     network.npz      final neurons (polar: `direction`, `log_norm`, `sign`; Cartesian: `w`, `v`;
                      light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
-                     `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`), `time`,
+                     `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`; balanced
+                     with many outputs: `output_direction` instead of `sign`), `time`,
                      `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
                      `alpha`
     robustness.*     radii of test samples, once measured (see `gflow.runs.robustness`)
@@ -40,8 +41,13 @@ from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.network.deep import DeepNetwork
 from gflow.network.lightcone import LightconeNeurons
-from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
-from gflow.runs.experiment import Run, function_of
+from gflow.network.neurons import (
+    AbstractFirstLayer,
+    CartesianNeurons,
+    PolarNeurons,
+)
+from gflow.network.vector import VectorNeurons
+from gflow.runs.experiment import Run
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
 from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
 from gflow.runs.netcdf import to_netcdf
@@ -51,7 +57,7 @@ from gflow.theory.evidence import Evidence
 
 __all__ = ["FORMAT", "load", "read_manifest", "save"]
 
-_ARRAYS: dict[Callable[..., AbstractNeurons], tuple[str, ...]] = {
+_ARRAYS: dict[Callable[..., AbstractFirstLayer], tuple[str, ...]] = {
     CartesianNeurons: ("w", "v"),
     LightconeNeurons: (
         "direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_minus",
@@ -147,7 +153,7 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
             scenario,
             Centers(arrays["mu"], arrays["label"], str(arrays["origin"])),
             record,
-            function_of(neurons, float(scenario.network.power)),
+            neurons.function(float(scenario.network.power)),
             arrays["pi"],
             None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome,
@@ -159,7 +165,9 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
     return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
 
 
-def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractNeurons:
+def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractFirstLayer:
+    if "output_direction" in arrays:
+        return _vector(arrays, scenario.network)
     if scenario.network.is_deep:
         return _deep(arrays, scenario.network)
     chart = next((c for c, names in _ARRAYS.items() if set(names) <= set(arrays)), PolarNeurons)
@@ -168,6 +176,17 @@ def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractNeuro
         return chart(*values)
     w, v = values
     return CartesianNeurons(w, v, scenario.network.degree)
+
+
+def _vector(arrays: dict[str, np.ndarray], network: NetworkTable) -> VectorNeurons:
+    return VectorNeurons(
+        jnp.asarray(arrays["direction"]),
+        jnp.asarray(arrays["output_direction"]),
+        jnp.asarray(arrays["log_norm"]),
+        jnp.asarray(arrays["bias"]) if network.bias else None,
+        network.input_normalized,
+        tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None,
+    )
 
 
 def _deep(arrays: dict[str, np.ndarray], network: NetworkTable) -> DeepNetwork:
@@ -180,13 +199,21 @@ def _deep(arrays: dict[str, np.ndarray], network: NetworkTable) -> DeepNetwork:
     )  # fmt: skip
 
 
-def _stored(neurons: AbstractNeurons) -> dict[str, np.ndarray]:
+def _stored(neurons: AbstractFirstLayer) -> dict[str, np.ndarray]:
     """What is stored of the neurons, or of the layers of a deep network."""
-    if not isinstance(neurons, DeepNetwork):
+    if isinstance(neurons, VectorNeurons):
+        arrays = {
+            "direction": neurons.direction,
+            "output_direction": neurons.output,
+            "log_norm": neurons.log_norm,
+        }
+    elif isinstance(neurons, DeepNetwork):
+        hidden = {f"hidden_{i + 1}": w for i, w in enumerate(neurons.hidden)}
+        arrays = hidden | {"output": neurons.output}
+    else:
         return {name: np.asarray(getattr(neurons, name)) for name in _ARRAYS[type(neurons)]}
-    layers = {f"hidden_{i + 1}": np.asarray(w) for i, w in enumerate(neurons.hidden)}
-    rest = {"bias": neurons.bias, "class_of": neurons.class_of, "output": neurons.output}
-    return layers | {name: np.asarray(a) for name, a in rest.items() if a is not None}
+    rest = {"bias": neurons.bias, "class_of": neurons.class_of}
+    return {name: np.asarray(a) for name, a in (arrays | rest).items() if a is not None}
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:

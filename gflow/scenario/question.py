@@ -77,8 +77,11 @@ class Scenario(Table):
     @property
     def chart(self) -> str:
         """Coordinates of the neurons: those of the flow; otherwise plain weights."""
-        plain = self.network.is_deep or not self.train.is_flow
-        return "cartesian" if plain else self.flow.chart
+        if not self.train.is_flow:
+            return "cartesian"
+        if self.network.is_deep:
+            return "polar" if self.network.init == "balanced" else "cartesian"
+        return self.flow.chart
 
     @property
     def solver(self) -> str:

@@ -29,6 +29,10 @@ SMALLEST_CARTESIAN = 1e-140
 normalization it bounds init_scale^power, the speed of the first neurons."""
 
 
+SMALLEST_DEEP = 1e-9
+"""Smallest `init_scale` of layers in plain coordinates, whose norms are told from 0 at 1e-12."""
+
+
 def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]:
     """Every rule that keys sound by themselves break together.
 
@@ -141,9 +145,22 @@ def _plain_without_normalization(
         )
 
 
+def _layers_do_not_underflow(network: NetworkTable, train: TrainTable) -> Iterator[Mistake]:
+    polar = network.init == "balanced" and train.is_flow
+    if network.is_deep and not polar and network.init_scale < SMALLEST_DEEP:
+        yield Mistake(
+            "network.init_scale",
+            f"`network.init_scale` must be >= {SMALLEST_DEEP:g} in plain coordinates of a network "
+            f"of many layers or outputs, but is {network.init_scale!r}; with one hidden layer "
+            'network.init = "balanced" takes any under the flow.',
+        )
+
+
 def _nothing_underflows(
     network: NetworkTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
+    if network.is_deep:
+        return
     eps = network.init_scale
     # A power of ten, so that what is printed is what is accepted.
     smallest = float(f"1e{math.ceil(math.log10(SMALLEST_CARTESIAN) / network.degree)}")
@@ -245,6 +262,12 @@ def _deep_networks_are_plain(network: NetworkTable, flow: FlowTable) -> Iterator
             "network.init",
             f"`network.init` must be one of {', '.join(LAYERED)} in a network of many layers or "
             f'outputs, but is "{network.init}"; take it out.',
+        )
+    if network.init == "balanced" and network.hidden_layers > 1:
+        yield Mistake(
+            "network.init",
+            '`network.init` must not be "balanced" in a network of more than one hidden layer, but '
+            f"hidden_layers = {network.hidden_layers}; take it out.",
         )
     if flow.start == "population":
         yield Mistake(
@@ -365,8 +388,13 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ),
     (
         (NetworkTable, FlowTable, TrainTable),
-        (*_CARTESIAN, "network.power", "train.method"),
+        (*_CARTESIAN, *_DEEP, "network.power", "train.method"),
         _nothing_underflows,
+    ),
+    (
+        (NetworkTable, TrainTable),
+        (*_DEEP, "network.init", "network.init_scale", "train.method"),
+        _layers_do_not_underflow,
     ),
     ((FlowTable, TrainTable), ("flow.start", "train.method"), _population_flows),
     ((TrainTable,), ("train.momentum", "train.method"), _momentum_is_used),

@@ -67,7 +67,7 @@ LETTERS = {
 
 
 NeuronInit = Literal["gaussian", "sphere", "nudged", "averaged"]
-LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published"]
+LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published", "balanced"]
 NEURONS, LAYERED = get_args(NeuronInit), get_args(LayerInit)
 """Initializations of a population of neurons, and of networks of many layers or outputs."""
 
@@ -87,7 +87,8 @@ class NetworkTable(Table):
         description="shape of the hidden weights: entries N(0, init_scale²); uniform directions of "
         "norm init_scale; or the same, moved toward a random center, or toward the class average. "
         "Of many layers or outputs, times init_scale: Kaiming's N(0, 2/fan-in); the same variance, "
-        "uniform; N(0, 2/(fan-in + fan-out)); or uniform in ±√(6/width), as published",
+        "uniform; N(0, 2/(fan-in + fan-out)); uniform in ±√(6/width), as published; or, with one "
+        "hidden layer, input and output weights of norm 1 each, which flow in polar coordinates",
     )
     nudge: float = Field(
         default=0.05,

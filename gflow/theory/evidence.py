@@ -159,6 +159,16 @@ class Evidence:
         average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
         return float(self.share @ own.max(axis=1)), float(self.share @ average)
 
+    def closest_cosine(self, at: int) -> float:
+        """Cosine to the closest center of any class, weighted by final mass.
+
+        **Arguments:**
+
+        - `at`: index of a recorded time.
+        """
+        cosine = self.record["cosine"].values[at].astype(np.float64)
+        return float(self.share @ cosine[:, : self.centers.K].max(axis=1))
+
     @property
     def too_early(self) -> str:
         """Why the run cannot be held against a final state; empty if it can."""

@@ -25,10 +25,10 @@ class Series(NamedTuple):
 
 
 def value_of(scenario: Scenario, key: str) -> Any:
-    """The value of a dotted key of a scenario."""
+    """The value of a dotted key of a scenario; None where data of its kind have no such key."""
     value: Any = scenario
     for name in key.split("."):
-        value = getattr(value, name)
+        value = getattr(value, name, None)
     return value
 
 
