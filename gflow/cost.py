@@ -33,6 +33,9 @@ CORE_RATE = 8e10
 MOVED_BYTES, MEMORY_RATE = 80, 5e9
 """What a step of descent moves for each weight, and how many bytes a second."""
 
+WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
+"""Of an attack on one sample: walks and their steps, lines and looks at each, other classes."""
+
 START_SECONDS = (3.0, 20.0)
 """To compile one flow and draw its samples."""
 
@@ -106,14 +109,21 @@ def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
     **Raises:** `DataError` for a file of samples whose header cannot be read.
     """
     rate = measure_rate() if rate is None else rate
-    costs = [_flow_cost(point.scenario, rate) for point in scenario.points()]
+    points = [point.scenario for point in scenario.points()]
+    costs = [_flow_cost(point, rate) for point in points]
+    attacks = sum(_attack_operations(point, _sizes(point)) for point in points)
+    best = max(rate, CORE_RATE * (os.cpu_count() or 1))
+    slow = 4 * attacks / rate / 60
     return Cost(
         flows=len(costs),
         operations_per_evaluation=sum(cost.operations_per_evaluation for cost in costs),
         evaluations=(sum(c.evaluations[0] for c in costs), sum(c.evaluations[1] for c in costs)),
         memory_bytes=max(cost.memory_bytes for cost in costs),
-        minutes=(sum(c.minutes[0] for c in costs), sum(c.minutes[1] for c in costs)),
-        basis=costs[0].basis,
+        minutes=(
+            sum(c.minutes[0] for c in costs) + attacks / best / 60,
+            sum(c.minutes[1] for c in costs) + slow,
+        ),
+        basis=costs[0].basis + (f"; up to {_short(slow)} minutes of attacks" if attacks else ""),
     )
 
 
@@ -221,8 +231,13 @@ def _weights(scenario: Scenario, sizes: _Sizes) -> int:
     h, network = scenario.network.width, scenario.network
     if not network.is_deep:
         return h * sizes.D
-    outputs = 1 if network.outputs == "sign" else sizes.K
+    outputs = {"sign": 1, "classes": _classes(scenario), "subclasses": sizes.K}[network.outputs]
     return h * (sizes.D + (network.hidden_layers - 1) * h + outputs)
+
+
+def _classes(scenario: Scenario) -> int:
+    """Classes of real data; a mixture has two."""
+    return getattr(scenario.data, "classes", 2)
 
 
 def _operations(scenario: Scenario, sizes: _Sizes) -> int:
@@ -253,6 +268,18 @@ def _descent_cost(scenario: Scenario, sizes: _Sizes, operations: int, rate: floa
         basis="steps as asked for, each a batch; small products and weights that pass through "
         "memory at rates that differ by a factor of 16",
     )
+
+
+def _attack_operations(scenario: Scenario, sizes: _Sizes) -> int:
+    """Of the attacks on a network of layers; those on neurons of one output take seconds."""
+    network, asked = scenario.network, scenario.robustness
+    if not network.is_deep:
+        return 0
+    samples = min(asked.attacked or sizes.m, sizes.m)
+    rivals = 1 if network.outputs == "sign" else min(RIVALS, _classes(scenario) - 1)
+    # A slope is as much again as a value.
+    passes = 2 * WALKS * WALK_STEPS + LINES * LINE_LOOKS
+    return len(asked.norms) * rivals * passes * 2 * samples * _weights(scenario, sizes)
 
 
 def _steps(scenario: Scenario) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from gflow import cost
 from gflow.cost import check_memory, estimate, measure_rate
 from gflow.errors import DataError, ScenarioError
 from gflow.flow import integrate
+from gflow.measure import minimum_norm, robustness
 from gflow.runs import problem
 from gflow.scenario import Scenario, parse_scenario
 
@@ -180,6 +181,27 @@ def test_a_cost_prints_as_a_card_with_its_basis():
     assert "down to 62" in card
 
 
+LAYERS = """
+data = {kind = "mnist", extract = true}
+network = {width = 100, power = 3, init_scale = 1.0, outputs = "classes"}
+flow = {end_time = 1.5}
+train = {method = "adam", step_size = 1e-3}
+"""
+
+
+def test_attacks_on_layers_cost_their_passes():
+    # 200 images, 4 other classes each, in 2 norms: 4 walks of 200 slopes, each two products, and 8
+    # lines of 72 looks, at 2·(784 + 10)·100 operations.
+    norms = 'robustness = {norms = ["l2", "linf"], attacked = 200}'
+    plain, attacked = (estimate(parse_scenario(LAYERS + more), rate=1e9) for more in ("", norms))
+
+    operations = 2 * 4 * 200 * (4 * 200 * 2 + 8 * 72) * 2 * 794 * 100
+    seconds = 60 * (attacked.minutes[1] - plain.minutes[1])
+    assert seconds == pytest.approx(4 * operations / 1e9)
+    assert attacked.minutes[0] > plain.minutes[0]
+    assert "minutes of attacks" in attacked.basis and "attacks" not in plain.basis
+
+
 def test_the_rate_is_measured_in_no_time():
     measure_rate()
 
@@ -196,6 +218,10 @@ def test_constants_are_those_of_the_integration():
     for name, solver in integrate.SOLVERS.items():
         assert cost.SOLVERS[name].stages == solver.tableau.num_stages
         assert cost.SOLVERS[name].order == solver.order(None)
+    assert (cost.WALKS, cost.WALK_STEPS) == (minimum_norm._WALKS + 1, robustness.STEPS)
+    assert (cost.LINE_LOOKS, cost.RIVALS) == (
+        minimum_norm._RADII + minimum_norm._HALVINGS, robustness.MOST_RIVALS,
+    )  # fmt: skip
 
 
 # --- Memory -------------------------------------------------------------------------------------
