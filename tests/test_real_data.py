@@ -345,6 +345,23 @@ def test_parity_of_digits_flows_with_digits_as_subclasses():
     assert run.outcome.complete and 0 < run.test["accuracy"] <= 1
 
 
+def test_classes_of_many_categories_have_an_average_each():
+    text = PARITY.replace(
+        'kind = "mnist", extract = true, samples = 200, test_samples = 100', 'kind = "features"'
+    ).replace("width = 20", 'width = 5, outputs = "classes", input_normalized = true')
+    text = text.replace("1e-3", "1.0").replace("end_time = 5.0", "end_time = 0.1")
+    run = gflow.simulate(gflow.parse_scenario(text))
+
+    mu = run.centers.mu
+    assert run.record["cosine"].shape[1:] == (5, 50)
+    assert run.record["reference"].values[-1] == "average_9"
+    mean = mu[[3, 13, 23, 33]].sum(axis=0)  # categories whose index is 3 modulo 10
+    u = np.asarray(run.state.neurons.direction)
+    np.testing.assert_allclose(
+        run.record["cosine"].values[-1, :, 43], u @ mean / np.linalg.norm(mean), atol=1e-6
+    )
+
+
 def test_keys_of_a_mixture_have_no_value_for_digits():
     scenario = gflow.parse_scenario(PARITY)
 

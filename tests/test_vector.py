@@ -104,6 +104,18 @@ def test_with_one_output_it_is_the_polar_chart(p):
     assert float(found.dissipated) == pytest.approx(float(theirs.dissipated))
 
 
+@pytest.mark.filterwarnings("error")
+def test_in_single_precision_it_answers_in_silence():
+    neurons, (x, _) = drawn(), labeled()
+    expected = np.asarray(neurons.network(3.0)(x))
+
+    with jax.enable_x64(False):
+        found = np.asarray(neurons.network(3.0)(x.astype(np.float32)))
+
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
 def test_a_filling_row_weighs_nothing():
     neurons, (x, y) = drawn(), labeled(n=7)
     velocities = [

@@ -23,6 +23,8 @@ class Centers:
     """Class y_k of each center, +1 or -1."""
     origin: str
     """"given", "subclass means", "means of clusters" or "class means"."""
+    class_of: tuple[int, ...] | None = None
+    """Class of each center, 0..C-1, where there are more than two with several centers each."""
 
     def __post_init__(self):
         if self.label.shape != (self.mu.shape[0],):
@@ -66,15 +68,30 @@ class Centers:
         return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
 
     @property
+    def class_averages(self) -> Float[np.ndarray, "C D"]:
+        """Unit averages of the centers of each class: μ̄₊ and μ̄₋, or one for each of many."""
+        if self.class_of is None:
+            return self.averages
+        classes = np.asarray(self.class_of)
+        sums = np.stack([self.mu[classes == c].sum(axis=0) for c in range(classes.max() + 1)])
+        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+
+    @property
     def references(self) -> Float[np.ndarray, "R D"]:
-        """The R = K + 2 unit vectors μ_k/‖μ_k‖, μ̄₊, μ̄₋ that cosines are recorded against."""
+        """The unit vectors μ_k/‖μ_k‖ and class averages that cosines are recorded against.
+
+        With two classes they are R = K + 2, the last ones μ̄₊ and μ̄₋.
+        """
         unit = self.mu / np.linalg.norm(self.mu, axis=1, keepdims=True)
-        return np.concatenate([unit, self.averages])
+        return np.concatenate([unit, self.class_averages])
 
     @property
     def reference_names(self) -> tuple[str, ...]:
         """Names of the rows of `references`."""
-        return (*(f"mu_{k + 1}" for k in range(self.K)), "average_plus", "average_minus")
+        centers = (f"mu_{k + 1}" for k in range(self.K))
+        if self.class_of is None:
+            return (*centers, "average_plus", "average_minus")
+        return (*centers, *(f"average_{c}" for c in range(max(self.class_of) + 1)))
 
     @property
     def largest_cosine(self) -> float:

@@ -5,6 +5,7 @@ at any time, without the training samples.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,7 +59,9 @@ def draw_deep(scenario: Scenario) -> tuple[Dataset | Labeled, Dataset | Labeled 
     data = scenario.data
     if isinstance(data, MixtureData):
         return train, test, _centers(data, scenario.seed)
-    return train, test, two_classes(train, test, data.positive)[2]  # pyright: ignore[reportAttributeAccessIssue]
+    centers = two_classes(train, test, data.positive)[2]  # pyright: ignore[reportAttributeAccessIssue]
+    has_many = 2 < train.C < train.K and set(train.class_of) == set(range(train.C))
+    return train, test, replace(centers, class_of=train.class_of if has_many else None)
 
 
 def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:

@@ -55,8 +55,8 @@ class VectorNetwork(eqx.Module):
         """Outputs: a number for each input if C = 1, else C of them; in the inputs' precision."""
         x = jnp.asarray(x)
         _, grown = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
-        weights = jnp.exp(2 * self.log_norm)[:, None] * self.output
-        f = grown @ weights.astype(x.dtype)
+        weights = jnp.exp(2 * self.log_norm.astype(x.dtype))[:, None] * self.output.astype(x.dtype)
+        f = grown @ weights
         if self.bias is not None:
             f = f + self.bias.astype(x.dtype)[None]
         return f[:, 0] if f.shape[1] == 1 else f
@@ -65,7 +65,8 @@ class VectorNetwork(eqx.Module):
         """Outputs of the hidden layer over the norm of the largest neuron, so that none is lost."""
         x = jnp.asarray(x)
         _, grown = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
-        return grown * jnp.exp(self.log_norm - self.log_norm.max()).astype(x.dtype)[None]
+        r = self.log_norm.astype(x.dtype)
+        return grown * jnp.exp(r - r.max())[None]
 
     @property
     def sizes(self) -> Float[Array, "2"]:

@@ -97,11 +97,15 @@ class Run:
 
     @property
     def _closest(self) -> str:
-        """How close first-layer neurons are to the closest center: the most there was, and last."""
-        seen = [self.evidence.closest_cosine(at) for at in range(len(self.evidence.times))]
-        best = int(np.argmax(seen))
-        t = self.evidence.times[best]
-        return f"{seen[best]:.3f} at t = {t:.4g}, {seen[-1]:.3f} at the end (closest center)"
+        """Where neurons of the first layer point when closest to centers, and at the end."""
+        evidence = self.evidence
+        last = len(evidence.times) - 1
+        best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
+        parts = []
+        for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last)):
+            center, average = evidence.closest_cosines(at)
+            parts.append(f"{center:.3f} and {average:.3f} at {word}")
+        return f"{', '.join(parts)} (closest center, closest class average)"
 
     @property
     def scenario(self) -> Scenario:

@@ -14,7 +14,7 @@ read or written.
                      `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`; balanced
                      with many outputs: `output_direction` instead of `sign`), `time`,
                      `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
-                     `alpha`
+                     `alpha`, `center_class`
     robustness.*     radii of test samples, once measured (see `gflow.runs.robustness`)
     findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
@@ -151,7 +151,7 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
         state = FlowState.begin(neurons, float(arrays["dissipated"]))
         evidence = Evidence(
             scenario,
-            Centers(arrays["mu"], arrays["label"], str(arrays["origin"])),
+            _centers(arrays),
             record,
             neurons.function(float(scenario.network.power)),
             arrays["pi"],
@@ -163,6 +163,11 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
         )
     rest = {key: manifest[key] for key in manifest["provenance"]}
     return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
+
+
+def _centers(arrays: dict[str, np.ndarray]) -> Centers:
+    many = tuple(arrays["center_class"].tolist()) if "center_class" in arrays else None
+    return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), many)
 
 
 def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractFirstLayer:
@@ -218,16 +223,21 @@ def _stored(neurons: AbstractFirstLayer) -> dict[str, np.ndarray]:
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:
     neurons, centers = run.state.neurons, run.centers
-    return _stored(neurons) | {
-        "time": np.asarray(run.outcome.t),
-        "dissipated": np.asarray(run.state.dissipated),
-        "next_step": np.asarray(run.next_step),
-        "mu": centers.mu,
-        "label": centers.label,
-        "origin": np.asarray(centers.origin),
-        "pi": run.evidence.pi,
-        "alpha": np.asarray(np.nan if run.evidence.alpha is None else run.evidence.alpha),
-    }
+    many = {} if centers.class_of is None else {"center_class": np.asarray(centers.class_of)}
+    return (
+        _stored(neurons)
+        | many
+        | {
+            "time": np.asarray(run.outcome.t),
+            "dissipated": np.asarray(run.state.dissipated),
+            "next_step": np.asarray(run.next_step),
+            "mu": centers.mu,
+            "label": centers.label,
+            "origin": np.asarray(centers.origin),
+            "pi": run.evidence.pi,
+            "alpha": np.asarray(np.nan if run.evidence.alpha is None else run.evidence.alpha),
+        }
+    )
 
 
 def _manifest(run: Run, stage: Path) -> dict:

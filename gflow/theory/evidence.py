@@ -159,15 +159,17 @@ class Evidence:
         average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
         return float(self.share @ own.max(axis=1)), float(self.share @ average)
 
-    def closest_cosine(self, at: int) -> float:
-        """Cosine to the closest center of any class, weighted by final mass.
+    def closest_cosines(self, at: int) -> tuple[float, float]:
+        """Cosines to the closest center and the closest class average, weighted by final mass.
 
         **Arguments:**
 
         - `at`: index of a recorded time.
         """
         cosine = self.record["cosine"].values[at].astype(np.float64)
-        return float(self.share @ cosine[:, : self.centers.K].max(axis=1))
+        parts = cosine[:, : self.centers.K], cosine[:, self.centers.K :]
+        center, average = (float(self.share @ part.max(axis=1)) for part in parts)
+        return center, average
 
     @property
     def too_early(self) -> str:
