@@ -352,3 +352,22 @@ def test_what_deep_networks_cannot_do_is_told(old, new, words):
         gflow.parse_scenario(DEEP.replace(old, new))
 
     assert words in str(caught.value)
+
+
+LATE = """
+data = {{dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.05, samples = 80, test_samples = 0}}
+network = {{width = 20, power = 2, init_scale = {scale}, hidden_layers = 2, input_normalized = true}}
+flow = {{end_time = 1e6, end_loss = 0.5, tolerance = 1e-5, precision = "float64", loss = "logistic"}}
+record = {{groups = []}}
+"""  # noqa: E501
+
+
+def test_three_layers_leave_the_origin_after_a_time_of_order_of_one_over_the_scale():
+    # dρ/dt = c ρ² from ε to 1 takes (1/ε - 1)/c; alignment adds a time of a slower order.
+    times = [
+        gflow.simulate(gflow.parse_scenario(LATE.format(scale=scale))).outcome.t
+        for scale in (0.01, 0.005, 0.0025)
+    ]
+
+    slopes = np.diff(np.log(times)) / np.log(2)
+    assert abs(slopes[1] - 1) < abs(slopes[0] - 1) < 0.1

@@ -9,7 +9,7 @@ and pulls its output by one vector,
 
 φ_ij = σ(<u_j, x_i>)^p/‖x_i‖^{p-1}, g_i = -∂ℓ/∂f in C numbers; without ‖x_i‖ where inputs are not
 normalized.  Nothing depends on how small r_j is, as in the polar chart of one output (theory D1),
-which this is for C = 1.
+which this is for C = 1 (theory D13).
 """
 
 import equinox as eqx

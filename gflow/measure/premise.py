@@ -111,7 +111,7 @@ def premise(
 
     **Raises:** `DataError` if scikit-learn is needed and not there.
 
-    **Source:** theory section 3 (orthonormal centers, α); the first panels of Min and Vidal,
+    **Source:** theory D14; the first panels of Min and Vidal,
     ICML 2024, show the same cosines.
     """
     size = np.linalg.norm(x, axis=1, keepdims=True)

@@ -6,7 +6,8 @@ One idea: a layer is the two-layer activation again,
 
 with ‖z_l‖ in it only where inputs are normalized; without it powers compound over layers.  The
 weights are the state of the same flow and the same descent as neurons are, in plain coordinates;
-what is recorded of neurons is recorded of the first layer.
+what is recorded of neurons is recorded of the first layer.  From a small scale networks of more
+than two layers leave the origin late (theory D15).
 """
 
 from collections.abc import Sequence
