@@ -119,7 +119,7 @@ def _norm_table(norm: Norm, rows: Sequence[Row]) -> RenderableType:
     same = len({tuple(row.accuracy) for row in rows}) == 1
     title = Text(f"radii in {norm.sign}, [certified, attacked]")
     table = Table(title=title, title_justify="left", expand=True)
-    table.add_column("run")
+    table.add_column("run", overflow="fold")
     table.add_column("law at centers")
     table.add_column("median radius")
     table.add_column("worst ratio")

@@ -20,7 +20,7 @@ from gflow.measure.robustness import Robustness
 from gflow.network.reference import ORTHONORMAL, subclass_classifier
 from gflow.report import style
 from gflow.report.panels import LOGARITHMIC, NotDrawable
-from gflow.report.shown import COLUMNS, Runs, pairs, titles
+from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
 from gflow.runs.experiment import Run
 from gflow.theory.evidence import Evidence
@@ -88,11 +88,7 @@ def robust_accuracy(runs: Runs) -> Figure:
 
 def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
     """The first groups of runs whose radii were measured, with their titles."""
-    gathered: dict[str, list[Run]] = {}
-    for label, run in pairs(runs):
-        if run.evidence.robustness is not None:
-            parts = [part for part in label.split(",") if not part.startswith("seed=")]
-            gathered.setdefault(",".join(parts), []).append(run)
+    gathered = by_seed([one for one in pairs(runs) if one[1].evidence.robustness is not None])
     if not gathered:
         raise NotDrawable(
             "radii of test samples must be measured, but are not; set `robustness.norms`, or run "

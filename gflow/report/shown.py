@@ -31,6 +31,15 @@ def pairs(runs: Runs) -> list[tuple[str, Run]]:
     return list(runs.items() if isinstance(runs, Mapping) else runs)
 
 
+def by_seed(runs: Sequence[tuple[str, Run]]) -> dict[str, list[Run]]:
+    """Runs that differ in their seed only, by their label without it."""
+    gathered: dict[str, list[Run]] = {}
+    for label, run in runs:
+        parts = [part for part in label.split(",") if not part.startswith("seed=")]
+        gathered.setdefault(",".join(parts), []).append(run)
+    return gathered
+
+
 def chosen(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
     """The runs a figure shows with their titles, and a note if these are not all."""
     found = pairs(runs)

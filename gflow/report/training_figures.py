@@ -13,7 +13,7 @@ from gflow.measure.norm import Norm
 from gflow.report import style
 from gflow.report.panels import NotDrawable
 from gflow.report.robustness_figures import WRITTEN
-from gflow.report.shown import Runs, pairs, titles
+from gflow.report.shown import Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES
 from gflow.runs.experiment import Run
 from gflow.runs.robustness import read_witnesses
@@ -25,17 +25,22 @@ IMAGES = 8
 
 @style.styled()
 def training(runs: Runs) -> Figure:
-    """Loss, accuracy on training samples, and stable rank of the last hidden layer over time."""
+    """Loss, accuracy on training samples, and stable rank of the last hidden layer over time.
+
+    Seeds share a color.
+    """
     shown = [(label, run) for label, run in pairs(runs) if "stable_rank" in run.record]
     if not shown:
         raise NotDrawable("a network must be deep or have many outputs, but none is.")
-    some = shown[: len(CURVES)]
-    note = f"first {len(some)} of {len(shown)} runs" if len(shown) > len(some) else ""
+    groups = list(by_seed(shown).items())
+    some = groups[: len(CURVES)]
+    note = f"first {len(some)} of {len(groups)} runs" if len(groups) > len(some) else ""
     figure, axes = style.panels(1, 3, note, 1.9)
-    names = [name.replace("\n", " ") for name in titles(some)]
-    for (_, run), color in zip(some, CURVES, strict=False):
-        for ax, column in zip(axes[0], ("loss", "accuracy", "stable_rank"), strict=True):
-            ax.plot(run.record["time"].values, run.record[column].values, color=color, lw=0.9)
+    names = [name.replace("\n", " ") for name in titles([(k, seeds[0]) for k, seeds in some])]
+    for (_, seeds), color in zip(some, CURVES, strict=False):
+        for run in seeds:
+            for ax, column in zip(axes[0], ("loss", "accuracy", "stable_rank"), strict=True):
+                ax.plot(run.record["time"].values, run.record[column].values, color=color, lw=0.9)
     axes[0, 0].set(yscale="log", ylabel="training loss")
     axes[0, 1].set(ylabel="training accuracy", ylim=(None, 1.02))
     axes[0, 2].set(ylabel="stable rank of features", ylim=(0, None))
@@ -56,9 +61,10 @@ def adversarial(runs: Runs) -> Figure:
     Original, the shortest perturbation found in l∞ (else l2, l1), and both together, for the first
     images that are right and were flipped. All in the gray scale of the originals.
     """
+    firsts = [(label, seeds[0]) for label, seeds in by_seed(pairs(runs)).items()]
     found = [
         (name, run, norm)
-        for name, (_, run) in zip(titles(pairs(runs)), pairs(runs), strict=True)
+        for name, (_, run) in zip(titles(firsts), firsts, strict=True)
         if isinstance(run.scenario.data, DigitData) and run.folder is not None
         for norm in _measured(run)
     ][:3]
