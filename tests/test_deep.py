@@ -315,6 +315,14 @@ def test_a_run_on_subclasses_is_about_classes(tmp_path):
     assert 0.5 < radius < 1 / np.sqrt(2) + 3 * 0.1
 
 
+def test_many_outputs_need_no_test_samples():
+    text = FINE.replace("test_samples = 40", "test_samples = 0").replace("60.0", "0.5")
+
+    run = gflow.simulate(gflow.parse_scenario(text))
+
+    assert run.test == {} and run.card["test"] == "no test samples"
+
+
 def test_how_it_is_deep_tells_runs_apart():
     plain = gflow.parse_scenario(
         DEEP.split("network")[0] + 'network = {width = 20, power = 3, init_scale = 1.0}\n'

@@ -17,7 +17,15 @@ from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.mixture import equiangular_centers, sample_mixture, stream
 from gflow.errors import DataError
-from gflow.scenario import DigitData, FeatureData, ImageData, MixtureData, Scenario
+from gflow.scenario import (
+    DigitData,
+    FeatureData,
+    FileData,
+    ImageData,
+    MixtureData,
+    RealData,
+    Scenario,
+)
 
 
 def draw(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
@@ -28,8 +36,8 @@ def draw(scenario: Scenario) -> tuple[Dataset, Dataset | None, Centers]:
     data = scenario.data
     if data.kind == "file":
         return read_npz(data.path, data.clusters, scenario.seed)
-    if not isinstance(data, MixtureData):
-        return two_classes(*labeled(scenario), data.positive)
+    if isinstance(data, RealData):
+        return two_classes(*_real(data, scenario.seed), data.positive)
     centers = _centers(data, scenario.seed)
     train = _drawn(data, centers, data.samples, scenario.seed, "train")
     return train, draw_test(scenario), centers
@@ -55,38 +63,44 @@ def draw_deep(scenario: Scenario) -> tuple[Dataset | Labeled, Dataset | Labeled 
     """
     if scenario.network.outputs == "sign":
         return draw(scenario)
-    train, test = labeled(scenario)
     data = scenario.data
-    if isinstance(data, MixtureData):
+    if not isinstance(data, RealData):
+        train, test = labeled(scenario)
+        assert isinstance(data, MixtureData), "files have no classes"
         return train, test, _centers(data, scenario.seed)
-    centers = two_classes(train, test, data.positive)[2]  # pyright: ignore[reportAttributeAccessIssue]
+    train, test = _real(data, scenario.seed)
+    centers = two_classes(train, test, data.positive)[2]
     has_many = 2 < train.C < train.K and set(train.class_of) == set(range(train.C))
     return train, test, replace(centers, class_of=train.class_of if has_many else None)
 
 
-def labeled(scenario: Scenario) -> tuple[Labeled, Labeled]:
-    """Training and test samples with a subclass and a class each.
+def labeled(scenario: Scenario) -> tuple[Labeled, Labeled | None]:
+    """Training samples and test samples, if there are any, with a subclass and a class each.
 
     A mixture has the classes 0 and 1, its negative and its positive subclasses.
 
     **Raises:** `DataError` for files that cannot be used, and for samples of unknown subclasses.
     """
     data, seed = scenario.data, scenario.seed
+    if isinstance(data, MixtureData):
+        return _of_mixture(data, seed)
+    if isinstance(data, FileData):
+        raise DataError(
+            'data.kind must not be "file", whose labels are ±1, for a network of many outputs.'
+        )
+    return _real(data, seed)
+
+
+def _real(data: RealData, seed: int) -> tuple[Labeled, Labeled]:
+    """Real data as they are read, chosen from and prepared."""
     if isinstance(data, DigitData):
         digits = read_digits(data.path, data.split, data.extract)
         train, test = (_of_digits(one, data.classes) for one in digits)
     elif isinstance(data, FeatureData):
         train, test = _of_features(data, seed)
-    elif isinstance(data, ImageData):
-        train, test = (_of_images(one, data.classes) for one in read_cifar(data.path))
-    elif isinstance(data, MixtureData):
-        train, test = _of_mixture(data, seed)
     else:
-        raise DataError(
-            'data.kind must not be "file", whose labels are ±1, for a network of many outputs.'
-        )
-    if isinstance(data, MixtureData):
-        return train, test
+        assert isinstance(data, ImageData), "there is no other"
+        train, test = (_of_images(one, data.classes) for one in read_cifar(data.path))
     train = train.chosen(data.samples, stream(seed, "train"))
     test = test.chosen(data.test_samples, stream(seed, "test"))
     return prepared(train, test, data.centered, data.length)
@@ -117,16 +131,19 @@ def _modulo(indices: Iterable[int], classes: int) -> tuple[int, ...]:
     return tuple(index % classes for index in indices)
 
 
-def _of_mixture(data: MixtureData, seed: int) -> tuple[Labeled, Labeled]:
+def _of_mixture(data: MixtureData, seed: int) -> tuple[Labeled, Labeled | None]:
     centers = _centers(data, seed)
     names = tuple(f"mu_{k + 1}" for k in range(centers.K))
-    drawn = [
-        _drawn(data, centers, n, seed, name)
-        for n, name in ((data.samples, "train"), (data.test_samples, "test"))
-    ]
     class_of = tuple(int(sign > 0) for sign in centers.label)
-    train, test = (Labeled(one.x, np.asarray(one.subclass), names, class_of) for one in drawn)
-    return train, test
+
+    def drawn(n: int, name: str) -> Labeled:
+        """A set of its own stream."""
+        one = _drawn(data, centers, n, seed, name)
+        return Labeled(one.x, np.asarray(one.subclass), names, class_of)
+
+    return drawn(data.samples, "train"), (
+        drawn(data.test_samples, "test") if data.test_samples else None
+    )
 
 
 def _centers(data: MixtureData, seed: int) -> Centers:

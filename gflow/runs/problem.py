@@ -27,7 +27,7 @@ from gflow.network.deep import DeepNetwork, deep_network
 from gflow.network.initial import balanced, cartesian, initial_weights
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
-from gflow.network.vector import vector_neurons
+from gflow.network.vector import VectorNeurons, vector_neurons
 from gflow.scenario import Scenario
 from gflow.theory.timescales import alignment_end
 
@@ -88,7 +88,10 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
 
 
 def _prepare_deep(scenario: Scenario, start: float) -> Problem:
-    """The same for a network of any depth; times are spread over the flow as a whole."""
+    """The same for a network of any depth or of many outputs.
+
+    In plain coordinates times are spread over the flow as a whole.
+    """
     network, flow = scenario.network, scenario.flow
     with jax.enable_x64(True):
         train, test, centers = draw_deep(scenario)
@@ -96,31 +99,39 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         samples = Samples.blocked(train.x, y, omega, ROWS, flow.precision)
         loss = CrossEntropy() if isinstance(train, Labeled) else LOSSES[flow.loss]
-        field: AbstractField
-        if scenario.chart == "polar":
-            neurons = vector_neurons(
-                network.width, train.D, outputs, float(np.log(network.init_scale)),
-                stream(scenario.seed, "hidden"), network.bias, network.input_normalized, class_of,
-            )  # fmt: skip
-            field = VectorField(loss, float(network.power))
-        else:
-            neurons = _layers(scenario, train.D, outputs, class_of)
-            field = ModuleField(loss, float(network.power))
+        polar = scenario.chart == "polar"
+        start_of = _vector_neurons if polar else _layers
+        neurons = start_of(scenario, train.D, outputs, class_of)
+        field = (VectorField if polar else ModuleField)(loss, float(network.power))
         recipe = _recipe(scenario)
-        end = flow.end_time
-        if recipe is not None and recipe.epochs is not None:
-            end = min(end, recipe.epochs * recipe.batches(train.n) * recipe.time_of_step)
-        controls = _controls(scenario, 1.0, float(field.scale(neurons)))
-        schedule = _even_schedule(scenario, end).after(start)
-        if scenario.chart == "polar":
-            rate = np.full(centers.K, network.power * loss.kappa / centers.K)
-            schedule = _schedule(scenario, centers, rate, start)
-            controls = _controls(scenario, float(rate.mean()), 1.0)
+        pace = np.full(centers.K, network.power * loss.kappa / centers.K if polar else 1.0)
+        controls = _controls(scenario, float(pace.mean()), float(field.scale(neurons)))
+        schedule = (
+            _schedule(scenario, centers, pace, start)
+            if polar
+            else _even_schedule(scenario, recipe, train.n).after(start)
+        )
     counts = np.unique(y, return_counts=True)[1]
     return Problem(
         train, test, centers, counts / train.n, None, neurons, samples, field, schedule, controls,
         None, recipe,
     )  # fmt: skip
+
+
+def _vector_neurons(
+    scenario: Scenario, D: int, outputs: int, class_of: tuple[int, ...] | None
+) -> VectorNeurons:
+    network = scenario.network
+    return vector_neurons(
+        network.width,
+        D,
+        outputs,
+        float(np.log(network.init_scale)),
+        stream(scenario.seed, "hidden"),
+        network.bias,
+        network.input_normalized,
+        class_of,
+    )
 
 
 def _layers(
@@ -153,8 +164,11 @@ def _targets(
     return train.subclass.astype(float), train.K, train.class_of
 
 
-def _even_schedule(scenario: Scenario, end: float) -> Schedule:
-    """Times linear over the whole, and geometric before the first of them."""
+def _even_schedule(scenario: Scenario, recipe: Recipe | None, n: int) -> Schedule:
+    """Times linear until descent ends, and geometric before the first of them."""
+    end = scenario.flow.end_time
+    if recipe is not None and recipe.epochs is not None:
+        end = min(end, recipe.epochs * recipe.batches(n) * recipe.time_of_step)
     linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
     early = np.geomspace(1e-3 * linear[0], linear[0], scenario.record.geometric + 1)
     return Schedule(np.unique(np.concatenate([early[:-1], linear])))
