@@ -237,7 +237,8 @@ def _weights(scenario: Scenario, sizes: _Sizes) -> int:
 
 def _classes(scenario: Scenario) -> int:
     """Classes of real data; a mixture has two."""
-    return getattr(scenario.data, "classes", 2)
+    classes = getattr(scenario.data, "classes", 2)
+    return classes if isinstance(classes, int) else max(classes) + 1
 
 
 def _operations(scenario: Scenario, sizes: _Sizes) -> int:
@@ -387,10 +388,12 @@ def _digit_sizes(data: DigitData) -> _Sizes:
 
 
 def _feature_sizes(data: FeatureData) -> _Sizes:
-    shapes = {"x": (800, 1280)} if data.path is None else _npz_shapes(data.path)
+    packaged = {"x": (800, 1280), "names": (40,)}
+    shapes = packaged if data.path is None else _npz_shapes(data.path)
     n, D = shapes.get("x", (0, 0))
     m = round(n * data.test_share)
-    return _Sizes(data.samples or n - m, data.test_samples or m, D, data.classes)
+    K = shapes.get("names", (10,))[0]  # categories without names are not counted here
+    return _Sizes(data.samples or n - m, data.test_samples or m, D, K)
 
 
 def _npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -192,6 +192,21 @@ def test_parity_is_a_class_modulo_two():
     np.testing.assert_array_equal(train.label, train.subclass % 2)
 
 
+def test_any_map_of_labels_can_be_listed():
+    def asked(classes):
+        return gflow.parse_scenario(
+            PARITY.replace("extract = true", f"extract = true, classes = {classes}")
+        )
+
+    train, _ = labeled(asked([0, 0, 0, 1, 1, 1, 2, 2, 2, 2]))
+
+    assert (train.K, train.C) == (10, 3)
+    np.testing.assert_array_equal(train.label, np.minimum(train.subclass // 3, 2))
+    for wrong in ([0, 1], [0, 0, 0, 2, 2, 2, 2, 2, 2, 2]):
+        with pytest.raises(DataError, match=r"must list a class, 0, 1, … without gaps, for each"):
+            labeled(asked(wrong))
+
+
 def test_a_mixture_has_two_classes():
     text = PARITY.replace(
         'kind = "mnist", extract = true, samples = 200, test_samples = 100, length = "unit"',

@@ -4,7 +4,7 @@ One idea: every set draws from its own stream of the seed, so the test samples c
 at any time, without the training samples.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -106,14 +106,14 @@ def _real(data: RealData, seed: int) -> tuple[Labeled, Labeled]:
     return prepared(train, test, data.centered, data.length)
 
 
-def _of_digits(digits: Digits, classes: int) -> Labeled:
+def _of_digits(digits: Digits, classes: int | tuple[int, ...]) -> Labeled:
     return Labeled(
-        digits.pixels / 255.0, digits.digit, tuple("0123456789"), _modulo(range(10), classes)
+        digits.pixels / 255.0, digits.digit, tuple("0123456789"), _mapped(range(10), classes)
     )
 
 
-def _of_images(images: Images, classes: int) -> Labeled:
-    return Labeled(images.pixels / 255.0, images.label, NAMES, _modulo(range(10), classes))
+def _of_images(images: Images, classes: int | tuple[int, ...]) -> Labeled:
+    return Labeled(images.pixels / 255.0, images.label, NAMES, _mapped(range(10), classes))
 
 
 def _of_features(data: FeatureData, seed: int) -> tuple[Labeled, Labeled]:
@@ -121,14 +121,22 @@ def _of_features(data: FeatureData, seed: int) -> tuple[Labeled, Labeled]:
     found = read_features(data.path)
     there, subclass = np.unique(found.category, return_inverse=True)
     names = tuple(found.names[k] for k in there)
-    class_of = _modulo(there.tolist(), data.classes)
+    class_of = _mapped(there.tolist(), data.classes)
     parts = split_by_category(found.category, data.test_share, stream(seed, "split"))
     train, test = (Labeled(found.x[i], subclass[i], names, class_of) for i in parts)
     return train, test
 
 
-def _modulo(indices: Iterable[int], classes: int) -> tuple[int, ...]:
-    return tuple(index % classes for index in indices)
+def _mapped(indices: Sequence[int], classes: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Class of each subclass: its index modulo a number, or as listed."""
+    if isinstance(classes, int):
+        return tuple(index % classes for index in indices)
+    if len(classes) != len(indices) or set(classes) != set(range(max(classes) + 1)):
+        raise DataError(
+            f"`data.classes` must list a class, 0, 1, … without gaps, for each of {len(indices)} "
+            f"subclasses, but lists {len(classes)} with the classes {sorted(set(classes))}."
+        )
+    return classes
 
 
 def _of_mixture(data: MixtureData, seed: int) -> tuple[Labeled, Labeled | None]:

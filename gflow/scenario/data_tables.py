@@ -83,11 +83,13 @@ class RealData(Table):
     test_samples: int = Field(
         default=0, ge=0, description="test samples, as even over subclasses as they go; 0 for all"
     )
-    classes: int = Field(
+    classes: (
+        Annotated[int, Field(ge=2)]
+        | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=2)]
+    ) = Field(
         default=10,
-        ge=2,
         description="the class of a subclass (digit, kind of image, category) is its index modulo "
-        "this; 2 is parity",
+        "this, 2 for parity; or the class of each subclass",
         examples=[2],
     )
     positive: (
