@@ -261,6 +261,9 @@ def test_every_category_is_split():
 
     assert sorted([*train, *test]) == list(range(62))
     assert np.bincount(category[test]).tolist() == [1, 1, 2, 8, 1]
+    many = np.repeat(np.arange(50), 20)
+    first = many[split_by_category(many, 0.2, np.random.default_rng(0))[1][:20]]
+    assert len(np.unique(first)) > 10  # of 50; sorted by category they would be 5
 
 
 def test_nan_features_are_told():

@@ -59,14 +59,17 @@ def read_features(path: Path | None) -> Features:
 def split_by_category(
     category: Int[np.ndarray, " n"], test_share: float, rng: np.random.Generator
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " k"]]:
-    """Indices to train and to test on: of every category the same share, at least one of each."""
+    """Indices to train and to test on: of every category the same share, at least one of each.
+
+    Those to test on are in random order, so that the first of them are of all categories.
+    """
     train, test = [], []
     for k in np.unique(category):
         mine = rng.permutation(np.flatnonzero(category == k))
         count = min(max(round(test_share * len(mine)), 1), len(mine) - 1)
         test.append(mine[:count])
         train.append(mine[count:])
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+    return np.sort(np.concatenate(train)), rng.permutation(np.concatenate(test))
 
 
 def _read(file: IO[bytes]) -> Features:
