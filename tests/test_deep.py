@@ -370,6 +370,7 @@ record = {{groups = []}}
 """  # noqa: E501
 
 
+@pytest.mark.slow
 def test_three_layers_leave_the_origin_after_a_time_of_order_of_one_over_the_scale():
     # dρ/dt = c ρ² from ε to 1 takes (1/ε - 1)/c; alignment adds a time of a slower order.
     times = [
