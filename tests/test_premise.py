@@ -203,6 +203,19 @@ def test_the_command_says_it_and_draws_it(tmp_path):
     assert values["subclasses"] == 5 and "clusters" not in values
 
 
+def test_without_scikit_learn_the_command_says_the_rest(tmp_path, monkeypatch):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+
+    told = CliRunner().invoke(cli.app, ["data", "premise", str(path)])
+    asked = CliRunner().invoke(cli.app, ["data", "premise", str(path), "--clusters"])
+
+    assert told.exit_code == cli.OK and "5 labeled" in told.output
+    assert "clusters          not looked for" in told.output
+    assert asked.exit_code == cli.BAD_INPUT and "gflow[clusters]" in asked.stderr
+
+
 def test_a_class_of_one_subclass_has_no_pairs_within_it(tmp_path):
     data = mixture(K=2, K1=1, n=40)
 

@@ -43,15 +43,18 @@ def premise(
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the picture.")] = None,
     clusters: Annotated[
-        bool, typer.Option(help="Look for clusters in every class (scikit-learn).")
-    ] = True,
+        bool | None,
+        typer.Option(help="Look for clusters in every class; by default if scikit-learn is there."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Say how close the training samples are to subclasses around orthonormal centers."""
+    from gflow.data.clusters import can_cluster
     from gflow.report import style
     from gflow.report.premise import premise_figure, premise_json, premise_lines
 
-    found = _premise(load_scenario(scenario, set_ or ()), clusters)
+    wanted = can_cluster() if clusters is None else clusters
+    found = _premise(load_scenario(scenario, set_ or ()), wanted)
     print(json.dumps(premise_json(found), indent=2) if as_json else "\n".join(premise_lines(found)))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

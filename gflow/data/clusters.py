@@ -28,6 +28,15 @@ MOST = 12
 _ROUNDS, _STARTS, _SCORED = 100, 10, 2000
 
 
+def can_cluster() -> bool:
+    """Whether scikit-learn is there."""
+    try:
+        _sklearn("cluster")
+    except DataError:
+        return False
+    return True
+
+
 def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray, " n"]:
     """Cluster of each sample, 0..k-1, by spherical k-means from the best of ten k-means.
 

@@ -26,7 +26,11 @@ def premise_lines(found: Premise) -> list[str]:
         f"noise             alpha = {found.noise:.3f} relative to the means",
         f"directions        {found.directions:.1f} (1 over the mean square of all cosines)",
     ]
-    if found.estimates is not None and found.clusters is not None:
+    if found.estimates is None or found.clusters is None:
+        lines.append(
+            "clusters          not looked for (--clusters needs pip install 'gflow[clusters]')"
+        )
+    else:
         for c, k in found.estimates.items():
             scores = found.clusters[c]
             best = max(scores.values(), default=float("nan"))
