@@ -31,9 +31,10 @@ def test_cosines_of_a_mixture_are_those_of_the_theory():
 
     found = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
 
-    # <x, x'> = 1 + O(α/√D) within a subclass, ‖x‖² = 1 + α²; about three deviations of a median
-    # over dependent pairs are allowed for.
-    noise = 3 * alpha / np.sqrt(D) / np.sqrt(100)
+    # A cosine of two samples scatters by some α√(2 + α²)/√D/(1 + α²) = 0.03 about its mean, and 600
+    # independent samples pin the median of all pairs to 1.25 · 0.03/√600; five of that.
+    scatter = alpha * np.sqrt((2 + alpha**2) / D) / (1 + alpha**2)
+    noise = 5 * 1.25 * scatter / np.sqrt(600)
     assert np.median(found.within) == pytest.approx(1 / (1 + alpha**2), abs=noise)
     assert abs(np.median(found.beside)) < noise and abs(np.median(found.across)) < noise
     assert found.noise == pytest.approx(alpha, rel=0.05)

@@ -34,6 +34,7 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
 
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
+        """The verb, and the end of the process with its code."""
         try:
             code = verb(*args, **kwargs)
         except GflowError as error:

@@ -8,9 +8,15 @@ were taken from, so that a check can refuse centers that are not orthonormal.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from gflow.errors import DataError
+
+
+def unit_rows(rows: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
+    """Rows over their lengths; a row of length 0 stays so."""
+    size = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(size > 0, size, 1)
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,7 @@ class Centers:
 
         The row of a class without subclasses is zero.
         """
-        sums = np.stack([self.mu[self.label > 0].sum(axis=0), self.mu[self.label < 0].sum(axis=0)])
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+        return self._averages([self.label > 0, self.label < 0])
 
     @property
     def class_averages(self) -> Float[np.ndarray, "C D"]:
@@ -73,8 +77,10 @@ class Centers:
         if self.class_of is None:
             return self.averages
         classes = np.asarray(self.class_of)
-        sums = np.stack([self.mu[classes == c].sum(axis=0) for c in range(classes.max() + 1)])
-        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        return self._averages([classes == c for c in range(classes.max() + 1)])
+
+    def _averages(self, members: list[Bool[np.ndarray, " K"]]) -> Float[np.ndarray, "C D"]:
+        return unit_rows(np.stack([self.mu[mine].sum(axis=0) for mine in members]))
 
     @property
     def references(self) -> Float[np.ndarray, "R D"]:
@@ -82,8 +88,7 @@ class Centers:
 
         With two classes they are R = K + 2, the last ones μ̄₊ and μ̄₋.
         """
-        unit = self.mu / np.linalg.norm(self.mu, axis=1, keepdims=True)
-        return np.concatenate([unit, self.class_averages])
+        return np.concatenate([unit_rows(self.mu), self.class_averages])
 
     @property
     def reference_names(self) -> tuple[str, ...]:

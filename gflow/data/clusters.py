@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from gflow.data.centers import unit_rows
 from gflow.errors import DataError
 
 STRUCTURE = 0.25
@@ -31,7 +32,7 @@ _ROUNDS, _STARTS, _SCORED = 100, 10, 2000
 def can_cluster() -> bool:
     """Whether scikit-learn is there."""
     try:
-        _sklearn("cluster")
+        _sklearn()
     except DataError:
         return False
     return True
@@ -55,14 +56,14 @@ def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray,
             f"a class must have at least as many samples as clusters, but has {len(x)} for {k}; "
             "lower data.clusters."
         )
-    unit = _unit(x)
-    means = _sklearn("cluster").KMeans(k, n_init=_STARTS, random_state=seed).fit(unit)
-    centers = _unit(means.cluster_centers_)
+    unit = unit_rows(x)
+    means = _sklearn().cluster.KMeans(k, n_init=_STARTS, random_state=seed).fit(unit)
+    centers = unit_rows(means.cluster_centers_)
     for _ in range(_ROUNDS):
         label = (unit @ centers.T).argmax(axis=1)
         sums = np.zeros_like(centers)
         np.add.at(sums, label, unit)
-        moved = np.where((sums != 0).any(axis=1, keepdims=True), _unit(sums), centers)
+        moved = np.where((sums != 0).any(axis=1, keepdims=True), unit_rows(sums), centers)
         if np.array_equal(moved, centers):
             break
         centers = moved
@@ -80,7 +81,7 @@ def silhouettes(x: Float[np.ndarray, "n D"], seed: int, most: int = MOST) -> Map
     """
     if len(x) > _SCORED:
         x = x[np.random.default_rng(seed).choice(len(x), _SCORED, replace=False)]
-    score = _sklearn("metrics").silhouette_score
+    score = _sklearn().metrics.silhouette_score
     found = {}
     for k in range(2, min(most, len(x) - 1) + 1):
         label = clustered(x, k, seed)
@@ -95,12 +96,7 @@ def estimated(scores: Mapping[int, float]) -> int:
     return k if k > 1 and scores[k] >= STRUCTURE else 1
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
-    size = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(size > 0, size, 1)
-
-
-def _sklearn(part: str) -> Any:
+def _sklearn() -> Any:
     try:
         import sklearn.cluster
         import sklearn.metrics
@@ -109,4 +105,4 @@ def _sklearn(part: str) -> Any:
             "scikit-learn must be installed to look for clusters, but is not; try pip install "
             "'gflow[clusters]', or put an array `subclass` into the file."
         ) from None
-    return {"cluster": sklearn.cluster, "metrics": sklearn.metrics}[part]
+    return sklearn

@@ -54,6 +54,11 @@ class Dataset:
                 )
 
     @property
+    def target(self) -> Float[np.ndarray, " n"]:
+        """What a prediction is held against: `y`."""
+        return self.y
+
+    @property
     def n(self) -> int:
         """Number of samples."""
         return self.x.shape[0]

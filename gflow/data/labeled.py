@@ -51,6 +51,11 @@ class Labeled:
             )
 
     @property
+    def target(self) -> Int[np.ndarray, " n"]:
+        """What a prediction is held against: `label`."""
+        return self.label
+
+    @property
     def n(self) -> int:
         """Number of samples."""
         return len(self.x)

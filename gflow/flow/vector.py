@@ -69,6 +69,7 @@ def _felt(
     bias = jnp.zeros(C) if neurons.bias is None else neurons.bias
 
     def block(carry, rows):
+        """What a block of rows adds."""
         x, y, omega = rows
         gate, grown = gates(x, u, p, neurons.input_normalized)
         f = (grown @ (mass * a)).astype(y.dtype) + bias.astype(y.dtype)[None]

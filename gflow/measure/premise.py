@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
+from gflow.data.centers import unit_rows
 from gflow.data.clusters import estimated, silhouettes
 from gflow.data.dataset import Dataset
 from gflow.data.labeled import Labeled
@@ -65,6 +66,11 @@ class Premise:
         return len(self.centers)
 
     @property
+    def ideal(self) -> float:
+        """1/(1 + α²): what two samples of a subclass have around orthonormal centers."""
+        return 1 / (1 + self.noise**2)
+
+    @property
     def largest_cosine(self) -> float:
         """max |cos| between the means of two subclasses."""
         return float(np.abs(self.centers - np.eye(self.K)).max())
@@ -86,11 +92,10 @@ def look(data: Dataset | Labeled, seed: int, clusters: bool = True) -> Premise:
 
     **Arguments:** as for `premise`.
     """
-    label = data.label if isinstance(data, Labeled) else data.y
     subclass = data.subclass
     if subclass is None:
-        subclass = np.unique(label, return_inverse=True)[1]
-    return premise(data.x, subclass, label, seed, clusters)
+        subclass = np.unique(data.target, return_inverse=True)[1]
+    return premise(data.x, subclass, data.target, seed, clusters)
 
 
 def premise(
@@ -111,11 +116,9 @@ def premise(
 
     **Raises:** `DataError` if scikit-learn is needed and not there.
 
-    **Source:** theory D14; the first panels of Min and Vidal,
-    ICML 2024, show the same cosines.
+    **Source:** theory D14; the first panels of Min and Vidal, ICML 2024, show the same cosines.
     """
-    size = np.linalg.norm(x, axis=1, keepdims=True)
-    unit = x / np.where(size > 0, size, 1)
+    unit = unit_rows(x)
     names, index = np.unique(subclass, return_inverse=True)
     class_of = np.array([label[subclass == k][0] for k in names])
     order = np.argsort(class_of, kind="stable")
@@ -128,18 +131,18 @@ def premise(
     spreads = ((unit - means[place]) ** 2).sum(axis=1) / lengths[place] ** 2
     shown = _some(place, SHOWN, seed)
     shown = shown[np.argsort(place[shown], kind="stable")]
-    directed = means / lengths[:, None]
+    directed = unit_rows(means)
     return Premise(
-        pairs.cosine[pairs.same],
-        pairs.cosine[~pairs.same & pairs.akin],
-        pairs.cosine[~pairs.akin],
-        directed @ directed.T,
-        np.unique(class_of, return_counts=True)[1],
-        float(np.sqrt(spreads.mean())),
-        float(1 / (pairs.cosine**2).mean()),
-        _clusters(unit, label, seed) if clusters else None,
-        unit[shown] @ unit[shown].T,
-        np.bincount(place[shown], minlength=len(names)),
+        within=pairs.cosine[pairs.same],
+        beside=pairs.cosine[~pairs.same & pairs.akin],
+        across=pairs.cosine[~pairs.akin],
+        centers=directed @ directed.T,
+        sizes=np.unique(class_of, return_counts=True)[1],
+        noise=float(np.sqrt(spreads.mean())),
+        directions=float(1 / (pairs.cosine**2).mean()),
+        clusters=_clusters(unit, label, seed) if clusters else None,
+        picture=unit[shown] @ unit[shown].T,
+        rows=np.bincount(place[shown], minlength=len(names)),
     )
 
 

@@ -10,7 +10,7 @@ what is recorded of neurons is recorded of the first layer.  From a small scale 
 than two layers leave the origin late (theory D15).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Real
 
 from gflow.network.neurons import AbstractFirstLayer
 from gflow.network.prelu import positive_power
-from gflow.network.read_off import ReadOff
+from gflow.network.read_off import classifier
 
 _SMALL = 1e-12
 
@@ -80,11 +80,6 @@ class DeepNetwork(AbstractFirstLayer):
             out = out + self.bias.astype(z.dtype)[None]
         return out[:, 0] if self.output.shape[0] == 1 else out
 
-    @property
-    def classifier(self) -> "DeepNetwork | ReadOff":
-        """The model of classes: itself, or where outputs are subclasses what is read off it."""
-        return self if self.class_of is None else ReadOff(self, self.class_of)
-
     def features(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n h"]:
         """Outputs of the last hidden layer."""
         z = jnp.asarray(x)
@@ -139,9 +134,12 @@ class DeepNetwork(AbstractFirstLayer):
     def projected(self) -> "DeepNetwork":
         return self
 
-    def function(self, p: float) -> "DeepNetwork | ReadOff":
-        """The classifier; `p` is its own."""
-        return self.classifier
+    def network(self, p: float) -> "DeepNetwork":
+        """Itself; the power is its own."""
+        return self
+
+    def function(self, p: float) -> Callable:
+        return classifier(self, self.class_of)
 
     @property
     def sizes(self) -> Float[Array, " L"]:

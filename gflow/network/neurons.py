@@ -46,6 +46,10 @@ class AbstractFirstLayer(AbstractWeights):
     degree: eqx.AbstractVar[float]
 
     @abc.abstractmethod
+    def network(self, p: float) -> Callable:
+        """Their outputs with power `p`, a function of inputs (n, D)."""
+
+    @abc.abstractmethod
     def function(self, p: float) -> Callable:
         """The classifier they are with power `p`, a function of inputs (n, D)."""
 

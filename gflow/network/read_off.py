@@ -26,6 +26,11 @@ def class_outputs(f: Float[Array, "n K"], class_of: tuple[int, ...]) -> Float[Ar
     return jnp.stack(columns, axis=1)
 
 
+def classifier(model: Callable, class_of: tuple[int, ...] | None) -> Callable:
+    """The model of classes: itself, or where outputs are subclasses what is read off it."""
+    return model if class_of is None else ReadOff(model, class_of)
+
+
 class ReadOff(eqx.Module):
     """A model of subclasses as a model of classes; call it on inputs (final)."""
 

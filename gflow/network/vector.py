@@ -9,6 +9,8 @@ with ‖x‖ in it only where inputs are normalized.  With one output a_j is the
 chart.
 """
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ from jaxtyping import Array, Float, Real
 
 from gflow.network.neurons import AbstractFirstLayer
 from gflow.network.prelu import positive_power
-from gflow.network.read_off import ReadOff
+from gflow.network.read_off import classifier
 
 _SMALL = 1e-12
 
@@ -46,8 +48,6 @@ class VectorNetwork(eqx.Module):
     """Power of the activation."""
     input_normalized: bool = eqx.field(static=True)
     """Whether the activation divides by ‖x‖^{p-1}."""
-    class_of: tuple[int, ...] | None = eqx.field(static=True)
-    """Class of each output, where outputs are subclasses."""
 
     def __call__(
         self, x: Real[Array | np.ndarray, "n D"]
@@ -74,11 +74,6 @@ class VectorNetwork(eqx.Module):
         top = self.log_norm.max()
         size = jnp.exp(top) * jnp.sqrt(jnp.sum(jnp.exp(2 * (self.log_norm - top))))
         return jnp.stack([size, size])
-
-    @property
-    def classifier(self) -> "VectorNetwork | ReadOff":
-        """The model of classes: itself, or where outputs are subclasses what is read off it."""
-        return self if self.class_of is None else ReadOff(self, self.class_of)
 
 
 class VectorNeurons(AbstractFirstLayer):
@@ -145,12 +140,11 @@ class VectorNeurons(AbstractFirstLayer):
     def network(self, p: float) -> VectorNetwork:
         """The outputs with power `p`."""
         return VectorNetwork(
-            self.direction, self.output, self.log_norm, self.bias, p,
-            self.input_normalized, self.class_of,
-        )  # fmt: skip
+            self.direction, self.output, self.log_norm, self.bias, p, self.input_normalized
+        )
 
-    def function(self, p: float) -> VectorNetwork | ReadOff:
-        return self.network(p).classifier
+    def function(self, p: float) -> Callable:
+        return classifier(self.network(p), self.class_of)
 
 
 def vector_neurons(

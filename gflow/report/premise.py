@@ -16,10 +16,9 @@ _BINS, _RARE = 80, 1e-3
 
 def premise_lines(found: Premise) -> list[str]:
     """The premise at a glance, a line each."""
-    ideal = 1 / (1 + found.noise**2)
     lines = [
         f"subclasses        {found.K} labeled, {_list(found.sizes)} a class",
-        f"within subclass   cosine {_spread(found.within)}; the theory has {ideal:.3f}",
+        f"within subclass   cosine {_spread(found.within)}; the theory has {found.ideal:.3f}",
         f"within class      cosine {_spread(found.beside)}; the theory has 0",
         f"between classes   cosine {_spread(found.across)}; the theory has 0",
         f"means             largest cosine of two {found.largest_cosine:.3f}",

@@ -89,10 +89,10 @@ class Run:
         last = len(evidence.times) - 1
         escaped = np.searchsorted(evidence.times, phases.escape)
         moments = {"escape": int(escaped)} if np.isfinite(phases.escape) else {}
-        parts = []
-        for word, at in (moments | {"the end": last}).items():
-            center, average = evidence.mean_cosines(at)
-            parts.append(f"{center:.3f} and {average:.3f} at {word}")
+        parts = [
+            _pointing(evidence.mean_cosines(at), word)
+            for word, at in (moments | {"the end": last}).items()
+        ]
         return told | {"cosines": f"{', '.join(parts)} (closest own center, class average)"}
 
     @property
@@ -101,10 +101,10 @@ class Run:
         evidence = self.evidence
         last = len(evidence.times) - 1
         best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
-        parts = []
-        for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last)):
-            center, average = evidence.closest_cosines(at)
-            parts.append(f"{center:.3f} and {average:.3f} at {word}")
+        parts = [
+            _pointing(evidence.closest_cosines(at), word)
+            for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last))
+        ]
         return f"{', '.join(parts)} (closest center, closest class average)"
 
     @property
@@ -140,6 +140,11 @@ class Run:
     def effort(self) -> Effort:
         """What the integration cost."""
         return self.evidence.effort
+
+
+def _pointing(cosines: tuple[float, float], word: str) -> str:
+    """Cosines to a center and an average, at a moment."""
+    return f"{cosines[0]:.3f} and {cosines[1]:.3f} at {word}"
 
 
 class Progress(NamedTuple):
@@ -302,8 +307,7 @@ def _run(
 
 
 def _test(network: Callable, test: Dataset | Labeled) -> dict[str, float]:
-    y = test.label if isinstance(test, Labeled) else test.y
-    margin = margins(jnp.asarray(y), network(test.x))
+    margin = margins(jnp.asarray(test.target), network(test.x))
     found = fit(jnp.ones_like(margin), margin, jnp.ones_like(margin))
     return {name: float(value) for name, value in found._asdict().items()}
 

@@ -21,11 +21,10 @@ from gflow.flow.vector import VectorField
 from gflow.measure.alignment import chords, cosines
 from gflow.measure.margin import fit, squared_norm
 from gflow.measure.outputs import margins
-from gflow.network.deep import DeepNetwork, stable_rank
+from gflow.network.deep import stable_rank
 from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
 from gflow.network.prelu import Network
 from gflow.network.read_off import class_outputs
-from gflow.network.vector import VectorNetwork, VectorNeurons
 
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which theory D2b is recorded."""
@@ -85,12 +84,8 @@ class DeepProbe(eqx.Module):
     field: AbstractField
     samples: Samples
 
-    def network(self, neurons: DeepNetwork | VectorNeurons) -> DeepNetwork | VectorNetwork:
-        """The outputs that are trained."""
-        return neurons if isinstance(neurons, DeepNetwork) else neurons.network(self.field.p)
-
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        network = self.network(state.neurons)
+        network, class_of = state.neurons.network(self.field.p), state.neurons.class_of
 
         def block(_, x):
             z = network.features(x)
@@ -101,8 +96,8 @@ class DeepProbe(eqx.Module):
         f = f.reshape(-1, *f.shape[2:])[:n].astype(dtype)
         y, omega = (a.reshape(-1)[:n] for a in (self.samples.y, self.samples.omega))
         loss = jnp.sum(omega * self.field.loss.value(y, f))
-        if network.class_of is not None:
-            y, f = jnp.asarray(network.class_of)[y.astype(int)], class_outputs(f, network.class_of)
+        if class_of is not None:
+            y, f = jnp.asarray(class_of)[y.astype(int)], class_outputs(f, class_of)
         margin = margins(y, f)
         return {
             "loss": loss,

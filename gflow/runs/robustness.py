@@ -21,7 +21,6 @@ import numpy as np
 import xarray as xr
 
 from gflow.data.dataset import Dataset
-from gflow.data.labeled import Labeled
 from gflow.data.source import draw_deep, draw_test
 from gflow.errors import DataError, RecordError
 from gflow.measure.attack import Attack
@@ -80,8 +79,7 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
     began = time.perf_counter()
     norms = [Norm(name) for name in asked.norms]
     if run.evidence.is_deep:
-        y = test.label if isinstance(test, Labeled) else test.y
-        robustness = attack_model(run.network, test.x[:count], y[:count], norms)
+        robustness = attack_model(run.network, test.x[:count], test.target[:count], norms)
     else:
         assert isinstance(test, Dataset)
         robustness = measure_robustness(

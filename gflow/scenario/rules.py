@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from gflow.scenario.data_tables import DigitData, FeatureData, FileData, ImageData, MixtureData
+from gflow.scenario.data_tables import FileData, MixtureData, RealData
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.table import Table
 from gflow.scenario.tables import (
@@ -41,10 +41,11 @@ def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]
     - `tables`: as far as their keys are sound.
     - `faulty`: dotted keys that are not; rules that read one of them are not asked.
     """
-    known = {type(table): table for table in tables}
+    known = tuple(tables)
     for models, keys, rule in _RULES:
-        if all(model in known for model in models) and not any(key in faulty for key in keys):
-            yield from rule(*(known[model] for model in models))
+        found = [next((t for t in known if isinstance(t, model)), None) for model in models]
+        if None not in found and not any(key in faulty for key in keys):
+            yield from rule(*found)
 
 
 def _both_classes(data: MixtureData) -> Iterator[Mistake]:
@@ -405,9 +406,7 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ),
     ((MixtureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
-    ((DigitData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
-    ((FeatureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
-    ((ImageData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
+    ((RealData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
     (
         (MixtureData, FlowTable),
         ("flow.start", "data.center_angle"),
