@@ -183,6 +183,7 @@ class _Descent:
         return int(self.moment.step) * self.recipe.time_of_step
 
     def run(self, schedule: Schedule, checkpoint: AbstractCheckpoint | None) -> Trajectory:
+        """Descend to the end of the schedule, from a checkpoint if there is one."""
         end_time = float(schedule.times[-1])
         try:
             kept = None if checkpoint is None else checkpoint.load()

@@ -574,6 +574,7 @@ class _Loop:
         self.machine = _machine(self.field, self.machine.samples, self.controls)
 
     def trajectory(self, reason: Reason, end_time: float) -> Trajectory:
+        """What was observed, and how it ended."""
         times, scheduled, observations = self.records.columns
         evaluations = (
             EVALUATIONS[self.controls.solver] * (self.steps + self.rejected) + self.glances

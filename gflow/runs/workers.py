@@ -278,6 +278,7 @@ class _Board:
             self.show(task, report.progress)
 
     def show(self, task: Task, told: Mapping[str, Any]) -> None:
+        """Pass on how far a task has come, unless that was said last."""
         from gflow.runs.experiment import Progress
 
         progress = Progress(*(told[name] for name in Progress._fields))

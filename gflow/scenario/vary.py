@@ -33,6 +33,7 @@ class _Range(Table):
     )
 
     def values(self) -> list[float]:
+        """All values, from `start` to `stop`."""
         shares = [k / max(self.count - 1, 1) for k in range(self.count)]
         if self.scale == "linear":
             exact = [self.start * (1 - s) + self.stop * s for s in shares]
