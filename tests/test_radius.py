@@ -150,7 +150,9 @@ def test_noisy_samples_fall_at_their_exact_distance(classifier, law):
     found = attack(classifier(centers), x, y, seed=0)
 
     assert (found.radius >= expected - ROUNDING).all()
-    np.testing.assert_allclose(found.radius, expected, rtol=1e-5, atol=ROUNDING)
+    # A walk ends once a round gains less than 1e-12.  What is then left is below 1e-6 if a round
+    # takes off a millionth of it.
+    np.testing.assert_allclose(found.radius, expected, rtol=1e-6, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("p", POWERS)

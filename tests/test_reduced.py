@@ -302,7 +302,7 @@ def test_the_winner_is_where_the_flow_takes_the_neuron(p):
     for j, x in enumerate(start):
         late = aligned(x[:5], abs(x[5]), sign[j] * label, p, np.array([1e6]), pi / pi[0])
         if found[j] < 0:
-            assert late.log_growth[0] <= 0
+            assert late.log_growth[0] <= EPS  # a void neuron stays, up to rounding of |ξ| = 1
         else:
             assert late.u[0, found[j]] == pytest.approx(1, abs=10 * EPS)
     plain = np.where(sign[:, None] == label, start[:, :5], -1).argmax(axis=1)

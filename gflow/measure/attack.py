@@ -25,7 +25,7 @@ LONGEST = 2.0
 """Largest perturbation tried, in units of ‖x‖: beyond it the input is another one."""
 
 _RADII, _HALVINGS = 48, 40
-_ROUNDS, _KEPT, _RANDOM = 100, 4, 4
+_ROUNDS, _KEPT, _RANDOM = 400, 4, 4
 _TOWARD = 24  # heaviest neurons that samples are moved toward, or from
 _ENTRIES = 1 << 22  # of samples times directions times their length, held at once
 
