@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from gflow.flow.module_flow import ModuleFlow, flow_of
     from gflow.report import figures
     from gflow.runs.experiment import Progress, Run, extend, simulate
-    from gflow.runs.study import Study, attack, check, load
+    from gflow.runs.study import Study, attack, load
+    from gflow.runs.verdicts import check
     from gflow.scenario import RobustnessTable, Scenario, load_scenario, parse_scenario
 
 _HOME = {
@@ -21,7 +22,7 @@ _HOME = {
     "Scenario": "gflow.scenario",
     "Study": "gflow.runs.study",
     "attack": "gflow.runs.study",
-    "check": "gflow.runs.study",
+    "check": "gflow.runs.verdicts",
     "extend": "gflow.runs.experiment",
     "figures": "gflow.report",
     "flow_of": "gflow.flow.module_flow",

@@ -11,8 +11,10 @@ from scipy.integrate import quad
 
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField, Samples
-from gflow.flow.integrate import Controls, Schedule, integrate
+from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES
+from gflow.flow.schedule import Schedule
+from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Trajectory
 from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
 

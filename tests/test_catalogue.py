@@ -10,7 +10,8 @@ from questions import SMALL
 
 from gflow.errors import ScenarioError
 from gflow.report.catalogue import found_in, markdown
-from gflow.runs.study import answer, judged
+from gflow.runs.study import answer
+from gflow.runs.verdicts import judged
 from gflow.scenario import PREDICTIONS, load_scenario, parse_scenario
 from gflow.theory.finding import Hypothesis, Verdict, unmet
 from gflow.theory.plugin import load_predictions

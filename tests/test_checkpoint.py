@@ -6,7 +6,7 @@ from test_coalesce import mixture
 
 from gflow.errors import GflowWarning
 from gflow.flow.coalesce import Coalescence
-from gflow.flow.integrate import AbstractCheckpoint
+from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.trajectory import Reason
 from gflow.runs import checkpoint as module
 from gflow.runs.checkpoint import FileCheckpoint

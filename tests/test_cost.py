@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from gflow import cost
-from gflow.cost import check_memory, estimate, measure_rate
+from gflow.cost import check_memory, estimate, measure_rate, memory, minutes
+from gflow.cost.solver import SOLVERS
 from gflow.errors import DataError, ScenarioError
-from gflow.flow import integrate
+from gflow.flow import stepper
 from gflow.measure import minimum_norm, robustness
 from gflow.runs import problem
 from gflow.scenario import Scenario, parse_scenario
@@ -109,7 +109,7 @@ def test_steps_of_flows_that_were_run_lie_in_the_range(overrides, seen):
 
     low, high = estimate(asked, rate=1e9).evaluations
 
-    taken = seen * cost.SOLVERS[asked.solver].evaluations
+    taken = seen * SOLVERS[asked.solver].evaluations
     assert low <= taken <= high
     assert high <= 15 * low
 
@@ -130,7 +130,7 @@ def test_steps_of_flows_without_normalization_lie_in_the_range(overrides, seen):
 
     low, high = estimate(asked, rate=1e9).evaluations
 
-    taken = seen * cost.SOLVERS[asked.solver].evaluations
+    taken = seen * SOLVERS[asked.solver].evaluations
     assert low <= taken <= high
 
 
@@ -142,7 +142,7 @@ def test_the_budget_of_steps_bounds_evaluations():
 
 def test_minutes_follow_the_rate():
     slow, fast = (estimate(scenario("data.samples=1000000"), rate).minutes for rate in (1e9, 2e9))
-    begun = cost.START_SECONDS[1] / 60
+    begun = minutes.START_SECONDS[1] / 60
 
     assert slow[1] - begun == pytest.approx(2 * (fast[1] - begun))
     assert slow[0] < slow[1]
@@ -153,7 +153,7 @@ def test_a_busy_machine_does_not_raise_the_least_time():
     idle, busy = (estimate(scenario("data.samples=1000000"), rate).minutes for rate in (1e12, 1e9))
     cores = os.cpu_count() or 1
 
-    least = estimate(scenario("data.samples=1000000"), cost.CORE_RATE * cores).minutes
+    least = estimate(scenario("data.samples=1000000"), minutes.CORE_RATE * cores).minutes
 
     assert busy[0] == least[0]
     assert idle[0] <= least[0]
@@ -213,13 +213,13 @@ def test_the_rate_is_measured_in_no_time():
 
 
 def test_constants_are_those_of_the_integration():
-    assert problem.ROWS == cost.ROWS
-    assert {name: s.evaluations for name, s in cost.SOLVERS.items()} == integrate.EVALUATIONS
-    for name, solver in integrate.SOLVERS.items():
-        assert cost.SOLVERS[name].stages == solver.tableau.num_stages
-        assert cost.SOLVERS[name].order == solver.order(None)
-    assert (cost.WALKS, cost.WALK_STEPS) == (minimum_norm._WALKS + 1, robustness.STEPS)
-    assert (cost.LINE_LOOKS, cost.RIVALS) == (
+    assert problem.ROWS == memory.ROWS
+    assert {name: s.evaluations for name, s in SOLVERS.items()} == stepper.EVALUATIONS
+    for name, solver in stepper.SOLVERS.items():
+        assert SOLVERS[name].stages == solver.tableau.num_stages
+        assert SOLVERS[name].order == solver.order(None)
+    assert (minutes.WALKS, minutes.WALK_STEPS) == (minimum_norm._WALKS + 1, robustness.STEPS)
+    assert (minutes.LINE_LOOKS, minutes.RIVALS) == (
         minimum_norm._RADII + minimum_norm._HALVINGS, robustness.MOST_RIVALS,
     )  # fmt: skip
 
@@ -228,7 +228,7 @@ def test_constants_are_those_of_the_integration():
 
 
 def test_what_cannot_fit_is_refused_with_its_cure(monkeypatch):
-    monkeypatch.setattr(cost, "_physical_memory", lambda: 24_000_000_000)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 24_000_000_000)
 
     with pytest.raises(ScenarioError) as caught:
         check_memory(scenario("data.samples=100000000", "record.groups=[]"))
@@ -250,7 +250,7 @@ def test_what_cannot_fit_is_refused_with_its_cure(monkeypatch):
     ],
 )
 def test_the_cure_is_about_what_is_largest(monkeypatch, override, cure):
-    monkeypatch.setattr(cost, "_physical_memory", lambda: 24_000_000_000)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 24_000_000_000)
 
     with pytest.raises(ScenarioError, match=cure):
         check_memory(scenario(override))

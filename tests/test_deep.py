@@ -17,7 +17,7 @@ from gflow.network.deep import DeepNetwork, deep_network, stable_rank
 from gflow.network.initial import cartesian
 from gflow.runs import record
 from gflow.runs.robustness import attacked, read_witnesses
-from gflow.runs.study import judge
+from gflow.runs.verdicts import judge
 from gflow.scenario import RobustnessTable
 from gflow.theory.conservation import ENERGY
 

@@ -8,7 +8,8 @@ from systems import system
 import gflow
 from gflow.errors import ScenarioError
 from gflow.flow.descent import Recipe, descend
-from gflow.flow.integrate import AbstractCheckpoint, Schedule
+from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.schedule import Schedule
 from gflow.flow.trajectory import Reason
 from gflow.network.initial import cartesian
 from gflow.theory.finding import Verdict

@@ -31,7 +31,8 @@ from gflow.runs.failure import (
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import read_index, write_index
 from gflow.runs.status import State, read_status
-from gflow.runs.study import answer, judge, load
+from gflow.runs.study import answer, load
+from gflow.runs.verdicts import judge
 from gflow.scenario import PREDICTIONS, parse_scenario
 
 PARTS = ("scenario.toml", "manifest.json", "trajectory.nc", "network.npz")

@@ -7,7 +7,9 @@ from scipy.integrate import solve_ivp
 from systems import centers_only, polar, system
 
 from gflow.errors import PrecisionError
-from gflow.flow.integrate import BETWEEN, Controls, Schedule, integrate
+from gflow.flow.integrate import BETWEEN, integrate
+from gflow.flow.schedule import Schedule
+from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Reason
 from gflow.network.neurons import CartesianNeurons
 

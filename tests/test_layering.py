@@ -62,7 +62,7 @@ def test_only_one_module_imports_diffrax_and_only_the_figures_import_matplotlib(
             if any(name.split(".")[0] == package for name in imports(path))
         }
 
-    assert importers("diffrax") == {"flow/integrate.py"}
+    assert importers("diffrax") == {"flow/stepper.py"}
     assert all(name.startswith("report/") for name in importers("matplotlib"))
 
 

@@ -18,7 +18,7 @@ from gflow.data.centers import Centers
 from gflow.data.mixture import sample_mixture
 from gflow.flow.blurred import Frame, Mixture, PopulationField
 from gflow.flow.field import FlowState, Samples
-from gflow.flow.integrate import Controls, Schedule, integrate
+from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES
 from gflow.flow.moments import gauss_moment
 from gflow.flow.population import (
@@ -32,6 +32,8 @@ from gflow.flow.population import (
     population_start,
 )
 from gflow.flow.sampling import Deviation, sampling_noise
+from gflow.flow.schedule import Schedule
+from gflow.flow.stepper import Controls
 from gflow.measure.alignment import contributing, mass_share
 from gflow.runs.problem import prepare
 

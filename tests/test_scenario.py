@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gflow import scenario as scenarios
 from gflow.errors import ScenarioError
-from gflow.flow import integrate
+from gflow.flow import stepper
+from gflow.flow.integrate import SAFE_ATOL
 from gflow.flow.losses import LOSSES
 from gflow.scenario import (
     FlowTable,
@@ -430,9 +431,9 @@ def test_words_of_files_are_words_of_the_code():
     assert set(get_args(FlowTable.model_fields["loss"].annotation)) == set(LOSSES)
     assert set(get_args(FlowTable.model_fields["solver"].annotation)) == {
         "auto",
-        *integrate.SOLVERS,
+        *stepper.SOLVERS,
     }
-    assert scenarios.SAFE_TOLERANCE == integrate.SAFE_ATOL
+    assert scenarios.SAFE_TOLERANCE == SAFE_ATOL
 
 
 def test_reading_a_scenario_imports_no_jax():

@@ -4,38 +4,26 @@ One idea: a verb takes a scenario or a folder, hands it to one function of the l
 what comes back into words and an exit code.
 """
 
-import functools
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from gflow.cli.asked import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.guard import (
     FAILS,
-    FROM_BEST_TO_WORST,
-    INTERNAL,
-    INTERRUPTED,
-    MENDABLE,
     OK,
-    STOPPED,
     guarded,
 )
 from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
-from gflow.errors import ScenarioError
-from gflow.scenario import RobustnessTable, Scenario, load_scenario
+from gflow.cli.results import draw, exit_code, home_of, judged_anew, report, terminal, unanswered_of
+from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
 
 if TYPE_CHECKING:
-    from gflow.runs.experiment import Run
-    from gflow.runs.status import Status
-    from gflow.runs.study import Study
-    from gflow.runs.workers import Crew
-    from gflow.theory.finding import Finding
-    from gflow.theory.prediction import Prediction
+    pass
 
 app = typer.Typer(
     help="Gradient flow of two-layer networks from vanishing initialization, held against theory.",
@@ -61,31 +49,32 @@ def run(
     quiet: Quiet = False,
 ) -> int:
     """Compute a scenario, judge it, draw it, and store everything in a folder."""
+    from gflow.cost import check_memory
     from gflow.report.progress import announcer
-    from gflow.runs import study
+    from gflow.runs import index, study, verdicts
 
     is_study = (source / "study.json").is_file()
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
-    crew = _crew(workers, dask, is_study or (scenario is not None and scenario.is_grid))
-    console = _console(quiet=quiet or as_json)
+    crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
+    console = terminal(quiet=quiet or as_json)
     with announcer(console) as announce:
         if scenario is None:
-            _refuse(set_, "--set", "a run folder, whose question is settled")
+            refuse(set_, "--set", "a run folder, whose question is settled")
             result = study.resume(source, fresh, announce, crew)
         else:
-            _check_memory(scenario, workers)
+            check_memory(scenario, workers)
             if scenario.is_grid:
-                folder = study.home(scenario, out)
+                folder = index.home(scenario, out)
                 console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
             result = study.answer(scenario, out, fresh, announce, crew)
         if until is not None:
             result = study.prolong(result, until, announce, crew)
-    findings = study.judged(result)
+    findings = verdicts.judged(result)
     # Verdicts first: they are said even if the disk is too full for pictures.
-    _report(result, findings, as_json, quiet)
-    _draw(result, console)
-    console.print(f"Figures are in {_home(result) / 'figures'}", soft_wrap=True)
-    return _exit_code(result, findings)
+    report(result, findings, as_json, quiet)
+    draw(result, console)
+    console.print(f"Figures are in {home_of(result) / 'figures'}", soft_wrap=True)
+    return exit_code(result, findings)
 
 
 @app.command()
@@ -123,20 +112,20 @@ def check(
     quiet: Quiet = False,
 ) -> int:
     """Judge a stored run again, without simulating."""
-    from gflow.runs import study
+    from gflow.runs import study, verdicts
 
     result = study.load(folder)
-    own = _own_predictions(with_)
+    own = predictions_in(with_)
     if explain is not None:
         from gflow.report.catalogue import explanation
 
-        one = _prediction(explain, own)
-        findings = study.judge(result, [one.id], own)
-        _console().print(explanation(one, findings))
-        return _exit_code(result, findings)
-    findings = _judge(result, only, own)
-    _report(result, findings, as_json, quiet)
-    return _exit_code(result, findings)
+        one = prediction_of(explain, own)
+        findings = verdicts.judge(result, [one.id], own)
+        terminal().print(explanation(one, findings))
+        return exit_code(result, findings)
+    findings = judged_anew(result, only, own)
+    report(result, findings, as_json, quiet)
+    return exit_code(result, findings)
 
 
 @app.command()
@@ -159,7 +148,7 @@ def attack(
     from gflow.runs import study
 
     result = study.load(folder)
-    asked = _asked_radii(result.scenario, norm, samples, published)
+    asked = radii_of(result.scenario, norm, samples, published)
     result = study.attack(result, asked, fresh)
     rows = robustness.rows_of(study.entries(result))
     if as_json:
@@ -170,12 +159,12 @@ def attack(
     else:
         from gflow.report.card import unanswered_lines
 
-        console = _console()
+        console = terminal()
         console.print(robustness.robustness_table(rows))
         console.print("\n".join(robustness.published_lines(study.entries(result))), markup=False)
-        console.print(unanswered_lines(_unanswered(result)))
-        _draw(result, console)
-    return _exit_code(result, {})
+        console.print(unanswered_lines(unanswered_of(result)))
+        draw(result, console)
+    return exit_code(result, {})
 
 
 @app.command()
@@ -194,13 +183,13 @@ def theory(
     from gflow.report import catalogue
 
     if not folders:
-        _console().print(catalogue.catalogue((*catalogue.ALL, *_own_predictions(with_))))
+        terminal().print(catalogue.catalogue((*catalogue.ALL, *predictions_in(with_))))
         return OK
     rows = catalogue.found_in(folders)
     if markdown:
         print(catalogue.markdown(rows))
     else:
-        _console().print(catalogue.findings_table(rows))
+        terminal().print(catalogue.findings_table(rows))
     return FAILS if any(row.verdict == "FAILS" for row in rows) else OK
 
 
@@ -216,7 +205,7 @@ def plot(
     from gflow.runs import study
 
     result = study.load(folder)
-    for point in _unanswered(result):
+    for point in unanswered_of(result):
         print(f"Not drawn: {point}", file=sys.stderr)
     for path in figures.draw(result, out or folder / "figures", only, tell=print):
         print(path)
@@ -262,143 +251,3 @@ def doctor(as_json: Json = False) -> int:
         for name, fact in facts.items():
             print(f"{name:>16}  {fact}")
     return OK
-
-
-def _console(quiet: bool = False) -> Console:
-    """A terminal as wide as it is; 120 columns in a file or a pipe."""
-    console = Console(quiet=quiet)
-    return console if console.is_terminal else Console(quiet=quiet, width=120)
-
-
-def _refuse(given: object, option: str, what: str) -> None:
-    if given:
-        raise ScenarioError((f"`{option}` must not be given with {what}; leave it out.",))
-
-
-def _check_memory(scenario: Scenario, workers: int) -> None:
-    from gflow.cost import check_memory
-
-    check_memory(scenario, workers)
-
-
-def _crew(workers: int, dask: str | None, is_grid: bool) -> "Crew":
-    """Who computes the points of a grid."""
-    from gflow.runs import workers as crews
-
-    if not is_grid:
-        _refuse(workers != 1, "--workers", "one flow, which uses all cores anyway")
-        _refuse(dask, "--dask", "one flow")
-    if dask is None:
-        return crews.serial if workers == 1 else crews.processes(workers)
-    _refuse(workers != 1, "--workers", "--dask, whose workers are the cluster's")
-    return crews.dask(dask)
-
-
-def _asked_radii(
-    scenario: Scenario, norms: list[str] | None, samples: int | None, published: bool
-) -> RobustnessTable:
-    """What `gflow attack` is to measure: the scenario's table, or l2, and what options say."""
-    own = scenario.robustness
-    chosen = norms or list(own.norms) or ["l2"]
-    if wrong := [name for name in chosen if name not in ("l1", "l2", "linf")]:
-        raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))
-    if (samples or 0) < 0:
-        raise ScenarioError((f"`--samples` must be >= 0, but is {samples}; try 0 for all.",))
-    if published and "l2" not in chosen:
-        chosen.append("l2")
-    return RobustnessTable(
-        norms=tuple(dict.fromkeys(chosen)),  # pyright: ignore[reportArgumentType]
-        attacked=own.attacked if samples is None else samples,
-        published=published or own.published,
-    )
-
-
-def _draw(result: "Run | Study", console: Console) -> None:
-    """Store the figures of a result, and the table of a study."""
-    from gflow.report import figures
-    from gflow.runs import study
-
-    if isinstance(result, study.Study):
-        study.save_table(result)
-    if study.entries(result):
-        tell = functools.partial(console.print, markup=False)  # sentences name [vary]
-        figures.draw(result, _home(result) / "figures", tell=tell, keep=True)
-
-
-def _home(result: "Run | Study") -> Path:
-    assert result.folder is not None, "it was just stored"
-    return result.folder
-
-
-def _own_predictions(path: Path | None) -> "tuple[Prediction, ...]":
-    """The predictions of a user's file; none without one."""
-    if path is None:
-        return ()
-    from gflow.theory.plugin import load_predictions
-
-    return load_predictions(path)
-
-
-def _prediction(name: str, own: "Sequence[Prediction]") -> "Prediction":
-    """The prediction of an id or number."""
-    from gflow.theory.predictions import ALL, named
-
-    found = named(name) or next((one for one in own if name == one.id), None)
-    if found is None:
-        known = ", ".join(f"{one.number} {one.id}" for one in (*ALL, *own))
-        raise ScenarioError((f"`{name}` must be a known prediction, but is none; try {known}.",))
-    return found
-
-
-def _judge(
-    result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
-) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result anew, and store the verdicts of all that was asked beside it."""
-    from gflow.runs import study
-
-    if only is not None:
-        return study.judge(result, [_prediction(name, own).id for name in only], own)
-    study.judge_anew(result)
-    if isinstance(result, study.Study):
-        study.save_table(result)
-    mine = study.judge(result, [one.id for one in own], own) if own else {}
-    return {label: (*rows, *mine.get(label, ())) for label, rows in study.judged(result).items()}
-
-
-def _report(
-    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", as_json: bool, quiet: bool
-) -> None:
-    from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
-    from gflow.report.robustness import robustness_table, rows_of
-    from gflow.runs.study import entries
-
-    if as_json:
-        print(json.dumps(to_json(result, findings), indent=2, ensure_ascii=False))
-        return
-    console = _console()
-    if not quiet:
-        for label, run in entries(result):
-            console.print(run_card(label, run))
-        if rows := rows_of(entries(result)):
-            console.print(robustness_table(rows))
-    console.print(verdict_table(findings))
-    console.print(unanswered_lines(_unanswered(result)))
-
-
-def _unanswered(result: "Run | Study") -> "tuple[Status, ...]":
-    return getattr(result, "unanswered", ())
-
-
-def _exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
-    from gflow.runs.study import entries
-
-    failed = (point for point in _unanswered(result) if point.state == "failed")
-    codes = [OK, *(MENDABLE.get(point.kind, INTERNAL) for point in failed)]
-    for _, run in entries(result):
-        if run.outcome.reason == "interrupted":
-            codes.append(INTERRUPTED)
-        elif not run.outcome.complete:
-            codes.append(STOPPED)
-    if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
-        codes.append(FAILS)
-    return max(codes, key=FROM_BEST_TO_WORST.index)

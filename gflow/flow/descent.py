@@ -19,8 +19,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from gflow.flow.coalesce import NOTHING_LEFT_OUT
 from gflow.flow.field import AbstractField, FlowState, Samples
-from gflow.flow.integrate import AbstractCheckpoint, Portrait, Probe, Schedule, Stop, Watch
-from gflow.flow.records import Records, leaves_of, with_leaves
+from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leaves
+from gflow.flow.schedule import Portrait, Probe, Schedule, Stop, Watch
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.network.neurons import AbstractWeights
 

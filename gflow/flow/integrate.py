@@ -1,4 +1,4 @@
-"""The integration of a flow: a host loop over jitted accepted steps of diffrax.
+"""The integration of a flow: a host loop over compiled steps.
 
 One idea: a flow is 40 to 100 steps, each of them expensive, so the loop is ours and everything
 else happens between two steps: stepping onto the times that matter, observing, stopping rules,
@@ -8,39 +8,24 @@ so nothing is interpolated.
 At p = 1 the field jumps where a neuron is orthogonal to a sample and the flow may slide along the
 jump; `Controls.min_step` bounds what that may cost, and forced steps are counted.
 
-This is the only module that imports diffrax.  It measures nothing: `probe` and `stop` are values.
+It measures nothing: `probe` and `stop` are values.
 """
 
-import abc
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import PyTree
 
 from gflow.errors import PrecisionError
-from gflow.flow import quiet
+from gflow.flow import quiet, stepper
 from gflow.flow.coalesce import NOTHING_LEFT_OUT, Coalescence, Folding, Passage, fold, reach_of
 from gflow.flow.field import AbstractField, FlowState, PolarField, Samples
-from gflow.flow.records import Records, leaves_of, with_leaves
+from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leaves
+from gflow.flow.schedule import Notable, Portrait, Probe, Schedule, Stop, Watch
+from gflow.flow.stepper import EVALUATIONS, Controls
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.network.neurons import AbstractWeights, PolarNeurons
-
-SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
-    "tsit5": diffrax.Tsit5(),
-    "bosh3": diffrax.Bosh3(),
-    "dopri8": diffrax.Dopri8(),
-    "heun": diffrax.Heun(),
-}
-"""Explicit solvers by the names scenario files use; the flows are not stiff."""
-
-EVALUATIONS = {"tsit5": 6, "bosh3": 3, "dopri8": 13, "heun": 2}
-"""Evaluations of the velocity in one step; all but Dopri8 and Heun reuse the last one."""
 
 SAFE_ATOL = 1e-6
 """Largest absolute tolerance in units of the smallest neuron, in the Cartesian chart."""
@@ -50,57 +35,6 @@ PAUSE = 10
 
 BETWEEN = 4
 """Unscheduled records between two scheduled times, unless more are notable."""
-
-
-@dataclass(frozen=True)
-class Controls:
-    """How accurately to integrate."""
-
-    solver: str
-    """A name in `SOLVERS`."""
-    rtol: float
-    """Relative tolerance of one step; 0 in the polar chart, where errors are absolute angles."""
-    atol: float
-    """Absolute tolerance of one step."""
-    min_step: float
-    """Smallest step in flow time, accepted whatever its error; 0 for none."""
-    max_steps: int
-    """Budget of steps, accepted and rejected together."""
-
-
-class Schedule(NamedTuple):
-    """Flow times that the solver steps onto, increasing; the last one is the end."""
-
-    times: Float[np.ndarray, " T"]
-
-    def after(self, t: float) -> "Schedule":
-        """The times later than `t`."""
-        return Schedule(self.times[self.times > t * (1 + 1e-9)])
-
-
-Probe = Callable[[Float[Array, ""], FlowState], PyTree]
-Portrait = Callable[[Any], dict[str, Array]]
-
-
-class AbstractCheckpoint(abc.ABC):
-    """Where a loop keeps what it needs to go on after it was killed."""
-
-    @abc.abstractmethod
-    def load(self) -> dict[str, np.ndarray] | None:
-        """What was kept last for the same question, or None."""
-
-    @abc.abstractmethod
-    def due(self) -> bool:
-        """Whether to keep something now; it has no influence on the flow."""
-
-    @abc.abstractmethod
-    def save(self, arrays: dict[str, np.ndarray]) -> None:
-        """Keep these arrays in place of the last ones."""
-
-
-Stop = Callable[[PyTree], Reason | None]
-Notable = Callable[[PyTree, PyTree], bool]
-Watch = Callable[[float, PyTree], None]
 
 
 def integrate(
@@ -172,166 +106,6 @@ def _check_precision(field: AbstractField, neurons: AbstractWeights, controls: C
         )
 
 
-class _Projected(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
-    """Any solver, followed by the projection of directions to the sphere.
-
-    Without it |u| drifts by 0.04 to 0.19 at tolerance 1e-3.  It is sound with solvers that reuse
-    their last evaluation because the field normalizes u itself.
-    """
-
-    solver: diffrax.AbstractAdaptiveSolver
-
-    @property
-    def term_structure(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.solver.term_structure
-
-    @property
-    def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.solver.interpolation_cls
-
-    def order(self, terms):
-        return self.solver.order(terms)
-
-    def error_order(self, terms):
-        return self.solver.error_order(terms)
-
-    def init(self, terms, t0, t1, y0, args):
-        return self.solver.init(terms, t0, t1, y0, args)
-
-    def func(self, terms, t0, y0, args):
-        return self.solver.func(terms, t0, y0, args)
-
-    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
-        y1, error, dense, solver_state, result = self.solver.step(
-            terms, t0, t1, y0, args, solver_state, made_jump
-        )
-        return y1.projected(), error, dense, solver_state, result
-
-
-class _Machine(eqx.Module):
-    """diffrax's parts, bound to one field and its samples."""
-
-    term: diffrax.ODETerm
-    solver: _Projected
-    controller: diffrax.PIDController
-    samples: Samples
-
-
-class _Moment(eqx.Module):
-    """Everything that is carried from one step to the next."""
-
-    t: Float[Array, ""]
-    state: FlowState
-    solver_state: PyTree
-    controller_state: PyTree
-
-
-class _Attempt(eqx.Module):
-    """What one attempted step came to."""
-
-    moment: _Moment
-    """The new moment if the step was kept, the old one otherwise."""
-    next_step: Float[Array, ""]
-    kept: Bool[Array, ""]
-    finite: Bool[Array, ""]
-    error: Float[Array, ""]
-    """Error of the step, in units of the tolerance."""
-
-
-def _machine(field: AbstractField, samples: Samples, controls: Controls) -> _Machine:
-    # Tolerances are arrays, so that another tolerance does not compile anew.
-    controller = diffrax.PIDController(
-        rtol=jnp.asarray(controls.rtol),
-        atol=jnp.asarray(controls.atol),
-        pcoeff=0.3,
-        icoeff=0.4,
-        norm=field.error_norm,
-        dtmin=jnp.asarray(controls.min_step) if controls.min_step > 0 else None,
-    )
-    term = diffrax.ODETerm(field)  # pyright: ignore[reportArgumentType]
-    return _Machine(term, _Projected(SOLVERS[controls.solver]), controller, samples)
-
-
-@eqx.filter_jit
-def _begin(
-    machine: _Machine, t: Float[Array, ""], state: FlowState, first_step: Float[Array, ""] | None
-) -> tuple[_Moment, Float[Array, ""]]:
-    solver, term, samples = machine.solver, machine.term, machine.samples
-    t1, controller_state = machine.controller.init(
-        term, t, t, state, first_step, samples, solver.func, solver.error_order(term)
-    )
-    solver_state = solver.init(term, t, t1, state, samples)
-    moment = _Moment(t, state, solver_state, controller_state)
-    # A Python flag among the leaves would compile `_attempt` twice, before and after it is one.
-    return jax.tree.map(jnp.asarray, moment), jnp.asarray(t1 - t)
-
-
-@eqx.filter_jit
-def _attempt(machine: _Machine, moment: _Moment, end: Float[Array, ""]) -> _Attempt:
-    solver, term = machine.solver, machine.term
-    state, error, _, solver_state, _ = solver.step(
-        term, moment.t, end, moment.state, machine.samples, moment.solver_state, made_jump=False
-    )
-    order = solver.error_order(term)
-    assert order is not None
-    keep, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
-        moment.t,
-        end,
-        moment.state,
-        state,
-        machine.samples,
-        error,
-        order,
-        moment.controller_state,
-    )
-    finite = _all_finite((state, error))
-    keep, next_end = jnp.asarray(keep), jnp.asarray(next_end)
-    kept = keep & finite
-    next_moment = _Moment(
-        jnp.where(kept, end, moment.t),
-        _either(kept, state, moment.state),
-        _either(kept, solver_state, moment.solver_state),
-        # A refused step still tells the controller something, unless it was not finite.
-        _either(finite, controller_state, moment.controller_state),
-    )
-    next_step = next_end - jnp.where(keep, end, moment.t)
-    return _Attempt(next_moment, next_step, kept, finite, 1 / jnp.asarray(controller_state[0]))
-
-
-def _either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
-
-
-def _all_finite(tree: PyTree) -> Bool[Array, ""]:
-    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
-
-
-@eqx.filter_jit
-def _velocity(machine: _Machine, t: Float[Array, ""], state: FlowState) -> FlowState:
-    return machine.term.vf(t, state, machine.samples)
-
-
-def _restarted(
-    machine: _Machine, moment: _Moment, t: Float[Array, ""], state: FlowState
-) -> _Moment:
-    """A moment at another state: the controller goes on, the solver begins anew."""
-    solver_state = machine.solver.init(machine.term, t, t, state, machine.samples)
-    solver_state = jax.tree.map(jnp.asarray, solver_state)
-    return _Moment(t, state, solver_state, moment.controller_state)
-
-
-def _template(machine: _Machine, state: FlowState) -> _Moment:
-    """A moment of the right structure and shapes; its values mean nothing."""
-    t = jnp.zeros((), state.dissipated.dtype)
-    solver, term, samples = machine.solver, machine.term, machine.samples
-    order = solver.error_order(term)
-    _, controller_state = machine.controller.init(
-        term, t, t, state, jnp.ones_like(t), samples, solver.func, order
-    )
-    moment = _Moment(t, state, solver.init(term, t, t, state, samples), controller_state)
-    return jax.tree.map(jnp.asarray, moment)
-
-
 _COUNTS = ("steps", "rejected", "forced", "leaps", "glances", "no_leap_before")
 _REALS = ("step", "leg_began", "turning", "worst_forced", "work")
 
@@ -352,7 +126,7 @@ class _Loop:
         coalescence: Coalescence | None,
     ):
         self.field = field
-        self.machine = _machine(field, samples, controls)
+        self.machine = stepper.machine_of(field, samples, controls)
         self.controls = controls
         self.probe = probe
         self.portrait = None if portrait is None else eqx.filter_jit(portrait)
@@ -405,7 +179,7 @@ class _Loop:
         if t > 0:
             # A continuation begins with neurons that have aligned; its first record is known.
             state = self._folded(Passage(state, state, 0.0)) or state
-        self.moment, step = _begin(self.machine, jnp.asarray(t, dtype), state, first)
+        self.moment, step = stepper.begin(self.machine, jnp.asarray(t, dtype), state, first)
         self.step, self.leg_began = float(step), t
         self._observe(scheduled=True, gap=0.0)
 
@@ -423,7 +197,9 @@ class _Loop:
                 end = _landing(t, self.step, target)
                 if end <= t * (1 + 4 * np.finfo(np.float64).eps):
                     return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
-                attempt = _attempt(self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype))
+                attempt = stepper.attempt(
+                    self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype)
+                )
                 not_finite = 0 if attempt.finite else not_finite + 1
                 if not_finite > 30:
                     return self._end(Reason.NOT_FINITE)
@@ -441,7 +217,7 @@ class _Loop:
                 self.checkpoint.save(self._snapshot())
         return None
 
-    def _digest(self, attempt: _Attempt, length: float) -> bool:
+    def _digest(self, attempt: stepper.Attempt, length: float) -> bool:
         """Take over what an attempt came to; whether it was kept."""
         kept = bool(attempt.kept)
         before, self.moment = self.moment.state.neurons, attempt.moment
@@ -479,20 +255,20 @@ class _Loop:
         # Without rounding, a leap up to the target lands on it.
         t = jnp.asarray(target) if span == left else moment.t + span
         state = quiet.leap(*at_rest, span)
-        self.moment = _restarted(self.machine, moment, t.astype(moment.t.dtype), state)
+        self.moment = stepper.restarted(self.machine, moment, t.astype(moment.t.dtype), state)
         self.leaps += 1
         return True
 
     def _velocity(self, state: FlowState) -> FlowState:
         self.glances += 1
         self.work += state.neurons.width / self.h
-        return _velocity(self.machine, self.moment.t, state)
+        return stepper.velocity(self.machine, self.moment.t, state)
 
     def _condense(self, before: FlowState, span: float) -> None:
         """Fold neurons, where that makes the next steps enough cheaper."""
         state = self._folded(Passage(before, self.moment.state, span))
         if state is not None:
-            self.moment = _restarted(self.machine, self.moment, self.moment.t, state)
+            self.moment = stepper.restarted(self.machine, self.moment, self.moment.t, state)
             self.turning = np.inf
 
     def _folded(self, passage: Passage) -> FlowState | None:
@@ -557,7 +333,7 @@ class _Loop:
             if not self.folding.is_none:
                 state = FlowState.begin(self.folding.padding(state.neurons))
                 self._bind()
-        self.moment = with_leaves(_template(self.machine, state), arrays)
+        self.moment = with_leaves(stepper.template(self.machine, state), arrays)
         sight = eqx.filter_eval_shape(self.probe, self.moment.t, self.moment.state)
         if self.portrait is not None:
             sight = sight | eqx.filter_eval_shape(self.portrait, self._whole())
@@ -571,7 +347,7 @@ class _Loop:
         assert self.folding is not None and isinstance(self.field, PolarField)
         share = jnp.asarray(self.folding.share)
         self.field = PolarField(self.field.loss, self.field.p, share, self.field.reach)
-        self.machine = _machine(self.field, self.machine.samples, self.controls)
+        self.machine = stepper.machine_of(self.field, self.machine.samples, self.controls)
 
     def trajectory(self, reason: Reason, end_time: float) -> Trajectory:
         """What was observed, and how it ended."""

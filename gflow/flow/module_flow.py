@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, Real
 
 from gflow.flow.field import FlowState, Samples
-from gflow.flow.integrate import Controls, Schedule, integrate
+from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.module_field import ModuleField
+from gflow.flow.schedule import Schedule
+from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Outcome
 from gflow.network.neurons import AbstractWeights
 
@@ -104,7 +106,7 @@ def flow_of(
     - `times`: flow times at which to see it, increasing, after t = 0, which is seen too.
     - `tolerance`: error of one step, relative; absolute errors are held to 1e-6 of it in units of
         the smallest layer, so that a small start is not stepped over.
-    - `solver`: a name in `gflow.flow.integrate.SOLVERS`.
+    - `solver`: a name in `gflow.flow.stepper.SOLVERS`.
     - `max_steps`: budget of steps.
 
     **Returns:** a `ModuleFlow` in float64. A flow that ended early is one too; its `outcome` says

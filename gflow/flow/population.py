@@ -21,9 +21,11 @@ from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.blurred import Frame, Mixture, PopulationField
 from gflow.flow.field import FlowState, Samples
-from gflow.flow.integrate import Controls, Notable, Portrait, Probe, Schedule, Watch, integrate
+from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.sampling import Deviation, sampling_noise
+from gflow.flow.schedule import Notable, Portrait, Probe, Schedule, Watch
+from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Outcome, Reason, Trajectory
 from gflow.network.neurons import AbstractNeurons, PolarNeurons
 

@@ -4,9 +4,27 @@ One idea: an observation is a tree of arrays of one structure, so a list of them
 leaf, and back.
 """
 
+import abc
+
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, PyTree
+
+
+class AbstractCheckpoint(abc.ABC):
+    """Where a loop keeps what it needs to go on after it was killed."""
+
+    @abc.abstractmethod
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was kept last for the same question, or None."""
+
+    @abc.abstractmethod
+    def due(self) -> bool:
+        """Whether to keep something now; it has no influence on the flow."""
+
+    @abc.abstractmethod
+    def save(self, arrays: dict[str, np.ndarray]) -> None:
+        """Keep these arrays in place of the last ones."""
 
 
 class Records:

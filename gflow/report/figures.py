@@ -1,9 +1,8 @@
-"""The pictures: of a flow, of a study, of radii, and overlays of theory and simulation.
+"""All pictures by name: of a flow, a study, radii, and overlays of theory and simulation.
 
-One idea: a figure of flows shows up to four runs side by side, a column each, on common axes, and
-draws nothing itself: `panels` puts one run into one `Axes`, and `style` gives colors, sizes and
-files.  Only modules of this folder import matplotlib.  The figures of a study, `bands`
-and `overview`, show all of its runs, as its table has them.
+One idea: figures have names, which the command line and a scenario use; what is drawn unasked
+follows from what was asked and measured, and a picture that is there already is not drawn again.
+Only modules of this folder import matplotlib.
 """
 
 import difflib
@@ -11,37 +10,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
-from matplotlib.lines import Line2D
 
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import overlays, robustness_figures, style, training_figures
-from gflow.report.panels import (
-    OUTPUT_FLOOR,
-    NotDrawable,
-    band_curves,
-    contribution_bars,
-    cosine_curves,
-    cosine_image,
-    loss_curve,
-    margin_curves,
-    norm_curves,
-    output_ceiling,
-    output_curves,
-    plane_paths,
-    scaled_axis,
-    spans,
-    window,
-)
-from gflow.report.shown import COLUMNS, Runs, beside_power, chosen, pairs
-from gflow.report.style import FAINT, INK
+from gflow.report.flow_figures import alignment, contributions, cosine_map, fit, norms, plane
+from gflow.report.panels import NotDrawable
+from gflow.report.shown import COLUMNS, Runs, pairs
+from gflow.report.study_figures import bands, overview
 from gflow.runs.experiment import Run
 from gflow.runs.study import Study
-from gflow.runs.table import OWN, Curve, over_seeds, varied_keys
 from gflow.theory.predictions import CATALOGUE
 
 
@@ -90,186 +68,6 @@ def draw(
     return written
 
 
-@style.styled()
-def alignment(runs: Runs) -> Figure:
-    """How neurons turn: cosine to the nearest center and to the class average over time."""
-    shown, note = chosen(runs, "alignment")
-    figure, axes = style.panels(2, len(shown), note, 1.45, sharex=True, sharey=True)
-    for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
-        cosine_curves(run, upper, "center").set_title(title)
-        cosine_curves(run, lower, "average")
-        scaled_axis(run, lower)
-    axes[0, 0].set(ylabel="cosine to nearest\ncenter of its class", ylim=(None, 1.06))
-    axes[1, 0].set(ylabel="cosine to its\nclass average")
-    _align_times(axes, shown)
-    _color_key(figure, shown)
-    return figure
-
-
-@style.styled()
-def norms(runs: Runs) -> Figure:
-    """How neurons grow: log10 ‖w_j‖ over time, contributing neurons in color."""
-    shown, note = chosen(runs, "norms")
-    figure, axes = style.panels(1, len(shown), note, 2.0, sharex=True, sharey=True)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
-        norm_curves(run, ax).set_title(title)
-    axes[0, 0].set_ylabel(r"neuron norm  $\log_{10}\,\Vert w_j\Vert$")
-    _align_times(axes, shown)
-    _color_key(figure, shown, more=(("not contributing", FAINT),))
-    return figure
-
-
-@style.styled()
-def fit(runs: Runs) -> Figure:
-    """How the network fits: loss, margins, and the output at every center over time.
-
-    The outputs are left out if a run did not record the group "centers".
-    """
-    shown, note = chosen(runs, "fit")
-    centers = all(run.evidence.has("centers") for _, run in shown)
-    figure, axes = style.panels(2 + centers, len(shown), note, 1.3, sharex=True, sharey="row")
-    for (title, run), column in zip(shown, axes.T, strict=True):
-        loss_curve(run, column[0]).set_title(title)
-        margin_curves(run, column[1])
-        if centers:
-            output_curves(run, column[2])
-    axes[0, 0].set_ylabel("loss")
-    axes[1, 0].set_ylabel(r"margin  $y_i\,f(x_i)$")
-    axes[1, 0].legend(loc="upper left")
-    _align_times(axes, shown)
-    if centers:
-        ceiling = max(output_ceiling(run) for _, run in shown)
-        axes[2, 0].set(ylabel=r"output  $|f(\mu_k)|$", ylim=(OUTPUT_FLOOR, ceiling))
-        _color_key(figure, shown, subclasses=True)
-    return figure
-
-
-@style.styled()
-def contributions(runs: Runs, log: bool = False) -> Figure:
-    """How many neurons the network is made of: shares of Σ_j m_j, largest first.
-
-    **Arguments:**
-
-    - `runs`: as in every figure.
-    - `log`: logarithmic shares.
-
-    **Source:** Min and Vidal, ICML 2024, figure of neuron contributions.
-    """
-    shown, note = chosen(runs, "contributions")
-    figure, axes = style.panels(1, len(shown), note, 1.7)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
-        contribution_bars(run, ax, log).set_title(title)
-    plain = all(run.evidence.degree == 1 for _, run in shown)
-    mass = "$|v_j|\\,\\Vert w_j\\Vert$" if plain else "$m_j$"
-    axes[0, 0].set_ylabel(f"contribution {mass}\nas a share of the total")
-    _color_key(figure, shown)
-    return figure
-
-
-@style.styled()
-def cosine_map(runs: Runs) -> Figure:
-    """Where the dominant neurons end: their cosines to μ̄₊, μ̄₋, μ_1..μ_K as a heat map.
-
-    **Source:** Min and Vidal, ICML 2024, figure of dominant neurons.
-    """
-    shown, note = chosen(runs, "cosine_map")
-    rows = 2 + max(run.centers.K for _, run in shown)
-    figure, axes = style.panels(1, len(shown), note, 0.15 * rows + 0.2)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
-        cosine_image(run, ax).set_title(title)
-    image = axes[0, 0].images[0]
-    bar = figure.colorbar(image, ax=axes[0], label="cosine", ticks=(-1, -0.5, 0, 0.5, 1), pad=0.02)
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-    return figure
-
-
-@style.styled()
-def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
-    """Where neurons go in the plane of two centers of a class: to one of them, or between.
-
-    **Arguments:**
-
-    - `runs`: as in every figure.
-    - `pair`: two subclasses of one class, counted from 0; None for the first two positive ones,
-        or the first two negative ones if there is only one positive.
-    """
-    shown, note = chosen(runs, "plane")
-    side = style.DOUBLE / max(len(shown), 2)
-    figure, axes = style.panels(1, len(shown), note, 0.86 * side)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
-        plane_paths(run, ax, pair).set_title(title)
-    figure.legend(
-        handles=[
-            Line2D([], [], color=INK, ls="", marker="o", ms=1.6, label="start"),
-            Line2D([], [], color=INK, ls="", marker="o", ms=4, label="end"),
-            Line2D([], [], color=FAINT, lw=1.2, label="neuron of the class that ends elsewhere"),
-        ],
-        loc="outside lower center",
-        ncols=3,
-    )
-    return figure
-
-
-@style.styled()
-def bands(runs: Runs) -> Figure:
-    """How sure Conjecture 1 is over seeds: own distance against a varied key, mean and range.
-
-    Solid: the certified distance; dotted: the searched one, which bounds it from below. A curve
-    for each combination of the other varied keys, such as the power; shaded from the smallest
-    searched to the largest certified distance of any seed.
-
-    **Arguments:**
-
-    - `runs`: a study whose [vary] has a `seed` and another key with numbers; the first such key
-        that is not the power is drawn along, or else the power.
-    """
-    x, searched, certified = _own_distances(runs)
-    figure, axes = style.panels(1, 1, _seeds_note(certified), 2.4)
-    _draw_bands(x, searched, certified, axes[0, 0])
-    if axes[0, 0].get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=3)
-    return figure
-
-
-@style.styled()
-def overview(runs: Runs) -> Figure:
-    """A study at a glance: distances, and the neurons of one run of its least and largest power.
-
-    (a) as in `bands`; (b) contributions and (c), (d) final cosines of the heaviest neurons, of the
-    first run of each of the two powers.
-
-    **Arguments:**
-
-    - `runs`: a study as `bands` takes it, with the record group "neurons".
-
-    **Source:** the layout of Min and Vidal, ICML 2024, section 5.1, with brackets in place of
-    single estimates.
-    """
-    x, searched, certified = _own_distances(runs)
-    by_power: dict[float, tuple[str, Run]] = {}
-    for label, run in pairs(runs):
-        by_power.setdefault(run.evidence.p, (label, run))
-    ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
-    shown, _ = chosen([("", run) for _, run in ends], "overview")
-    note = f"(a): {_seeds_note(certified)}; (b) to (d): {', '.join(beside_power(ends[0][0]))}"
-    figure = Figure(figsize=(style.DOUBLE, 4.6), layout="constrained")
-    figure.suptitle(note, fontsize=style.SMALL, color=INK)
-    upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
-    distance, *bars = _row(figure, upper, len(shown) + 1)
-    _draw_bands(x, searched, certified, distance)
-    distance.legend(loc="lower right")
-    maps = _row(figure, lower, len(shown))
-    for (title, run), bar, image in zip(shown, bars, maps, strict=True):
-        contribution_bars(run, bar).set_title(title)
-        cosine_image(run, image).set_title(title)
-    bars[0].set_ylabel("share of all contributions")
-    scale = figure.colorbar(maps[0].images[0], ax=maps, label="cosine", pad=0.02)
-    scale.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-    for name, ax in zip("abcd", (distance, bars[0], *maps), strict=False):
-        ax.set_title(f"({name})", loc="left")
-    return figure
-
-
 FIGURES: dict[str, Callable[[Runs], Figure]] = {
     "alignment": alignment,
     "norms": norms,
@@ -310,35 +108,6 @@ TRAINING: dict[str, Callable[[Runs], Figure]] = {
 """The figures of deep networks and of attacked images by name."""
 
 _ALL = FIGURES | OVERLAYS | STUDY_FIGURES | ROBUSTNESS | TRAINING
-
-
-def _own_distances(runs: Runs) -> tuple[str, list[Curve], list[Curve]]:
-    """The key that distances are drawn along, and their two bounds."""
-    table = runs.table if isinstance(runs, Study) else None
-    x = _numeric_key(table)
-    assert table is not None
-    searched, certified = (over_seeds(table, column, x) for column in OWN)
-    if not certified:
-        raise NotDrawable(
-            "the own distance of Conjecture 1 must be judged at some point, but is at none; add "
-            '"conjecture-1" to `checks.predictions`.'
-        )
-    return x, searched, certified
-
-
-def _row(figure: Figure, place: SubplotSpec, count: int) -> list[Axes]:
-    """Axes side by side within a place of a grid."""
-    return [figure.add_subplot(each) for each in place.subgridspec(1, count)]
-
-
-def _draw_bands(x: str, searched: list[Curve], certified: list[Curve], ax: Axes) -> None:
-    band_curves(searched, certified, ax)
-    ax.set(xlabel=x.rpartition(".")[2].replace("_", " "))
-    ax.set_ylabel("own distance\n[searched, certified]")
-
-
-def _seeds_note(curves: list[Curve]) -> str:
-    return f"mean and range over up to {max(curve.count for curve in curves)} seeds"
 
 
 def _warn(sentence: str) -> None:
@@ -404,45 +173,3 @@ def _known(name: str) -> str:
     raise GflowError(
         f"`only` must be one of {', '.join(known)}, but is {name!r}; did you mean {near!r}?"
     )
-
-
-def _numeric_key(table: xr.Dataset | None) -> str:
-    """The varied key that `bands` is drawn along."""
-    keys = [] if table is None else varied_keys(table)
-    if table is None or "seed" not in keys:
-        raise NotDrawable("a `seed` must vary, but none does; add seed = {count = 5} to [vary].")
-    numeric = [k for k in keys if k != "seed" and np.issubdtype(table[k].dtype, np.number)]
-    if not numeric:
-        raise NotDrawable(
-            "a key with numbers must vary beside `seed`, but none does; add one to [vary], such "
-            'as "data.noise".'
-        )
-    return next((key for key in numeric if key != "network.power"), "network.power")
-
-
-def _color_key(
-    figure: Figure,
-    shown: list[tuple[str, Run]],
-    more: Sequence[tuple[str, str]] = (),
-    subclasses: bool = False,
-) -> None:
-    """Name the colors of the contributing neurons (or of all subclasses), averages first."""
-    used: set[tuple[int, str, str]] = set()
-    for _, run in shown:
-        K, evidence = run.centers.K, run.evidence
-        names, colors = style.reference_labels(K), style.reference_colors(run.centers.label)
-        found = range(K) if subclasses else map(int, evidence.target[evidence.contributing])
-        used |= {(r if r < K else r - K - 2, names[r], colors[r]) for r in found}
-    style.color_key(figure, [*((name, color) for _, name, color in sorted(used)), *more])
-
-
-def _align_times(axes: np.ndarray, shown: list[tuple[str, Run]]) -> None:
-    """Common time axes, labeled in the last row, and phases named above the first."""
-    runs = [run for _, run in shown]
-    for ax in axes.flat:
-        ax.set_xlim(window(runs))
-    for ax in axes[:-1].flat:
-        ax.set_xlabel("")
-    lines = [style.name_spans(ax, spans(run)) for run, ax in zip(runs, axes[0], strict=True)]
-    for ax in axes[0]:
-        ax.set_title(ax.get_title(), pad=4 + style.LINE * max(lines))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gflow.errors import GflowWarning
-from gflow.flow.integrate import AbstractCheckpoint
+from gflow.flow.records import AbstractCheckpoint
 from gflow.runs.provenance import threads
 from gflow.scenario import NUMERICS, Scenario
 

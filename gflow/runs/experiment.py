@@ -22,7 +22,8 @@ from gflow.data.mixture import stream
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
 from gflow.flow.field import FlowState
-from gflow.flow.integrate import AbstractCheckpoint, integrate
+from gflow.flow.integrate import integrate
+from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
 from gflow.measure.margin import fit
 from gflow.measure.outputs import margins

@@ -8,14 +8,18 @@ is what `gflow status` and a waiting process read.
 import fcntl
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from gflow.errors import RecordError
 
 _SIZE = 512
 """Bytes of a lock file that has been written to; one write of it is never seen in part."""
+
+BREATH = 0.2
+"""Seconds between two looks at a lock."""
 
 
 class Lock:
@@ -64,6 +68,17 @@ def acquire(folder: Path) -> Lock | None:
             f"{path}: must be lockable, but is not ({error.strerror}); use a folder you can write "
             "to, on a file system with locks, with --out."
         ) from None
+
+
+@contextmanager
+def held(folder: Path, patient: bool = True) -> Iterator[Lock | None]:
+    """The lock of a run folder, or None if another process has it and is not waited for."""
+    mine = acquire(folder)
+    while mine is None and patient:
+        time.sleep(BREATH)
+        mine = acquire(folder)
+    with mine or nullcontext():
+        yield mine
 
 
 def holder(folder: Path) -> dict[str, object] | None:

@@ -14,8 +14,8 @@ from gflow.data.dataset import Dataset
 from gflow.errors import PrecisionError
 from gflow.flow.blurred import Mixture
 from gflow.flow.field import FlowState
-from gflow.flow.integrate import Portrait, Watch
 from gflow.flow.population import Refusal, Start, population_start
+from gflow.flow.schedule import Portrait, Watch
 from gflow.measure.margin import squared_norm
 from gflow.network.neurons import PolarNeurons
 from gflow.runs.problem import Problem

@@ -19,9 +19,11 @@ from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
 from gflow.flow.descent import Recipe
 from gflow.flow.field import AbstractField, Samples
-from gflow.flow.integrate import SAFE_ATOL, Controls, Schedule
+from gflow.flow.integrate import SAFE_ATOL
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
+from gflow.flow.schedule import Schedule
+from gflow.flow.stepper import Controls
 from gflow.flow.vector import VectorField
 from gflow.network.deep import DeepNetwork, deep_network
 from gflow.network.initial import balanced, cartesian, initial_weights

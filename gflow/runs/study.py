@@ -11,40 +11,35 @@ question lands in the same folder, so a finished answer is not computed twice.
         table.csv, table.nc              a row a point (see `gflow.runs.table`)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
-import jax
 import xarray as xr
 
 from gflow.errors import RecordError
 from gflow.flow.trajectory import Reason
 from gflow.runs import record
-from gflow.runs.checkpoint import checkpoint_of
-from gflow.runs.experiment import Progress, Run, extend, simulate
-from gflow.runs.files import sweep, write_bytes, write_text
-from gflow.runs.findings import read_findings, save_findings
+from gflow.runs.experiment import Run
+from gflow.runs.files import write_bytes, write_text
+from gflow.runs.findings import read_findings
 from gflow.runs.index import (
     Place,
     home,
     is_study,
     read_index,
     read_study_scenario,
-    verify_question,
     write_index,
 )
+from gflow.runs.lock import held
 from gflow.runs.netcdf import to_netcdf
+from gflow.runs.point import asked, judged_in_folder, prolonged, settle
 from gflow.runs.robustness import attacked, read_robustness
 from gflow.runs.status import State, Status, status_of
 from gflow.runs.table import tabulate, to_csv
-from gflow.runs.workers import Announce, Crew, Report, Task, Watch, held, serial
+from gflow.runs.workers import Announce, Crew, Report, Task, serial
 from gflow.scenario import RobustnessTable, Scenario
-from gflow.theory.finding import Finding
-from gflow.theory.prediction import Prediction
-from gflow.theory.predictions import CATALOGUE, check_study
-from gflow.theory.predictions import check as check_evidence
 
 
 class Entry(NamedTuple):
@@ -154,62 +149,6 @@ def prolong(
     return _with_reports(result.folder, _computed(tasks, announce, crew))
 
 
-def settle(
-    scenario: Scenario,
-    folder: Path,
-    fresh: bool,
-    until: float | None,
-    begin: Callable[[], Watch],
-) -> Run:
-    """Answer, continue and judge one flow in its folder, whose lock the caller holds.
-
-    **Arguments:**
-
-    - `scenario`: one flow.
-    - `folder`: its run folder.
-    - `fresh`: compute anew what is there already.
-    - `until`: continue the flow to this time; None to leave it where its scenario ends.
-    - `begin`: called when something is computed; gives what to call at each step.
-
-    **Raises:** `DataError`, `PrecisionError`, `RecordError`, and what a judge raises.
-    """
-    sweep(folder)
-    run = None if fresh else _final(folder)
-    if run is None:
-        verify_question(scenario, folder)
-        run = answer_point(scenario, folder, fresh, begin())
-    if until is not None and run.outcome.t < until:
-        run = _prolonged(run, folder, until, begin())
-    run = attacked(run, scenario.robustness)
-    judged_in_folder(run, asked(scenario))
-    return run
-
-
-def answer_point(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Run:
-    """Compute one flow and store it in its folder, unless its answer is there.
-
-    A flow that was killed or interrupted goes on from its checkpoint, a file beside the folder.
-
-    **Arguments:**
-
-    - `scenario`: one flow.
-    - `folder`: its run folder.
-    - `fresh`: compute anew what is there already.
-    - `watch`: called after every accepted step.
-    """
-    stored = None if fresh else _final(folder)
-    if stored is not None:
-        return stored
-    log = _Log(watch)
-    kept = checkpoint_of(scenario, folder)
-    if fresh:
-        kept.remove()
-    run = record.save(simulate(scenario, log, kept), folder, log.text)
-    if run.outcome.reason is not Reason.INTERRUPTED:
-        kept.remove()
-    return run
-
-
 def entries(result: Run | Study) -> tuple[Entry, ...]:
     """The runs of a result with their labels; a run that stands alone has the label ""."""
     return (Entry("", result),) if isinstance(result, Run) else result.entries
@@ -235,36 +174,6 @@ def load(folder: str | Path) -> Run | Study:
         found += [] if run is None else [Entry(place.label, run)]
         unanswered += [] if status is None else [status]
     return Study(scenario, tuple(found), folder, tuple(unanswered))
-
-
-def judge(
-    result: Run | Study, ids: Sequence[str] | None = None, own: Sequence[Prediction] = ()
-) -> dict[str, tuple[Finding, ...]]:
-    """Findings by point label; "" for a run that stands alone, and for a study as a whole.
-
-    **Arguments:**
-
-    - `result`: a run or a study.
-    - `ids`: predictions to judge; None for those the scenario asks for.
-    - `own`: predictions of the caller's, besides those of the catalogue.
-    """
-    chosen = asked(result.scenario) if ids is None else ids
-    with jax.enable_x64(True):
-        found = {label: check_evidence(run.evidence, chosen, own) for label, run in entries(result)}
-        if isinstance(result, Run):
-            return found
-        return found | {"": check_study([run.evidence for run in result.runs], chosen, own)}
-
-
-def judge_anew(result: Run | Study) -> None:
-    """Judge a stored result by what its scenario asks for, and store the verdicts beside it."""
-    ids = asked(result.scenario)
-    found = judge(result, ids)
-    for label, run in entries(result):
-        if run.folder is not None:
-            save_findings(run.folder, found[label], ids)
-    if isinstance(result, Study):
-        save_findings(result.folder, found[""], ids, _folders(result))
 
 
 @overload
@@ -294,86 +203,6 @@ def attack(result: Run | Study, asked: RobustnessTable, fresh: bool = False) -> 
         return attacked(result, asked, fresh)
     found = tuple(Entry(label, attacked(run, asked, fresh)) for label, run in result.entries)
     return replace(result, entries=found)
-
-
-@overload
-def check(result: Run, ids: Sequence[str] | None = None) -> tuple[Finding, ...]: ...
-
-
-@overload
-def check(result: Study, ids: Sequence[str] | None = None) -> dict[str, tuple[Finding, ...]]: ...
-
-
-def check(
-    result: Run | Study, ids: Sequence[str] | None = None
-) -> tuple[Finding, ...] | dict[str, tuple[Finding, ...]]:
-    """Judge a run, or every run of a study, by the catalogue; simulates nothing, writes nothing.
-
-    **Arguments:**
-
-    - `result`: a run or a study.
-    - `ids`: predictions to judge; None for those the scenario asks for.
-
-    **Returns:** the findings of a run; of a study, those of every point by its label, and those
-    about all points together under "".
-    """
-    findings = judge(result, ids)
-    return findings[""] if isinstance(result, Run) else findings
-
-
-def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
-    """Findings by point label as stored beside each run, judged and stored where they are not.
-
-    A point that could not be judged has none. Those about a study as a whole have the label "".
-    """
-    ids = asked(result.scenario)
-    if isinstance(result, Run):
-        return {"": judged_in_folder(result, ids)}
-    hopeless = {status.label for status in result.unanswered if status.state is State.FAILED}
-    found = {
-        label: () if label in hopeless else judged_in_folder(run, ids)
-        for label, run in result.entries
-    }
-    return found | {"": _judged_together(result, ids)}
-
-
-def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
-    """Findings about a stored run, from its folder if they are of today's judges."""
-    stored = None if run.folder is None else read_findings(run.folder, ids)
-    if stored is not None:
-        return stored
-    with jax.enable_x64(True):
-        findings = check_evidence(run.evidence, ids)
-    if run.folder is not None:
-        save_findings(run.folder, findings, ids)
-    return findings
-
-
-def _judged_together(study: Study, ids: Sequence[str]) -> tuple[Finding, ...]:
-    """Findings about the runs of a study together, from its folder if they are of today."""
-    runs = _folders(study)
-    stored = read_findings(study.folder, ids, runs) if runs else ()
-    if stored is not None:
-        return stored
-    with jax.enable_x64(True):
-        findings = check_study([run.evidence for run in study.runs], ids)
-    save_findings(study.folder, findings, ids, runs)
-    return findings
-
-
-def _folders(study: Study) -> list[Path]:
-    return [run.folder for run in study.runs if run.folder is not None]
-
-
-def asked(scenario: Scenario) -> tuple[str, ...]:
-    """Ids of the predictions that a scenario asks for, in the order of the catalogue.
-
-    None for deep networks, of which the catalogue says nothing.
-    """
-    if scenario.network.is_deep:
-        return ()
-    chosen = scenario.checks.predictions
-    return tuple(id for id in CATALOGUE if chosen == "all" or id in chosen)
 
 
 def save_table(study: Study) -> None:
@@ -461,43 +290,10 @@ def _look(place: Place) -> tuple[Run | None, Status | None]:
     return run, None if ended else status
 
 
-def _final(folder: Path) -> Run | None:
-    """The stored run of a folder if computing it again would give nothing else."""
-    if not (folder / "manifest.json").is_file():
-        return None
-    stored = record.load(folder)
-    return None if stored.outcome.reason is Reason.INTERRUPTED else stored
-
-
 def _prolong_alone(run: Run, until: float, announce: Announce) -> Run:
     if run.folder is None:
         raise RecordError("`run` must be stored to be continued in its folder; use `extend`.")
     with held(run.folder):
-        longer = _prolonged(run, run.folder, until, announce("", run.scenario))
+        longer = prolonged(run, run.folder, until, announce("", run.scenario))
         judged_in_folder(longer, asked(longer.scenario))
     return longer
-
-
-def _prolonged(run: Run, folder: Path, until: float, watch: Watch) -> Run:
-    log = _Log(watch)
-    before = (folder / "log.txt").read_text(encoding="utf-8")
-    return record.save(extend(run, until, log), folder, before + log.text)
-
-
-class _Log:
-    """Passes progress on and remembers it, a line per scheduled time."""
-
-    def __init__(self, watch: Callable[[Progress], None]):
-        self.watch = watch
-        self.lines: dict[float, str] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        self.lines[progress.fraction] = (
-            f"{progress.seconds:8.1f} s  t = {progress.t:<10.4g} {progress.phase:<14} "
-            f"loss = {progress.loss:.4g}"
-        )
-        self.watch(progress)
-
-    @property
-    def text(self) -> str:
-        return "\n".join([*self.lines.values(), ""])

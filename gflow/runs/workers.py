@@ -8,7 +8,6 @@ Nothing here imports jax before a worker is pinned to its cores (see `gflow.runs
 """
 
 import functools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -18,7 +17,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,9 +35,6 @@ Watch = Callable[["Progress"], None]
 
 Announce = Callable[[str, Scenario], Watch]
 """Told the label and scenario of a point about to be computed; gives what to call at each step."""
-
-_BREATH = 0.2
-"""Seconds between two looks at a lock."""
 
 
 class Task(NamedTuple):
@@ -94,11 +90,11 @@ def compute(
     **Returns:** a `Report`. Whatever keeps the point from being computed is written into its
     folder and reported, not raised; only Ctrl-C is.
     """
-    from gflow.runs.study import settle
+    from gflow.runs.point import settle
 
     folder = Path(folder)
     try:
-        with held(folder, patient) as mine:
+        with lock.held(folder, patient) as mine:
             if mine is None:
                 return Report(label, busy=True)
             teller = _Teller(mine, begin or _unwatched)
@@ -113,17 +109,6 @@ def compute(
             return Report(label, interrupted=interrupted, progress=teller.last)
     except GflowError as error:
         return Report(label, failure_of(error))
-
-
-@contextmanager
-def held(folder: Path, patient: bool = True) -> Iterator[lock.Lock | None]:
-    """The lock of a run folder, or None if another process has it and is not waited for."""
-    mine = lock.acquire(folder)
-    while mine is None and patient:
-        time.sleep(_BREATH)
-        mine = lock.acquire(folder)
-    with mine or nullcontext():
-        yield mine
 
 
 def serial(tasks: Sequence[Task], announce: Announce) -> list[Report]:
@@ -240,7 +225,7 @@ def _gather(
     pending: set[Future] = set(futures)
     reports: dict[str, Report] = {}
     while pending:
-        done, pending = wait(pending, timeout=_BREATH, return_when=FIRST_COMPLETED)
+        done, pending = wait(pending, timeout=lock.BREATH, return_when=FIRST_COMPLETED)
         for future in done:
             report = _report(future, futures[future])
             reports[report.label] = report

@@ -19,8 +19,9 @@ from timing import once
 
 import gflow
 from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
-from gflow.flow.integrate import Controls, integrate
+from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.stepper import Controls
 from gflow.measure.alignment import contributing
 from gflow.network.neurons import AbstractNeurons, PolarNeurons
 from gflow.runs.problem import Problem, prepare

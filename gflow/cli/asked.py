@@ -1,0 +1,70 @@
+"""What the options of a verb ask for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gflow.errors import ScenarioError
+from gflow.scenario import RobustnessTable, Scenario
+
+if TYPE_CHECKING:
+    from gflow.runs.workers import Crew
+    from gflow.theory.prediction import Prediction
+
+
+def crew_of(workers: int, dask: str | None, is_grid: bool) -> "Crew":
+    """Who computes the points of a grid."""
+    from gflow.runs import workers as crews
+
+    if not is_grid:
+        refuse(workers != 1, "--workers", "one flow, which uses all cores anyway")
+        refuse(dask, "--dask", "one flow")
+    if dask is None:
+        return crews.serial if workers == 1 else crews.processes(workers)
+    refuse(workers != 1, "--workers", "--dask, whose workers are the cluster's")
+    return crews.dask(dask)
+
+
+def radii_of(
+    scenario: Scenario, norms: list[str] | None, samples: int | None, published: bool
+) -> RobustnessTable:
+    """What `gflow attack` is to measure: the scenario's table, or l2, and what options say."""
+    own = scenario.robustness
+    chosen = norms or list(own.norms) or ["l2"]
+    if wrong := [name for name in chosen if name not in ("l1", "l2", "linf")]:
+        raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))
+    if (samples or 0) < 0:
+        raise ScenarioError((f"`--samples` must be >= 0, but is {samples}; try 0 for all.",))
+    if published and "l2" not in chosen:
+        chosen.append("l2")
+    return RobustnessTable(
+        norms=tuple(dict.fromkeys(chosen)),  # pyright: ignore[reportArgumentType]
+        attacked=own.attacked if samples is None else samples,
+        published=published or own.published,
+    )
+
+
+def predictions_in(path: Path | None) -> "tuple[Prediction, ...]":
+    """The predictions of a user's file; none without one."""
+    if path is None:
+        return ()
+    from gflow.theory.plugin import load_predictions
+
+    return load_predictions(path)
+
+
+def prediction_of(name: str, own: "Sequence[Prediction]") -> "Prediction":
+    """The prediction of an id or number."""
+    from gflow.theory.predictions import ALL, named
+
+    found = named(name) or next((one for one in own if name == one.id), None)
+    if found is None:
+        known = ", ".join(f"{one.number} {one.id}" for one in (*ALL, *own))
+        raise ScenarioError((f"`{name}` must be a known prediction, but is none; try {known}.",))
+    return found
+
+
+def refuse(given: object, option: str, what: str) -> None:
+    """Raise if an option is given beside what makes no use of it."""
+    if given:
+        raise ScenarioError((f"`{option}` must not be given with {what}; leave it out.",))

@@ -1,0 +1,108 @@
+"""What verbs do with a result: judge it, draw it, say it, and end with an exit code."""
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from gflow.cli.asked import prediction_of
+from gflow.cli.guard import (
+    FAILS,
+    FROM_BEST_TO_WORST,
+    INTERNAL,
+    INTERRUPTED,
+    MENDABLE,
+    OK,
+    STOPPED,
+)
+
+if TYPE_CHECKING:
+    from gflow.runs.experiment import Run
+    from gflow.runs.status import Status
+    from gflow.runs.study import Study
+    from gflow.theory.finding import Finding
+    from gflow.theory.prediction import Prediction
+
+
+def terminal(quiet: bool = False) -> Console:
+    """A terminal as wide as it is; 120 columns in a file or a pipe."""
+    console = Console(quiet=quiet)
+    return console if console.is_terminal else Console(quiet=quiet, width=120)
+
+
+def judged_anew(
+    result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
+) -> "dict[str, tuple[Finding, ...]]":
+    """Judge a stored result anew, and store the verdicts of all that was asked beside it."""
+    from gflow.runs import study, verdicts
+
+    if only is not None:
+        return verdicts.judge(result, [prediction_of(name, own).id for name in only], own)
+    verdicts.judge_anew(result)
+    if isinstance(result, study.Study):
+        study.save_table(result)
+    mine = verdicts.judge(result, [one.id for one in own], own) if own else {}
+    return {label: (*rows, *mine.get(label, ())) for label, rows in verdicts.judged(result).items()}
+
+
+def draw(result: "Run | Study", console: Console) -> None:
+    """Store the figures of a result, and the table of a study."""
+    from gflow.report import figures
+    from gflow.runs import study
+
+    if isinstance(result, study.Study):
+        study.save_table(result)
+    if study.entries(result):
+        tell = functools.partial(console.print, markup=False)  # sentences name [vary]
+        figures.draw(result, home_of(result) / "figures", tell=tell, keep=True)
+
+
+def report(
+    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", as_json: bool, quiet: bool
+) -> None:
+    """Print the cards of all runs and the verdicts, or one JSON value."""
+    from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
+    from gflow.report.robustness import robustness_table, rows_of
+    from gflow.runs.study import entries
+
+    if as_json:
+        print(json.dumps(to_json(result, findings), indent=2, ensure_ascii=False))
+        return
+    console = terminal()
+    if not quiet:
+        for label, run in entries(result):
+            console.print(run_card(label, run))
+        if rows := rows_of(entries(result)):
+            console.print(robustness_table(rows))
+    console.print(verdict_table(findings))
+    console.print(unanswered_lines(unanswered_of(result)))
+
+
+def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
+    """The worst of what became of the points, and of the verdicts."""
+    from gflow.runs.study import entries
+
+    failed = (point for point in unanswered_of(result) if point.state == "failed")
+    codes = [OK, *(MENDABLE.get(point.kind, INTERNAL) for point in failed)]
+    for _, run in entries(result):
+        if run.outcome.reason == "interrupted":
+            codes.append(INTERRUPTED)
+        elif not run.outcome.complete:
+            codes.append(STOPPED)
+    if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
+        codes.append(FAILS)
+    return max(codes, key=FROM_BEST_TO_WORST.index)
+
+
+def home_of(result: "Run | Study") -> Path:
+    """The folder of a stored result."""
+    assert result.folder is not None, "it was just stored"
+    return result.folder
+
+
+def unanswered_of(result: "Run | Study") -> "tuple[Status, ...]":
+    """The points of a study that have no run; none of a run that stands alone."""
+    return getattr(result, "unanswered", ())

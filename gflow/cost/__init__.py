@@ -1,0 +1,6 @@
+"""What a scenario costs before it is run: operations and memory by formula, minutes as a range."""
+
+from gflow.cost.memory import check_memory
+from gflow.cost.minutes import Cost, estimate, measure_rate
+
+__all__ = ["Cost", "check_memory", "estimate", "measure_rate"]

@@ -1,0 +1,105 @@
+"""The memory of a scenario, by what takes it, and whether this machine has it."""
+
+import os
+
+from gflow.cost.sizes import Sizes, sizes_of, weights_of
+from gflow.cost.solver import SOLVERS
+from gflow.errors import ScenarioError
+from gflow.scenario import Scenario
+
+ROWS = 1000
+"""Rows in one block of the velocity."""
+
+PROGRAM_BYTES = 560_000_000
+"""Interpreter, libraries and compiled code."""
+
+
+def check_memory(scenario: Scenario, workers: int = 1) -> None:
+    """Refuse a scenario that cannot fit into this machine.
+
+    **Arguments:**
+
+    - `scenario`: one flow or a grid, of which every point is looked at.
+    - `workers`: most points that are computed at a time.
+
+    **Raises:** `ScenarioError` naming what is needed, what is there, and what to lower;
+    `DataError` for a file of samples whose header cannot be read.
+    """
+    points = scenario.points()
+    workers = min(workers, len(points))
+    for point in points:
+        parts = memory_of(point.scenario, sizes_of(point.scenario))
+        place = ", point ".join(filter(None, (scenario.name, point.label)))
+        if total(parts) > physical_memory():
+            raise ScenarioError((f"{place}: {_too_large(parts)}",))
+        if workers * total(parts) > physical_memory():
+            most = physical_memory() // total(parts)
+            raise ScenarioError(
+                (
+                    f"{place}: `--workers` must leave each process the memory of a point, but "
+                    f"{workers} need {gigabytes(workers * total(parts))} of "
+                    f"{gigabytes(physical_memory())}; try --workers {most}.",
+                )
+            )
+
+
+def _too_large(parts: dict[str, int]) -> str:
+    largest = max(parts, key=lambda name: parts[name])
+    return (
+        "`data.samples` × `data.dimension` and `network.width` must fit in memory, but need "
+        f"{gigabytes(total(parts))} of {gigabytes(physical_memory())}, most of it for the "
+        f"{largest}; {_CURES[largest]}."
+    )
+
+
+def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
+    """Bytes at the peak of a flow, by what for."""
+    n, m, D, K = sizes
+    h, record = scenario.network.width, scenario.record
+    real = 4 if scenario.flow.precision == "float32" else 8
+    T = record.linear + record.geometric + 100
+    stages = SOLVERS[scenario.solver].stages
+    drawing = {"drawing of samples": 24 * n * D}
+    flow = {
+        "samples": (8 + real) * n * D,
+        "test samples": 8 * m * D + 16 * m * h,
+        "blocks of rows": 4 * min(n, ROWS) * h * real,
+        "solver": (stages + 4) * (weights_of(scenario, sizes) + 2 * h) * 8,
+        "features": n * h * real if scenario.network.is_deep else 0,
+        "record": T * h * (K + 2) * 8 if "neurons" in record.groups else 0,
+        "orthogonal directions": 16 * (n + D) * D if "orthogonal" in record.groups else 0,
+    }
+    return {"program": PROGRAM_BYTES} | max(drawing, flow, key=total)
+
+
+def total(parts: dict[str, int]) -> int:
+    """Sum of all parts."""
+    return sum(parts.values())
+
+
+_CURES = {
+    "program": "use a larger machine",
+    "drawing of samples": "lower data.samples or data.dimension",
+    "samples": "lower data.samples or data.dimension",
+    "test samples": "lower data.test_samples",
+    "blocks of rows": "lower network.width",
+    "solver": "lower network.width or data.dimension",
+    "features": "lower data.samples or network.width",
+    "record": "lower record.linear and record.geometric",
+    "orthogonal directions": 'leave "orthogonal" out of record.groups',
+}
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def gigabytes(size: int) -> str:
+    """Bytes in words."""
+    return f"{short(size / 1e9)} GB"
+
+
+def short(number: float) -> str:
+    """A number with as many digits as matter."""
+    return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"

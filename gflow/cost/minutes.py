@@ -1,0 +1,214 @@
+"""What a scenario costs before it is run: operations and memory by formula, minutes as a range.
+
+One idea: an evaluation of the velocity is two matrix products of 4·n·D·h operations in all, so what
+a flow costs is how often it is evaluated.  That is a range with its basis, since nobody knows the
+steps of a flow before it has run.
+
+No sample is drawn or read here, and jax is never imported.
+"""
+
+import math
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from gflow.cost.memory import gigabytes, memory_of, short, total
+from gflow.cost.sizes import Sizes, classes_of, sizes_of, weights_of
+from gflow.cost.solver import SOLVERS
+from gflow.scenario import Scenario
+
+CORE_RATE = 8e10
+"""Operations per second of a float32 matrix product on one good core."""
+
+MOVED_BYTES, MEMORY_RATE = 80, 5e9
+"""What a step of descent moves for each weight, and how many bytes a second."""
+
+WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
+"""Of an attack on one sample: walks and their steps, lines and looks at each, other classes."""
+
+START_SECONDS = (3.0, 20.0)
+"""To compile one flow and draw its samples."""
+
+WIDE_SHARE = {"sample": (0.4, 1.0), "population": (0.07, 0.25)}
+"""Least and largest share of a flow's work that is done at full width, by `flow.start`; measured at
+the published size, where neurons are folded as soon as they point the same way."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a scenario asks of a machine; a grid computes its flows one after another."""
+
+    flows: int
+    """Number of flows."""
+    operations_per_evaluation: int
+    """Floating-point operations of the two matrix products, 4·n·D·h, summed over flows."""
+    evaluations: tuple[int, int]
+    """Fewest and most evaluations of the velocity, summed over flows."""
+    memory_bytes: int
+    """Peak memory of the largest flow."""
+    minutes: tuple[float, float]
+    """Shortest and longest time of all flows."""
+    basis: str
+    """What evaluations and minutes rest on."""
+
+    def __str__(self) -> str:
+        return "\n".join(
+            (
+                f"flows        {self.flows}",
+                f"evaluations  {self.evaluations[0]} to {self.evaluations[1]}",
+                f"operations   {self.operations_per_evaluation:.3g} to evaluate every flow once",
+                f"memory       {gigabytes(self.memory_bytes)}",
+                f"minutes      {short(self.minutes[0])} to {short(self.minutes[1])}",
+                f"basis        {self.basis}",
+            )
+        )
+
+
+def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
+    """What a scenario of one flow or of many costs.
+
+    **Arguments:**
+
+    - `scenario`: one flow or a grid.
+    - `rate`: floating-point operations per second of a float32 matrix product; None measures it.
+
+    **Returns:** a `Cost`: operations and memory follow formulas, evaluations and minutes are
+    ranges, and `basis` tells what they rest on.
+
+    **Raises:** `DataError` for a file of samples whose header cannot be read.
+    """
+    rate = measure_rate() if rate is None else rate
+    points = [point.scenario for point in scenario.points()]
+    costs = [_flow_cost(point, rate) for point in points]
+    attacks = sum(_attack_operations(point, sizes_of(point)) for point in points)
+    best = max(rate, CORE_RATE * (os.cpu_count() or 1))
+    slow = 4 * attacks / rate / 60
+    return Cost(
+        flows=len(costs),
+        operations_per_evaluation=sum(cost.operations_per_evaluation for cost in costs),
+        evaluations=(sum(c.evaluations[0] for c in costs), sum(c.evaluations[1] for c in costs)),
+        memory_bytes=max(cost.memory_bytes for cost in costs),
+        minutes=(
+            sum(c.minutes[0] for c in costs) + attacks / best / 60,
+            sum(c.minutes[1] for c in costs) + slow,
+        ),
+        basis=costs[0].basis + (f"; up to {short(slow)} minutes of attacks" if attacks else ""),
+    )
+
+
+def measure_rate() -> float:
+    """Floating-point operations per second of a float32 matrix product, here and now."""
+    a = np.full((600, 600), 0.5, np.float32)
+    seconds = min(_seconds(a) for _ in range(3))
+    return 2 * a.shape[0] ** 3 / seconds
+
+
+def _seconds(a: np.ndarray) -> float:
+    began = time.perf_counter()
+    np.matmul(a, a)
+    return time.perf_counter() - began
+
+
+def _flow_cost(scenario: Scenario, rate: float) -> Cost:
+    sizes = sizes_of(scenario)
+    operations = _operations(scenario, sizes)
+    if not scenario.train.is_flow:
+        return _descent_cost(scenario, sizes, operations, rate)
+    steps = _steps(scenario)
+    evaluations = SOLVERS[scenario.solver].evaluations
+    # Every accepted step is observed, at half the price of an evaluation.
+    shares = WIDE_SHARE[scenario.flow.start] if scenario.flow.coalesce != "off" else (1.0, 1.0)
+    work = [
+        (evaluations + 0.5) * operations * s * share for s, share in zip(steps, shares, strict=True)
+    ]
+    if scenario.flow.precision == "float64":
+        work = [2 * w for w in work]
+    best = max(rate, CORE_RATE * (os.cpu_count() or 1))
+    return Cost(
+        flows=1,
+        operations_per_evaluation=operations,
+        evaluations=(evaluations * steps[0], evaluations * steps[1]),
+        memory_bytes=total(memory_of(scenario, sizes)),
+        minutes=(
+            (START_SECONDS[0] + work[0] / best) / 60,
+            (START_SECONDS[1] + 2 * work[1] / rate) / 60,
+        ),
+        basis=(
+            "steps as counted at tolerance = 1e-3 and init_scale = 1e-7, more for tighter and "
+            f"smaller ones and for every record time, {shares[0]:.0%} to {shares[1]:.0%} of the "
+            "work at full width; matrix products at "
+            f"{best / 1e9:.0f} GFlop/s (a good core does {CORE_RATE / 1e9:.0f}) down to "
+            f"{rate / 2e9:.0f} (half of what numpy does here now); {START_SECONDS[0]:g} to "
+            f"{START_SECONDS[1]:g} s to start each flow"
+        ),
+    )
+
+
+def _operations(scenario: Scenario, sizes: Sizes) -> int:
+    """Of the products of one gradient: two for two layers, three a layer when jax takes it."""
+    products = 6 if scenario.network.is_deep else 4
+    return products * sizes.n * weights_of(scenario, sizes)
+
+
+def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float) -> Cost:
+    train = scenario.train
+    batch = min(train.batch or sizes.n, sizes.n)
+    steps = math.ceil(scenario.flow.end_time / train.time_of_step)
+    if train.epochs is not None:
+        steps = min(steps, train.epochs * max(sizes.n // batch, 1))
+    work = steps * operations * batch / sizes.n
+    # The weights pass through memory a few times in each step.
+    moved = steps * MOVED_BYTES * weights_of(scenario, sizes) / MEMORY_RATE
+    best = max(rate, CORE_RATE * (os.cpu_count() or 1))
+    return Cost(
+        flows=1,
+        operations_per_evaluation=operations,
+        evaluations=(steps, steps),
+        memory_bytes=total(memory_of(scenario, sizes)),
+        minutes=(
+            (START_SECONDS[0] + work / best + moved / 4) / 60,
+            (START_SECONDS[1] + 4 * work / rate + 4 * moved) / 60,
+        ),
+        basis="steps as asked for, each a batch; small products and weights that pass through "
+        "memory at rates that differ by a factor of 16",
+    )
+
+
+def _attack_operations(scenario: Scenario, sizes: Sizes) -> int:
+    """Of the attacks on a network of layers; those on neurons of one output take seconds."""
+    network, asked = scenario.network, scenario.robustness
+    if not network.is_deep:
+        return 0
+    samples = min(asked.attacked or sizes.m, sizes.m)
+    rivals = 1 if network.outputs == "sign" else min(RIVALS, classes_of(scenario) - 1)
+    # A slope is as much again as a value.
+    passes = 2 * WALKS * WALK_STEPS + LINES * LINE_LOOKS
+    return len(asked.norms) * rivals * passes * 2 * samples * weights_of(scenario, sizes)
+
+
+def _steps(scenario: Scenario) -> tuple[int, int]:
+    """Fewest and most steps of a flow, from the counts of `SOLVERS`.
+
+    The solver steps onto every record time.  Tolerances count by the order of the solver; at a
+    kink (p < 2) up to the power 3/4 was seen.  While norms grow quietly from a tiny `init_scale` a
+    step cannot exceed about 3/(p·κ·π), so steps grow with p·log(1/eps).  Without normalization
+    every escape sets the step back from its quiet length, of order eps^(1-p), to that of a fit; up
+    to 100 steps a factor e between the two were seen.
+    """
+    flow, p = scenario.flow, scenario.network.power
+    kinked = p < 2
+    solver = SOLVERS[scenario.solver]
+    times = scenario.record.linear + scenario.record.geometric
+    finer = 1e-3 / flow.tolerance
+    powers = (1 / solver.order, 3 / 4 if kinked else 1 / solver.order)
+    factors = sorted(finer**power for power in powers)
+    spread = 2.5 * max(1.0, p / 3) * (4 if kinked and flow.chart == "cartesian" else 1)
+    quiet = max(0.0, math.log(1e-7 / scenario.network.init_scale))
+    low = max(0.8 * solver.steps * factors[0], times) + 0.3 * p * quiet
+    apart = 0.0 if scenario.network.normalized else (p - 1) * -math.log(scenario.network.init_scale)
+    high = spread * solver.steps * factors[1] + times + (6 if kinked else p / 2) * quiet
+    high += 100 * max(0.0, apart)
+    # A huge power makes `high` infinite, which the budget bounds.
+    return math.ceil(min(low, flow.max_steps)), math.ceil(min(high, flow.max_steps))

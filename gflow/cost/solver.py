@@ -1,0 +1,23 @@
+"""What each solver asks for, by the names scenario files use."""
+
+from typing import NamedTuple
+
+
+class Solver(NamedTuple):
+    """What a solver asks for."""
+
+    order: int
+    stages: int
+    evaluations: int
+    """Evaluations of the velocity in one step."""
+    steps: int
+    """Steps of a flow at tolerance 1e-3 and init_scale 1e-7, measured with few record times."""
+
+
+SOLVERS = {
+    "tsit5": Solver(order=5, stages=7, evaluations=6, steps=50),
+    "bosh3": Solver(order=3, stages=4, evaluations=3, steps=110),
+    "dopri8": Solver(order=8, stages=14, evaluations=13, steps=45),
+    "heun": Solver(order=2, stages=2, evaluations=2, steps=400),
+}
+"""The solvers by the names scenario files use."""

@@ -1,0 +1,108 @@
+"""What the catalogue says of runs and studies.
+
+One idea: a verdict costs seconds and changes with its judge, so it is stored beside what it is
+about and read back as long as both are the same (see `gflow.runs.findings`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import overload
+
+import jax
+
+from gflow.runs.experiment import Run
+from gflow.runs.findings import read_findings, save_findings
+from gflow.runs.point import asked, judged_in_folder
+from gflow.runs.status import State
+from gflow.runs.study import Study, entries
+from gflow.theory.finding import Finding
+from gflow.theory.prediction import Prediction
+from gflow.theory.predictions import check as check_evidence
+from gflow.theory.predictions import check_study
+
+
+@overload
+def check(result: Run, ids: Sequence[str] | None = None) -> tuple[Finding, ...]: ...
+
+
+@overload
+def check(result: Study, ids: Sequence[str] | None = None) -> dict[str, tuple[Finding, ...]]: ...
+
+
+def check(
+    result: Run | Study, ids: Sequence[str] | None = None
+) -> tuple[Finding, ...] | dict[str, tuple[Finding, ...]]:
+    """Judge a run, or every run of a study, by the catalogue; simulates nothing, writes nothing.
+
+    **Arguments:**
+
+    - `result`: a run or a study.
+    - `ids`: predictions to judge; None for those the scenario asks for.
+
+    **Returns:** the findings of a run; of a study, those of every point by its label, and those
+    about all points together under "".
+    """
+    findings = judge(result, ids)
+    return findings[""] if isinstance(result, Run) else findings
+
+
+def judge(
+    result: Run | Study, ids: Sequence[str] | None = None, own: Sequence[Prediction] = ()
+) -> dict[str, tuple[Finding, ...]]:
+    """Findings by point label; "" for a run that stands alone, and for a study as a whole.
+
+    **Arguments:**
+
+    - `result`: a run or a study.
+    - `ids`: predictions to judge; None for those the scenario asks for.
+    - `own`: predictions of the caller's, besides those of the catalogue.
+    """
+    chosen = asked(result.scenario) if ids is None else ids
+    with jax.enable_x64(True):
+        found = {label: check_evidence(run.evidence, chosen, own) for label, run in entries(result)}
+        if isinstance(result, Run):
+            return found
+        return found | {"": check_study([run.evidence for run in result.runs], chosen, own)}
+
+
+def judge_anew(result: Run | Study) -> None:
+    """Judge a stored result by what its scenario asks for, and store the verdicts beside it."""
+    ids = asked(result.scenario)
+    found = judge(result, ids)
+    for label, run in entries(result):
+        if run.folder is not None:
+            save_findings(run.folder, found[label], ids)
+    if isinstance(result, Study):
+        save_findings(result.folder, found[""], ids, _folders(result))
+
+
+def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
+    """Findings by point label as stored beside each run, judged and stored where they are not.
+
+    A point that could not be judged has none. Those about a study as a whole have the label "".
+    """
+    ids = asked(result.scenario)
+    if isinstance(result, Run):
+        return {"": judged_in_folder(result, ids)}
+    hopeless = {status.label for status in result.unanswered if status.state is State.FAILED}
+    found = {
+        label: () if label in hopeless else judged_in_folder(run, ids)
+        for label, run in result.entries
+    }
+    return found | {"": _judged_together(result, ids)}
+
+
+def _judged_together(study: Study, ids: Sequence[str]) -> tuple[Finding, ...]:
+    """Findings about the runs of a study together, from its folder if they are of today."""
+    runs = _folders(study)
+    stored = read_findings(study.folder, ids, runs) if runs else ()
+    if stored is not None:
+        return stored
+    with jax.enable_x64(True):
+        findings = check_study([run.evidence for run in study.runs], ids)
+    save_findings(study.folder, findings, ids, runs)
+    return findings
+
+
+def _folders(study: Study) -> list[Path]:
+    return [run.folder for run in study.runs if run.folder is not None]
