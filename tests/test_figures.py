@@ -12,7 +12,8 @@ from gflow.data.centers import Centers
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import figures, panels, style
 from gflow.report.style import Span
-from gflow.runs.experiment import Run, simulate
+from gflow.runs.experiment import simulate
+from gflow.runs.run import Run
 from gflow.runs.study import Entry, Study
 from gflow.scenario import parse_scenario
 

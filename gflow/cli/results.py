@@ -20,7 +20,7 @@ from gflow.cli.guard import (
 )
 
 if TYPE_CHECKING:
-    from gflow.runs.experiment import Run
+    from gflow.runs.run import Run
     from gflow.runs.status import Status
     from gflow.runs.study import Study
     from gflow.theory.finding import Finding

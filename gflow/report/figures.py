@@ -18,7 +18,7 @@ from gflow.report.flow_figures import alignment, contributions, cosine_map, fit,
 from gflow.report.panels import NotDrawable
 from gflow.report.shown import COLUMNS, Runs, pairs
 from gflow.report.study_figures import bands, overview
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.runs.study import Study
 from gflow.theory.predictions import CATALOGUE
 

@@ -28,7 +28,7 @@ from gflow.report.panels import (
 )
 from gflow.report.shown import Runs, chosen
 from gflow.report.style import FAINT, INK
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 
 
 @style.styled()

@@ -19,7 +19,7 @@ from gflow.report import style
 from gflow.report.panels import NotDrawable
 from gflow.report.shown import Runs, chosen, pairs
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs
 from gflow.theory.comparisons import mass_by_place
 from gflow.theory.evidence import Evidence

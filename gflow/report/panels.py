@@ -24,7 +24,7 @@ from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.reference import ORTHONORMAL
 from gflow.report import style
 from gflow.report.style import DASHED, DOTTED, FAINT, INK, LEVEL, SMALL, Span
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.runs.table import Curve
 from gflow.theory.conjecture import OWN_BAR
 

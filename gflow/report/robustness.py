@@ -11,7 +11,7 @@ from rich.text import Text
 from gflow.measure.norm import Norm
 from gflow.measure.published_search import PUBLISHED_RADII
 from gflow.network.reference import ORTHONORMAL
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.scenario import DigitData, FeatureData, ImageData
 from gflow.theory.robustness import (
     FEATURE_RADII,

@@ -22,7 +22,7 @@ from gflow.report import style
 from gflow.report.panels import LOGARITHMIC, NotDrawable
 from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.theory.evidence import Evidence
 from gflow.theory.robustness import critical_radii, learned_radius
 from gflow.theory.robustness_laws import accuracy_law

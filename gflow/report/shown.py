@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from gflow.errors import GflowError
 from gflow.report.panels import NotDrawable
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.runs.study import Study, entries
 
 Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]

@@ -13,7 +13,7 @@ from gflow.report import style
 from gflow.report.panels import NotDrawable, band_curves, contribution_bars, cosine_image
 from gflow.report.shown import Runs, beside_power, chosen, pairs
 from gflow.report.style import INK
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.runs.study import Study
 from gflow.runs.table import OWN, Curve, over_seeds, varied_keys
 

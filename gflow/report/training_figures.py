@@ -15,8 +15,8 @@ from gflow.report.panels import NotDrawable
 from gflow.report.robustness_figures import WRITTEN
 from gflow.report.shown import Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES
-from gflow.runs.experiment import Run
 from gflow.runs.robustness import read_witnesses
+from gflow.runs.run import Run
 from gflow.scenario import DigitData
 
 IMAGES = 8

@@ -1,13 +1,10 @@
 """A scenario of one flow, carried out: Scenario -> Problem -> Run.
 
-One idea: a run carries its question, and a flow that ended early is a run too.
+One idea: flow or descent, from any start, to the end or not so far, all end as a `Run`.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +12,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import PyTree
 
-from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.data.labeled import Labeled
 from gflow.data.mixture import stream
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
-from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.records import AbstractCheckpoint
-from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
+from gflow.flow.trajectory import Reason, Trajectory
 from gflow.measure.margin import fit
 from gflow.measure.outputs import margins
 from gflow.measure.phases import ESCAPE_LEVEL
@@ -32,144 +27,15 @@ from gflow.network.neurons import AbstractFirstLayer
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
+from gflow.runs.progress import Progress, Watch, unwatched
 from gflow.runs.provenance import provenance
+from gflow.runs.run import Run
 from gflow.scenario import Scenario
 from gflow.theory.evidence import Evidence
 
 
-@dataclass(frozen=True, repr=False)
-class Run:
-    """A flow and the question it answers; prints as a card."""
-
-    evidence: Evidence
-    state: FlowState
-    """Where the flow ended; a continuation starts here."""
-    next_step: float
-    """Step size the continuation would try first."""
-    test: dict[str, float]
-    """Smallest and mean margin and accuracy on the test samples; empty without any."""
-    manifest: dict[str, object]
-    """Versions, device, threads, wall time."""
-    folder: Path | None = field(default=None)
-    """Where the run is stored, if it is."""
-
-    def __repr__(self) -> str:
-        return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
-
-    @property
-    def card(self) -> dict[str, str]:
-        """The run at a glance: outcome, effort, phases, fit, test, folder."""
-        last = self.record.isel(time=-1)
-        loss, margin = float(last["loss"]), float(last["margin_min"])
-        left_out = self.evidence.left_out
-        return {
-            "outcome": self.outcome.text,
-            "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
-            **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
-            **({"folded": str(left_out)} if left_out.total else {}),
-            **self._progress,
-            "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
-            "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
-            "folder": str(self.folder or "not stored"),
-        }
-
-    @property
-    def _progress(self) -> dict[str, str]:
-        """When phases ended and where neurons pointed; of a deep network, its features."""
-        evidence = self.evidence
-        if evidence.is_deep:
-            rank = float(self.record["stable_rank"].values[-1])
-            seen = {"features": f"stable rank {rank:.3g} in the last hidden layer"}
-            if evidence.has("neurons"):
-                seen["cosines"] = self._closest
-            return seen
-        phases = evidence.phases
-        told = {"phases": str(phases or "not recorded")}
-        if phases is None:
-            return told
-        last = len(evidence.times) - 1
-        escaped = np.searchsorted(evidence.times, phases.escape)
-        moments = {"escape": int(escaped)} if np.isfinite(phases.escape) else {}
-        parts = [
-            _pointing(evidence.mean_cosines(at), word)
-            for word, at in (moments | {"the end": last}).items()
-        ]
-        return told | {"cosines": f"{', '.join(parts)} (closest own center, class average)"}
-
-    @property
-    def _closest(self) -> str:
-        """Where neurons of the first layer point when closest to centers, and at the end."""
-        evidence = self.evidence
-        last = len(evidence.times) - 1
-        best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
-        parts = [
-            _pointing(evidence.closest_cosines(at), word)
-            for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last))
-        ]
-        return f"{', '.join(parts)} (closest center, closest class average)"
-
-    @property
-    def scenario(self) -> Scenario:
-        """The question."""
-        return self.evidence.scenario
-
-    @property
-    def network(self) -> Any:
-        """The network at the end; call it on inputs (n, D).
-
-        A `Network`, a `DeepNetwork` or a `VectorNetwork`, or the `ReadOff` of one that was trained
-        on subclasses.
-        """
-        return self.evidence.network
-
-    @property
-    def record(self) -> xr.Dataset:
-        """What was observed at every recorded time."""
-        return self.evidence.record
-
-    @property
-    def centers(self) -> Centers:
-        """Subclass centers and class averages."""
-        return self.evidence.centers
-
-    @property
-    def outcome(self) -> Outcome:
-        """How the integration ended."""
-        return self.evidence.outcome
-
-    @property
-    def effort(self) -> Effort:
-        """What the integration cost."""
-        return self.evidence.effort
-
-
-def _pointing(cosines: tuple[float, float], word: str) -> str:
-    """Cosines to a center and an average, at a moment."""
-    return f"{cosines[0]:.3f} and {cosines[1]:.3f} at {word}"
-
-
-class Progress(NamedTuple):
-    """How far a flow has come."""
-
-    t: float
-    end_time: float
-    fraction: float
-    """Share of the scheduled times passed."""
-    loss: float
-    phase: str
-    seconds: float
-    """Wall time so far."""
-
-
-Watch = Callable[[Progress], None]
-
-
-def _unwatched(progress: Progress) -> None:
-    pass
-
-
 def simulate(
-    scenario: Scenario, watch: Watch = _unwatched, checkpoint: AbstractCheckpoint | None = None
+    scenario: Scenario, watch: Watch = unwatched, checkpoint: AbstractCheckpoint | None = None
 ) -> Run:
     """Carry out a scenario of one flow; writes no file but a checkpoint, if there is one.
 
@@ -193,7 +59,7 @@ def simulate(
     return _follow(scenario, problem, problem.neurons, (0.0, 0.0, None), watch, checkpoint)
 
 
-def extend(run: Run, until: float, watch: Watch = _unwatched) -> Run:
+def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
     """Continue a finished run to flow time `until`; its record is kept and grows.
 
     **Arguments:**

@@ -12,11 +12,13 @@ import jax
 from gflow.flow.trajectory import Reason
 from gflow.runs import record
 from gflow.runs.checkpoint import checkpoint_of
-from gflow.runs.experiment import Progress, Run, Watch, extend, simulate
+from gflow.runs.experiment import extend, simulate
 from gflow.runs.files import sweep
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import verify_question
+from gflow.runs.progress import Progress, Watch
 from gflow.runs.robustness import attacked
+from gflow.runs.run import Run
 from gflow.scenario import Scenario
 from gflow.theory.finding import Finding
 from gflow.theory.predictions import CATALOGUE, check

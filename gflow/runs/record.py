@@ -47,11 +47,11 @@ from gflow.network.neurons import (
     PolarNeurons,
 )
 from gflow.network.vector import VectorNeurons
-from gflow.runs.experiment import Run
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
 from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.robustness import read_robustness
+from gflow.runs.run import Run
 from gflow.scenario import NetworkTable, Scenario, parse_scenario
 from gflow.theory.evidence import Evidence
 

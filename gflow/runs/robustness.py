@@ -29,9 +29,9 @@ from gflow.measure.published_search import PUBLISHED_RADII
 from gflow.measure.radius import Radii
 from gflow.measure.robustness import Robustness, attack_model, measure_robustness
 from gflow.runs.code import code_hash
-from gflow.runs.experiment import Run
 from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
 from gflow.runs.netcdf import to_netcdf
+from gflow.runs.run import Run
 from gflow.scenario import RobustnessTable
 
 SEAL, ARRAYS = "robustness.json", "robustness.nc"

@@ -21,7 +21,6 @@ import xarray as xr
 from gflow.errors import RecordError
 from gflow.flow.trajectory import Reason
 from gflow.runs import record
-from gflow.runs.experiment import Run
 from gflow.runs.files import write_bytes, write_text
 from gflow.runs.findings import read_findings
 from gflow.runs.index import (
@@ -36,6 +35,7 @@ from gflow.runs.lock import held
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.point import asked, judged_in_folder, prolonged, settle
 from gflow.runs.robustness import attacked, read_robustness
+from gflow.runs.run import Run
 from gflow.runs.status import State, Status, status_of
 from gflow.runs.table import tabulate, to_csv
 from gflow.runs.workers import Announce, Crew, Report, Task, serial

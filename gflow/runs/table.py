@@ -20,7 +20,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from gflow.measure.norm import Norm
-from gflow.runs.experiment import Run
+from gflow.runs.run import Run
 from gflow.scenario import Scenario
 from gflow.theory.finding import Finding
 

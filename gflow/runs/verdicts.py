@@ -10,9 +10,9 @@ from typing import overload
 
 import jax
 
-from gflow.runs.experiment import Run
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.point import asked, judged_in_folder
+from gflow.runs.run import Run
 from gflow.runs.status import State
 from gflow.runs.study import Study, entries
 from gflow.theory.finding import Finding

@@ -19,19 +19,14 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from gflow.errors import GflowError, ScenarioError
 from gflow.runs import lock
 from gflow.runs.failure import Failure, failure_of, forget_failure, save_failure
 from gflow.runs.lane import Lane, share_cores, stopping
+from gflow.runs.progress import Progress, Watch, unwatched
 from gflow.scenario import Scenario, parse_scenario
-
-if TYPE_CHECKING:
-    from gflow.runs.experiment import Progress
-
-Watch = Callable[["Progress"], None]
-"""Called after every accepted step, or now and then by a worker elsewhere."""
 
 Announce = Callable[[str, Scenario], Watch]
 """Told the label and scenario of a point about to be computed; gives what to call at each step."""
@@ -198,7 +193,7 @@ class _Teller:
         self.watch = self.announce()
         return self
 
-    def __call__(self, progress: "Progress") -> None:
+    def __call__(self, progress: Progress) -> None:
         if stopping.is_set():
             raise KeyboardInterrupt
         self.last = progress._asdict()
@@ -207,7 +202,7 @@ class _Teller:
 
 
 def _unwatched() -> Watch:
-    return lambda progress: None
+    return unwatched
 
 
 def _arguments(task: Task) -> tuple[str, str, str, bool, float | None, bool]:
@@ -264,8 +259,6 @@ class _Board:
 
     def show(self, task: Task, told: Mapping[str, Any]) -> None:
         """Pass on how far a task has come, unless that was said last."""
-        from gflow.runs.experiment import Progress
-
         progress = Progress(*(told[name] for name in Progress._fields))
         if self.last.get(task.label) == progress:
             return

@@ -1,0 +1,128 @@
+"""A run: a flow and the question it answers.
+
+One idea: a run carries its question, and a flow that ended early is a run too.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gflow.data.centers import Centers
+from gflow.flow.field import FlowState
+from gflow.flow.trajectory import Effort, Outcome
+from gflow.scenario import Scenario
+from gflow.theory.evidence import Evidence
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A flow and the question it answers; prints as a card."""
+
+    evidence: Evidence
+    state: FlowState
+    """Where the flow ended; a continuation starts here."""
+    next_step: float
+    """Step size the continuation would try first."""
+    test: dict[str, float]
+    """Smallest and mean margin and accuracy on the test samples; empty without any."""
+    manifest: dict[str, object]
+    """Versions, device, threads, wall time."""
+    folder: Path | None = field(default=None)
+    """Where the run is stored, if it is."""
+
+    def __repr__(self) -> str:
+        return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
+
+    @property
+    def card(self) -> dict[str, str]:
+        """The run at a glance: outcome, effort, phases, fit, test, folder."""
+        last = self.record.isel(time=-1)
+        loss, margin = float(last["loss"]), float(last["margin_min"])
+        left_out = self.evidence.left_out
+        return {
+            "outcome": self.outcome.text,
+            "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
+            **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
+            **({"folded": str(left_out)} if left_out.total else {}),
+            **self._progress,
+            "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
+            "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
+            "folder": str(self.folder or "not stored"),
+        }
+
+    @property
+    def _progress(self) -> dict[str, str]:
+        """When phases ended and where neurons pointed; of a deep network, its features."""
+        evidence = self.evidence
+        if evidence.is_deep:
+            rank = float(self.record["stable_rank"].values[-1])
+            seen = {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+            if evidence.has("neurons"):
+                seen["cosines"] = self._closest
+            return seen
+        phases = evidence.phases
+        told = {"phases": str(phases or "not recorded")}
+        if phases is None:
+            return told
+        last = len(evidence.times) - 1
+        escaped = np.searchsorted(evidence.times, phases.escape)
+        moments = {"escape": int(escaped)} if np.isfinite(phases.escape) else {}
+        parts = [
+            _pointing(evidence.mean_cosines(at), word)
+            for word, at in (moments | {"the end": last}).items()
+        ]
+        return told | {"cosines": f"{', '.join(parts)} (closest own center, class average)"}
+
+    @property
+    def _closest(self) -> str:
+        """Where neurons of the first layer point when closest to centers, and at the end."""
+        evidence = self.evidence
+        last = len(evidence.times) - 1
+        best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
+        parts = [
+            _pointing(evidence.closest_cosines(at), word)
+            for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last))
+        ]
+        return f"{', '.join(parts)} (closest center, closest class average)"
+
+    @property
+    def scenario(self) -> Scenario:
+        """The question."""
+        return self.evidence.scenario
+
+    @property
+    def network(self) -> Any:
+        """The network at the end; call it on inputs (n, D).
+
+        A `Network`, a `DeepNetwork` or a `VectorNetwork`, or the `ReadOff` of one that was trained
+        on subclasses.
+        """
+        return self.evidence.network
+
+    @property
+    def record(self) -> xr.Dataset:
+        """What was observed at every recorded time."""
+        return self.evidence.record
+
+    @property
+    def centers(self) -> Centers:
+        """Subclass centers and class averages."""
+        return self.evidence.centers
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the integration ended."""
+        return self.evidence.outcome
+
+    @property
+    def effort(self) -> Effort:
+        """What the integration cost."""
+        return self.evidence.effort
+
+
+def _pointing(cosines: tuple[float, float], word: str) -> str:
+    """Cosines to a center and an average, at a moment."""
+    return f"{cosines[0]:.3f} and {cosines[1]:.3f} at {word}"
