@@ -4,11 +4,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy.special import logsumexp
 from systems import system
 
 import gflow
+from gflow.data.source import some_of_test
 from gflow.flow.field import FlowState
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
@@ -19,6 +21,7 @@ from gflow.runs import record
 from gflow.runs.robustness import attacked, read_witnesses
 from gflow.runs.verdicts import judge
 from gflow.scenario import RobustnessTable
+from gflow.scenario.rules import SMALLEST_OUTPUT
 from gflow.theory.conservation import ENERGY
 
 EPS = np.finfo(np.float64).eps
@@ -197,6 +200,105 @@ def test_any_module_flows_and_a_linear_one_in_closed_form():
     np.testing.assert_allclose(found.times, [0, 0.5, 1])
 
 
+@pytest.mark.parametrize(
+    ("p", "hidden", "options", "degree"),
+    [
+        (2.5, 1, dict(input_normalized=False), 2),
+        (3.0, 3, {}, 4),
+        (4.0, 2, dict(layer_norm=True), 2),
+        (4.0, 2, dict(input_normalized=False), 1 + (1 + 4)),
+        (3.0, 3, dict(input_normalized=False), 1 + (1 + 3 * (1 + 3))),
+    ],
+)
+def test_slopes_survive_small_scales_in_single_precision(p, hidden, options, degree):
+    # The smallest scale that a scenario takes: outputs, of degree 1 in each layer, are of 1e-30.
+    scale = SMALLEST_OUTPUT["float32"] ** (1 / degree)
+    network = drawn(p, widths=(6, *[5] * hidden), scale=scale, **options)
+    x = np.random.default_rng(1).standard_normal((7, 6)) + 0.5
+
+    def slopes(dtype):
+        one = jax.tree.map(lambda w: w.astype(dtype), network)
+        return jax.tree.leaves(jax.grad(lambda n: n(x.astype(dtype)).sum())(one))
+
+    # Sums of some forty products of single precision, through powers of p in every layer.
+    for single, double in zip(slopes(jnp.float32), slopes(jnp.float64), strict=True):
+        assert (double != 0).any()
+        allowed = 40 * (1 + hidden) * p * np.finfo(np.float32).eps * np.abs(double).max()
+        np.testing.assert_allclose(single, double, atol=allowed)
+
+
+def test_slopes_scale_with_the_weights_as_homogeneity_says():
+    # By p-homogeneity of a layer in nothing but its weights, of degree 1: slopes in ε² here.
+    network, x = drawn(3.0, widths=(6, 5, 5)), np.random.default_rng(1).standard_normal((7, 6))
+    at = [jax.tree.map(lambda w, s=s: s * w, network) for s in (1.0, 1e-60)]
+
+    whole, small = (jax.tree.leaves(jax.grad(lambda n: n(x).sum())(n)) for n in at)
+
+    for a, b in zip(whole, small, strict=True):
+        np.testing.assert_allclose(1e120 * b, a, rtol=1e-9, atol=1e-12)
+
+
+def test_a_module_sees_no_rows_but_those_of_the_data():
+    # Filling a block with zeros would divide 0 by 0 here: 1001 samples are two blocks of 501.
+    class Directed(eqx.Module):
+        a: jax.Array
+
+        def __call__(self, x):
+            return x @ self.a / jnp.linalg.norm(x, axis=1)
+
+    x = np.random.default_rng(0).standard_normal((1001, 2))
+    found = gflow.flow_of(
+        Directed(jnp.zeros(2)), lambda f, y: (f - y) ** 2, (x, np.ones(1001)), [0.1]
+    )
+
+    assert found.outcome.complete and np.isfinite(found.loss).all()
+
+
+def test_labels_stay_integers_where_they_are():
+    class Table(eqx.Module):
+        a: jax.Array
+
+        def __call__(self, x):
+            return x @ self.a
+
+    x, y = np.eye(3), np.array([2, 0, 1])
+    loss = optax.softmax_cross_entropy_with_integer_labels
+
+    found = gflow.flow_of(Table(jnp.zeros((3, 3))), loss, (x, y), [100.0])
+
+    np.testing.assert_array_equal(np.asarray(found.modules[-1].a).argmax(axis=1), y)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (dict(loss=lambda f, y: ((f - y) ** 2).mean()), "one number a sample, shape (2,), but gi"),
+        (dict(loss=lambda f, y: (f[:, None] - y[None]) ** 2), "but gives shape (2, 2)"),
+        (dict(times=[]), "`times` must increase, all of them after 0"),
+        (dict(times=[1.0, 0.5]), "`times` must increase, all of them after 0"),
+        (dict(solver="euler"), "`solver` must be one of tsit5"),
+    ],
+)
+def test_what_a_flow_of_a_module_cannot_take_is_told(keys, words):
+    line = Line(jnp.zeros(()), jnp.zeros(()))
+    given = dict(loss=lambda f, y: (f - y) ** 2, times=[1.0]) | keys
+
+    with pytest.raises(ValueError) as caught:
+        gflow.flow_of(line, data=(np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])), **given)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("scale", [1e-30, 1e-9, 1e9])
+def test_stable_ranks_have_no_scale(scale, dtype):
+    q = np.linalg.qr(np.random.default_rng(6).standard_normal((30, 3)))[0]
+
+    found = float(stable_rank(jnp.asarray(scale * q, dtype)))
+
+    assert found == pytest.approx(3, rel=100 * float(jnp.finfo(dtype).eps))
+
+
 def test_stable_ranks_of_known_features():
     rng = np.random.default_rng(6)
     q = np.linalg.qr(rng.standard_normal((30, 5)))[0]
@@ -313,6 +415,55 @@ def test_a_run_on_subclasses_is_about_classes(tmp_path):
     # deviation of α/√D of a sample along it, and a network that averages has 1/√4.
     radius = attacked(again, RobustnessTable(norms=("l2",))).evidence.robustness.median(Norm.L2)[1]
     assert 0.5 + 0.1 < radius < 1 / np.sqrt(2) + 3 * 0.1 / np.sqrt(20)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "end_time = 60.0",
+            'end_time = 60.0, chart = "lightcone"',
+            "`flow.chart` must be left out",
+        ),
+        ("end_time = 60.0", 'end_time = 60.0, loss = "square"', "`flow.loss` must be left out for"),
+        ("width = 40", "width = 40, balanced = false", "`network.balanced` must be true for a net"),
+        ("init_scale = 1.0", "init_scale = 1e-16", "`network.init_scale` must be >= 1e-15 in pl"),
+        ("init_scale = 1.0", "init_scale = 1e-9, hidden_layers = 3", "must be >= 3.2e-08 in plain"),
+        (
+            "power = 1, init_scale = 1.0",
+            "power = 3, init_scale = 1e-3, hidden_layers = 3",
+            "must be >= 0.0072 in plain",
+        ),
+    ],
+)
+def test_keys_that_layers_make_no_use_of_are_refused(old, new, words):
+    with pytest.raises(gflow.errors.ScenarioError) as caught:
+        gflow.parse_scenario(FINE.replace(old, new))
+
+    assert words in str(caught.value)
+
+
+def test_time_is_scaled_by_the_weight_of_a_subclass():
+    text = FINE.replace("60.0, end_loss = 0.05", "1.0")
+    mean, total = (
+        gflow.simulate(gflow.parse_scenario(text, overrides=[f'flow.convention="{name}"']))
+        for name in ("mean", "sum")
+    )
+
+    # Four subclasses of 50 samples each, of weight 1/200 or 1.
+    np.testing.assert_allclose(mean.evidence.pi, 1 / 4)
+    np.testing.assert_allclose(total.evidence.pi, 50)
+
+
+def test_some_of_a_mixture_stand_for_all_of_its_subclasses():
+    # Test samples of a mixture come subclass by subclass.
+    scenario = gflow.parse_scenario(FINE)
+    subclass = np.repeat(np.arange(4), 10)
+
+    for count in (4, 8, 12):
+        some = subclass[some_of_test(scenario, 40, count)]
+        np.testing.assert_array_equal(np.bincount(some), [count // 4] * 4)
+    np.testing.assert_array_equal(some_of_test(scenario, 40, 0), np.arange(40))
 
 
 def test_many_outputs_need_no_test_samples():

@@ -7,7 +7,9 @@ from systems import system
 
 import gflow
 from gflow.errors import ScenarioError
+from gflow.flow import descent
 from gflow.flow.descent import Recipe, descend
+from gflow.flow.field import FlowState
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.schedule import Schedule
 from gflow.flow.trajectory import Reason
@@ -170,6 +172,56 @@ def test_epochs_end_it_earlier():
     assert found.times[-1] == pytest.approx(1.5)
 
 
+def test_a_step_is_recorded_once_where_the_end_comes_before_the_last_epoch():
+    case, *_ = problem(n=40)
+
+    found = followed(case, [0.4, 0.8], recipe(0.1, batch=8, epochs=100))
+
+    np.testing.assert_allclose(found.times, [0, 0.4, 0.8])
+
+
+def test_what_ends_descent_is_asked_between_records(monkeypatch):
+    case, *_ = problem()
+    monkeypatch.setattr(descent, "MOST", 10)
+    stop = iter([None, None, None, Reason.END_LOSS])
+
+    found = followed(case, [100.0], recipe(0.1), stop=lambda seen: next(stop, None))
+
+    # Asked at the start and after every ten steps.
+    assert found.effort.steps == 30 and found.outcome.reason is Reason.END_LOSS
+    np.testing.assert_allclose(found.times, [0, 3.0])
+
+
+def test_what_is_dissipated_is_what_the_loss_has_lost(p=3.0):
+    # To first order in the step; with momentum at times long against 1/(1 - β) steps.
+    case, x, y, *_ = problem(p)
+
+    def loss(state):
+        z = np.maximum(x @ np.asarray(state.neurons.w).T, 0)
+        norm = np.linalg.norm(np.asarray(state.neurons.w), axis=1)
+        return np.exp(-y * (z**p @ (np.asarray(state.neurons.v) / norm ** (p - 1)))).mean()
+
+    start = loss(FlowState.begin(case.neurons))
+    for momentum in (0.0, 0.9):
+        how = recipe(1e-4, momentum=momentum)
+        state = followed(case, [2.0], how).state
+        slack = 20 * how.time_of_step / 2.0
+        assert float(state.dissipated) == pytest.approx(start - loss(state), rel=slack)
+
+
+def test_adam_dissipates_nothing_that_is_known():
+    run = gflow.simulate(small(train='{method = "adam", step_size = 1.0, batch = 0}'))
+
+    assert np.isnan(run.record["dissipated"].values).all()
+
+
+def test_record_times_are_spread_until_epochs_end_it():
+    run = gflow.simulate(small(train='{method = "sgd", step_size = 0.1, batch = 20, epochs = 5}'))
+
+    # Twenty steps, of which thirty times ask for every one.
+    np.testing.assert_allclose(run.record["time"].values, np.arange(21) * 0.1)
+
+
 def test_divergence_is_a_value_with_what_came_before():
     case, *_ = problem()
 
@@ -265,6 +317,8 @@ def test_small_steps_keep_the_times_of_the_flow_and_long_ones_do_not():
          "`train.batch` must be <= `data.samples`, but batch = 100 and samples = 80; try 0 for "
          "all."),
         (dict(train='{method = "sgdd"}'), "`train.method`"),
+        (dict(train='{method = "sgd", step_size = 200.0, batch = 0}'),
+         "`flow.end_time` must leave time for a step, which takes 200, but is 120; raise it."),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_one_sentence(keys, words):

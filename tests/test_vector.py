@@ -184,7 +184,7 @@ def test_at_any_scale_directions_move_alike_and_energy_is_kept():
     [
         ('outputs = "classes"', 'outputs = "classes", hidden_layers = 2', 'must not be "bala'),
         ('outputs = "classes", bias = true', "bias = false", "`network.init` must be one of gauss"),
-        ('init = "balanced", ', "", "`network.init_scale` must be >= 1e-09 in plain coordinates"),
+        ('init = "balanced", ', "", "`network.init_scale` must be >= 1e-125 in plain coordinates"),
     ],
 )  # fmt: skip
 def test_what_balanced_many_outputs_are_not_is_told(old, new, words):

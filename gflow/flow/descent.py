@@ -69,6 +69,7 @@ class _Machine(eqx.Module):
     key: PRNGKeyArray
     step_size: Float[Array, ""]
     momentum: Float[Array, ""]
+    time_of_step: Float[Array, ""]
     method: str = eqx.field(static=True)
     batch: int = eqx.field(static=True)
     batches: int = eqx.field(static=True)
@@ -114,7 +115,7 @@ class _Machine(eqx.Module):
         with jax.numpy_dtype_promotion("standard"):  # optax counts in int32
             change, memory = self.optimizer.update(slope, moment.memory, weights)
             neurons = optax.apply_updates(weights, change)
-        spent = state.dissipated + self.step_size * velocity.dissipated
+        spent = state.dissipated + self.time_of_step * velocity.dissipated
         return _Moment(moment.step + 1, FlowState(neurons, spent, state.growth), memory, order)  # pyright: ignore[reportArgumentType]
 
 
@@ -140,8 +141,9 @@ def descend(
     **Arguments:** as for `gflow.flow.integrate.integrate`, with `recipe` in place of controls;
     `stop` and `watch` are asked at recorded steps and every `MOST` steps.
 
-    **Returns:** a `Trajectory`; `dissipated` is Σ η‖g‖² over the steps, g of a batch. Descent that
-    diverges is a `Trajectory` too, up to the last step that was finite.
+    **Returns:** a `Trajectory`; `dissipated` is Σ ‖g‖² over the steps, g of a batch, times what a
+    step is worth; nan for Adam, which does not follow g. Descent that diverges is a `Trajectory`
+    too, up to the last look at which it was finite.
     """
     descent = _Descent(field, neurons, samples, recipe, probe, stop, watch, portrait)
     return descent.run(schedule, checkpoint)
@@ -165,7 +167,8 @@ class _Descent:
         batch = min(recipe.batch, samples.n)
         self.machine = _Machine(
             field, samples, jax.random.key(recipe.seed), jnp.asarray(recipe.step_size, dtype),
-            jnp.asarray(recipe.momentum, dtype), recipe.method, batch, recipe.batches(samples.n),
+            jnp.asarray(recipe.momentum, dtype), jnp.asarray(recipe.time_of_step, dtype),
+            recipe.method, batch, recipe.batches(samples.n),
         )  # fmt: skip
         self.recipe = recipe
         self.probe = eqx.filter_jit(probe)
@@ -203,7 +206,7 @@ class _Descent:
         steps = np.unique(np.rint(schedule.times / self.recipe.time_of_step).astype(int))
         if self.recipe.epochs is not None:
             last = self.recipe.epochs * self.machine.batches
-            steps = np.append(steps[steps < last], min(last, steps[-1]))
+            steps = np.unique(np.append(steps[steps < last], min(last, steps[-1])))
         return steps[steps > int(self.moment.step)].tolist()
 
     def _reach(self, target: int, checkpoint: AbstractCheckpoint | None) -> Reason | None:
@@ -214,10 +217,14 @@ class _Descent:
                 return self._end(Reason.DIVERGED)
             self.moment = moment
             if step + count < target:
-                self.watch(self.t, self._seen())
+                seen = self._seen()
+                self.watch(self.t, seen)
+                if (reason := self.stop(seen)) is not None:
+                    return self._end(reason)
                 self._keep(checkpoint)
         reason = self._observe(scheduled=True)
-        self._keep(checkpoint)
+        if reason is None:
+            self._keep(checkpoint)
         return reason
 
     def _keep(self, checkpoint: AbstractCheckpoint | None) -> None:
@@ -225,7 +232,10 @@ class _Descent:
             checkpoint.save(self._snapshot())
 
     def _seen(self) -> dict[str, Any]:
-        return jax.device_get(self.probe(jnp.asarray(self.t), self.moment.state))
+        seen = jax.device_get(self.probe(jnp.asarray(self.t), self.moment.state))
+        if self.recipe.method == "adam" and "dissipated" in seen:
+            seen["dissipated"] = np.full_like(seen["dissipated"], np.nan)
+        return seen
 
     def _observe(self, scheduled: bool) -> Reason | None:
         seen = self._seen()

@@ -24,7 +24,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
 from gflow.flow.losses import AbstractLoss
 from gflow.network.neurons import (
@@ -40,8 +40,8 @@ class Samples(eqx.Module):
 
     x: Float[Array, "B b D"]
     """Inputs, in the precision of the matrix products."""
-    y: Float[Array, "B b"]
-    """Labels, ±1."""
+    y: Real[Array, "B b"]
+    """Labels: ±1, or classes."""
     omega: Float[Array, "B b"]
     """Weights ω_i in the loss L = Σ_i ω_i ℓ(y_i, f(x_i))."""
     n: int = eqx.field(static=True)
@@ -51,7 +51,7 @@ class Samples(eqx.Module):
     def blocked(
         cls,
         x: Float[np.ndarray, "n D"],
-        y: Float[np.ndarray, " n"],
+        y: Real[np.ndarray, " n"],
         omega: Float[np.ndarray, " n"],
         rows: int,
         dtype: str,
@@ -61,8 +61,10 @@ class Samples(eqx.Module):
         blocks = -(-n // rows)
         size = -(-n // blocks)
         fill = blocks * size - n
-        wide = np.pad(x.astype(dtype), ((0, fill), (0, 0))).reshape(blocks, size, x.shape[1])
-        labels = np.pad(y, (0, fill), constant_values=1.0).reshape(blocks, size)
+        # Rows that fill a block repeat the last one, and weigh nothing.
+        wide = np.pad(x.astype(dtype), ((0, fill), (0, 0)), mode="edge")
+        wide = wide.reshape(blocks, size, x.shape[1])
+        labels = np.pad(y, (0, fill), mode="edge").reshape(blocks, size)
         weights = np.pad(omega, (0, fill)).reshape(blocks, size)
         return cls(jnp.asarray(wide), jnp.asarray(labels), jnp.asarray(weights), n)
 

@@ -182,6 +182,7 @@ class _Loop:
         self.moment, step = stepper.begin(self.machine, jnp.asarray(t, dtype), state, first)
         self.step, self.leg_began = float(step), t
         self._observe(scheduled=True, gap=0.0)
+        self.watch(*self.sight)
 
     def _leg(self, target: float) -> Reason | None:
         """Step until `target` is hit exactly."""
@@ -208,13 +209,17 @@ class _Loop:
             if accepted:
                 reason = self._observe(scheduled=float(self.moment.t) == target, gap=gap)
                 if reason is not None:
+                    self.watch(*self.sight)
                     return self._end(reason)
                 self._condense(before, float(self.moment.t) - t)
                 if float(self.moment.t) == target:
                     self.leg_began = target
             self.settled = True
-            if accepted and self.checkpoint is not None and self.checkpoint.due():
-                self.checkpoint.save(self._snapshot())
+            if accepted:
+                # Only now, since whoever watches may interrupt.
+                self.watch(*self.sight)
+                if self.checkpoint is not None and self.checkpoint.due():
+                    self.checkpoint.save(self._snapshot())
         return None
 
     def _digest(self, attempt: stepper.Attempt, length: float) -> bool:
@@ -301,8 +306,7 @@ class _Loop:
         self.records.append(t, scheduled, seen)
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
-        t, observation = float(self.moment.t), self._seen()
-        self.watch(t, observation)
+        t, observation = self.sight = float(self.moment.t), self._seen()
         if scheduled or self._worth_recording(t, observation, gap):
             self._record(t, scheduled, observation)
         return self.stop(observation)

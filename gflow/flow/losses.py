@@ -9,7 +9,7 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 from optax.losses import softmax_cross_entropy_with_integer_labels
 
 
@@ -94,10 +94,10 @@ class CrossEntropy(AbstractLoss):
         """1: the force on the outputs at f = 0 is 1 - 1/C on the own one and -1/C on the others."""
         return 1.0
 
-    def value(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, " n"]:
+    def value(self, y: Real[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, " n"]:
         return softmax_cross_entropy_with_integer_labels(f, y.astype(int))
 
-    def force(self, y: Float[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, "n C"]:
+    def force(self, y: Real[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, "n C"]:
         return jax.nn.one_hot(y.astype(int), f.shape[1], dtype=f.dtype) - jax.nn.softmax(f, axis=1)
 
 

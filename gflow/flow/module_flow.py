@@ -19,7 +19,7 @@ from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.module_field import ModuleField
 from gflow.flow.schedule import Schedule
-from gflow.flow.stepper import Controls
+from gflow.flow.stepper import SOLVERS, Controls
 from gflow.flow.trajectory import Outcome
 from gflow.network.neurons import AbstractWeights
 
@@ -102,7 +102,7 @@ def flow_of(
     - `module`: an equinox module on batches: inputs (n, D) to outputs (n, …). One written for a
         single input becomes one by `jax.vmap` inside another module.
     - `loss`: from outputs and labels to a loss for each sample.
-    - `data`: inputs and labels.
+    - `data`: inputs, and labels as the loss takes them: integers stay integers.
     - `times`: flow times at which to see it, increasing, after t = 0, which is seen too.
     - `tolerance`: error of one step, relative; absolute errors are held to 1e-6 of it in units of
         the smallest layer, so that a small start is not stepped over.
@@ -112,13 +112,18 @@ def flow_of(
     **Returns:** a `ModuleFlow` in float64. A flow that ended early is one too; its `outcome` says
     why.
 
+    **Raises:** `ValueError` for times that do not increase from above 0, an unknown solver, or a
+    loss that is not one number a sample.
+
     **Source:** theory section 3.
     """
-    x, y = (np.asarray(one, np.float64) for one in data)
+    x, y = np.asarray(data[0], np.float64), np.asarray(data[1])
+    _check(times, solver)
     with jax.enable_x64(True):
         arrays, rest = eqx.partition(module, eqx.is_inexact_array)
         weights = _Weights(jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), arrays), rest)
         samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, "float64")
+        _check_loss(loss, module, x, y)
         field = ModuleField(_CallersLoss(loss), 1.0)
         absolute = min(1e-6, tolerance) * float(field.scale(weights))
         found = integrate(
@@ -139,6 +144,26 @@ def flow_of(
             for i in range(len(chosen))
         )
         return ModuleFlow(found.times[chosen], seen["loss"], modules, found.outcome)
+
+
+def _check(times: Sequence[float] | Float[np.ndarray, " T"], solver: str) -> None:
+    seen = np.asarray(times, np.float64)
+    if seen.ndim != 1 or not len(seen) or not (np.diff(seen, prepend=0.0) > 0).all():
+        raise ValueError(
+            f"`times` must increase, all of them after 0, but is {list(times)}; try [1.0, 10.0]."
+        )
+    if solver not in SOLVERS:
+        raise ValueError(f"`solver` must be one of {', '.join(SOLVERS)}, but is {solver!r}.")
+
+
+def _check_loss(loss: Callable, module: Callable, x: np.ndarray, y: np.ndarray) -> None:
+    """Refuse a loss that is not one number for each sample, which would be averaged wrongly."""
+    found = eqx.filter_eval_shape(lambda: loss(module(jnp.asarray(x)), jnp.asarray(y))).shape
+    if found != (len(x),):
+        raise ValueError(
+            f"`loss` must give one number a sample, shape ({len(x)},), but gives shape {found}; "
+            "do not average in it, and let outputs have the shape of labels."
+        )
 
 
 def _seen_by(field: ModuleField, samples: Samples) -> Callable[..., dict[str, Any]]:

@@ -50,6 +50,7 @@ def sampling_noise(
 
     **Arguments:**
 
+    - `field`: of the mixture.
     - `u`, `sign`: reduced directions and signs.
     - `points`, `count`: the mixture; samples of each subclass.
     - `outside`: dimensions orthogonal to the means and to u.

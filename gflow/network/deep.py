@@ -24,8 +24,6 @@ from gflow.network.neurons import AbstractFirstLayer
 from gflow.network.prelu import positive_power
 from gflow.network.read_off import classifier
 
-_SMALL = 1e-12
-
 LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published", "balanced"]
 """How the weights of layers are drawn."""
 
@@ -86,19 +84,20 @@ class DeepNetwork(AbstractFirstLayer):
         for i, w in enumerate(self.hidden):
             if i and self.layer_norm:
                 z = z - z.mean(axis=1, keepdims=True)
-                z = z / jnp.sqrt((z**2).mean(axis=1, keepdims=True) + _SMALL**2)
+                z = z.shape[1] ** 0.5 * z / _length(z)[:, None]
             after = self._layer(z, w.astype(z.dtype))
             z = z + after if i and self.skip else after
         return z
 
     def _layer(self, z, w):
-        grown = positive_power(z @ w.T, self.p)
+        grown = z @ w.T
         if self.p == 1:
-            return grown
-        size = _length(w)[None]
+            return jnp.maximum(grown, 0)
+        # Ratios first: powers of small weights would underflow in single precision.
+        cosine = grown / _length(w)[None]
         if self.input_normalized:
-            size = size * _length(z)[:, None]
-        return grown / positive_power(size, self.p - 1)
+            cosine = cosine / _length(z)[:, None]
+        return positive_power(cosine, self.p - 1) * jnp.maximum(grown, 0)
 
     @property
     def direction(self) -> Float[Array, "h D"]:
@@ -153,8 +152,11 @@ class DeepNetwork(AbstractFirstLayer):
 
 
 def _length(rows):
-    """‖row‖, never 0, whose gradient at 0 is 0."""
-    return jnp.sqrt((rows**2).sum(axis=1) + _SMALL**2)
+    """‖row‖, however small; 1 for a row of zeros, whose gradient is 0."""
+    largest = jax.lax.stop_gradient(jnp.abs(rows).max(axis=1))
+    unit = jnp.where(largest > 0, largest, 1)
+    square = ((rows / unit[:, None]) ** 2).sum(axis=1)
+    return unit * jnp.sqrt(jnp.where(square > 0, square, 1))
 
 
 def deep_network(
@@ -217,12 +219,15 @@ def stable_rank(features: Float[Array, "n h"], rounds: int = 60) -> Float[Array,
 
     **Source:** theory E2.
     """
-    v = jnp.ones(features.shape[1], features.dtype)
+    largest = jnp.abs(features).max()
+    H = features / jnp.where(largest > 0, largest, 1)
+    v = jnp.ones(H.shape[1], H.dtype)
 
     def step(_, v):
-        v = features.T @ (features @ v)
-        return v / jnp.maximum(jnp.linalg.norm(v), _SMALL)
+        v = H.T @ (H @ v)
+        size = jnp.linalg.norm(v)
+        return v / jnp.where(size > 0, size, 1)
 
     v = jax.lax.fori_loop(0, rounds, step, v)
-    top = ((features @ v) ** 2).sum() / jnp.maximum((v**2).sum(), _SMALL)
-    return jnp.where(top > 0, (features**2).sum() / jnp.where(top > 0, top, 1), 0.0)
+    top = ((H @ v) ** 2).sum()
+    return jnp.where(top > 0, (H**2).sum() / jnp.where(top > 0, top, 1), 0.0)

@@ -80,12 +80,14 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         field = field_of(neurons, LOSSES[scenario.flow.loss], float(scenario.network.power))
         pi = _subclass_weights(train, centers, omega)
         rate = scenario.network.power * field.loss.kappa * pi
-        schedule = _schedule(scenario, centers, rate * _pace(neurons), start)
+        recipe = _recipe(scenario)
+        end = _end(scenario, recipe, train.n)
+        schedule = _schedule(scenario, centers, rate * _pace(neurons), end).after(start)
         controls = _controls(scenario, float(rate.mean()), float(field.scale(neurons)))
     alpha = _noise(scenario, train, centers)
     return Problem(
         train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
-        _coalescence(scenario, train), _recipe(scenario),
+        _coalescence(scenario, train), recipe,
     )  # fmt: skip
 
 
@@ -106,18 +108,16 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
         neurons = start_of(scenario, train.D, outputs, class_of)
         field = (VectorField if polar else ModuleField)(loss, float(network.power))
         recipe = _recipe(scenario)
-        pace = np.full(centers.K, network.power * loss.kappa / centers.K if polar else 1.0)
+        pi = _subclass_weights(train, centers, omega)
+        pace = network.power * loss.kappa * pi if polar else np.ones(centers.K)
         controls = _controls(scenario, float(pace.mean()), float(field.scale(neurons)))
+        end = _end(scenario, recipe, train.n)
         schedule = (
-            _schedule(scenario, centers, pace, start)
-            if polar
-            else _even_schedule(scenario, recipe, train.n).after(start)
-        )
-    counts = np.unique(y, return_counts=True)[1]
+            _schedule(scenario, centers, pace, end) if polar else _even_schedule(scenario, end)
+        ).after(start)
     return Problem(
-        train, test, centers, counts / train.n, None, neurons, samples, field, schedule, controls,
-        None, recipe,
-    )  # fmt: skip
+        train, test, centers, pi, None, neurons, samples, field, schedule, controls, None, recipe
+    )
 
 
 def _vector_neurons(
@@ -166,11 +166,16 @@ def _targets(
     return train.subclass.astype(float), train.K, train.class_of
 
 
-def _even_schedule(scenario: Scenario, recipe: Recipe | None, n: int) -> Schedule:
-    """Times linear until descent ends, and geometric before the first of them."""
+def _end(scenario: Scenario, recipe: Recipe | None, n: int) -> float:
+    """When a flow ends, or descent on `n` samples, by time or by epochs."""
     end = scenario.flow.end_time
-    if recipe is not None and recipe.epochs is not None:
-        end = min(end, recipe.epochs * recipe.batches(n) * recipe.time_of_step)
+    if recipe is None or recipe.epochs is None:
+        return end
+    return min(end, recipe.epochs * recipe.batches(n) * recipe.time_of_step)
+
+
+def _even_schedule(scenario: Scenario, end: float) -> Schedule:
+    """Linear times, and geometric ones before the first of them."""
     linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
     early = np.geomspace(1e-3 * linear[0], linear[0], scenario.record.geometric + 1)
     return Schedule(np.unique(np.concatenate([early[:-1], linear])))
@@ -199,9 +204,9 @@ def _pace(neurons: AbstractNeurons) -> float:
 
 
 def _subclass_weights(
-    train: Dataset, centers: Centers, omega: Float[np.ndarray, " n"]
+    train: Dataset | Labeled, centers: Centers, omega: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " K"]:
-    subclass = train.subclass if train.subclass is not None else np.where(train.y > 0, 0, 1)
+    subclass = train.subclass if train.subclass is not None else np.where(train.target > 0, 0, 1)
     return np.bincount(subclass, weights=omega, minlength=centers.K)
 
 
@@ -235,17 +240,16 @@ def _recipe(scenario: Scenario) -> Recipe | None:
 
 
 def _schedule(
-    scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], start: float
+    scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], end: float
 ) -> Schedule:
     """Times linear through alignment, then geometric to the end."""
-    end = scenario.flow.end_time
     turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in (1, -1)), end)
     linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
     later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
     times = np.unique(np.concatenate([linear, later, [end]]))
     # Rounding may leave two times that differ in the last digit.
     times = times[np.append(np.diff(times) > 1e-9 * end, True)]
-    return Schedule(times).after(start)
+    return Schedule(times)
 
 
 def _class_alignment_end(

@@ -32,7 +32,7 @@ from gflow.scenario.toml_lines import write_toml
 from gflow.scenario.validation import read_table, sound_part, valid
 from gflow.scenario.vary import VARY_SCHEMA
 
-NUMERICS = 4
+NUMERICS = 5
 """Raised when the same scenario gives other numbers than before; part of `Scenario.digest`."""
 
 

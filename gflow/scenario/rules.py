@@ -29,8 +29,8 @@ SMALLEST_CARTESIAN = 1e-140
 normalization it bounds init_scale^power, the speed of the first neurons."""
 
 
-SMALLEST_DEEP = 1e-9
-"""Smallest `init_scale` of layers in plain coordinates, whose norms are told from 0 at 1e-12."""
+SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
+"""Smallest output of layers in plain coordinates, a power of init_scale, by `precision`."""
 
 
 def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]:
@@ -127,6 +127,8 @@ def _output_scale_is_used(network: NetworkTable) -> Iterator[Mistake]:
 def _balanced_in_polar(
     network: NetworkTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
+    if network.is_deep:
+        return
     if train.is_flow and flow.chart == "polar" and not network.balanced:
         yield Mistake(
             "network.balanced",
@@ -146,14 +148,56 @@ def _plain_without_normalization(
         )
 
 
-def _layers_do_not_underflow(network: NetworkTable, train: TrainTable) -> Iterator[Mistake]:
+def _output_degree(network: NetworkTable) -> float:
+    """Power of init_scale that outputs of layers grow like at the start.
+
+    Where inputs of layers are not normalized, powers compound.
+    """
+    growth = 0.0 if network.layer_norm else 1.0 if network.input_normalized else network.power
+    degree = 1.0
+    for _ in range(network.hidden_layers - 1):
+        degree = 1 + growth * degree
+    return 1 + degree
+
+
+def _layers_do_not_underflow(
+    network: NetworkTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
     polar = network.init == "balanced" and train.is_flow
-    if network.is_deep and not polar and network.init_scale < SMALLEST_DEEP:
+    least = SMALLEST_OUTPUT[flow.precision] ** (1 / _output_degree(network))
+    if network.is_deep and not polar and network.init_scale < least * (1 - 1e-9):
         yield Mistake(
             "network.init_scale",
-            f"`network.init_scale` must be >= {SMALLEST_DEEP:g} in plain coordinates of a network "
-            f"of many layers or outputs, but is {network.init_scale!r}; with one hidden layer "
-            'network.init = "balanced" takes any under the flow.',
+            f"`network.init_scale` must be >= {least:.2g} in plain coordinates of a network of "
+            f"{network.hidden_layers + 1} such layers in {flow.precision}, but is "
+            f'{network.init_scale!r}; try flow.precision = "float64", or with one hidden layer '
+            'network.init = "balanced", which takes any under the flow.',
+        )
+
+
+def _layers_make_use_of_it(
+    network: NetworkTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
+    if not network.is_deep:
+        return
+    own = "polar" if network.init == "balanced" else "cartesian"
+    if train.is_flow and flow.chart not in ("polar", own):
+        yield Mistake(
+            "flow.chart",
+            f"`flow.chart` must be left out for a network of many layers or outputs, whose own is "
+            f'"{own}", but is "{flow.chart}"; take it out.',
+        )
+    if not network.balanced:
+        yield Mistake(
+            "network.balanced",
+            "`network.balanced` must be true for a network of many layers or outputs, whose "
+            "network.init says how it starts, but is false; take it out.",
+        )
+    if network.outputs != "sign" and flow.loss in ("square", "half_square"):
+        yield Mistake(
+            "flow.loss",
+            "`flow.loss` must be left out for many outputs, whose loss is the cross-entropy "
+            f'("logistic"), but is "{flow.loss}"; take it out, or set network.outputs = "sign".',
         )
 
 
@@ -237,6 +281,15 @@ def _momentum_is_used(train: TrainTable) -> Iterator[Mistake]:
             "train.momentum",
             "`train.momentum` must be 0 with adam, which has its own, but is "
             f'{train.momentum:g}; take it out, or set train.method = "sgd".',
+        )
+
+
+def _one_step_at_least(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
+    if not train.is_flow and flow.end_time < train.time_of_step:
+        yield Mistake(
+            "flow.end_time",
+            f"`flow.end_time` must leave time for a step, which takes {train.time_of_step:g}, but "
+            f"is {flow.end_time:g}; raise it.",
         )
 
 
@@ -344,6 +397,8 @@ _SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
 
 _DEEP = tuple(f"network.{key}" for key in sorted(DEEP))
 
+_STEPS = ("train.method", "train.step_size", "train.momentum")
+
 _CARTESIAN = ("flow.chart", "network.init_scale", "network.normalized")
 
 _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
@@ -379,7 +434,7 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     ((NetworkTable,), ("network.output_scale", "network.balanced"), _output_scale_is_used),
     (
         (NetworkTable, FlowTable, TrainTable),
-        ("network.balanced", "flow.chart", "train.method"),
+        (*_DEEP, "network.balanced", "flow.chart", "train.method"),
         _balanced_in_polar,
     ),
     (
@@ -393,10 +448,23 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
         _nothing_underflows,
     ),
     (
-        (NetworkTable, TrainTable),
-        (*_DEEP, "network.init", "network.init_scale", "train.method"),
+        (NetworkTable, FlowTable, TrainTable),
+        (
+            *_DEEP,
+            "network.init",
+            "network.init_scale",
+            "network.power",
+            "flow.precision",
+            "train.method",
+        ),
         _layers_do_not_underflow,
     ),
+    (
+        (NetworkTable, FlowTable, TrainTable),
+        (*_DEEP, "network.init", "network.balanced", "flow.chart", "flow.loss", "train.method"),
+        _layers_make_use_of_it,
+    ),
+    ((FlowTable, TrainTable), ("flow.end_time", *_STEPS), _one_step_at_least),
     ((FlowTable, TrainTable), ("flow.start", "train.method"), _population_flows),
     ((TrainTable,), ("train.momentum", "train.method"), _momentum_is_used),
     (

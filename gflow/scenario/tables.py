@@ -164,7 +164,9 @@ class FlowTable(Table):
     """The gradient flow and its integration (final)."""
 
     loss: Literal["exponential", "logistic", "half_square", "square"] = Field(
-        default="exponential", description="loss of one sample"
+        default="exponential",
+        description="loss of one sample, for one output; many outputs have the "
+        "cross-entropy, whichever is given",
     )
     convention: Literal["mean", "sum"] = Field(
         default="mean",
