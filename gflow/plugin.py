@@ -5,6 +5,7 @@ with the file is told in a sentence.
 """
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ def load_value(path: Path, name: str, what: str) -> Any:
     if not path.is_file() or spec is None or spec.loader is None:
         raise refused(path, "must be a Python file, but is none; try a path that ends in .py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for the names of their fields
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         why = f"{type(error).__name__}: {error}"
         raise refused(path, f"must run, but does not ({why}); mend it") from error
     if not hasattr(module, name):

@@ -92,6 +92,9 @@ def test_the_theory_prints_the_constants_of_the_judges():
     for name, value, file in rows:
         code = (THEORY / file).read_text(encoding="utf-8")
         assert constants(code).get(name) == float(value), f"{name} in {file}"
+    known = {name for path in THEORY.glob("*.py") for name in constants(path.read_text("utf-8"))}
+    named = set(re.findall(r"`([A-Z][A-Z_]+)`", text)) & known
+    assert named <= {name for name, _, _ in rows}
 
 
 def constants(code: str) -> dict[str, object]:

@@ -175,7 +175,7 @@ def test_padding_neurons_change_nothing():
     # same errors, so only rounding tells the two apart, and it by at most a hundred tolerances.
     rng = np.random.default_rng(3)
     few = mixture(3.0, h=10)
-    twice = np.repeat(np.asarray(few.neurons.direction), 7, axis=0)[: 10 * 7]
+    twice = np.repeat(np.asarray(few.neurons.direction), 7, axis=0)
     sign = np.repeat(np.asarray(few.neurons.sign), 7)
     many = few._replace(neurons=polar(twice, -16.0 - np.log(7) / 2, sign))
 

@@ -291,7 +291,7 @@ def test_a_file_is_not_read_to_tell_its_size(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "no such file; `data.path` must name an npz file"),
+        (None, "must be an npz file, but is not there; set data.path to one"),
         (b"", "must be an npz file of plain arrays, but cannot be read"),
         (b"PK\x03\x04 cut short", "must be an npz file of plain arrays"),
         ({"y": np.ones(3)}, "array `X` must be inputs of shape (n, D), but is missing"),

@@ -248,8 +248,41 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
         read_npz(tmp_path / "short.npz")
     with pytest.raises(DataError, match="must be an npz file"):
         read_npz(tmp_path / "mine.npz")
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="must be an npz file, but is not there"):
         read_npz(tmp_path / "absent.npz")
+
+
+def test_an_array_alone_is_no_npz(tmp_path):
+    np.save(tmp_path / "mine.npy", X)
+
+    with pytest.raises(DataError, match="must be an npz file of plain arrays"):
+        read_npz(tmp_path / "mine.npy")
+
+
+def test_mistakes_of_test_samples_are_told_of_them(tmp_path):
+    broken = np.where(np.arange(len(Y))[:, None] == 1, np.nan, X)
+    path = _write(tmp_path / "a.npz", X=X, y=Y, X_test=broken, y_test=Y)
+
+    with pytest.raises(DataError, match="`X_test` must be finite, but row 1 is not"):
+        read_npz(path)
+
+
+def test_classes_whose_mean_is_zero_need_subclasses(tmp_path):
+    x = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    y = np.array([1, 1, -1, -1])
+
+    with pytest.raises(DataError, match="mean of each class must not be 0 where subclasses are"):
+        read_npz(_write(tmp_path / "a.npz", X=x, y=y))
+    centers = read_npz(_write(tmp_path / "b.npz", X=x, y=y, subclass=np.arange(4)))[2]
+    np.testing.assert_array_equal(centers.mu, x)
+
+
+def test_centers_that_are_not_finite_are_refused(tmp_path):
+    mu = np.full((2, X.shape[1]), np.inf)
+    path = _write(tmp_path / "a.npz", X=X, y=Y, subclass=np.where(Y > 0, 0, 1), centers=mu)
+
+    with pytest.raises(DataError, match="`centers` must be finite"):
+        read_npz(path)
 
 
 def test_centers_refuse_labels_that_are_no_classes():

@@ -49,7 +49,6 @@ def test_the_sum_convention_runs_the_same_flow_n_times_faster():
     assert np.allclose(total.record["scaled_time"][-1], mean.record["scaled_time"][-1])
     gap = np.asarray(total.network.direction) - np.asarray(mean.network.direction)
     assert np.abs(gap).max() < 1e-5
-    # The energy's own error is 30 tolerances at most (prediction P3), here of L(0) = n.
     assert float(total.record["loss"][0]) == pytest.approx(60 * float(mean.record["loss"][0]))
 
 

@@ -97,7 +97,7 @@ def test_the_power_map_mixes_colors_by_share(runs):
 
     # Powers 1 and 3 along x, ε falling downward: all mass at averages once ε is small, at centers.
     np.testing.assert_allclose(image[:, 1], np.tile(center, (2, 1)), atol=0.02)
-    np.testing.assert_allclose(image[1:, 0], np.tile(average, (1, 1)), atol=0.02)
+    np.testing.assert_allclose(image[1:, 0], np.array([average]), atol=0.02)
 
 
 def test_overlays_say_what_they_need(runs):

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from typer.testing import CliRunner
 
@@ -17,7 +18,7 @@ from gflow.data.mixture import sample_mixture
 from gflow.errors import DataError, ScenarioError
 from gflow.measure.premise import premise
 from gflow.report import style
-from gflow.report.premise import premise_figure, premise_lines
+from gflow.report.premise import premise_figure, premise_json, premise_lines
 
 
 def mixture(K=6, K1=4, D=400, n=600, alpha=0.5, seed=0):
@@ -43,6 +44,52 @@ def test_cosines_of_a_mixture_are_those_of_the_theory():
     same = 1 / K / (1 + alpha**2) ** 2
     assert 1 / found.directions == pytest.approx(same, rel=0.05, abs=1 / D)
     assert len(found.within) + len(found.beside) + len(found.across) == 600 * 599 / 2
+
+
+@pytest.mark.parametrize("N", [2, 5, 30])
+def test_noise_is_unbiased_in_few_samples(N):
+    # The mean cosine of two samples scatters by some √(2/D)/N/√K about 1/(1 + α²).
+    K, D, alpha = 40, 2000, 1.4
+    data = mixture(K, 20, D, N * K, alpha)
+
+    found = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
+
+    # dα/dc = -(1 + α²)²/(2α) = -3.1; five deviations.
+    deviation = 3.1 * np.sqrt(2 / D) / np.sqrt(K * N * (N - 1) / 2)
+    assert found.noise == pytest.approx(alpha, abs=5 * max(deviation, 0.01))
+
+
+def test_what_cannot_be_known_is_null_in_json():
+    x, subclass = np.eye(4), np.arange(4)
+
+    found = premise(x, subclass, np.where(subclass < 2, 1, -1), seed=0)
+    told = premise_json(found)
+
+    assert told["noise"] is None and told["directions"] is None
+    assert "alpha = unknown" in "\n".join(premise_lines(found))
+    json.dumps(told, allow_nan=False)
+
+
+@pytest.mark.filterwarnings("error")
+def test_repeated_samples_are_no_more_clusters_than_directions(tmp_path):
+    x = np.repeat(np.eye(6)[:4], [4, 4, 3, 3], axis=0)
+    y = np.repeat([1, 1, -1, -1], [4, 4, 3, 3])
+    np.savez(tmp_path / "a.npz", X=x, y=y)
+
+    assert list(silhouettes(x[y > 0], 0)) == [2]
+    found = read_npz(tmp_path / "a.npz", clusters="estimate")[0]
+    np.testing.assert_array_equal(np.bincount(found.subclass), [4, 4, 3, 3])
+
+
+def test_fewer_clusters_than_asked_for_are_numbered_without_gaps(tmp_path):
+    x = np.repeat(np.eye(6)[:4], [4, 4, 3, 3], axis=0)
+    y = np.repeat([1, 1, -1, -1], [4, 4, 3, 3])
+    np.savez(tmp_path / "a.npz", X=x, y=y)
+
+    with pytest.warns(ConvergenceWarning, match="distinct clusters"):
+        found = read_npz(tmp_path / "a.npz", clusters=(3, 2))[0]
+
+    np.testing.assert_array_equal(np.bincount(found.subclass), [4, 4, 3, 3])
 
 
 def test_directions_without_noise_are_counted_exactly():
@@ -94,7 +141,10 @@ def test_clusters_are_the_subclasses_of_a_mixture(alpha):
     found = clustered(data.x[mine], 4, seed=3)
 
     assert adjusted_rand_score(data.subclass[mine], found) == 1
-    assert estimated(silhouettes(data.x[mine], seed=3, most=7)) == 4
+    scores = silhouettes(data.x[mine], seed=3, most=7)
+    assert estimated(scores) == 4
+    # Mean cosines of a sample to other clusters scatter by up to 1/√D, of which the largest counts.
+    assert scores[4] == pytest.approx(1 / (1 + alpha**2), abs=2 / np.sqrt(400))
 
 
 def test_one_gaussian_has_no_structure():

@@ -21,14 +21,14 @@ def samples(n, alpha=0.01):
 
 @pytest.mark.slow
 def test_the_published_attack_draws_the_published_curve_on_F3_where_every_sample_falls():
-    # Theory T3: 1.0 at .75 and .857, .47 at .964, .055 at 1.07; 400 samples, three deviations.
+    # Theory T3: 1.0 at .75 and .857, .48 at .964, .04 at 1.07; 400 samples, three deviations.
     x, y = samples(400)
     f = subclass_classifier(CENTERS, 3.0)
 
     found = published_accuracy(f, x, y, np.array([0.75, 0.857, 0.964, 1.071]))
 
     np.testing.assert_array_equal(found[:2], 1.0)
-    np.testing.assert_allclose(found[2:], [0.47, 0.055], atol=0.075)
+    np.testing.assert_allclose(found[2:], [0.48, 0.04], atol=0.075)
     assert (attack(f, x, y, seed=0).radius < 0.75).all()
 
 

@@ -18,6 +18,8 @@ from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.source import labeled
 from gflow.errors import DataError, ScenarioError
+from gflow.runs.index import home
+from gflow.scenario import RobustnessTable
 from gflow.theory.series import value_of
 
 TRAIN_X, TRAIN_Y, TEST_X, TEST_Y = FILES
@@ -168,8 +170,8 @@ def test_inputs_are_centered_by_the_training_mean_and_scaled():
             one.x, expected / np.linalg.norm(expected, axis=1, keepdims=True)
         )
     assert np.linalg.norm(c.x, axis=1).mean() == pytest.approx(1)
-    np.testing.assert_allclose((d.x - (test.x - mean)[0] * 0)[0] / (test.x - mean)[0], 1 / np.full(
-        5, np.linalg.norm(train.x - mean, axis=1).mean()))  # fmt: skip
+    length = np.linalg.norm(train.x - mean, axis=1).mean()
+    np.testing.assert_allclose(d.x, (test.x - mean) / length)
 
 
 def test_labels_come_in_three_grains():
@@ -234,8 +236,10 @@ def test_classes_become_subclasses_of_two():
     [
         (dict(y=np.zeros(4, int)), "array `x` must be there, but the file holds ['y']"),
         (dict(x=np.zeros((4, 2), int), y=np.zeros(4, int)), "must be features of shape (n, D)"),
-        (dict(x=np.zeros((4, 2)), y=np.zeros(3, int)), "must be categories from 0, shape (4,)"),
-        (dict(x=np.zeros((4, 2)), y=-np.ones(4, int)), "must be categories from 0"),
+        (dict(x=np.zeros((4, 2)), y=np.zeros(3, int)), "must be one integer for each of 4 rows"),
+        (dict(x=np.zeros((4, 2)), y=-np.ones(4, int)), "categories from 0 to 999999, but holds -1"),
+        (dict(x=np.zeros((4, 2)), y=np.array([0, 0, 10**15, 10**15])), "but holds 0 to 1000000000"),
+        (dict(x=np.zeros((4, 2)), y=np.array([0, 0, 1, 1]), names=np.array("a")), "but has 1; add"),
         (dict(x=np.zeros((4, 2)), y=np.array([0, 0, 1, 0])), "at least 2 samples, but 1 have"),
     ],
 )
@@ -250,8 +254,78 @@ def test_features_that_cannot_be_used_are_told(tmp_path, arrays, words):
 
 
 def test_a_file_that_is_none_is_told(tmp_path):
-    with pytest.raises(DataError, match="must be an npz file of plain arrays"):
+    np.save(tmp_path / "array.npy", np.zeros((4, 2)))
+
+    with pytest.raises(DataError, match="must be an npz file, but is not there"):
         read_features(tmp_path / "none.npz")
+    with pytest.raises(DataError, match="must be an npz file of plain arrays"):
+        read_features(tmp_path / "array.npy")
+
+
+GAPS = """
+data = {{kind = "features", path = "{path}", classes = 10, length = "unit"}}
+network = {{width = 6, power = 3, init_scale = 1.0, outputs = "{outputs}"}}
+flow = {{end_time = 0.2}}
+"""
+
+
+@pytest.mark.parametrize("outputs", ["classes", "subclasses"])
+def test_classes_that_no_category_falls_into_are_left_out(tmp_path, outputs):
+    # Categories 0, 2, 4 and 12: the classes 0, 2 and 4 modulo 10.
+    x = np.random.default_rng(0).standard_normal((20, 5))
+    path = tmp_path / "f.npz"
+    np.savez(path, x=x, y=np.repeat([0, 2, 4, 12], 5))
+
+    run = gflow.simulate(gflow.parse_scenario(GAPS.format(path=path, outputs=outputs)))
+
+    assert np.asarray(run.network(x)).shape == (20, 3)
+    assert labeled(run.scenario)[0].class_of == (0, 1, 2, 1)
+
+
+def test_many_outputs_may_be_tested_on_one_sample(tmp_path):
+    text = GAPS.format(path=tmp_path / "f.npz", outputs="classes")
+    x = np.random.default_rng(0).standard_normal((20, 5))
+    np.savez(tmp_path / "f.npz", x=x, y=np.repeat([0, 1, 2, 3], 5))
+
+    run = gflow.simulate(gflow.parse_scenario(text, overrides=["data.test_samples=1"]))
+
+    assert run.test["accuracy"] in (0.0, 1.0)
+
+
+FOLDER = """
+data = {{kind = "mnist", path = "{path}", split = "official"}}
+network = {{width = 4, power = 3, init_scale = 1e-3}}
+flow = {{end_time = 1.0}}
+"""
+
+
+def test_other_digits_in_the_same_files_are_another_question(tmp_path):
+    for name, seed in (("a", 0), ("b", 1), ("c", 0)):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, seed=seed)
+    homes = [
+        home(gflow.parse_scenario(FOLDER.format(path=tmp_path / name)), tmp_path) for name in "abc"
+    ]
+
+    assert homes[0] != homes[1]
+    assert homes[0] == homes[2]  # the content counts, not where it is
+
+
+def test_a_network_is_not_attacked_on_other_digits_than_it_has_learned(tmp_path):
+    written(tmp_path)
+    run = gflow.simulate(gflow.parse_scenario(FOLDER.format(path=tmp_path)))
+    written(tmp_path, seed=1)
+
+    with pytest.raises(DataError, match="must be as they were when the run was made"):
+        gflow.attack(run, RobustnessTable(norms=("l2",)))
+
+
+def test_more_samples_than_there_are_cannot_be_attacked(tmp_path):
+    written(tmp_path)
+    run = gflow.simulate(gflow.parse_scenario(FOLDER.format(path=tmp_path)))
+
+    with pytest.raises(DataError, match="at most the number of test samples, 20, but is 1000"):
+        gflow.attack(run, RobustnessTable(norms=("l2",), attacked=1000))
 
 
 def test_every_category_is_split():
@@ -292,6 +366,9 @@ def test_files_are_fetched_from_the_first_mirror_that_has_them(tmp_path, mirror,
 
     download_mnist(tmp_path / "data", [address + "nowhere/", address], told.append)
     download_mnist(tmp_path / "data", [], told.append)  # all there: nothing is fetched
+    cut = tmp_path / "data" / f"{TRAIN_X}.gz"
+    cut.write_bytes(cut.read_bytes()[:-20])
+    download_mnist(tmp_path / "data", [address], lambda line: None)  # only what was cut short
 
     assert len(read_digits(tmp_path / "data", "official")[0].digit) == 40
     assert [line.rsplit(": ")[1] for line in told] == ["fetched and checked"] * 4 + ["is there"] * 4

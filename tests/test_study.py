@@ -7,9 +7,9 @@ import pytest
 from questions import GRID, SMALL
 
 import gflow
-from gflow.errors import RecordError
+from gflow.errors import RecordError, ScenarioError
 from gflow.flow.trajectory import Reason
-from gflow.runs.study import Study, answer, entries, prolong
+from gflow.runs.study import Study, answer, prolong
 from gflow.scenario import parse_scenario
 from gflow.theory.predictions import CATALOGUE
 
@@ -53,10 +53,18 @@ def test_a_finished_answer_is_not_computed_twice(grid):
 def test_question_name_and_checks_do_not_move_the_folder_but_the_seed_does(tmp_path, grid):
     text = GRID.replace('name = "small"', 'name = "small"\nquestion = "why?"')
     same = answer(parse_scenario(text), grid.folder.parent, False, silent)
-    other = answer(parse_scenario(SMALL.replace("seed = 1", "seed = 2")), tmp_path, False, silent)
+    one, other = (
+        answer(parse_scenario(SMALL.replace("seed = 1", f"seed = {seed}")), tmp_path, False, silent)
+        for seed in (1, 2)
+    )
 
     assert same.folder == grid.folder
-    assert other.folder != entries(grid)[1].run.folder
+    assert other.folder.parent == one.folder.parent and other.folder != one.folder
+
+
+def test_a_study_is_not_continued_to_a_time_that_is_past(grid):
+    with pytest.raises(ScenarioError, match="must not be before the time that all runs have"):
+        prolong(grid, 1.0, silent)
 
 
 def test_the_same_seed_gives_the_same_data_at_any_width(tmp_path):

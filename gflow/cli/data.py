@@ -48,7 +48,10 @@ def premise(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Say how close the training samples are to subclasses around orthonormal centers."""
+    """Say how close training samples are to subclasses around orthonormal centers.
+
+    Of a grid the samples of its first flow are looked at.
+    """
     from gflow.data.clusters import can_cluster
     from gflow.report import style
     from gflow.report.premise import premise_figure, premise_json, premise_lines

@@ -7,23 +7,16 @@ what comes back into words and an exit code.
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gflow.cli.asked import crew_of, prediction_of, predictions_in, radii_of, refuse
-from gflow.cli.guard import (
-    FAILS,
-    OK,
-    guarded,
-)
+from gflow.cli.guard import FAILS, OK, guarded
 from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
 from gflow.cli.results import draw, exit_code, home_of, judged_anew, report, terminal, unanswered_of
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     help="Gradient flow of two-layer networks from vanishing initialization, held against theory.",

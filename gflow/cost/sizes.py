@@ -71,7 +71,9 @@ def _npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                 name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()
             }
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; `data.path` must name an npz file.") from None
+        raise DataError(
+            f"{path}: must be an npz file, but is not there; set data.path to one."
+        ) from None
     except _UNREADABLE as error:
         raise DataError(
             f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "

@@ -42,6 +42,16 @@ def read_cifar(folder: Path | None) -> tuple[Images, Images]:
 
     **Raises:** `DataError` naming the file that is missing, cut short or altered.
     """
+    *train, test = map(_read, image_files(folder))
+    pixels, label = (np.concatenate(some) for some in zip(*train, strict=True))
+    return Images(pixels, label), test
+
+
+def image_files(folder: Path | None) -> tuple[Path, ...]:
+    """The six files that `read_cifar` would read from, there or not.
+
+    **Raises:** `DataError` if no folder is given.
+    """
     if folder is None:
         given = os.environ.get("GFLOW_DATA")
         if given is None:
@@ -50,9 +60,7 @@ def read_cifar(folder: Path | None) -> tuple[Images, Images]:
                 f"({TRAIN[0]}, …, {TEST}), but neither it nor $GFLOW_DATA is given; set one."
             )
         folder = Path(given) / "cifar-10-batches-bin"
-    parts = [_read(folder / name) for name in TRAIN]
-    pixels, label = (np.concatenate(some) for some in zip(*parts, strict=True))
-    return Images(pixels, label), _read(folder / TEST)
+    return tuple(folder / name for name in (*TRAIN, TEST))
 
 
 def _read(path: Path) -> Images:

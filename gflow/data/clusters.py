@@ -39,7 +39,7 @@ def can_cluster() -> bool:
 
 
 def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray, " n"]:
-    """Cluster of each sample, 0..k-1, by spherical k-means from the best of ten k-means.
+    """Cluster of each sample, 0, 1, … of at most k, by spherical k-means from ten k-means.
 
     **Arguments:**
 
@@ -73,7 +73,13 @@ def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray,
 def silhouettes(x: Float[np.ndarray, "n D"], seed: int, most: int = MOST) -> Mapping[int, float]:
     """Mean silhouette, in cosine distance, of 2, 3, … clusters of a class.
 
-    **Arguments:** as for `clustered`; of more than 2000 samples as many are drawn.
+    **Arguments:**
+
+    - `x`: samples of one class, of which 2000 are drawn if there are more.
+    - `seed`: of the draw, and of the starts.
+    - `most`: largest number of clusters tried; there are never more than distinct directions.
+
+    **Returns:** scores by number of clusters; empty where samples have one or two directions.
 
     **Raises:** `DataError` if scikit-learn is not there.
 
@@ -83,7 +89,8 @@ def silhouettes(x: Float[np.ndarray, "n D"], seed: int, most: int = MOST) -> Map
         x = x[np.random.default_rng(seed).choice(len(x), _SCORED, replace=False)]
     score = _sklearn().metrics.silhouette_score
     found = {}
-    for k in range(2, min(most, len(x) - 1) + 1):
+    distinct = len(np.unique(unit_rows(x).round(12), axis=0))
+    for k in range(2, min(most, distinct, len(x) - 1) + 1):
         label = clustered(x, k, seed)
         if label.max() > 0:
             found[k] = float(score(x, label, metric="cosine"))

@@ -4,8 +4,6 @@ One idea: a flow needs only inputs, labels and weights; subclasses and centers a
 asks about, so they may be missing and are then replaced by the best that the arrays allow.
 """
 
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +13,7 @@ from jaxtyping import Float, Int
 
 from gflow.data.centers import Centers
 from gflow.data.clusters import clustered, estimated, silhouettes
+from gflow.data.npz import read_arrays
 from gflow.errors import DataError
 
 
@@ -107,16 +106,7 @@ def read_npz(
 
     **Raises:** `DataError` naming the file, the array, what it must be and what it is.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; `data.path` must name an npz file.") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
-            "with numpy.savez."
-        ) from None
+    arrays = read_arrays(path, "X=..., y=...")
     try:
         return _from_arrays(arrays, clusters, seed)
     except DataError as error:
@@ -159,8 +149,9 @@ def _clustered(train: Dataset, clusters: Clusters, seed: int) -> Int[np.ndarray,
     for i, sign in enumerate((1, -1)):
         mine = train.x[train.y == sign]
         k = estimated(silhouettes(mine, seed)) if clusters == "estimate" else int(clusters[i])
-        subclass[train.y == sign] = begin + clustered(mine, k, seed)
-        begin += k
+        found = clustered(mine, k, seed)
+        subclass[train.y == sign] = begin + found
+        begin += found.max() + 1
     return subclass
 
 
@@ -169,7 +160,7 @@ def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:
     if array.ndim != ndim or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise DataError(
             f"array `{name}` must be real numbers ({_ARRAYS[name]}), but is {array.dtype} with "
-            f"shape {array.shape}."
+            f"shape {array.shape}; store it so."
         )
     return array.astype(np.float64)
 
@@ -179,11 +170,12 @@ def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
     if (
         subclass.shape != (n,)
         or not np.issubdtype(subclass.dtype, np.integer)
-        or subclass.min() < 0
+        or subclass.min(initial=0) < 0
+        or subclass.max(initial=0) >= n
     ):
         raise DataError(
-            f"array `subclass` must be integers from 0 ({_ARRAYS['subclass']}), but is "
-            f"{subclass.dtype} with shape {subclass.shape}."
+            f"array `subclass` must be integers from 0 to n - 1 ({_ARRAYS['subclass']}), but is "
+            f"{subclass.dtype} with shape {subclass.shape}; number the subclasses without gaps."
         )
     return subclass.astype(np.int64)
 
@@ -193,11 +185,20 @@ def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
     if not given:
         return None
     if len(given) == 1:
-        raise DataError(f"`X_test` and `y_test` must come together, but only {given} is there.")
+        raise DataError(
+            f"`X_test` and `y_test` must come together, but only {given.pop()} is there; add the "
+            "other."
+        )
     x = _real(arrays, "X_test", 2)
     if x.shape[1] != D:
-        raise DataError(f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}.")
-    return Dataset(x, _real(arrays, "y_test", 1), None)
+        raise DataError(
+            f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."
+        )
+    y = _real(arrays, "y_test", 1)
+    try:
+        return Dataset(x, y, None)
+    except DataError as error:
+        raise DataError(str(error).replace("`X`", "`X_test`").replace("`y`", "`y_test`")) from None
 
 
 def _centers(arrays: dict[str, np.ndarray], train: Dataset) -> Centers:
@@ -208,6 +209,11 @@ def _centers(arrays: dict[str, np.ndarray], train: Dataset) -> Centers:
                 "is missing; add it."
             )
         means = np.stack([train.x[train.y > 0].mean(axis=0), train.x[train.y < 0].mean(axis=0)])
+        if not means.any(axis=1).all():
+            raise DataError(
+                "the mean of each class must not be 0 where subclasses are unknown, but one is; "
+                "add an array `subclass`."
+            )
         return Centers(means, np.array([1, -1]), "class means")
     K = int(train.subclass.max()) + 1
     label = np.zeros(K, dtype=np.int64)
@@ -229,4 +235,6 @@ def _centers(arrays: dict[str, np.ndarray], train: Dataset) -> Centers:
             f"`centers` must have shape (K, D) = ({K}, {train.D}), but has {mu.shape}; give one "
             "row per subclass."
         )
+    if not np.isfinite(mu).all():
+        raise DataError("`centers` must be finite, but holds nan or inf; repair them.")
     return Centers(mu, label, "given")

@@ -99,6 +99,15 @@ def found_folder(folder: Path | None) -> Path:
     )
 
 
+def digit_files(folder: Path | None) -> tuple[Path, ...]:
+    """The four files that `read_digits` would read from.
+
+    **Raises:** `DataError` if they are not there.
+    """
+    where = found_folder(folder)
+    return tuple(path for name in FILES if (path := _existing(where, name)))
+
+
 def read_idx(path: Path) -> np.ndarray:
     """An array of bytes in the IDX format, gzipped or not.
 

@@ -33,11 +33,19 @@ def download_mnist(
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         path = folder / f"{name}.gz"
-        if path.is_file() and is_published(name, unpacked(path)):
+        if path.is_file() and _is_whole(name, path):
             tell(f"{path}: is there")
             continue
         _fetch(name, path, mirrors)
         tell(f"{path}: fetched and checked")
+
+
+def _is_whole(name: str, path: Path) -> bool:
+    """Whether a file is there as published; one that was cut short is fetched again."""
+    try:
+        return is_published(name, unpacked(path))
+    except DataError:
+        return False
 
 
 def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> None:

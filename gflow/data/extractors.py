@@ -72,7 +72,13 @@ def torchvision_extractor(name: str, weights: Path | None) -> Extractor:
             f"`--network` must be a classifier of torchvision, but is {name}; try resnet152."
         )
     model = _loaded(name, weights, torch, models)
-    last = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    linear = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    if not linear:
+        raise DataError(
+            f"`--network` must end in a linear layer, whose inputs are the features, but {name} "
+            "has none; try resnet152, or `--extractor FILE.py` with a function of your own."
+        )
+    last = linear[-1]
     read: list[Any] = []
     last.register_forward_pre_hook(lambda _, given: read.append(given[0]))
     mean, spread = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (_MEAN, _SPREAD))

@@ -9,19 +9,21 @@ A few hundred features of real photographs come with the package.
 (1280 features, ImageNet weights of Google's release).
 """
 
-import zipfile
-import zlib
 from importlib import resources
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from gflow.data.npz import read_arrays
 from gflow.errors import DataError
 
 LEAST = 2
 """Fewest samples of a category: one to train on and one to test on."""
+
+MOST = 1_000_000
+"""Categories are numbered below it."""
 
 
 class Features(NamedTuple):
@@ -42,18 +44,14 @@ def read_features(path: Path | None) -> Features:
     **Raises:** `DataError` naming the file, the array, what it must be and what it is.
     """
     if path is None:
-        with resources.files("gflow.data").joinpath("extracts/features.npz").open("rb") as file:
-            return _read(file)
+        extract = resources.files("gflow.data").joinpath("extracts/features.npz")
+        with resources.as_file(extract) as packaged:
+            return read_features(packaged)
+    arrays = read_arrays(path, "x=..., y=..., names=...")
     try:
-        with path.open("rb") as file:
-            return _read(file)
+        return _features(arrays)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
-            "with numpy.savez(path, x=..., y=..., names=...)."
-        ) from None
 
 
 def split_by_category(
@@ -72,30 +70,40 @@ def split_by_category(
     return np.sort(np.concatenate(train)), rng.permutation(np.concatenate(test))
 
 
-def _read(file: IO[bytes]) -> Features:
-    with np.load(file, allow_pickle=False) as found:
-        arrays = {name: found[name] for name in found.files}
+def _features(arrays: dict[str, np.ndarray]) -> Features:
     for name in ("x", "y"):
         if name not in arrays:
-            raise DataError(f"array `{name}` must be there, but the file holds {sorted(arrays)}.")
+            raise DataError(
+                f"array `{name}` must be there, but the file holds {sorted(arrays)}; add it."
+            )
     x, y = arrays["x"], arrays["y"]
     if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
         raise DataError(
-            f"array `x` must be features of shape (n, D), but is {x.dtype} with shape {x.shape}."
+            f"array `x` must be features of shape (n, D), but is {x.dtype} with shape {x.shape}; "
+            "store one row of floats a sample."
         )
-    if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or y.min(initial=0) < 0:
+    if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or not len(y):
         raise DataError(
-            f"array `y` must be categories from 0, shape ({len(x)},), but is {y.dtype} with shape "
-            f"{y.shape}."
+            f"array `y` must be one integer for each of {len(x)} rows of `x`, but is {y.dtype} "
+            f"with shape {y.shape}; number the categories from 0."
         )
-    counts = np.bincount(y)
-    few = np.flatnonzero((counts > 0) & (counts < LEAST))
+    if y.min() < 0 or y.max() >= MOST:
+        raise DataError(
+            f"array `y` must hold categories from 0 to {MOST - 1}, but holds {int(y.min())} to "
+            f"{int(y.max())}; number the categories from 0."
+        )
+    there, counts = np.unique(y, return_counts=True)
+    few = there[counts < LEAST]
     if len(few):
         raise DataError(
             f"every category must have at least {LEAST} samples, but {len(few)} have fewer, the "
             f"first is {int(few[0])}; leave them out."
         )
-    names = arrays.get("names", np.arange(len(counts))).astype(str)
-    if len(names) < len(counts):
-        raise DataError(f"`names` must have {len(counts)} entries, but has {len(names)}.")
+    count = int(y.max()) + 1
+    names = np.atleast_1d(arrays.get("names", np.arange(count))).astype(str)
+    if len(names) < count:
+        raise DataError(
+            f"array `names` must have an entry for each of {count} categories, but has "
+            f"{len(names)}; add the others, or leave it out."
+        )
     return Features(x.astype(np.float64), y.astype(np.int64), tuple(names.tolist()))

@@ -145,16 +145,24 @@ def two_classes(
 
     **Raises:** `DataError` if all or none of the classes are positive.
     """
+    centers = centers_of(train, positive)
+    first, second = (
+        Dataset(one.x, centers.label[one.subclass].astype(np.float64), one.subclass)
+        for one in (train, test)
+    )
+    return first, second, centers
+
+
+def centers_of(train: Labeled, positive: tuple[int, ...] | None) -> Centers:
+    """Means of subclasses, with the signs of their classes; None makes the odd ones positive.
+
+    **Raises:** `DataError` if all or none of the classes are positive.
+    """
     chosen = tuple(range(1, train.C, 2)) if positive is None else positive
     sign = np.where(np.isin(np.arange(train.C), chosen), 1, -1)
     if abs(sign.sum()) == train.C or max(chosen) >= train.C:
         raise DataError(
             f"`data.positive` must hold some but not all of the classes 0 to {train.C - 1}, but is "
-            f"{list(chosen)}."
+            f"{list(chosen)}; try [1], or other data.classes."
         )
-    sign = sign[list(train.class_of)]
-    centers = Centers(train.means, sign, "subclass means")
-    first, second = (
-        Dataset(one.x, sign[one.subclass].astype(np.float64), one.subclass) for one in (train, test)
-    )
-    return first, second, centers
+    return Centers(train.means, sign[list(train.class_of)], "subclass means")

@@ -6,15 +6,17 @@ at any time, without the training samples.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from gflow.data.centers import Centers
-from gflow.data.cifar import NAMES, Images, read_cifar
+from gflow.data.cifar import NAMES, Images, image_files, read_cifar
 from gflow.data.dataset import Dataset, read_npz
-from gflow.data.digits import Digits, read_digits
+from gflow.data.digits import Digits, digit_files, read_digits
 from gflow.data.features import read_features, split_by_category
-from gflow.data.labeled import Labeled, prepared, two_classes
+from gflow.data.labeled import Labeled, centers_of, prepared, two_classes
 from gflow.data.mixture import equiangular_centers, sample_mixture, stream
 from gflow.errors import DataError
 from gflow.scenario import (
@@ -69,9 +71,24 @@ def draw_deep(scenario: Scenario) -> tuple[Dataset | Labeled, Dataset | Labeled 
         assert isinstance(data, MixtureData), "files have no classes"
         return train, test, _centers(data, scenario.seed)
     train, test = _real(data, scenario.seed)
-    centers = two_classes(train, test, data.positive)[2]
+    centers = centers_of(train, data.positive)
     has_many = 2 < train.C < train.K and set(train.class_of) == set(range(train.C))
     return train, test, replace(centers, class_of=train.class_of if has_many else None)
+
+
+def files_of(scenario: Scenario) -> tuple[Path, ...]:
+    """The files that its samples are read from; none if they are drawn, or come with gflow.
+
+    **Raises:** `DataError` if files of several are missing.
+    """
+    data = scenario.data
+    if isinstance(data, MixtureData) or (isinstance(data, DigitData) and data.extract):
+        return ()
+    if isinstance(data, DigitData):
+        return digit_files(data.path)
+    if isinstance(data, ImageData):
+        return image_files(data.path)
+    return () if data.path is None else (data.path,)
 
 
 def labeled(scenario: Scenario) -> tuple[Labeled, Labeled | None]:
@@ -89,6 +106,24 @@ def labeled(scenario: Scenario) -> tuple[Labeled, Labeled | None]:
             'data.kind must not be "file", whose labels are ±1, for a network of many outputs.'
         )
     return _real(data, seed)
+
+
+def some_of_test(scenario: Scenario, n: int, count: int) -> Int[np.ndarray, " m"]:
+    """Which of `n` test samples stand for all of them, where `count` are asked for (0: all).
+
+    The first ones of real data, which are in no order; spread evenly over a mixture or a file of
+    the user's own, whose subclasses may follow each other.
+
+    **Raises:** `DataError` if there are not so many.
+    """
+    if count > n:
+        raise DataError(
+            f"`robustness.attacked` must be at most the number of test samples, {n}, but is "
+            f"{count}; try 0 for all."
+        )
+    if count == 0 or isinstance(scenario.data, RealData):
+        return np.arange(count or n)
+    return np.arange(count) * n // count
 
 
 def _real(data: RealData, seed: int) -> tuple[Labeled, Labeled]:
@@ -128,9 +163,10 @@ def _of_features(data: FeatureData, seed: int) -> tuple[Labeled, Labeled]:
 
 
 def _mapped(indices: Sequence[int], classes: int | tuple[int, ...]) -> tuple[int, ...]:
-    """Class of each subclass: its index modulo a number, or as listed."""
+    """Class of each subclass: its index modulo a number, without gaps; or as listed."""
     if isinstance(classes, int):
-        return tuple(index % classes for index in indices)
+        found = np.unique(np.asarray(indices) % classes, return_inverse=True)[1]
+        return tuple(found.tolist())
     if len(classes) != len(indices) or set(classes) != set(range(max(classes) + 1)):
         raise DataError(
             f"`data.classes` must list a class, 0, 1, … without gaps, for each of {len(indices)} "

@@ -50,9 +50,11 @@ class Premise:
     sizes: Int[np.ndarray, " C"]
     """Subclasses of each class, in the order of `centers`."""
     noise: float
-    """α: √(mean ‖x/‖x‖ - μ_k‖²), μ_k the mean of unit samples of a subclass, over its length."""
+    """α: √ of the mean of (1 - c)/c, c the mean cosine of two samples of a subclass; nan where no
+    subclass has two, inf where their samples point in no common direction."""
     directions: float
-    """1/mean cos² over all pairs: how many orthogonal directions would have as many."""
+    """1/mean cos² over all pairs: how many orthogonal directions would have as many; inf if all
+    pairs are orthogonal."""
     clusters: Mapping[int, Mapping[int, float]] | None
     """Silhouettes of 2, 3, … clusters of each class; None if they were not asked for."""
     picture: Float[np.ndarray, "m m"]
@@ -127,8 +129,6 @@ def premise(
     few = _some(place, MOST, seed)
     pairs = _Pairs.of(unit[few], place[few], class_of)
     means = np.stack([unit[place == k].mean(axis=0) for k in range(len(names))])
-    lengths = np.linalg.norm(means, axis=1)
-    spreads = ((unit - means[place]) ** 2).sum(axis=1) / lengths[place] ** 2
     shown = _some(place, SHOWN, seed)
     shown = shown[np.argsort(place[shown], kind="stable")]
     directed = unit_rows(means)
@@ -138,12 +138,28 @@ def premise(
         across=pairs.cosine[~pairs.akin],
         centers=directed @ directed.T,
         sizes=np.unique(class_of, return_counts=True)[1],
-        noise=float(np.sqrt(spreads.mean())),
-        directions=float(1 / (pairs.cosine**2).mean()),
+        noise=_noise(means, np.bincount(place)),
+        directions=_inverse(float((pairs.cosine**2).mean())),
         clusters=_clusters(unit, label, seed) if clusters else None,
         picture=unit[shown] @ unit[shown].T,
         rows=np.bincount(place[shown], minlength=len(names)),
     )
+
+
+def _noise(means: Float[np.ndarray, "K D"], counts: Int[np.ndarray, " K"]) -> float:
+    """α from the means of N_k unit samples each: ‖m‖² is 1/N more than the cosine of two."""
+    some = counts > 1
+    if not some.any():
+        return np.nan
+    N = counts[some]
+    cosine = (N * (means[some] ** 2).sum(axis=1) - 1) / (N - 1)
+    square = [(1 - c) * _inverse(c) for c in cosine.tolist()]
+    return float(np.sqrt(np.average(square, weights=N)))
+
+
+def _inverse(share: float) -> float:
+    """1/share; inf unless it is positive."""
+    return 1 / share if share > 0 else np.inf
 
 
 class _Pairs(NamedTuple):

@@ -16,14 +16,15 @@ _BINS, _RARE = 80, 1e-3
 
 def premise_lines(found: Premise) -> list[str]:
     """The premise at a glance, a line each."""
+    ideal = _number(found.ideal, 3)
     lines = [
         f"subclasses        {found.K} labeled, {_list(found.sizes)} a class",
-        f"within subclass   cosine {_spread(found.within)}; the theory has {found.ideal:.3f}",
+        f"within subclass   cosine {_spread(found.within)}; the theory has {ideal}",
         f"within class      cosine {_spread(found.beside)}; the theory has 0",
         f"between classes   cosine {_spread(found.across)}; the theory has 0",
         f"means             largest cosine of two {found.largest_cosine:.3f}",
-        f"noise             alpha = {found.noise:.3f} relative to the means",
-        f"directions        {found.directions:.1f} (1 over the mean square of all cosines)",
+        f"noise             alpha = {_number(found.noise, 3)} relative to the means",
+        f"directions        {_number(found.directions, 1)} (1 over the mean square of all cosines)",
     ]
     if found.estimates is None or found.clusters is None:
         lines.append(
@@ -32,8 +33,8 @@ def premise_lines(found: Premise) -> list[str]:
     else:
         for c, k in found.estimates.items():
             scores = found.clusters[c]
-            best = max(scores.values(), default=float("nan"))
-            lines.append(f"clusters          class {c}: {k} (largest silhouette {best:.2f})")
+            best = f" (largest silhouette {max(scores.values()):.2f})" if scores else ""
+            lines.append(f"clusters          class {c}: {k}{best}")
     return lines
 
 
@@ -43,8 +44,8 @@ def premise_json(found: Premise) -> dict[str, object]:
     told: dict[str, object] = {
         "subclasses": found.K,
         "subclasses_of_class": found.sizes.tolist(),
-        "noise": found.noise,
-        "directions": found.directions,
+        "noise": _finite(found.noise),
+        "directions": _finite(found.directions),
         "largest_cosine": found.largest_cosine,
     }
     for name, cosines in spreads.items():
@@ -57,7 +58,19 @@ def premise_json(found: Premise) -> dict[str, object]:
 
 
 def _list(sizes: np.ndarray) -> str:
-    return " and ".join(map(str, sizes)) if len(sizes) < 3 else f"{sizes.min()} to {sizes.max()}"
+    if len(sizes) < 3:
+        return " and ".join(map(str, sizes))
+    least, most = sizes.min(), sizes.max()
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def _number(value: float, digits: int) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity."""
+    return value if np.isfinite(value) else None
 
 
 def _spread(cosines: np.ndarray) -> str:

@@ -152,6 +152,7 @@ def color_key(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
 
     **Arguments:**
 
+    - `figure`: gets the legend.
     - `entries`: names and colors; repetitions are left out.
     """
     distinct = list(dict.fromkeys(entries))

@@ -24,6 +24,7 @@ from gflow.measure.margin import fit
 from gflow.measure.outputs import margins
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.neurons import AbstractFirstLayer
+from gflow.runs.index import data_checksum
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
@@ -169,7 +170,7 @@ def _run(
         trajectory.left_out,
     )
     test = {} if problem.test is None else _test(network, problem.test)
-    manifest = {**provenance(), **notes}
+    manifest = {**provenance(), "data": data_checksum(scenario), **notes}
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 

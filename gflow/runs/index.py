@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gflow.data.source import files_of
 from gflow.errors import DataError, RecordError, ScenarioError
 from gflow.runs.files import checksum, read_json, write_sealed, write_text
 from gflow.runs.manifest import FORMAT
@@ -101,9 +102,10 @@ def verify_question(scenario: Scenario, folder: Path) -> None:
     """
     if folder.name.endswith(f"-{_digest(scenario)}"):
         return
-    if path := getattr(scenario.data, "path", None):
+    if files := files_of(scenario):
+        place = files[0].parent if files[1:] else files[0]
         raise DataError(
-            f"{path}: must be as it was when the study began, but has changed or is "
+            f"{place}: must be as it was when the study began, but has changed or is "
             "missing; put it back, or run the scenario file again for a new study."
         )
     raise RecordError(
@@ -115,17 +117,18 @@ def verify_question(scenario: Scenario, folder: Path) -> None:
 def _digest(scenario: Scenario) -> str:
     """Short hash of the question: data, network, flow, record, seed, and the points of a grid."""
     if not scenario.is_grid:
-        return scenario.digest(_data_checksum(scenario))
+        return scenario.digest(data_checksum(scenario))
     parts = [f"{point.label}:{_digest(point.scenario)}" for point in scenario.points()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
-def _data_checksum(scenario: Scenario) -> str:
-    path = getattr(scenario.data, "path", None)
-    if path is None or not Path(path).is_file():
+def data_checksum(scenario: Scenario) -> str:
+    """Checksums of the files that samples are read from; empty if there are none, or not now."""
+    try:
+        found = [(path, path.stat()) for path in files_of(scenario)]
+    except (DataError, OSError):
         return ""
-    found = Path(path).stat()
-    return _checksum(Path(path), found.st_mtime_ns, found.st_size)
+    return "+".join(_checksum(path, at.st_mtime_ns, at.st_size) for path, at in found)
 
 
 @functools.lru_cache(maxsize=64)

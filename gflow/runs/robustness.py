@@ -21,7 +21,7 @@ import numpy as np
 import xarray as xr
 
 from gflow.data.dataset import Dataset
-from gflow.data.source import draw_deep, draw_test
+from gflow.data.source import draw_deep, draw_test, some_of_test
 from gflow.errors import DataError, RecordError
 from gflow.measure.attack import Attack
 from gflow.measure.norm import Norm
@@ -30,6 +30,7 @@ from gflow.measure.radius import Radii
 from gflow.measure.robustness import Robustness, attack_model, measure_robustness
 from gflow.runs.code import code_hash
 from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
+from gflow.runs.index import data_checksum
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.run import Run
 from gflow.scenario import RobustnessTable
@@ -69,23 +70,25 @@ def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
 
 
 def _measured(run: Run, asked: RobustnessTable) -> Robustness:
+    _verify_data(run)
     test = draw_deep(run.scenario)[1] if run.evidence.is_deep else draw_test(run.scenario)
     if test is None:
         raise DataError(
             f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
             "set data.test_samples, or put X_test and y_test into the file."
         )
-    count = asked.attacked or test.n
+    some = some_of_test(run.scenario, test.n, asked.attacked)
+    x, target = test.x[some], test.target[some]
     began = time.perf_counter()
     norms = [Norm(name) for name in asked.norms]
     if run.evidence.is_deep:
-        robustness = attack_model(run.network, test.x[:count], test.target[:count], norms)
+        robustness = attack_model(run.network, x, target, norms)
     else:
         assert isinstance(test, Dataset)
         robustness = measure_robustness(
             run.network,
-            np.asarray(test.x[:count], np.float64),
-            np.asarray(test.y[:count], np.float64),
+            np.asarray(x, np.float64),
+            np.asarray(target, np.float64),
             norms,
             run.scenario.seed,
             run.evidence.left_out.total,
@@ -95,6 +98,16 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
         seconds = time.perf_counter() - began
         _save(run.folder, robustness, asked, seconds)
     return robustness
+
+
+def _verify_data(run: Run) -> None:
+    """Refuse to attack a network on other data than it was trained on."""
+    now = data_checksum(run.scenario)
+    if run.manifest.get("data", now) != now:
+        raise DataError(
+            f"{run.scenario.name}: its data must be as they were when the run was made, but have "
+            "changed or are missing; put them back, or run the scenario again."
+        )
 
 
 def _save(folder: Path, robustness: Robustness, asked: RobustnessTable, seconds: float) -> None:

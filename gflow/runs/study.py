@@ -18,7 +18,7 @@ from typing import NamedTuple, overload
 
 import xarray as xr
 
-from gflow.errors import RecordError
+from gflow.errors import RecordError, ScenarioError
 from gflow.flow.trajectory import Reason
 from gflow.runs import record
 from gflow.runs.files import write_bytes, write_text
@@ -136,11 +136,19 @@ def prolong(
 
     Runs of a study that are there already are left as they are.
 
-    **Raises:** `ScenarioError` if a run that stands alone is there already.
+    **Raises:** `ScenarioError` if a run that stands alone is there already, or if all runs of a
+    study are beyond.
     """
     if isinstance(result, Run):
         return _prolong_alone(result, until, announce)
     reached = {label: run.outcome.t for label, run in result.entries}
+    if reached and until < min(reached.values()):
+        raise ScenarioError(
+            (
+                "`--until` must not be before the time that all runs have reached, "
+                f"t = {min(reached.values()):g}, but is {until:g}; give a later time.",
+            )
+        )
     tasks = [
         task._replace(until=until)
         for task in _tasks(result.scenario, read_index(result.folder))

@@ -16,7 +16,7 @@ class Verdict(enum.StrEnum):
     OUTSIDE = "OUTSIDE"
     """A hypothesis is not met, or what the check needs was not recorded."""
     NOT_MEASURED = "NOT MEASURED"
-    """The statement is entered, but nothing here measures it yet."""
+    """No stored run says anything of it."""
 
 
 @dataclass(frozen=True)

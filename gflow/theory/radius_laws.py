@@ -23,7 +23,8 @@ BY_MASS = 0.01
 IDEAL = 0.03
 """Relative error allowed in 1/√2 for p >= 3 (P19)."""
 
-RADIUS_SLOPE, RADIUS_SLOPE_ERROR = -0.5, 0.03
+RADIUS_SLOPE = -0.5
+RADIUS_SLOPE_ERROR = 0.03
 """Slope of the radius in K at p = 1; it is 0 for p >= 3, with the same error allowed (P21)."""
 
 
