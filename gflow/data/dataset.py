@@ -70,7 +70,9 @@ class Dataset:
     def counts(self, K: int) -> Int[np.ndarray, " K"]:
         """Samples of each of `K` subclasses; raises `DataError` where subclasses are unknown."""
         if self.subclass is None:
-            raise DataError("`subclass` must be known to count samples, but the data have none.")
+            raise DataError(
+                "`subclass` must be known to count samples, but the data have none; add it."
+            )
         return np.bincount(self.subclass, minlength=K)
 
 

@@ -42,7 +42,7 @@ class Labeled:
         if self.subclass.shape != (len(self.x),):
             raise DataError(
                 f"there must be one label a row of inputs (n = {len(self.x)}), but labels have "
-                f"shape {self.subclass.shape}."
+                f"shape {self.subclass.shape}; give a vector of integers."
             )
         wrong = self.subclass[(self.subclass < 0) | (self.subclass >= self.K)]
         if len(wrong):

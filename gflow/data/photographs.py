@@ -119,7 +119,10 @@ def read_photograph(path: Path) -> UInt8[np.ndarray, "s s 3"]:
 def _categories(folder: Path) -> list[str]:
     """Folders with at least one image, by name."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: must be a folder with a folder for each category, but is none.")
+        raise DataError(
+            f"{folder}: must be a folder with a folder for each category, but is none; try the "
+            "folder that was unpacked."
+        )
     names = sorted(one.name for one in folder.iterdir() if one.is_dir() and _images(one))
     if len(names) < 2:
         raise DataError(
@@ -166,10 +169,12 @@ def _checked(x: Any, n: int) -> Float[np.ndarray, "n D"]:
     if x.ndim != 2 or len(x) != n or not np.issubdtype(x.dtype, np.number):
         raise DataError(
             f"the extractor must give a row of features for each image, shape ({n}, D), but gave "
-            f"{x.dtype} with shape {x.shape}."
+            f"{x.dtype} with shape {x.shape}; mend its `extract`."
         )
     if not np.isfinite(x).all():
-        raise DataError("the extractor must give finite features, but some are nan or inf.")
+        raise DataError(
+            "the extractor must give finite features, but some are nan or inf; mend its `extract`."
+        )
     return x.astype(np.float32)
 
 
@@ -192,7 +197,8 @@ def _whole(out: Path, names: Sequence[str], found: Sequence[Category]) -> None:
     widths = {one.x.shape[1] for one in found}
     if len(widths) > 1:
         raise DataError(
-            f"the extractor must give as many features for all images, but gave {sorted(widths)}."
+            f"the extractor must give as many features for all images, but gave {sorted(widths)}; "
+            "mend its `extract`."
         )
     _store(
         out,

@@ -103,7 +103,8 @@ def labeled(scenario: Scenario) -> tuple[Labeled, Labeled | None]:
         return _of_mixture(data, seed)
     if isinstance(data, FileData):
         raise DataError(
-            'data.kind must not be "file", whose labels are ±1, for a network of many outputs.'
+            "`data.kind` must be a mixture or real data for a network of many outputs, but is "
+            '"file", whose labels are ±1; set network.outputs = "sign".'
         )
     return _real(data, seed)
 

@@ -69,7 +69,10 @@ def read_json(path: Path) -> tuple[dict, bool]:
             "its scenario again with --fresh."
         ) from None
     if not isinstance(values, dict):
-        raise RecordError(f"{path}: must be a table, but is a {type(values).__name__}.")
+        raise RecordError(
+            f"{path}: must be a table, but is a {type(values).__name__}; it was altered. Run its "
+            "scenario again with --fresh."
+        )
     seal = str(values.pop("seal", ""))
     blank = data.replace(seal.encode("utf-8"), _BLANK.encode()) if len(seal) == 64 else b""
     return values, hashlib.sha256(blank).hexdigest() == seal

@@ -37,7 +37,8 @@ def read_manifest(folder: Path) -> dict:
         ) from None
     if manifest.get("program") != "gflow":
         raise RecordError(
-            f"{folder}: must be a gflow run folder, but its manifest.json is of another program."
+            f"{folder}: must be a gflow run folder, but its manifest.json is of another program; "
+            "give the folder that `gflow run` printed."
         )
     if not isinstance(manifest.get("format"), int) or manifest["format"] > FORMAT:
         raise RecordError(

@@ -300,7 +300,9 @@ def _look(place: Place) -> tuple[Run | None, Status | None]:
 
 def _prolong_alone(run: Run, until: float, announce: Announce) -> Run:
     if run.folder is None:
-        raise RecordError("`run` must be stored to be continued in its folder; use `extend`.")
+        raise RecordError(
+            "`run` must be stored to be continued in its folder, but is not; use `extend`."
+        )
     with held(run.folder):
         longer = prolonged(run, run.folder, until, announce("", run.scenario))
         judged_in_folder(longer, asked(longer.scenario))

@@ -283,7 +283,7 @@ def smoothed_margin(loss_value: PerTime, omega_min: float, squared_norm: PerTime
 def _kappa(loss: str) -> float:
     """|∂ℓ/∂f| at f = 0 (theory section 2)."""
     if loss not in _KAPPA:
-        raise ValueError(f"`loss` must be one of {', '.join(_KAPPA)}, but is {loss!r}.")
+        raise ValueError(f"`loss` must be one of {', '.join(_KAPPA)}, but is {loss!r}; try one.")
     return _KAPPA[loss]
 
 
