@@ -120,7 +120,7 @@ def test_a_prediction_of_ones_own_is_one_small_file(tmp_path):
 
 def test_such_a_file_may_define_dataclasses(tmp_path):
     # Whose fields, as text, are looked up in the module of their class.
-    own = "import dataclasses\n\n@dataclasses.dataclass\nclass Bar:\n    value: 'float' = 1.0\n"
+    own = "import dataclasses\n\n@dataclasses.dataclass\nclass Bar:\n    value: float = 1.0\n"
     (tmp_path / "mine.py").write_text("from __future__ import annotations\n" + own + MINE)
 
     assert load_predictions(tmp_path / "mine.py")[0].id == "small-loss"
