@@ -241,6 +241,16 @@ def test_quick_verbs_never_import_jax(args, tmp_path, ran):
     assert done.returncode == 0, done.stderr
 
 
+def test_whoever_reads_the_output_may_stop_reading():
+    # The reader is gone before the first word: Python has yet to start.
+    program = [sys.executable, "-m", "gflow", "schema"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as verb:
+        verb.stdout.close()
+        told = verb.stderr.read()
+
+    assert told == b"" and verb.returncode == cli.INTERRUPTED
+
+
 @pytest.mark.slow
 def test_compiled_code_is_kept_for_the_next_run(tmp_path):
     (tmp_path / "small.toml").write_text(SMALL)

@@ -57,7 +57,10 @@ def premise(
     from gflow.report.premise import premise_figure, premise_json, premise_lines
 
     wanted = can_cluster() if clusters is None else clusters
-    found = _premise(load_scenario(scenario, set_ or ()), wanted)
+    points = load_scenario(scenario, set_ or ()).points()
+    found = _premise(points[0].scenario, wanted)
+    if len(points) > 1 and not as_json:
+        print(f"of the first of {len(points)} flows, {points[0].label}:")
     print(json.dumps(premise_json(found), indent=2) if as_json else "\n".join(premise_lines(found)))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -67,12 +70,11 @@ def premise(
 
 
 def _premise(scenario: "Scenario", clusters: bool) -> "Premise":
-    """Of the training samples of the first flow."""
+    """Of the training samples of one flow."""
     from gflow.data.source import draw_deep
     from gflow.measure.premise import look
 
-    one = scenario.points()[0].scenario
-    return look(draw_deep(one)[0], one.seed, clusters)
+    return look(draw_deep(scenario)[0], scenario.seed, clusters)
 
 
 @app.command()

@@ -5,6 +5,7 @@ mistake, and says so.
 """
 
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -37,11 +38,16 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
         """The verb, and the end of the process with its code."""
         try:
             code = verb(*args, **kwargs)
+            sys.stdout.flush()
         except GflowError as error:
             print(error, file=sys.stderr)
             code = BAD_RECORD if isinstance(error, RecordError) else BAD_INPUT
         except KeyboardInterrupt:
             print("Interrupted; finished points are kept.", file=sys.stderr)
+            code = INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read the output, such as `head`, has seen enough; nothing more is said to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = INTERRUPTED
         except OSError as error:
             what = error.filename or "a file"
