@@ -7,6 +7,7 @@ import pytest
 
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
+from gflow.theory.conservation import judge_orthogonal_invariant
 from gflow.theory.finding import Verdict
 from gflow.theory.fitting import judge_margin
 from gflow.theory.noise_free import judge_closed_form, judge_continuum
@@ -60,6 +61,39 @@ def test_a_cubic_flow_follows_the_closed_form_its_rate_and_the_tie_of_angle_and_
     for judge in (judge_closed_form, judge_stability, judge_angle_and_norm):
         opinion = judge(cubic)
         assert opinion.verdict is Verdict.HOLDS, opinion
+
+
+def asked(evidence, table, **values):
+    """The same record, as if the scenario had said something else."""
+    changed = getattr(evidence.scenario, table).model_copy(update=values)
+    return replace(evidence, scenario=evidence.scenario.model_copy(update={table: changed}))
+
+
+def test_laws_of_the_flow_say_nothing_of_steps(cubic):
+    steps = asked(cubic, "train", method="sgd")
+
+    for judge in (judge_closed_form, judge_stability, judge_angle_and_norm):
+        assert judge(steps).verdict is Verdict.OUTSIDE
+
+
+def test_laws_of_equal_weights_say_nothing_of_others(cubic):
+    noisy = replace(asked(cubic, "data", imbalance=4.0), alpha=0.1)
+    relu = asked(noisy, "network", power=1.0)
+
+    assert judge_angle_and_norm(noisy).verdict is Verdict.OUTSIDE
+    assert "subclasses of equal weight" in judge_angle_and_norm(noisy).reason
+    assert "subclasses of equal weight: 4 : 1, not met" in judge_partial_activation(relu).reason
+    assert judge_stability(replace(relu, alpha=0.0)).verdict is Verdict.OUTSIDE
+
+
+def test_neurons_without_a_part_along_e_are_not_judged_by_it():
+    run = evidence_of(record__groups='["neurons", "centers", "orthogonal"]', flow__end_time=20)
+    nothing = altered(run, orthogonal=lambda v: np.full_like(v, -np.inf))
+    rounding = altered(run, orthogonal=lambda v: v - 40 + np.arange(len(v))[:, None, None])
+
+    assert judge_orthogonal_invariant(run).verdict is Verdict.HOLDS
+    assert judge_orthogonal_invariant(nothing).verdict is Verdict.UNDECIDED
+    assert judge_orthogonal_invariant(rounding).verdict is Verdict.UNDECIDED
 
 
 def test_a_trajectory_that_runs_late_fails(cubic):

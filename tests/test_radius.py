@@ -128,6 +128,36 @@ def test_below_two_orthogonal_neurons_of_unequal_mass_are_certified_exactly(p):
     np.testing.assert_allclose(certified, critical_radii(m, centers.label, p), rtol=1e-9)
 
 
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("thin", [4e-3, 2e-2])
+def test_a_class_of_a_hundredth_of_the_mass_is_attacked_where_it_stands(p, thin):
+    # A coarse cast leaves such a class out, and then calls its centers wrong as they are.
+    centers = centers_of(4, 2, 6)
+    m, y = np.array([1, 1, thin, thin]), centers.label.astype(float)
+
+    found = radii(network(centers.mu, m, centers.label, p), centers.mu, y, seed=0)
+
+    law = critical_radii(m, centers.label, p)
+    assert (found.certified <= found.attacked).all() and (found.attacked >= law * (1 - 1e-6)).all()
+    np.testing.assert_allclose(found.attacked, law, rtol=1e-4)
+
+
+def test_a_network_of_one_class_has_radii():
+    f = network(np.eye(3), [1.0, 1.0, 1.0], [1, 1, 1], 1.0)
+
+    found = radii(f, np.eye(3), np.ones(3), seed=0)
+
+    # f >= 0, and 0 is wrong: a center falls at the origin, 1 away.
+    np.testing.assert_allclose(found.attacked, 1, rtol=1e-6)
+    assert (found.certified <= 1).all() and (found.certified > 0.5).all()
+
+
+def test_a_network_of_nothing_is_wrong_as_it_is():
+    f = network(np.eye(2), [0.0, 0.0], [1, -1], 3.0)
+
+    assert (attack(f, np.eye(2), np.array([1.0, -1.0]), 0).radius == 0).all()
+
+
 @pytest.mark.parametrize(("K", "K1"), [(10, 6), (5, 2), (2, 1)])
 def test_F_falls_at_one_over_root_K(K, K1):
     centers = centers_of(K, K1, K + 3)

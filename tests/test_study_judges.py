@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from questions import ESCAPING
 
+from gflow.data.centers import Centers
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_target
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
-from gflow.theory.comparisons import judge_charts, judge_selection
+from gflow.theory.comparisons import judge_charts, judge_selection, judge_unbalanced_times
 from gflow.theory.exponents import (
+    escape_law,
     judge_distance_scaling,
     judge_escape_slopes,
     judge_loss_independence,
@@ -22,6 +24,7 @@ from gflow.theory.exponents import (
 from gflow.theory.finding import Verdict
 from gflow.theory.fitting import judge_ei_law, judge_late_gap, judge_late_rates, judge_margin
 from gflow.theory.radius_laws import judge_critical_radii, judge_radius_over_K
+from gflow.theory.series import series
 
 
 def evidence_of(**overrides):
@@ -75,6 +78,66 @@ def test_the_larger_class_must_escape_first_at_one(escaping):
 
     assert "larger class first" in judge_escape_slopes(relu).measured
     assert "it is not" in judge_escape_slopes(backward).measured
+
+
+def test_a_class_that_has_not_escaped_yet_comes_later(escaping):
+    relu = escaping[3:]
+    small = relu[-1].centers.label < 0
+    cut = altered(relu[-1], center_output=lambda f: np.where(small, 0.0, f))
+
+    assert "larger class first" in judge_escape_slopes([*relu[:-1], cut]).measured
+    large = altered(relu[-1], center_output=lambda f: np.where(small, f, 0.0))
+    assert "it is not" in judge_escape_slopes([*relu[:-1], large]).measured
+
+
+def test_classes_of_unequal_weights_escape_at_the_mean_of_their_slopes(escaping):
+    # Weights .4 and .1 in turn, in a class of three: mean of 1/π is 5, 1 over the mean 3.33.
+    runs = [replace(run, pi=np.array([0.4, 0.1, 0.4, 0.1, 0.4])) for run in escaping[:3]]
+
+    law = escape_law(series(runs, "network.init_scale")[0])[0].slope
+
+    assert law == pytest.approx((1 / 0.4 + 1 / 0.1 + 1 / 0.4) / 3)  # κ = λ = 1
+    assert judge_escape_slopes(
+        [asked(run, "data", imbalance=4.0) for run in escaping[3:]]
+    ).verdict is Verdict.OUTSIDE  # fmt: skip
+
+
+def test_studies_of_steps_and_of_no_normalization_are_outside(escaping):
+    steps = [asked(run, "train", method="sgd") for run in escaping]
+    plain = [asked(run, "network", normalized=False) for run in escaping]
+
+    for judge in (judge_escape_slopes, judge_selection):
+        assert judge(steps).verdict is Verdict.OUTSIDE
+        assert judge(plain).verdict is Verdict.OUTSIDE
+    assert judge_ei_law(steps[0]).verdict is Verdict.OUTSIDE
+    assert judge_ei_law(plain[0]).verdict is Verdict.OUTSIDE
+
+
+def test_two_values_of_K_are_no_slope(escaping):
+    two, K4 = escaping[2], evidence_of(data__subclasses=4, data__positive_subclasses=2,
+                                       data__samples=8, network__init_scale=1e-12)  # fmt: skip
+    relu = escaping[5]
+    six = asked(relu, "data", subclasses=6)
+    opinion = judge_radius_over_K([two, K4, relu, six])
+
+    assert opinion.verdict is not Verdict.HOLDS and opinion.verdict is not Verdict.FAILS
+
+
+def test_equal_classes_have_no_gap_to_speak_of(late):
+    even = Centers(late.centers.mu[:4], np.array([1, 1, -1, -1]), "given")
+    opinion = judge_late_gap(replace(asked(late, "network", power=1.0), centers=even))
+
+    assert opinion.verdict is Verdict.OUTSIDE
+    assert any(h.text == "classes of unequal size" and not h.met for h in opinion.hypotheses)
+
+
+def test_unbalanced_times_are_those_from_nothing():
+    pair = dict(data__subclasses=2, data__positive_subclasses=1, data__samples=4, flow__end_time=5)
+    run = evidence_of(**pair, network__balanced="false", flow__chart='"lightcone"')
+
+    opinion = judge_unbalanced_times([run])
+
+    assert opinion.verdict is Verdict.OUTSIDE and "unbalanced: |v| <= 0.001‖w‖" in opinion.reason
 
 
 def test_powers_select_centers_or_averages(escaping):

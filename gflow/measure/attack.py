@@ -76,6 +76,8 @@ def attack(
     """
     f = network if isinstance(network, Population) else Population.of(network)
     f = f.distinct.take(f.distinct.m > 0)
+    if not len(f.m):
+        return Attack(np.zeros(len(x)), np.zeros(x.shape), None)  # y f = 0 is wrong everywhere
     basis = orth(f.u.T) if norm is Norm.L2 else None
     flat = f if basis is None else Population(f.u @ basis, f.m, f.s, f.p, f.log_scale)
     place, rng = x if basis is None else x @ basis, np.random.default_rng(seed)

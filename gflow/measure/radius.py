@@ -75,13 +75,25 @@ def radii(
     if norm is Norm.L2:
         bounds.append(radii_together(whole, x, y, missing))
     certified = np.maximum(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
-    found = attack(casts[-1].leader, x, y, seed, norm)
-    factor = _stretch(whole, x, y, found.perturbation)
+    found, factor = _verified(whole, casts, x, y, seed, norm)
     with np.errstate(invalid="ignore"):
         attacked = np.where(np.isfinite(factor), found.radius * factor, np.inf)
     scale = np.where(np.isfinite(factor), factor, 0.0)[:, None]
     verified = Attack(attacked, found.coordinates * scale, found.basis)
     return Radii(certified, attacked, len(casts[-1].leader.m), verified)
+
+
+def _verified(whole, casts, x, y, seed, norm):
+    """An attack on the coarsest cast that gets no sample wrong which the whole network gets right.
+
+    Where one does, its perturbation is 0 and no multiple of it flips the whole network.
+    """
+    for cast in reversed(casts):
+        found = attack(cast.leader, x, y, seed, norm)
+        factor = _stretch(whole, x, y, found.perturbation)
+        if not ((found.radius == 0) & ~np.isfinite(factor)).any():
+            break
+    return found, factor
 
 
 def _stretch(f, x, y, delta):

@@ -319,7 +319,8 @@ def _gated_radii(mine, theirs, x, rest, norm):
     y f(x') >= <w, x'> - rest ‖x'‖₂ for the set S awake at x', since σ(z) is at least z and 0.
     """
     own, other = (f.m[:, None] * f.u for f in (mine, theirs))
-    sets = np.indices((2,) * len(other)).reshape(len(other), -1).T @ other
+    q = len(other)
+    sets = np.indices((2,) * q).reshape(q, 2**q).T @ other
     size, awake = np.linalg.norm(x, axis=1), x @ mine.u.T > 0
     patterns, which = np.unique(awake, axis=0, return_inverse=True)
     found = np.zeros(len(x))

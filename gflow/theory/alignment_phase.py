@@ -79,7 +79,20 @@ def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
         Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", given),
         Hypothesis("neurons and centers recorded", _yes(recorded), recorded),
         Hypothesis("balanced start, normalized activation", _yes(plain), plain),
+        the_flow(evidence),
     )
+
+
+def the_flow(*evidences: Evidence) -> Hypothesis:
+    """That the flow was followed, and not steps that descend."""
+    flows = all(one.is_flow for one in evidences)
+    return Hypothesis("the flow, not descent in steps", _yes(flows), flows)
+
+
+def equal_weights(evidence: Evidence, needed: bool = True) -> tuple[Hypothesis, ...]:
+    """That all subclasses weigh the same, if a law needs it."""
+    ratio = evidence.imbalance
+    return (Hypothesis("subclasses of equal weight", f"{ratio:g} : 1", ratio == 1),) * needed
 
 
 def _yes(met: bool) -> str:

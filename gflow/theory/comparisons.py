@@ -8,7 +8,7 @@ from jaxtyping import Float
 from gflow.data.mixture import stream
 from gflow.measure.alignment import CONE, contributing, mass_share
 from gflow.network.reference import ORTHONORMAL
-from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs
+from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs, the_flow
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, outside, unmet
 from gflow.theory.reduced import unbalanced_time
@@ -32,6 +32,9 @@ UNBALANCED_SLOPE, BALANCED_SLOPE, SLOPE_ERROR = -2.0, -1.0, 0.1
 
 PREFACTOR = 0.03
 """Relative error allowed in the prefactor of the unbalanced alignment time (P28)."""
+
+NOTHING = 1e-3
+"""Largest |v_j|/‖w_j‖ that passes for a start from v = 0 (P28)."""
 
 SMALL_START = 0.06
 """Largest initial cosine that passes for small (P28)."""
@@ -72,14 +75,19 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
         f"share within 10° of a center: <= {1 - SELECTED:.2f} for p < 2, between at p = 2, "
         f">= {SELECTED} for p > 2"
     )
-    recorded = [run for run in evidences if run.has("neurons") and run.has("centers")]
+    recorded = [
+        run
+        for run in evidences
+        if run.has("neurons") and run.has("centers") and run.is_flow and run.degree == 1
+    ]
     chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
     powers = {run.p for run in chosen}
     sizes = [min(run.centers.K1, run.centers.K - run.centers.K1) for run in chosen]
     assumed = (
-        Hypothesis("two powers or more, orthonormal centers", f"{len(powers)}", len(powers) > 1),
+        Hypothesis("two powers or more of normalized flows on orthonormal centers",
+                   f"{len(powers)}", len(powers) > 1),
         Hypothesis("K1, K2 >= 2", f"{min(sizes, default=0)}", min(sizes, default=0) >= 2),
-    )
+    )  # fmt: skip
     if opinion := unmet(expected, assumed):
         return opinion
     scales = sorted({run.scenario.network.init_scale for run in chosen})
@@ -150,13 +158,26 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
     assumed = (
         Hypothesis("one subclass a class", str(sorted(sizes)), sizes == {(1, 1)}),
         Hypothesis("α = 0, p = 3, neurons recorded", "yes" if quiet else "no", quiet
-                   and all(run.p == 3 for run in evidences)),
+                   and all(run.p == 3 and run.degree == 1 for run in evidences)),
+        the_flow(*evidences),
+        _from_nothing(evidences),
     )  # fmt: skip
     if opinion := unmet(expected, assumed):
         return opinion
     told = [t for run in evidences for t in _times_to_align(run)]
     reason = "Neurons whose opposite coordinate is asleep, time to cosine 0.99."
     return opinion_of(expected, told, assumed, reason)
+
+
+def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
+    """Unbalanced starts have output weights of about 0."""
+    starts = [
+        (run.record["log_output"] - run.record["log_norm"]).values[0].max()
+        for run in evidences
+        if run.has("neurons") and not run.scenario.network.balanced
+    ]
+    largest = float(np.exp(max(starts, default=-np.inf)))
+    return Hypothesis(f"unbalanced: |v| <= {NOTHING:g}‖w‖", f"{largest:.1e}", largest <= NOTHING)
 
 
 def _times_to_align(run: Evidence) -> list[Told]:

@@ -17,6 +17,9 @@ DRIFT = 10.0
 MEANINGFUL = 1e-2
 """Largest allowed drift at which the orthogonal invariant still says something (P2)."""
 
+ALONG = 1e-12
+"""Least |<e, u_j>| at the start that is more than rounding; neurons below are not judged (P2)."""
+
 ENERGY = 30.0
 """Energy imbalance allowed, relative to L(0), in units of the tolerance (P3).
 
@@ -74,6 +77,7 @@ def judge_balancedness(evidence: Evidence) -> Opinion:
     delta = imbalance(log_norm, log_output, evidence.degree)
     drift = float(np.abs(delta - delta[0]).max() / np.exp(2 * log_norm).max())
     verdict = Verdict.HOLDS if drift <= allowed else Verdict.FAILS
+    verdict = verdict if np.isfinite(drift) else Verdict.UNDECIDED
     kept = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
     reason = f"Largest change of {kept} over neurons and times, relative to max ‖w_j‖²."
     return Opinion(verdict, expected, f"{drift:.1e}", reason)
@@ -95,11 +99,14 @@ def judge_orthogonal_invariant(evidence: Evidence) -> Opinion:
     if "orthogonal" not in evidence.record:
         return outside(expected, "The samples span the whole space (n > D with noise).")
     drift, allowed = _orthogonal_drift(evidence)
-    judged = allowed <= MEANINGFUL
+    judged = (allowed <= MEANINGFUL) & np.isfinite(drift)
     judged[0] = False
     if not judged.any():
         tried = f"{_tolerance(evidence):.0e}"
-        reason = f"Tolerance {tried} is too loose to see the invariant; try flow.tolerance = 1e-6."
+        reason = (
+            f"Tolerance {tried} is too loose to see the invariant, or no neuron has a part along "
+            "e; try flow.tolerance = 1e-6."
+        )
         return Opinion(Verdict.UNDECIDED, expected, "not resolved", reason)
     worst = float((drift / allowed)[judged].max())
     return Opinion(
@@ -115,8 +122,13 @@ def _orthogonal_drift(
 ) -> tuple[Float[np.ndarray, "T h"], Float[np.ndarray, "T h"]]:
     log_invariant = evidence.record["orthogonal"].values
     log_norm = evidence.record["log_norm"].values
-    drift = np.abs(np.expm1(log_invariant - log_invariant[0])).max(axis=-1)
     power = evidence.p / evidence.degree
+    along = log_invariant[0] - power * log_norm[0][:, None]  # log |<e, u_j>|
+    seen = (along > np.log(ALONG)).any(axis=-1)
+    with np.errstate(invalid="ignore"):
+        each = np.abs(np.expm1(log_invariant - log_invariant[0]))
+    drift = np.where(along > np.log(ALONG), each, 0.0).max(axis=-1)
+    drift = np.where(seen, drift, np.nan)
     growth = np.exp(np.minimum(power * (log_norm - log_norm[0]), 300.0))
     return drift, DRIFT * _tolerance(evidence) * np.maximum(growth, 1.0)
 

@@ -84,6 +84,8 @@ def _held_against(pair: _Pair) -> Told:
     name = f"{title}, {name}" if title else name
     if not run.outcome.complete:
         return Told(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
+    if not flow.outcome.complete:
+        return Told(name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}")
     late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
     fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
     return Told(
@@ -104,7 +106,8 @@ def quiet_delay(run: Evidence) -> float:
 
     **Source:** theory P26.
     """
-    own = run.centers.K1 if run.p < 2 else 1
+    K1 = run.centers.K1
+    own = max(K1, run.centers.K - K1) if run.p < 2 else 1  # the class that grows fastest
     rate = run.kappa * float(run.pi.mean()) * growth_rate(run.p, own)
     return step_delay(run.scenario.train.step_size, run.scenario.train.momentum, rate)
 

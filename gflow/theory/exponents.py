@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
 from gflow.network.reference import ORTHONORMAL, subclass_target
-from gflow.theory.alignment_phase import clock, coordinates, negligible
+from gflow.theory.alignment_phase import clock, coordinates, negligible, the_flow
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, outside, unmet
 from gflow.theory.series import Series, Told, opinion_of, series, value_of
@@ -48,7 +48,13 @@ FEWEST = 3
 def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
-    assumed = _over(evidences, "network.init_scale")
+    plain = all(run.degree == 1 for run in evidences)
+    even = all(run.p >= 2 or run.imbalance == 1 for run in evidences)
+    assumed = (
+        *_over(evidences, "network.init_scale"),
+        Hypothesis("normalized activation", "yes" if plain else "no", plain),
+        Hypothesis("p < 2: subclasses of equal weight", "yes" if even else "no", even),
+    )
     if opinion := unmet(expected, assumed):
         return opinion
     told = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
@@ -73,7 +79,9 @@ def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
         mine = first.centers.label == s
         when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
         rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
-        slope_law = escape_slope(rate, first.kappa, float(first.pi[mine].mean()))
+        # The mean over subclasses of slopes that are apart where their weights are.
+        slopes = [escape_slope(rate, first.kappa, pi) for pi in first.pi[mine].tolist()]
+        slope_law = float(np.mean(slopes))
         title = ", ".join(part for part in (one.title, f"class {name}") if part)
         laws.append(EscapeLaw(title, when, slope_law))
     return laws[0], laws[1]
@@ -100,8 +108,15 @@ def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Told | None:
     size = int(label.sum())
     if size == 0:
         return None
-    fits = bool((plus < minus).all() if size > 0 else (minus < plus).all())
-    return Told(f"{one.title} order".strip(), fits, "larger class first" if fits else "it is not")
+    # A class that has not escaped yet comes later than one that has.
+    first, second = (np.nan_to_num(t, nan=np.inf) for t in ((plus, minus) if size > 0 else
+                                                            (minus, plus)))  # fmt: skip
+    known = np.isfinite(np.minimum(first, second))
+    title = f"{one.title} order".strip()
+    if not known.any():
+        return Told(title, None, "no class escapes")
+    fits = bool((first < second)[known].all())
+    return Told(title, fits, "larger class first" if fits else "it is not")
 
 
 def _outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
@@ -226,9 +241,9 @@ def _varies(runs: Sequence[Evidence], key: str) -> bool:
 
 
 def _has_own_distance(run: Evidence) -> bool:
-    """Whether it is about noisy samples of an orthonormal mixture, p >= 3."""
+    """Whether it came to fit noisy samples of an orthonormal mixture, p >= 3."""
     drawn = run.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
-    return bool(drawn and run.p >= 3 and run.alpha and run.has("centers"))
+    return bool(drawn and run.p >= 3 and run.alpha and run.has("centers") and not run.too_early)
 
 
 def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
@@ -277,6 +292,7 @@ def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
     return (
         Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
         Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
+        the_flow(*evidences),
     )
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from gflow.measure.distance import distance
 from gflow.network.reference import average_target
+from gflow.theory.alignment_phase import equal_weights, the_flow
 from gflow.theory.evidence import Evidence
 from gflow.theory.finding import Hypothesis, Opinion, unmet
 from gflow.theory.series import Told, opinion_of
@@ -91,6 +92,7 @@ def judge_late_gap(evidence: Evidence) -> Opinion:
     assumed = (
         Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
         Hypothesis(f"α <= {FLOOR_NOISE:g}", f"{noise:g}", noise <= FLOOR_NOISE),
+        _unequal_classes(evidence),
         *_aligned(evidence),
         _exponential(evidence),
     )
@@ -146,16 +148,16 @@ def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
         Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
         Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
         Hypothesis("no early stop", evidence.outcome.reason.value, evidence.outcome.complete),
-        *_one_weight(evidence),
+        Hypothesis("normalized activation", f"degree {evidence.degree:g}", evidence.degree == 1),
+        the_flow(evidence),
+        *equal_weights(evidence, p < 2),  # else a class does not follow one equation (theory D8)
     )
 
 
-def _one_weight(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    """p < 2: a class follows one equation only if its subclasses weigh the same (theory D8)."""
-    if evidence.p >= 2:
-        return ()
-    ratio = evidence.imbalance
-    return (Hypothesis("p < 2: subclasses of equal weight", f"{ratio:g} : 1", ratio == 1),)
+def _unequal_classes(evidence: Evidence) -> Hypothesis:
+    K1 = evidence.centers.K1
+    K2 = evidence.centers.K - K1
+    return Hypothesis("classes of unequal size", f"K1 = {K1}, K2 = {K2}", K1 != K2)
 
 
 def _exponential(evidence: Evidence) -> Hypothesis:

@@ -60,10 +60,10 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, assumed):
         return opinion
     found, law = radii_at_centers(evidence), law_of_masses(evidence)
-    told = [_compared("by masses", found, law, BY_MASS + tilt_of(evidence))]
+    told = [_compared("by masses", found, law, BY_MASS + tilt_of(evidence) / law)]
     reason = "At the K centers; l2."
     if evidence.p >= 3:
-        ideal = _compared("ideal", found, np.full(len(law), 0.5**0.5), IDEAL)
+        ideal = _compared("ideal", found, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
         if late(evidence):
             told.append(ideal)
         else:
@@ -76,7 +76,7 @@ def tilt_of(evidence: Evidence) -> float:
     """Mean angle of neurons to their target by mass, radians.
 
     The laws are about aligned neurons; turning them by th moves what they see of an input by th of
-    its length, and the radius with it, to first order.
+    its length, and the radius with it, by th and not in proportion, to first order.
     """
     return float(evidence.share @ np.arccos(np.clip(evidence.target_cosine[-1], -1, 1)))
 
@@ -105,7 +105,9 @@ def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
     )  # fmt: skip
 
 
-def _compared(title: str, found: Radii, law: Float[np.ndarray, " K"], allowed: float) -> Told:
+def _compared(
+    title: str, found: Radii, law: Float[np.ndarray, " K"], allowed: Float[np.ndarray, " K"]
+) -> Told:
     """Both ends against a law: they fit if all are inside, and fail if one bracket is outside."""
     low, high = found.certified / law - 1, found.attacked / law - 1
     inside = bool((low >= -allowed).all() and (high <= allowed).all())
@@ -137,6 +139,8 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
 
 def _slope_over_K(title: str, runs: Sequence[Evidence]) -> Told:
     law = RADIUS_SLOPE if runs[0].p < 2 else 0.0
+    if (count := len({run.centers.K for run in runs})) < 3:
+        return Told(title, None, f"only {count} of three values of K")
     brackets = [radii_at_centers(run) for run in runs]
     x = np.log([run.centers.K for run in runs])
     ends = [

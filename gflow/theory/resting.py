@@ -13,6 +13,7 @@ from gflow.theory.alignment_phase import (
     RESOLUTION,
     clock,
     coordinates,
+    equal_weights,
     known,
     negligible,
     noise_free,
@@ -58,6 +59,7 @@ def judge_stability(evidence: Evidence) -> Opinion:
     expected = f"rates within {RATE:.0%} of theory D5"
     assumed = (
         *noise_free(evidence),
+        *equal_weights(evidence, evidence.p < 2),
         _quiet_start(evidence),
         Hypothesis("p != 2", f"{evidence.p:g}", evidence.p != 2),
     )
@@ -74,6 +76,7 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
     assumed = (
         Hypothesis("p > 2", f"{evidence.p:g}", evidence.p > 2),
         *known(evidence),
+        *equal_weights(evidence, evidence.alpha != 0),
         _quiet_start(evidence),
     )
     expected = (
@@ -96,6 +99,7 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     assumed = (
         Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
         *known(evidence),
+        *equal_weights(evidence),
         _quiet_start(evidence),
     )
     if opinion := unmet(expected, assumed):
