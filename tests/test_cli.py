@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from gflow import cli
 from gflow.runs import record
+from gflow.runs.findings import read_findings
 from gflow.runs.index import write_index
 from gflow.runs.study import load
 from gflow.scenario import parse_scenario
@@ -183,6 +184,51 @@ def test_plot_draws_one_figure_from_the_folder(ran, tmp_path):
 
     assert result.exit_code == cli.OK
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alignment.pdf", "alignment.png"]
+
+
+def test_a_folder_may_be_the_one_we_are_in(ran, monkeypatch):
+    monkeypatch.chdir(load(study_of(ran[0])).runs[0].folder)
+
+    result = call("status", ".")
+
+    assert result.exit_code == cli.OK and "finished" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("run", "RUN", "--fresh"), "`--fresh` must not be given with a run folder"),
+        (("run", "RUN", "--out", "x"), "`--out` must not be given with a run folder"),
+        (
+            ("check", "RUN", "--explain", "P1", "--json"),
+            "`--json` must not be given with --explain",
+        ),
+        (("theory", "RUN", "--with", "x.py"), "`--with` must not be given with run folders"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(ran, args, words):
+    folder = load(study_of(ran[0])).runs[0].folder
+
+    result = call(*(folder if arg == "RUN" else arg for arg in args))
+
+    assert result.exit_code == cli.BAD_INPUT and words in result.output
+
+
+def test_an_attack_leaves_no_run_without_verdicts(ran, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(study_of(ran[0]), folder)
+
+    result = call("attack", folder, "--samples", "5")
+
+    assert result.exit_code == cli.OK, result.output
+    assert all(read_findings(run.folder) for run in load(folder).runs)
+
+
+def test_json_of_a_study_says_what_is_said_of_all_runs(ran):
+    rows = json.loads(call("check", study_of(ran[0]), "--json").output)
+
+    (together,) = [row for row in rows if row["point"] == ""]
+    assert "escape-slopes" in [finding["id"] for finding in together["findings"]]
 
 
 @pytest.mark.slow

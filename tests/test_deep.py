@@ -344,6 +344,23 @@ def test_a_deep_run_learns_digits_and_says_so(stored):
     assert judge(stored) == {"": ()}
 
 
+@pytest.mark.parametrize("name", ["rates", "fitting_law", "sphere", "plane", "closed_forms"])
+def test_laws_are_not_drawn_of_layers(stored, name):
+    with pytest.raises(gflow.figures.NotDrawable, match="must have one hidden layer and one out"):
+        getattr(gflow.figures, name)(stored)
+
+
+def test_layers_are_drawn_without_centers(stored):
+    assert len(gflow.figures.fit(stored).axes) == 2
+    assert len(gflow.figures.training(stored).axes) == 3
+
+
+def test_the_catalogue_says_nothing_of_layers(stored):
+    assert gflow.check(stored, ["P17", "balancedness"]) == ()
+    with pytest.raises(gflow.errors.ScenarioError, match="`ids` must be predictions, but 'P99' is"):
+        gflow.check(stored, ["P99"])
+
+
 def test_a_stored_deep_run_is_read_back(stored):
     again = record.load(stored.folder)
 

@@ -319,6 +319,8 @@ def test_small_steps_keep_the_times_of_the_flow_and_long_ones_do_not():
         (dict(train='{method = "sgdd"}'), "`train.method`"),
         (dict(train='{method = "sgd", step_size = 200.0, batch = 0}'),
          "`flow.end_time` must leave time for a step, which takes 200, but is 120; raise it."),
+        (dict(train='{method = "sgd", step_size = 1e-13, batch = 0}'),
+         "`flow.end_time` must be at most 1e+12 steps, which take 1e-13 each, but is 120; lower"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_one_sentence(keys, words):

@@ -1,5 +1,7 @@
 """Overlays are checked by the data they draw: lines are the theory, points the record."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from questions import ESCAPING
@@ -98,6 +100,18 @@ def test_the_power_map_mixes_colors_by_share(runs):
     # Powers 1 and 3 along x, ε falling downward: all mass at averages once ε is small, at centers.
     np.testing.assert_allclose(image[:, 1], np.tile(center, (2, 1)), atol=0.02)
     np.testing.assert_allclose(image[1:, 0], np.array([average]), atol=0.02)
+
+
+def test_escape_is_not_drawn_where_none_was_seen(runs):
+    flat = [
+        (label, replace(run, evidence=replace(
+            run.evidence, record=run.record.assign(center_output=0 * run.record["center_output"])
+        )))
+        for label, run in runs
+    ]  # fmt: skip
+
+    with pytest.raises(NotDrawable, match="a run must have escaped, but none has"):
+        overlays.escape(flat)
 
 
 def test_overlays_say_what_they_need(runs):

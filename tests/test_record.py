@@ -150,5 +150,5 @@ def test_extending_a_run_reaches_what_a_longer_one_does():
 
 
 def test_extending_backward_is_refused(stored):
-    with pytest.raises(ScenarioError, match="must be later"):
+    with pytest.raises(ScenarioError, match="must be finite and later"):
         extend(stored, 100.0)

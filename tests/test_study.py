@@ -1,16 +1,20 @@
 """Scenarios answered in folders: the same question in the same place, grids point by point."""
 
+import io
 import json
 import shutil
 
 import pytest
 from questions import GRID, SMALL
+from rich.console import Console
 
 import gflow
 from gflow.errors import RecordError, ScenarioError
 from gflow.flow.trajectory import Reason
+from gflow.report.robustness import robustness_table, rows_of
+from gflow.runs.robustness import read_robustness
 from gflow.runs.study import Study, answer, prolong
-from gflow.scenario import parse_scenario
+from gflow.scenario import RobustnessTable, parse_scenario
 from gflow.theory.predictions import CATALOGUE
 
 
@@ -62,9 +66,79 @@ def test_question_name_and_checks_do_not_move_the_folder_but_the_seed_does(tmp_p
     assert other.folder.parent == one.folder.parent and other.folder != one.folder
 
 
-def test_a_study_is_not_continued_to_a_time_that_is_past(grid):
-    with pytest.raises(ScenarioError, match="must not be before the time that all runs have"):
-        prolong(grid, 1.0, silent)
+@pytest.mark.parametrize("until", [1.0, float("inf"), float("nan")])
+def test_a_study_is_not_continued_to_a_time_that_is_none_or_past(grid, until):
+    with pytest.raises(ScenarioError, match="must be finite and not before the time that all"):
+        prolong(grid, until, silent)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A run that stands alone, with radii."""
+    text = SMALL + '[robustness]\nnorms = ["l2"]\n[checks]\npredictions = ["energy-balance"]\n'
+    return answer(parse_scenario(text), tmp_path_factory.mktemp("runs"), False, silent)
+
+
+def copied(run, folder):
+    shutil.copytree(run.folder, folder / run.folder.name)
+    return gflow.load(folder / run.folder.name)
+
+
+def test_a_run_is_not_continued_for_ever(alone):
+    with pytest.raises(ScenarioError, match="must be finite and later than the run's last time"):
+        gflow.extend(alone, float("inf"))
+
+
+def test_a_continued_run_is_attacked_again_and_counts_all_steps(alone, tmp_path):
+    before = copied(alone, tmp_path)
+
+    longer = prolong(before, 210.0, silent)
+
+    assert longer.evidence.robustness is not None
+    assert gflow.load(before.folder).outcome.steps == longer.effort.steps > before.effort.steps
+    assert read_robustness(before.folder, before.scenario.robustness) is not None
+
+
+def test_radii_that_coincide_are_columns_once():
+    # 1/√K is 1/2 for four subclasses.
+    text = SMALL.replace("\nsubclasses = 3", "\nsubclasses = 4").replace(
+        "samples = 60", "samples = 40"
+    )
+    run = gflow.simulate(parse_scenario(text.replace("test_samples = 30", "test_samples = 4")))
+    rows = rows_of([("", gflow.attack(run, RobustnessTable(norms=("l2",))))])
+
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(robustness_table(rows))
+
+    assert console.export_text().count("right at 0.5 ") == 1
+
+
+def test_whoever_waited_does_not_put_a_shorter_run_in_the_place_of_a_longer(alone, tmp_path):
+    # The same folder, as it was read before another process continued it.
+    stale = copied(alone, tmp_path)
+    prolong(gflow.load(stale.folder), 220.0, silent)
+
+    with pytest.raises(ScenarioError, match="later than the run's last time t = 220"):
+        prolong(stale, 210.0, silent)
+
+    assert gflow.load(stale.folder).outcome.t == 220.0
+
+
+def test_what_was_interrupted_while_it_was_continued_is_not_computed_anew(alone, tmp_path):
+    run = copied(alone, tmp_path)
+
+    def interrupt(label, scenario):
+        def watch(progress):
+            if progress.t > 200:
+                raise KeyboardInterrupt
+
+        return watch
+
+    stopped = prolong(run, 1e4, interrupt)
+    again = answer(alone.scenario, tmp_path, False, silent)
+
+    assert stopped.outcome.reason is Reason.INTERRUPTED and 200 < stopped.outcome.t < 1e4
+    assert again.outcome.t == stopped.outcome.t
 
 
 def test_the_same_seed_gives_the_same_data_at_any_width(tmp_path):

@@ -36,16 +36,31 @@ def terminal(quiet: bool = False) -> Console:
 def judged_anew(
     result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
 ) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result anew, and store the verdicts of all that was asked beside it."""
-    from gflow.runs import study, verdicts
+    """Judge a stored result anew: by some predictions, or all that were asked and one's own."""
+    from gflow.runs import verdicts
 
     if only is not None:
         return verdicts.judge(result, [prediction_of(name, own).id for name in only], own)
-    verdicts.judge_anew(result)
+    found = verdicts.judge(result)
+    mine = verdicts.judge(result, [one.id for one in own], own) if own else {}
+    return {label: (*rows, *mine.get(label, ())) for label, rows in found.items()}
+
+
+def keep(
+    result: "Run | Study",
+    findings: "dict[str, tuple[Finding, ...]]",
+    own: "Sequence[Prediction]",
+) -> None:
+    """Store verdicts of all that was asked beside a result, and the table of a study."""
+    from gflow.runs import study, verdicts
+
+    mine = {one.id for one in own}
+    verdicts.keep(
+        result,
+        {label: tuple(f for f in rows if f.id not in mine) for label, rows in findings.items()},
+    )
     if isinstance(result, study.Study):
         study.save_table(result)
-    mine = verdicts.judge(result, [one.id for one in own], own) if own else {}
-    return {label: (*rows, *mine.get(label, ())) for label, rows in verdicts.judged(result).items()}
 
 
 def draw(result: "Run | Study", console: Console) -> None:

@@ -14,7 +14,16 @@ import typer
 from gflow.cli.asked import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.guard import FAILS, OK, guarded
 from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
-from gflow.cli.results import draw, exit_code, home_of, judged_anew, report, terminal, unanswered_of
+from gflow.cli.results import (
+    draw,
+    exit_code,
+    home_of,
+    judged_anew,
+    keep,
+    report,
+    terminal,
+    unanswered_of,
+)
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
 
@@ -31,7 +40,9 @@ app = typer.Typer(
 def run(
     source: Source,
     set_: Overrides = None,
-    out: Annotated[Path, typer.Option(help="Folder that holds the run folders.")] = Path("runs"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that holds the run folders; runs by default.")
+    ] = None,
     until: Annotated[float | None, typer.Option(help="Continue to this flow time.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute anew what is there.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that compute the points of a grid.")] = 1,
@@ -53,13 +64,15 @@ def run(
     with announcer(console) as announce:
         if scenario is None:
             refuse(set_, "--set", "a run folder, whose question is settled")
+            refuse(out is not None, "--out", "a run folder, which stays where it is")
+            refuse(fresh and not is_study, "--fresh", "a run folder; run its scenario anew")
             result = study.resume(source, fresh, announce, crew)
         else:
             check_memory(scenario, workers)
             if scenario.is_grid:
-                folder = index.home(scenario, out)
+                folder = index.home(scenario, out or Path("runs"))
                 console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
-            result = study.answer(scenario, out, fresh, announce, crew)
+            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew)
         if until is not None:
             result = study.prolong(result, until, announce, crew)
     findings = verdicts.judged(result)
@@ -110,6 +123,7 @@ def check(
     result = study.load(folder)
     own = predictions_in(with_)
     if explain is not None:
+        refuse(as_json, "--json", "--explain, which is prose")
         from gflow.report.catalogue import explanation
 
         one = prediction_of(explain, own)
@@ -117,7 +131,10 @@ def check(
         terminal().print(explanation(one, findings))
         return exit_code(result, findings)
     findings = judged_anew(result, only, own)
+    # First said, then stored: a folder may be read-only.
     report(result, findings, as_json, quiet)
+    if only is None:
+        keep(result, findings, own)
     return exit_code(result, findings)
 
 
@@ -138,11 +155,12 @@ def attack(
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
     from gflow.report import robustness
-    from gflow.runs import study
+    from gflow.runs import study, verdicts
 
     result = study.load(folder)
     asked = radii_of(result.scenario, norm, samples, published)
     result = study.attack(result, asked, fresh)
+    verdicts.judged(result)  # those that rest on radii have changed
     rows = robustness.rows_of(study.entries(result))
     if as_json:
         print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
@@ -175,6 +193,7 @@ def theory(
     """List the predictions; with folders, what their stored verdicts say of each."""
     from gflow.report import catalogue
 
+    refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
     if not folders:
         terminal().print(catalogue.catalogue((*catalogue.ALL, *predictions_in(with_))))
         return OK

@@ -76,7 +76,10 @@ def _verdicts(label: str, rows: tuple[Finding, ...]) -> Table:
 def to_json(
     result: Run | Study, findings: dict[str, tuple[Finding, ...]]
 ) -> list[dict[str, object]]:
-    """A result as plain values, for `--json`: a row per run, then one per point that has none."""
+    """A result as plain values, for `--json`.
+
+    A row a run; of a study also one about all runs together, and one for each point without a run.
+    """
     rows: list[dict[str, object]] = [
         {
             "point": label,
@@ -90,5 +93,7 @@ def to_json(
         for label, run in entries(result)
     ]
     if isinstance(result, Study):
+        together = [finding.to_json() for finding in findings.get("", ())]
+        rows += [{"point": "", "folder": str(result.folder), "findings": together}]
         rows += [status.to_json() for status in result.unanswered]
     return rows

@@ -13,11 +13,14 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gflow.errors import GflowError, GflowWarning
-from gflow.report import overlays, robustness_figures, style, training_figures
+from gflow.report import robustness_figures, style
 from gflow.report.flow_figures import alignment, contributions, cosine_map, fit, norms, plane
+from gflow.report.overlays import closed_forms, escape, fitting_law, power_map, rates, sphere
 from gflow.report.panels import NotDrawable
+from gflow.report.robustness_figures import critical_radius, radii, robust_accuracy
 from gflow.report.shown import COLUMNS, Runs, pairs
 from gflow.report.study_figures import bands, overview
+from gflow.report.training_figures import adversarial, training
 from gflow.runs.run import Run
 from gflow.runs.study import Study
 from gflow.theory.predictions import CATALOGUE
@@ -79,12 +82,12 @@ FIGURES: dict[str, Callable[[Runs], Figure]] = {
 """The figures of flows by name. All but "fit" need the record group "neurons"."""
 
 OVERLAYS: dict[str, Callable[[Runs], Figure]] = {
-    "closed_forms": overlays.closed_forms,
-    "fitting_law": overlays.fitting_law,
-    "rates": overlays.rates,
-    "sphere": overlays.sphere,
-    "escape": overlays.escape,
-    "power_map": overlays.power_map,
+    "closed_forms": closed_forms,
+    "fitting_law": fitting_law,
+    "rates": rates,
+    "sphere": sphere,
+    "escape": escape,
+    "power_map": power_map,
 }
 """Theory and simulation in one picture, by name; drawn where a scenario asks about the law."""
 
@@ -95,15 +98,15 @@ STUDY_FIGURES: dict[str, Callable[[Runs], Figure]] = {"bands": bands, "overview"
 """The figures of a study by name."""
 
 ROBUSTNESS: dict[str, Callable[[Runs], Figure]] = {
-    "robust_accuracy": robustness_figures.robust_accuracy,
-    "radii": robustness_figures.radii,
-    "critical_radius": robustness_figures.critical_radius,
+    "robust_accuracy": robust_accuracy,
+    "radii": radii,
+    "critical_radius": critical_radius,
 }
 """The figures of radii by name, drawn where they were measured."""
 
 TRAINING: dict[str, Callable[[Runs], Figure]] = {
-    "training": training_figures.training,
-    "adversarial": training_figures.adversarial,
+    "training": training,
+    "adversarial": adversarial,
 }
 """The figures of deep networks and of attacked images by name."""
 
@@ -118,11 +121,11 @@ def _names(result: Runs) -> list[str]:
     """The figures drawn unasked: of a flow, those of the laws asked about, those of a study."""
     if not isinstance(result, Run | Study):
         return list(FIGURES)
-    radii = _of_radii(result)
-    if radii and result.scenario.data.kind == "mnist":
-        radii.append("adversarial")
+    measured = _of_radii(result)
+    if measured and result.scenario.data.kind == "mnist":
+        measured.append("adversarial")
     if result.scenario.network.is_deep:
-        return ["training", *radii]
+        return ["training", *measured]
     seeds = isinstance(result, Study) and any("seed" in axis.keys for axis in result.scenario.vary)
     asked = result.scenario.checks.predictions
     laws = () if asked == "all" else (CATALOGUE[id].figure for id in asked)
@@ -131,7 +134,7 @@ def _names(result: Runs) -> list[str]:
         *FIGURES,
         *(n for n in OVERLAYS if n in wanted),
         *(STUDY_FIGURES if seeds else ()),
-        *radii,
+        *measured,
     ]
 
 

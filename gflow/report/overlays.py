@@ -143,6 +143,8 @@ def rates(runs: Runs) -> Figure:
 
 def _rate_panel(evidence: Evidence, ax: Axes) -> None:
     quiet, chord = negligible(evidence, 1e-2), chord_to_target(evidence)
+    if quiet.sum() < 3:
+        raise NotDrawable("a record must have three times at which Σ m_j <= 1e-2; record more.")
     t_hat, colors = clock(evidence), style.reference_colors(evidence.centers.label)
     some = _some(evidence, own(evidence) & (coordinates(evidence)[0] > 0))
     for j in some:
@@ -177,18 +179,23 @@ def escape(runs: Runs) -> Figure:
     evidences = [run.evidence for _, run in pairs(runs)]
     if len({e.scenario.network.init_scale for e in evidences}) < 2:
         raise NotDrawable("`network.init_scale` must vary, but does not; add it to [vary].")
+    studied = series(evidences, "network.init_scale")
+    laws = [(one, law) for one in studied for law in escape_law(one)]
+    if not any(np.isfinite(law.times).any() for _, law in laws):
+        raise NotDrawable("a run must have escaped, but none has; raise `flow.end_time`.")
     figure, axes = style.panels(2, 1, "", 1.6, sharex=True)
     upper, lower = axes[:, 0]
     color = iter(CURVES * len(evidences))
-    for one in series(evidences, "network.init_scale"):
+    for one, law in laws:
+        paint = next(color)
+        if not np.isfinite(law.times).any():
+            continue
         x = np.array([-np.log10(run.scenario.network.init_scale) for run in one.runs])
-        for law in escape_law(one):
-            paint = next(color)
-            line = law.slope * np.log(10) * x
-            shift = float(np.nanmean(law.times - line))
-            upper.plot(x, line + shift, color=paint, lw=0.8)
-            upper.plot(x, law.times, "o", color=paint, ms=3, label=law.title)
-            lower.plot(x, law.times - line - shift, "o-", color=paint, ms=2.5, lw=0.6)
+        line = law.slope * np.log(10) * x
+        shift = float(np.nanmean(law.times - line))
+        upper.plot(x, line + shift, color=paint, lw=0.8)
+        upper.plot(x, law.times, "o", color=paint, ms=3, label=law.title)
+        lower.plot(x, law.times - line - shift, "o-", color=paint, ms=2.5, lw=0.6)
     upper.set_ylabel("escape time $t$")
     upper.legend()
     lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)

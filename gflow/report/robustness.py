@@ -123,9 +123,9 @@ def _norm_table(norm: Norm, rows: Sequence[Row]) -> RenderableType:
     table.add_column("law at centers")
     table.add_column("median radius")
     table.add_column("worst ratio")
-    for i in range(3):
-        R = list(rows[0].accuracy)[i]
-        table.add_column(f"right at {R:.3g}" if same else f"right at radius {i + 1}")
+    for i in range(max(len(row.accuracy) for row in rows)):
+        head = f"right at {list(rows[0].accuracy)[i]:.3g}" if same else f"right at radius {i + 1}"
+        table.add_column(head)
     for row in rows:
         table.add_row(*map(Text, [row.label, *cells(row)]))
     return Group(table, Text(f"{rows[0].samples} test samples", style="dim"))

@@ -77,7 +77,7 @@ def robust_accuracy(runs: Runs) -> Figure:
             end = max(end, FALLEN)
         for group, color in zip(groups, CURVES, strict=False):
             _accuracy_band(group, norm, color, end, ax)
-        _reference_lines(groups[0].runs[0].evidence, norm, ax)
+        _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
         ax.set(xlabel=f"attack radius $R$, {WRITTEN[norm]}", xlim=(0, end), ylim=(-0.03, 1.05))
     axes[0, 0].set_ylabel("robust accuracy")
     published = any(one.published is not None for group in groups for one in group.found)
@@ -137,10 +137,12 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
                 ls=DOTTED, lw=0.6)  # fmt: skip
 
 
-def _reference_lines(evidence: Evidence, norm: Norm, ax: Axes) -> None:
+def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
     if norm is not Norm.L2 or evidence.centers.orthonormality_error > ORTHONORMAL:
         return
     for R, name in _levels(evidence.centers.K):
+        if end < R:
+            continue
         ax.axvline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
         ax.annotate(name, (R, 1.055), ha="center", va="bottom", fontsize=style.SMALL, color=INK,
                     annotation_clip=False)  # fmt: skip

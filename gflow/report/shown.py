@@ -20,6 +20,9 @@ COLUMNS = 4
 LINE_WIDTH = 100
 """Characters of a title that fit the width of a figure."""
 
+OF_ANY = ("alignment", "norms", "fit", "contributions", "cosine_map")
+"""Figures of neurons that the first layer of any network has."""
+
 FOLLOWING = ("end_time", "tolerance", "end_margin")
 """Keys a title leaves out where the others tell the runs apart."""
 
@@ -46,6 +49,11 @@ def chosen(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
     if not found:
         raise GflowError("`runs` must hold at least one run, but is empty.")
     for label, run in found[:COLUMNS]:
+        if run.evidence.is_deep and name not in OF_ANY:
+            raise NotDrawable(
+                f"the run {label or run.scenario.name} must have one hidden layer and one output, "
+                "of which there are laws, but has more; try `training`."
+            )
         if name != "fit" and not run.evidence.has("neurons"):
             raise NotDrawable(
                 f'`record.groups` of the run {label or run.scenario.name} must hold "neurons", '

@@ -65,7 +65,8 @@ def overview(runs: Runs) -> Figure:
     upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
     distance, *bars = _row(figure, upper, len(shown) + 1)
     _draw_bands(x, searched, certified, distance)
-    distance.legend(loc="lower right")
+    if distance.get_legend_handles_labels()[0]:
+        distance.legend(loc="lower right")
     maps = _row(figure, lower, len(shown))
     for (title, run), bar, image in zip(shown, bars, maps, strict=True):
         contribution_bars(run, bar).set_title(title)

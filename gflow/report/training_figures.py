@@ -41,11 +41,12 @@ def training(runs: Runs) -> Figure:
         for run in seeds:
             for ax, column in zip(axes[0], ("loss", "accuracy", "stable_rank"), strict=True):
                 ax.plot(run.record["time"].values, run.record[column].values, color=color, lw=0.9)
+    flows = all(run.evidence.is_flow for _, run in shown)
     axes[0, 0].set(yscale="log", ylabel="training loss")
     axes[0, 1].set(ylabel="training accuracy", ylim=(None, 1.02))
     axes[0, 2].set(ylabel="stable rank of features", ylim=(0, None))
     for ax in axes[0]:
-        ax.set_xlabel("time $t$ = step size × steps")
+        ax.set_xlabel("flow time $t$" if flows else "time $t$ = step size × steps")
     handles = [
         Line2D([], [], color=color, lw=2, label=name)
         for name, color in zip(names, CURVES, strict=False)

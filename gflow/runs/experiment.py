@@ -5,6 +5,7 @@ One idea: flow or descent, from any start, to the end or not so far, all end as 
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -79,11 +80,11 @@ def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
                 "is not kept; set flow.end_time and run it again.",
             )
         )
-    if not until > t:
+    if not t < until < np.inf:
         raise ScenarioError(
             (
-                f"`--until` must be later than the run's last time t = {t:g}, but is {until:g}; "
-                "give a later time.",
+                f"`--until` must be finite and later than the run's last time t = {t:g}, but is "
+                f"{until:g}; give a later time.",
             )
         )
     ends = {"end_time": until, "end_loss": None, "end_margin": None}
@@ -190,9 +191,9 @@ def _joined(run: Run, tail: Run) -> Run:
         b.network,
         b.pi,
         b.alpha,
-        b.outcome,
+        replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
         a.effort.plus(b.effort),
-        a.left_out.plus(b.left_out, float(tail.state.growth.max())),
+        a.left_out.plus(b.left_out, float(np.asarray(tail.state.growth).max())),
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
     manifest = {**run.manifest, **tail.manifest, "seconds": seconds}

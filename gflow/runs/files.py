@@ -115,7 +115,7 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise RecordError(
             f"{path}: must be written, but cannot be ({error.strerror or error}); free space or "
-            "permit writing there, or give another --out. What was stored before is as it was."
+            "permit writing there, or copy the folder. What was stored before is as it was."
         ) from error
 
 
@@ -145,6 +145,7 @@ def is_being_replaced(folder: Path) -> bool:
 
 def _relics(folder: Path) -> list[Path]:
     """Folders that stood, or were to stand, in the place of `folder`."""
+    folder = Path(os.path.abspath(folder))
     start = f".{folder.name}."
     if not folder.parent.is_dir():
         return []
@@ -185,6 +186,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 def _beside(path: Path, kind: str) -> Path:
     """A hidden name of its own in the same folder."""
+    path = Path(os.path.abspath(path))  # "." has no name
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.{kind}")
 
 

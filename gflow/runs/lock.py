@@ -109,4 +109,5 @@ def _is_in_place(descriptor: int, path: Path) -> bool:
 
 
 def _path(folder: Path) -> Path:
+    folder = Path(os.path.abspath(folder))  # "." has no name
     return folder.with_name(f".{folder.name}.lock")

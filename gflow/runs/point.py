@@ -44,7 +44,7 @@ def settle(
     **Raises:** `DataError`, `PrecisionError`, `RecordError`, and what a judge raises.
     """
     sweep(folder)
-    run = None if fresh else _final(folder)
+    run = None if fresh else _final(folder, scenario.flow.end_time)
     if run is None:
         verify_question(scenario, folder)
         run = _computed(scenario, folder, fresh, begin())
@@ -100,12 +100,14 @@ def _computed(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Ru
     return run
 
 
-def _final(folder: Path) -> Run | None:
-    """The stored run of a folder if computing it again would give nothing else."""
+def _final(folder: Path, end_time: float) -> Run | None:
+    """The stored run of a folder if computing it to `end_time` would give nothing else."""
     if not (folder / "manifest.json").is_file():
         return None
     stored = record.load(folder)
-    return None if stored.outcome.reason is Reason.INTERRUPTED else stored
+    # What was interrupted while it was continued had come to its own end before.
+    continued = stored.scenario.flow.end_time > end_time
+    return None if stored.outcome.reason is Reason.INTERRUPTED and not continued else stored
 
 
 class _Log:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
+import numpy as np
 import xarray as xr
 
 from gflow.errors import RecordError, ScenarioError
@@ -142,11 +143,12 @@ def prolong(
     if isinstance(result, Run):
         return _prolong_alone(result, until, announce)
     reached = {label: run.outcome.t for label, run in result.entries}
-    if reached and until < min(reached.values()):
+    least = min(reached.values(), default=0.0)
+    if not least <= until < np.inf:
         raise ScenarioError(
             (
-                "`--until` must not be before the time that all runs have reached, "
-                f"t = {min(reached.values()):g}, but is {until:g}; give a later time.",
+                "`--until` must be finite and not before the time that all runs have reached, "
+                f"t = {least:g}, but is {until:g}; give a later time.",
             )
         )
     tasks = [
@@ -304,6 +306,9 @@ def _prolong_alone(run: Run, until: float, announce: Announce) -> Run:
             "`run` must be stored to be continued in its folder, but is not; use `extend`."
         )
     with held(run.folder):
-        longer = prolonged(run, run.folder, until, announce("", run.scenario))
+        # Another process may have continued it while this one waited.
+        now = record.load(run.folder)
+        longer = prolonged(now, run.folder, until, announce("", now.scenario))
+        longer = attacked(longer, longer.scenario.robustness)
         judged_in_folder(longer, asked(longer.scenario))
     return longer

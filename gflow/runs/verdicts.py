@@ -4,12 +4,13 @@ One idea: a verdict costs seconds and changes with its judge, so it is stored be
 about and read back as long as both are the same (see `gflow.runs.findings`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
 import jax
 
+from gflow.errors import ScenarioError
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.point import asked, judged_in_folder
 from gflow.runs.run import Run
@@ -17,8 +18,8 @@ from gflow.runs.status import State
 from gflow.runs.study import Study, entries
 from gflow.theory.finding import Finding
 from gflow.theory.prediction import Prediction
+from gflow.theory.predictions import CATALOGUE, check_study, named
 from gflow.theory.predictions import check as check_evidence
-from gflow.theory.predictions import check_study
 
 
 @overload
@@ -37,13 +38,23 @@ def check(
     **Arguments:**
 
     - `result`: a run or a study.
-    - `ids`: predictions to judge; None for those the scenario asks for.
+    - `ids`: predictions to judge, by id or number; None for those the scenario asks for.
 
     **Returns:** the findings of a run; of a study, those of every point by its label, and those
     about all points together under "".
+
+    **Raises:** `ScenarioError` for a name that is no prediction's.
     """
-    findings = judge(result, ids)
+    findings = judge(result, None if ids is None else [_id_of(name) for name in ids])
     return findings[""] if isinstance(result, Run) else findings
+
+
+def _id_of(name: str) -> str:
+    one = named(name)
+    if one is None:
+        known = ", ".join(CATALOGUE)
+        raise ScenarioError((f"`ids` must be predictions, but {name!r} is none; try {known}.",))
+    return one.id
 
 
 def judge(
@@ -59,16 +70,18 @@ def judge(
     """
     chosen = asked(result.scenario) if ids is None else ids
     with jax.enable_x64(True):
-        found = {label: check_evidence(run.evidence, chosen, own) for label, run in entries(result)}
+        found = {
+            label: () if run.evidence.is_deep else check_evidence(run.evidence, chosen, own)
+            for label, run in entries(result)
+        }
         if isinstance(result, Run):
             return found
         return found | {"": check_study([run.evidence for run in result.runs], chosen, own)}
 
 
-def judge_anew(result: Run | Study) -> None:
-    """Judge a stored result by what its scenario asks for, and store the verdicts beside it."""
+def keep(result: Run | Study, found: Mapping[str, tuple[Finding, ...]]) -> None:
+    """Store what `judge` found of all that its scenario asks for beside a stored result."""
     ids = asked(result.scenario)
-    found = judge(result, ids)
     for label, run in entries(result):
         if run.folder is not None:
             save_findings(run.folder, found[label], ids)

@@ -33,6 +33,10 @@ SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
 """Smallest output of layers in plain coordinates, a power of init_scale, by `precision`."""
 
 
+MOST_STEPS = 1e12
+"""Steps of descent that nobody waits for."""
+
+
 def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]:
     """Every rule that keys sound by themselves break together.
 
@@ -290,6 +294,12 @@ def _one_step_at_least(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
             "flow.end_time",
             f"`flow.end_time` must leave time for a step, which takes {train.time_of_step:g}, but "
             f"is {flow.end_time:g}; raise it.",
+        )
+    elif not train.is_flow and flow.end_time > MOST_STEPS * train.time_of_step:
+        yield Mistake(
+            "flow.end_time",
+            f"`flow.end_time` must be at most {MOST_STEPS:g} steps, which take "
+            f"{train.time_of_step:g} each, but is {flow.end_time:g}; lower it.",
         )
 
 

@@ -88,8 +88,8 @@ class Evidence:
         return data.samples if isinstance(data, MixtureData) else None
 
     def has(self, group: str) -> bool:
-        """Whether a record group was recorded."""
-        return group in self.scenario.record.groups
+        """Whether a record group was recorded; of deep networks only neurons are."""
+        return group in self.scenario.record.groups and (group == "neurons" or not self.is_deep)
 
     @cached_property
     def times(self) -> Float[np.ndarray, " T"]:
