@@ -103,7 +103,7 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     assert checked.exit_code == cli.OK and "power=1: waiting" in checked.output
     rows = json.loads(call("check", study, "--json").output)
     assert [(row["point"], row.get("state")) for row in rows] == [
-        ("power=3", None), ("power=1", "waiting"),
+        ("power=3", None), ("power=1", "waiting"), ("", None),
     ]  # fmt: skip
 
     shutil.move(tmp_path / lost.name, lost)
@@ -116,7 +116,7 @@ def test_check_judges_a_stored_run_again_as_json(ran):
 
     assert result.exit_code == cli.OK, result.output
     rows = json.loads(result.output)
-    assert [row["point"] for row in rows] == ["power=1", "power=3"]
+    assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
     assert rows[0]["findings"][0]["id"] == "balancedness"
 
 

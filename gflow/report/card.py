@@ -78,7 +78,7 @@ def to_json(
 ) -> list[dict[str, object]]:
     """A result as plain values, for `--json`.
 
-    A row a run; of a study also one about all runs together, and one for each point without a run.
+    A row a run; of a study then one for each point without a run, and one about all runs together.
     """
     rows: list[dict[str, object]] = [
         {
@@ -93,7 +93,7 @@ def to_json(
         for label, run in entries(result)
     ]
     if isinstance(result, Study):
+        rows += [status.to_json() for status in result.unanswered]
         together = [finding.to_json() for finding in findings.get("", ())]
         rows += [{"point": "", "folder": str(result.folder), "findings": together}]
-        rows += [status.to_json() for status in result.unanswered]
     return rows
