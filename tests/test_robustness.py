@@ -331,6 +331,18 @@ def test_curves_of_a_figure_are_the_brackets(late):
     np.testing.assert_array_equal(law.get_ydata(), accuracy_law(late.evidence, R))
 
 
+def test_where_nothing_is_certified_the_range_over_seeds_is_drawn(late):
+    def felled(radius):
+        found = Robustness(np.ones(4), {Norm.LINF: Radii(np.zeros(4), np.full(4, radius), 0)})
+        return replace(late, evidence=replace(late.evidence, robustness=found))
+
+    figure = figures.robust_accuracy([("seed=0", felled(0.1)), ("seed=1", felled(0.3))])
+
+    low, high = figure.axes[0].lines
+    np.testing.assert_array_equal(low.get_ydata(), low.get_xdata() < 0.1)
+    np.testing.assert_array_equal(high.get_ydata(), high.get_xdata() < 0.3)
+
+
 def test_a_radius_is_drawn_over_the_power_of_a_study(late):
     runs = {}
     for p in (1.0, 2.5, 3.0):

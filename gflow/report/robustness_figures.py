@@ -61,7 +61,7 @@ class Group(NamedTuple):
 def robust_accuracy(runs: Runs) -> Figure:
     """Share of test samples that no perturbation of norm R flips: a panel a norm.
 
-    Shaded from certified to attacked, over all seeds; the attacked end alone where nothing is
+    Shaded from certified to attacked, over all seeds; over attacked ends alone where nothing is
     certified, as of deep networks; dashed: the law of F or F^(p) in l2; crosses:
     what the published attack leaves, where it was run; dotted lines: 1/√K and √2/2.
 
@@ -121,7 +121,9 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
         return
     low = np.min([certified for certified, _ in curves], axis=0)
     high = np.max([attacked for _, attacked in curves], axis=0)
-    if low.any():  # nothing is certified of a deep network
+    if not low.any():  # nothing is certified of a deep network: the range over seeds
+        low = np.min([attacked for _, attacked in curves], axis=0)
+    if (low < high).any():
         ax.fill_between(R, low, high, color=color, alpha=0.3, lw=0)
         ax.plot(R, low, color=color, lw=0.9)
     ax.plot(R, high, color=color, lw=0.9)
