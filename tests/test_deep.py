@@ -21,7 +21,7 @@ from gflow.runs import record
 from gflow.runs.robustness import attacked, read_witnesses
 from gflow.runs.verdicts import judge
 from gflow.scenario import RobustnessTable
-from gflow.scenario.rules import SMALLEST_OUTPUT
+from gflow.scenario.layer_rules import SMALLEST_OUTPUT
 from gflow.theory.conservation import ENERGY
 
 EPS = np.finfo(np.float64).eps

@@ -54,9 +54,12 @@ def test_noise_is_unbiased_in_few_samples(N):
 
     found = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
 
-    # dα/dc = -(1 + α²)²/(2α) = -3.1; five deviations.
-    deviation = 3.1 * np.sqrt(2 / D) / np.sqrt(K * N * (N - 1) / 2)
-    assert found.noise == pytest.approx(alpha, abs=5 * max(deviation, 0.01))
+    # dα/dc = -(1 + α²)²/(2α); five deviations of the mean over K subclasses, and what the bend
+    # of (1 - c)/c adds to second order, var c/c³ of α².
+    variance = 2 / D / (N * (N - 1) / 2)
+    deviation = (1 + alpha**2) ** 2 / (2 * alpha) * np.sqrt(variance / K)
+    bend = variance * (1 + alpha**2) ** 3 / (2 * alpha)
+    assert found.noise == pytest.approx(alpha, abs=5 * deviation + bend)
 
 
 def test_what_cannot_be_known_is_null_in_json():

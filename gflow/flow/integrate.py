@@ -150,6 +150,7 @@ class _Loop:
         schedule: Schedule,
         checkpoint: AbstractCheckpoint | None,
     ) -> Reason:
+        """Integrate to the end of the schedule, from a checkpoint if there is one, and say why."""
         self.checkpoint = checkpoint
         self.h = state.neurons.width
         if self.coalescence is not None:

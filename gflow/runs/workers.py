@@ -92,7 +92,7 @@ def compute(
         with lock.held(folder, patient) as mine:
             if mine is None:
                 return Report(label, busy=True)
-            teller = _Teller(mine, begin or _unwatched)
+            teller = _Teller(mine, begin or (lambda: unwatched))
             try:
                 run = settle(parse_scenario(text), folder, fresh, until, teller.begin)
             except Exception as error:
@@ -199,10 +199,6 @@ class _Teller:
         self.last = progress._asdict()
         self.mine.tell(self.last)
         self.watch(progress)
-
-
-def _unwatched() -> Watch:
-    return unwatched
 
 
 def _arguments(task: Task) -> tuple[str, str, str, bool, float | None, bool]:

@@ -9,12 +9,16 @@ import math
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from gflow.scenario.data_tables import FileData, MixtureData, RealData
+from gflow.scenario.layer_rules import (
+    deep_networks_are_plain,
+    layers_are_deep,
+    layers_do_not_underflow,
+    layers_make_use_of_it,
+)
 from gflow.scenario.mistakes import Mistake
 from gflow.scenario.table import Table
 from gflow.scenario.tables import (
     DEEP,
-    LAYERED,
-    NEURONS,
     FlowTable,
     NetworkTable,
     RobustnessTable,
@@ -27,10 +31,6 @@ SAFE_TOLERANCE = 1e-6
 SMALLEST_CARTESIAN = 1e-140
 """Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow.  Without
 normalization it bounds init_scale^power, the speed of the first neurons."""
-
-
-SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
-"""Smallest output of layers in plain coordinates, a power of init_scale, by `precision`."""
 
 
 MOST_STEPS = 1e12
@@ -152,59 +152,6 @@ def _plain_without_normalization(
         )
 
 
-def _output_degree(network: NetworkTable) -> float:
-    """Power of init_scale that outputs of layers grow like at the start.
-
-    Where inputs of layers are not normalized, powers compound.
-    """
-    growth = 0.0 if network.layer_norm else 1.0 if network.input_normalized else network.power
-    degree = 1.0
-    for _ in range(network.hidden_layers - 1):
-        degree = 1 + growth * degree
-    return 1 + degree
-
-
-def _layers_do_not_underflow(
-    network: NetworkTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
-    polar = network.init == "balanced" and train.is_flow
-    least = SMALLEST_OUTPUT[flow.precision] ** (1 / _output_degree(network))
-    if network.is_deep and not polar and network.init_scale < least * (1 - 1e-9):
-        yield Mistake(
-            "network.init_scale",
-            f"`network.init_scale` must be >= {least:.2g} in plain coordinates of a network of "
-            f"{network.hidden_layers + 1} such layers in {flow.precision}, but is "
-            f'{network.init_scale!r}; try flow.precision = "float64", or with one hidden layer '
-            'network.init = "balanced", which takes any under the flow.',
-        )
-
-
-def _layers_make_use_of_it(
-    network: NetworkTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
-    if not network.is_deep:
-        return
-    own = "polar" if network.init == "balanced" else "cartesian"
-    if train.is_flow and flow.chart not in ("polar", own):
-        yield Mistake(
-            "flow.chart",
-            f"`flow.chart` must be left out for a network of many layers or outputs, whose own is "
-            f'"{own}", but is "{flow.chart}"; take it out.',
-        )
-    if not network.balanced:
-        yield Mistake(
-            "network.balanced",
-            "`network.balanced` must be true for a network of many layers or outputs, whose "
-            "network.init says how it starts, but is false; take it out.",
-        )
-    if network.outputs != "sign" and flow.loss in ("square", "half_square"):
-        yield Mistake(
-            "flow.loss",
-            "`flow.loss` must be left out for many outputs, whose loss is the cross-entropy "
-            f'("logistic"), but is "{flow.loss}"; take it out, or set network.outputs = "sign".',
-        )
-
-
 def _nothing_underflows(
     network: NetworkTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
@@ -312,44 +259,6 @@ def _batch_of_samples(data: MixtureData, train: TrainTable) -> Iterator[Mistake]
         )
 
 
-def _deep_networks_are_plain(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
-    if not network.is_deep:
-        return
-    if not network.normalized:
-        yield Mistake(
-            "network.normalized",
-            "`network.normalized` must be true in a network of many layers or outputs, but is "
-            "false; take it out.",
-        )
-    if network.init not in LAYERED:
-        yield Mistake(
-            "network.init",
-            f"`network.init` must be one of {', '.join(LAYERED)} in a network of many layers or "
-            f'outputs, but is "{network.init}"; take it out.',
-        )
-    if network.init == "balanced" and network.hidden_layers > 1:
-        yield Mistake(
-            "network.init",
-            '`network.init` must not be "balanced" in a network of more than one hidden layer, but '
-            f"hidden_layers = {network.hidden_layers}; take it out.",
-        )
-    if flow.start == "population":
-        yield Mistake(
-            "flow.start",
-            '`flow.start` must be "sample" for a network of many layers or outputs, but is '
-            '"population"; take it out.',
-        )
-
-
-def _layers_are_deep(network: NetworkTable) -> Iterator[Mistake]:
-    if network.init not in NEURONS and not network.is_deep:
-        yield Mistake(
-            "network.init",
-            f"`network.init` must be one of {', '.join(NEURONS)} with two layers and one "
-            f'output, but is "{network.init}"; take it out.',
-        )
-
-
 def _classes_are_known(data: FileData, network: NetworkTable) -> Iterator[Mistake]:
     if network.outputs != "sign":
         yield Mistake(
@@ -435,9 +344,9 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
     (
         (NetworkTable, FlowTable),
         (*_DEEP, "network.normalized", "network.init", "flow.start"),
-        _deep_networks_are_plain,
+        deep_networks_are_plain,
     ),
-    ((NetworkTable,), (*_DEEP, "network.init"), _layers_are_deep),
+    ((NetworkTable,), (*_DEEP, "network.init"), layers_are_deep),
     ((FileData, NetworkTable), ("network.outputs",), _classes_are_known),
     ((NetworkTable, RobustnessTable), (*_DEEP, "robustness.published"), _published_of_neurons),
     ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
@@ -467,12 +376,12 @@ _RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
             "flow.precision",
             "train.method",
         ),
-        _layers_do_not_underflow,
+        layers_do_not_underflow,
     ),
     (
         (NetworkTable, FlowTable, TrainTable),
         (*_DEEP, "network.init", "network.balanced", "flow.chart", "flow.loss", "train.method"),
-        _layers_make_use_of_it,
+        layers_make_use_of_it,
     ),
     ((FlowTable, TrainTable), ("flow.end_time", *_STEPS), _one_step_at_least),
     ((FlowTable, TrainTable), ("flow.start", "train.method"), _population_flows),
