@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from gflow.flow.module_flow import ModuleFlow, flow_of
     from gflow.report import figures
     from gflow.runs.experiment import extend, simulate
-    from gflow.runs.progress import Progress
     from gflow.runs.run import Run
     from gflow.runs.study import Study, attack, load
     from gflow.runs.verdicts import check
+    from gflow.runs.watch import Progress
     from gflow.scenario import RobustnessTable, Scenario, load_scenario, parse_scenario
 
 _HOME = {
     "ModuleFlow": "gflow.flow.module_flow",
-    "Progress": "gflow.runs.progress",
+    "Progress": "gflow.runs.watch",
     "RobustnessTable": "gflow.scenario",
     "Run": "gflow.runs.run",
     "Scenario": "gflow.scenario",

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from gflow.runs.status import State, read_status
+
 PATIENCE = 300.0
 """Seconds after which a test gives up; machines that are busy are slow."""
 
@@ -54,3 +56,23 @@ def only_folder(folder: Path) -> Path:
 def prints(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Time of writing and content of every file of a run folder."""
     return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.iterdir())}
+
+
+def silent(label, scenario):
+    return lambda progress: None
+
+
+def assert_same_numbers(study, expected):
+    assert [label for label, _ in study.entries] == [label for label, _ in expected.entries]
+    for a, b in zip(study.runs, expected.runs, strict=True):
+        assert a.record.identical(b.record) and a.outcome == b.outcome
+
+
+def begun(study, state):
+    return [s for s in read_status(study) if s.state is state]
+
+
+def is_within(study):
+    """Whether a second point is under way, past its first step."""
+    running = begun(study, State.RUNNING)
+    return len(begun(study, State.FINISHED)) >= 1 and any(s.t for s in running)

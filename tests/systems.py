@@ -23,13 +23,13 @@ class System(NamedTuple):
     """A flow ready to be integrated."""
 
     field: AbstractField
-    neurons: AbstractNeurons
+    weights: AbstractNeurons
     samples: Samples
 
     def follow(self, times, tolerance=1e-9, solver="tsit5", **rest) -> Trajectory:
         """Integrate and observe every state; absolute tolerance scaled to the neurons."""
-        scale = float(self.field.scale(self.neurons))
-        plain = isinstance(self.neurons, CartesianNeurons)
+        scale = float(self.field.scale(self.weights))
+        plain = isinstance(self.weights, CartesianNeurons)
         controls = Controls(
             solver=solver,
             rtol=tolerance if plain else 0.0,
@@ -39,7 +39,7 @@ class System(NamedTuple):
         )
         return integrate(
             self.field,
-            self.neurons,
+            self.weights,
             self.samples,
             Schedule(np.asarray(times, float)),
             controls,
@@ -72,6 +72,25 @@ def centers_only(u, sign, y, p, log_eps, loss="exponential") -> System:
     """Noise-free data: the samples are the K centers e_1..e_K themselves, weight 1/K each."""
     u = np.asarray(u, float)
     return system(polar(u, log_eps, sign), np.eye(len(y), u.shape[1]), y, p, loss)
+
+
+def mixture(p, h=64, D=20, per=10, alpha=0.1, log_eps=-16.0, loss="exponential", seed=0):
+    """Four subclasses, three of them positive, and a random start."""
+    rng = np.random.default_rng(seed)
+    x = np.repeat(np.eye(4, D), per, axis=0)
+    x = x + alpha / np.sqrt(D) * rng.standard_normal(x.shape)
+    y = np.repeat([1.0, 1.0, 1.0, -1.0], per)
+    neurons = polar(rng.standard_normal((h, D)), log_eps, rng.choice([-1.0, 1.0], h))
+    return system(neurons, x, y, p, loss)
+
+
+def plain_loss(w, v, x, y, omega, p, loss, normalized=True):
+    """L of neurons in plain weights, as written in the papers."""
+    norm = jnp.linalg.norm(w, axis=1)
+    z = x @ w.T
+    power = jnp.where(z > 0, jnp.where(z > 0, z, 1.0) ** p, 0.0)
+    f = (power / norm[None] ** (p - 1) if normalized else power) @ v
+    return jnp.sum(omega * LOSSES[loss].value(y, f))
 
 
 def linearized(u0, y, p, chi):

@@ -1,11 +1,12 @@
-"""Whatever the code cites from the theory has an entry in gflow/theory/README.md."""
+"""Whatever the code cites from the theory has an entry in gflow/laws/README.md."""
 
 import ast
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-THEORY = ROOT / "gflow" / "theory"
+LAWS, JUDGES = ROOT / "gflow" / "laws", ROOT / "gflow" / "judges"
+THEORY = LAWS / "README.md"
 
 # A citation is a word and a list: "theory D2a, b", "bounds B1 to B6", "theory section 7, P17",
 # or numbers in parentheses: "(D2b, prediction P2)".  It may be broken across lines of a comment.
@@ -20,7 +21,7 @@ ENTRY = re.compile(r"^(?:#{2,4} |(?:- )?\*\*)(\d+(?:\.\d+)?|[A-Z]\d+[a-h]?)[. ]"
 
 def entries() -> list[str]:
     """Numbers that something in the theory stands under."""
-    return ENTRY.findall((THEORY / "README.md").read_text(encoding="utf-8"))
+    return ENTRY.findall(THEORY.read_text(encoding="utf-8"))
 
 
 def cited(text: str) -> list[tuple[int, str]]:
@@ -50,7 +51,7 @@ def numbers(citation: str) -> list[str]:
 def sources() -> list[Path]:
     inside = [p for name in ("gflow", "scenarios", "tests") for p in (ROOT / name).rglob("*")]
     chosen = [p for p in inside if p.suffix in (".py", ".toml", ".md")]
-    return sorted({ROOT / "README.md", *chosen} - {THEORY / "README.md", Path(__file__)})
+    return sorted({ROOT / "README.md", *chosen} - {THEORY, Path(__file__)})
 
 
 def test_every_citation_has_its_entry():
@@ -63,7 +64,7 @@ def test_every_citation_has_its_entry():
         if number not in known
     ]
 
-    assert lost == [], "not in gflow/theory/README.md:\n" + "\n".join(lost)
+    assert lost == [], "not in gflow/laws/README.md:\n" + "\n".join(lost)
 
 
 def test_every_number_has_one_entry():
@@ -85,14 +86,17 @@ def test_citations_are_read_in_all_their_forms():
 
 
 def test_the_theory_prints_the_constants_of_the_judges():
-    text = (THEORY / "README.md").read_text(encoding="utf-8")
+    text = THEORY.read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([\d.]+) \| (\w+\.py) \|", text, re.MULTILINE)
 
     assert rows
     for name, value, file in rows:
-        code = (THEORY / file).read_text(encoding="utf-8")
+        code = next(room / file for room in (JUDGES, LAWS) if (room / file).exists()).read_text(
+            "utf-8"
+        )
         assert constants(code).get(name) == float(value), f"{name} in {file}"
-    known = {name for path in THEORY.glob("*.py") for name in constants(path.read_text("utf-8"))}
+    code = [path.read_text("utf-8") for room in (JUDGES, LAWS) for path in room.glob("*.py")]
+    known = {name for text in code for name in constants(text)}
     named = set(re.findall(r"`([A-Z][A-Z_]+)`", text)) & known
     assert named <= {name for name, _, _ in rows}
 

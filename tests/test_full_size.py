@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gflow
-from gflow.theory.finding import Verdict
+from gflow.judges.finding import Verdict
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 

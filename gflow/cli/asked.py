@@ -8,8 +8,8 @@ from gflow.errors import ScenarioError
 from gflow.scenario import RobustnessTable, Scenario
 
 if TYPE_CHECKING:
+    from gflow.judges.prediction import Prediction
     from gflow.runs.workers import Crew
-    from gflow.theory.prediction import Prediction
 
 
 def crew_of(workers: int, dask: str | None, is_grid: bool) -> "Crew":
@@ -49,14 +49,14 @@ def predictions_in(path: Path | None) -> "tuple[Prediction, ...]":
     """The predictions of a user's file; none without one."""
     if path is None:
         return ()
-    from gflow.theory.plugin import load_predictions
+    from gflow.judges.own_predictions import load_predictions
 
     return load_predictions(path)
 
 
 def prediction_of(name: str, own: "Sequence[Prediction]") -> "Prediction":
     """The prediction of an id or number."""
-    from gflow.theory.predictions import ALL, named
+    from gflow.judges.catalogue import ALL, named
 
     found = named(name) or next((one for one in own if name == one.id), None)
     if found is None:

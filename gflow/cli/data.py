@@ -54,7 +54,7 @@ def premise(
     """
     from gflow.data.clusters import can_cluster
     from gflow.report import style
-    from gflow.report.premise import premise_figure, premise_json, premise_lines
+    from gflow.report.premise_report import premise_figure, premise_json, premise_lines
 
     wanted = can_cluster() if clusters is None else clusters
     points = load_scenario(scenario, set_ or ()).points()

@@ -20,11 +20,11 @@ from gflow.cli.guard import (
 )
 
 if TYPE_CHECKING:
+    from gflow.judges.finding import Finding
+    from gflow.judges.prediction import Prediction
     from gflow.runs.run import Run
     from gflow.runs.status import Status
     from gflow.runs.study import Study
-    from gflow.theory.finding import Finding
-    from gflow.theory.prediction import Prediction
 
 
 def terminal(quiet: bool = False) -> Console:
@@ -80,7 +80,7 @@ def report(
 ) -> None:
     """Print the cards of all runs and the verdicts, or one JSON value."""
     from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
-    from gflow.report.robustness import robustness_table, rows_of
+    from gflow.report.radii_table import robustness_table, rows_of
     from gflow.runs.study import entries
 
     if as_json:

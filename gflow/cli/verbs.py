@@ -124,7 +124,7 @@ def check(
     own = predictions_in(with_)
     if explain is not None:
         refuse(as_json, "--json", "--explain, which is prose")
-        from gflow.report.catalogue import explanation
+        from gflow.report.theory_table import explanation
 
         one = prediction_of(explain, own)
         findings = verdicts.judge(result, [one.id], own)
@@ -154,25 +154,25 @@ def attack(
     as_json: Json = False,
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
-    from gflow.report import robustness
+    from gflow.report import radii_table
     from gflow.runs import study, verdicts
 
     result = study.load(folder)
     asked = radii_of(result.scenario, norm, samples, published)
     result = study.attack(result, asked, fresh)
     verdicts.judged(result)  # those that rest on radii have changed
-    rows = robustness.rows_of(study.entries(result))
+    rows = radii_table.rows_of(study.entries(result))
     if as_json:
         print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
     elif markdown:
-        print(robustness.markdown(rows))
-        print("\n".join(robustness.published_lines(study.entries(result))))
+        print(radii_table.markdown(rows))
+        print("\n".join(radii_table.published_lines(study.entries(result))))
     else:
         from gflow.report.card import unanswered_lines
 
         console = terminal()
-        console.print(robustness.robustness_table(rows))
-        console.print("\n".join(robustness.published_lines(study.entries(result))), markup=False)
+        console.print(radii_table.robustness_table(rows))
+        console.print("\n".join(radii_table.published_lines(study.entries(result))), markup=False)
         console.print(unanswered_lines(unanswered_of(result)))
         draw(result, console)
     return exit_code(result, {})
@@ -191,17 +191,17 @@ def theory(
     markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
 ) -> int:
     """List the predictions; with folders, what their stored verdicts say of each."""
-    from gflow.report import catalogue
+    from gflow.report import theory_table
 
     refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
     if not folders:
-        terminal().print(catalogue.catalogue((*catalogue.ALL, *predictions_in(with_))))
+        terminal().print(theory_table.catalogue((*theory_table.ALL, *predictions_in(with_))))
         return OK
-    rows = catalogue.found_in(folders)
+    rows = theory_table.found_in(folders)
     if markdown:
-        print(catalogue.markdown(rows))
+        print(theory_table.markdown(rows))
     else:
-        terminal().print(catalogue.findings_table(rows))
+        terminal().print(theory_table.findings_table(rows))
     return FAILS if any(row.verdict == "FAILS" for row in rows) else OK
 
 

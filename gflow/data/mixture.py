@@ -7,7 +7,6 @@ One idea: every random choice draws from its own named stream of the seed, so ch
 of samples or neurons leaves the centers, and changing the width leaves the data, as they were.
 """
 
-import zlib
 from typing import Literal
 
 import numpy as np
@@ -15,11 +14,6 @@ from jaxtyping import Float, Int
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
-
-
-def stream(seed: int, name: str) -> np.random.Generator:
-    """An independent random stream of `seed`, the same for the same `name` everywhere."""
-    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(name.encode())]))
 
 
 def orthonormal_centers(

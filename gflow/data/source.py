@@ -17,8 +17,9 @@ from gflow.data.dataset import Dataset, read_npz
 from gflow.data.digits import Digits, digit_files, read_digits
 from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, centers_of, prepared, two_classes
-from gflow.data.mixture import equiangular_centers, sample_mixture, stream
+from gflow.data.mixture import equiangular_centers, sample_mixture
 from gflow.errors import DataError
+from gflow.random import stream
 from gflow.scenario import (
     DigitData,
     FeatureData,

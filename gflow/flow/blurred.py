@@ -129,7 +129,7 @@ class PopulationField(AbstractField):
     """Blur of each point."""
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        neurons = state.neurons.projected()
+        neurons = state.weights.projected()
         assert isinstance(neurons, PolarNeurons)
         return polar_velocity(neurons, *self.pull(neurons.direction, args))
 

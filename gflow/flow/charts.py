@@ -1,7 +1,7 @@
 """Which field moves which neurons."""
 
 from gflow.flow.field import AbstractField, CartesianField, PolarField
-from gflow.flow.lightcone import LightconeField
+from gflow.flow.lightcone_field import LightconeField
 from gflow.flow.losses import AbstractLoss
 from gflow.network.lightcone import LightconeNeurons
 from gflow.network.neurons import AbstractNeurons, PolarNeurons

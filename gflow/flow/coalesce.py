@@ -142,8 +142,8 @@ class Folding:
 
     def left_out(self, state: FlowState, p: float) -> "LeftOut":
         """What folding and holding may have changed, at a state of the folded flow."""
-        assert isinstance(state.neurons, PolarNeurons)
-        log_mass = 2 * np.asarray(state.neurons.log_norm)
+        assert isinstance(state.weights, PolarNeurons)
+        log_mass = 2 * np.asarray(state.weights.log_norm)
         top = float(log_mass.max())
         mass = np.exp(log_mass - top)
         held = np.exp(self.held + np.asarray(state.growth) - top)
@@ -241,11 +241,11 @@ def fold(
     **Source:** theory D11.
     """
     state = passage.now
-    assert isinstance(state.neurons, PolarNeurons)
+    assert isinstance(state.weights, PolarNeurons)
     if folding.width < SHRINK * SMALLEST_WIDTH:
         return None
     share = _share_to_hold(passage) if how.hold else 0.0
-    population = Population.of(state.neurons.network(field.p))
+    population = Population.of(state.weights.network(field.p))
     angle = np.maximum(allowance(population, folding.share, how.angle) - folding.turned, 0)
     width = _padded(int(groups(population, angle, share).max()) + 1)
     if width * (WIDE_SHRINK if folding.width > WIDE else SHRINK) > folding.width:
@@ -254,7 +254,7 @@ def fold(
     few = found.population
     kept = _filled_up(few.u, (np.log(few.m) + few.log_scale) / 2, few.s, width)
     return (
-        _compose(folding, state.neurons, state.growth, found.membership, kept),
+        _compose(folding, state.weights, state.growth, found.membership, kept),
         FlowState(kept, state.dissipated, state.growth),
     )
 
@@ -338,7 +338,7 @@ def _share_to_hold(passage: Passage) -> float:
     """
     if passage.span == 0:
         return 0.0
-    before, now = _class_log_mass(passage.before.neurons), _class_log_mass(passage.now.neurons)
+    before, now = _class_log_mass(passage.before.weights), _class_log_mass(passage.now.weights)
     there = now > ABSENT
     rate = (now - before)[there] / passage.span
     bound = np.asarray(passage.now.growth - passage.before.growth)[there] / passage.span

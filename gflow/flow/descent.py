@@ -110,8 +110,8 @@ class _Machine(eqx.Module):
         moment = _Moment(moment.step, moment.state, moment.memory, order)
         state = moment.state
         velocity = self.field(jnp.zeros(()), state, self.chosen(moment))
-        slope = jax.tree.map(jnp.negative, velocity.neurons)
-        weights: Any = state.neurons
+        slope = jax.tree.map(jnp.negative, velocity.weights)
+        weights: Any = state.weights
         with jax.numpy_dtype_promotion("standard"):  # optax counts in int32
             change, memory = self.optimizer.update(slope, moment.memory, weights)
             neurons = optax.apply_updates(weights, change)
@@ -242,7 +242,7 @@ class _Descent:
         self.watch(self.t, seen)
         reason = self.stop(seen)
         if self.portrait is not None:
-            seen |= jax.device_get(self.portrait(self.moment.state.neurons))
+            seen |= jax.device_get(self.portrait(self.moment.state.weights))
         self.records.append(self.t, scheduled, seen)
         return reason
 
@@ -259,7 +259,7 @@ class _Descent:
         self.moment = with_leaves(self.moment, arrays)
         sight = eqx.filter_eval_shape(self.probe, jnp.asarray(0.0), self.moment.state)
         if self.portrait is not None:
-            sight |= eqx.filter_eval_shape(self.portrait, self.moment.state.neurons)
+            sight |= eqx.filter_eval_shape(self.portrait, self.moment.state.weights)
         self.records = Records.from_arrays(arrays, sight)
 
     def _trajectory(self, reason: Reason, end_time: float) -> Trajectory:

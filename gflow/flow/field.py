@@ -123,9 +123,9 @@ class Force(eqx.Module):
 
 
 class FlowState(eqx.Module):
-    """What is integrated: the neurons, the energy they have dissipated, and a bound."""
+    """What is integrated: the weights, the energy they have dissipated, and a bound."""
 
-    neurons: Any
+    weights: Any
     """An `AbstractWeights`; each field knows which."""
     dissipated: Float[Array, ""]
     """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
@@ -139,7 +139,7 @@ class FlowState(eqx.Module):
         return cls(neurons, jnp.asarray(dissipated, dtype), jnp.zeros(2, dtype))
 
     def projected(self) -> "FlowState":
-        return FlowState(self.neurons.projected(), self.dissipated, self.growth)
+        return FlowState(self.weights.projected(), self.dissipated, self.growth)
 
 
 class AbstractField(eqx.Module):
@@ -192,8 +192,8 @@ def polar_velocity(
 
 def polar_error(error: FlowState, share: Float[Array, " h"] | None = None) -> Float[Array, ""]:
     """√(mean_j (|du_j|² + dr_j²)), each neuron weighted by its share; None for equal shares."""
-    assert isinstance(error.neurons, PolarNeurons)
-    each = jnp.sum(error.neurons.direction**2, axis=1) + error.neurons.log_norm**2
+    assert isinstance(error.weights, PolarNeurons)
+    each = jnp.sum(error.weights.direction**2, axis=1) + error.weights.log_norm**2
     return jnp.sqrt(jnp.mean(each) if share is None else jnp.sum(share * each))
 
 
@@ -208,7 +208,7 @@ class PolarField(AbstractField):
     """What bounds growth; None to bound nothing."""
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        neurons = state.neurons.projected()
+        neurons = state.weights.projected()
         assert isinstance(neurons, PolarNeurons)
         pull, force = pull_on(neurons.network(self.p), self.loss, args)
         phi = jnp.sum(pull * neurons.direction, axis=1) / self.p
@@ -229,7 +229,7 @@ class CartesianField(AbstractField):
     p: float = eqx.field(static=True)
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        neurons = state.neurons
+        neurons = state.weights
         assert isinstance(neurons, CartesianNeurons)
         u, v, q = neurons.direction, neurons.v, neurons.degree
         pull, _ = pull_on(neurons.network(self.p), self.loss, args)
@@ -246,10 +246,10 @@ class CartesianField(AbstractField):
         There one neuron may become the network while the others lie where they started, and its
         error would drown in a mean.
         """
-        assert isinstance(error.neurons, CartesianNeurons)
-        D = error.neurons.w.shape[1]
-        each = (jnp.sum(error.neurons.w**2, axis=1) + error.neurons.v**2) / (D + 1)
-        return jnp.sqrt(jnp.mean(each) if error.neurons.degree == 1 else jnp.max(each))
+        assert isinstance(error.weights, CartesianNeurons)
+        D = error.weights.w.shape[1]
+        each = (jnp.sum(error.weights.w**2, axis=1) + error.weights.v**2) / (D + 1)
+        return jnp.sqrt(jnp.mean(each) if error.weights.degree == 1 else jnp.max(each))
 
     def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
         assert isinstance(neurons, CartesianNeurons)

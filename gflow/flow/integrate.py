@@ -152,10 +152,10 @@ class _Loop:
     ) -> Reason:
         """Integrate to the end of the schedule, from a checkpoint if there is one, and say why."""
         self.checkpoint = checkpoint
-        self.h = state.neurons.width
+        self.h = state.weights.width
         if self.coalescence is not None:
-            assert isinstance(state.neurons, PolarNeurons)
-            self.folding = Folding.none(state.neurons)
+            assert isinstance(state.weights, PolarNeurons)
+            self.folding = Folding.none(state.weights)
         try:
             kept = None if checkpoint is None else checkpoint.load()
             if kept is None:
@@ -226,7 +226,7 @@ class _Loop:
     def _digest(self, attempt: stepper.Attempt, length: float) -> bool:
         """Take over what an attempt came to; whether it was kept."""
         kept = bool(attempt.kept)
-        before, self.moment = self.moment.state.neurons, attempt.moment
+        before, self.moment = self.moment.state.weights, attempt.moment
         if not attempt.finite:
             self.step = length / 5
         elif kept and length < self.step:
@@ -242,7 +242,7 @@ class _Loop:
             self.forced += 1
             self.worst_forced = max(self.worst_forced, error)
         if kept:
-            self.turning = _turning(before, self.moment.state.neurons)
+            self.turning = _turning(before, self.moment.state.weights)
         return kept
 
     def _leap(self, target: float) -> bool:
@@ -267,7 +267,7 @@ class _Loop:
 
     def _velocity(self, state: FlowState) -> FlowState:
         self.glances += 1
-        self.work += state.neurons.width / self.h
+        self.work += state.weights.width / self.h
         return stepper.velocity(self.machine, self.moment.t, state)
 
     def _condense(self, before: FlowState, span: float) -> None:
@@ -291,7 +291,7 @@ class _Loop:
 
     def _whole(self) -> AbstractWeights:
         """All original neurons now."""
-        neurons = self.moment.state.neurons
+        neurons = self.moment.state.weights
         if self.folding is None:
             return neurons
         assert isinstance(neurons, PolarNeurons)
@@ -334,9 +334,9 @@ class _Loop:
         """Go back to a snapshot; `state` is what this integration would have begun with."""
         if self.folding is not None:
             self.folding = Folding.from_arrays(arrays)
-            assert isinstance(state.neurons, PolarNeurons)
+            assert isinstance(state.weights, PolarNeurons)
             if not self.folding.is_none:
-                state = FlowState.begin(self.folding.padding(state.neurons))
+                state = FlowState.begin(self.folding.padding(state.weights))
                 self._bind()
         self.moment = with_leaves(stepper.template(self.machine, state), arrays)
         sight = eqx.filter_eval_shape(self.probe, self.moment.t, self.moment.state)

@@ -23,7 +23,7 @@ class ModuleField(AbstractField):
     p: float = eqx.field(static=True)
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        module = state.neurons
+        module = state.weights
 
         def block(total, rows):
             return jax.tree.map(jnp.add, total, jax.grad(self._share)(module, *rows)), None
@@ -40,7 +40,7 @@ class ModuleField(AbstractField):
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         """Root mean square over the entries of a layer, of the worst layer."""
-        leaves = jax.tree.leaves(error.neurons)
+        leaves = jax.tree.leaves(error.weights)
         return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))
 
     def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:

@@ -172,11 +172,11 @@ def _seen_by(field: ModuleField, samples: Samples) -> Callable[..., dict[str, An
 
         def block(total, rows):
             x, y, omega = rows
-            module: Any = state.neurons
+            module: Any = state.weights
             return total + jnp.sum(omega * field.loss.value(y, module(x))), None
 
         start = jnp.zeros((), state.dissipated.dtype)
         loss, _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
-        return {"loss": loss, "arrays": state.neurons.arrays}  # pyright: ignore[reportAttributeAccessIssue]
+        return {"loss": loss, "arrays": state.weights.arrays}  # pyright: ignore[reportAttributeAccessIssue]
 
     return probe

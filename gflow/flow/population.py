@@ -64,7 +64,7 @@ by at most that number as well."""
 class Start:
     """A flow up to its switch time, from its expectation."""
 
-    neurons: PolarNeurons
+    weights: PolarNeurons
     """All neurons in D dimensions at the switch; the exact flow goes on from here."""
     t: float
     """Switch time."""
@@ -173,7 +173,7 @@ class _Lookout(eqx.Module):
     probe: Callable[..., PyTree]
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, PyTree]:
-        neurons = state.neurons
+        neurons = state.weights
         angle, _ = _turning(self.field, neurons, self.points)
         log_mass = 2 * neurons.log_norm
         return {
@@ -220,7 +220,7 @@ def _turning(
 
 
 def _with_neurons(state: FlowState, neurons: AbstractNeurons) -> FlowState:
-    return eqx.tree_at(lambda s: s.neurons, state, neurons)
+    return eqx.tree_at(lambda s: s.weights, state, neurons)
 
 
 def _worst(
@@ -287,7 +287,7 @@ def _refused(last: PyTree, outcome: Outcome) -> str | None:
 
 
 def _start(frame: Frame, found: Trajectory, last: PyTree) -> Start:
-    neurons = frame.lift(found.state.neurons).projected()
+    neurons = frame.lift(found.state.weights).projected()
     t = found.outcome.t
     outcome = replace(found.outcome, end_time=t)
     trajectory = replace(

@@ -28,7 +28,7 @@ _TRIES = 12
 
 def is_quiet(state: FlowState) -> bool:
     """Whether the network is negligible, with some growth left until it is not."""
-    if not isinstance(state.neurons, PolarNeurons):
+    if not isinstance(state.weights, PolarNeurons):
         return False
     return bool(_log_total(state) < np.log(NEGLIGIBLE) - 1)
 
@@ -50,18 +50,18 @@ def settled(
 
     **Source:** theory D12.
     """
-    neurons = state.neurons
+    neurons = state.weights
     assert isinstance(neurons, PolarNeurons)
     start = np.asarray(neurons.direction)
     for _ in range(_TRIES):
         speed = velocity(state)
-        turn, growth = np.asarray(speed.neurons.direction), np.asarray(speed.neurons.log_norm)
+        turn, growth = np.asarray(speed.weights.direction), np.asarray(speed.weights.log_norm)
         if not (growth > 0).all():
             return None
         offset = turn / (p * growth)[:, None]
         if np.linalg.norm(offset, axis=1).max() <= AT_REST * tolerance:
             return state, speed
-        moved = np.asarray(state.neurons.direction) + offset
+        moved = np.asarray(state.weights.direction) + offset
         u = moved / np.linalg.norm(moved, axis=1, keepdims=True)
         if np.linalg.norm(u - start, axis=1).max() > NEAR * tolerance:
             return None
@@ -72,7 +72,7 @@ def settled(
 
 def room(state: FlowState, velocity: FlowState, span: float) -> float:
     """Longest leap, at most `span`, after which the network is still negligible (flow time)."""
-    fastest = 2 * float(np.asarray(velocity.neurons.log_norm).max())
+    fastest = 2 * float(np.asarray(velocity.weights.log_norm).max())
     return min(span, float(np.log(NEGLIGIBLE) - _log_total(state)) / fastest)
 
 
@@ -81,9 +81,9 @@ def leap(state: FlowState, velocity: FlowState, span: float) -> FlowState:
 
     The energy of a neuron grows like its mass: ∫ 2 m Φ² dt = Φ (m(t) - m(0)).
     """
-    neurons = state.neurons
+    neurons = state.weights
     assert isinstance(neurons, PolarNeurons)
-    rate = velocity.neurons.log_norm
+    rate = velocity.weights.log_norm
     log_norm = neurons.log_norm + span * rate
     gained = jnp.sum(rate * (jnp.exp(2 * log_norm) - jnp.exp(2 * neurons.log_norm)))
     return FlowState(
@@ -95,4 +95,4 @@ def leap(state: FlowState, velocity: FlowState, span: float) -> FlowState:
 
 def _log_total(state: FlowState) -> float:
     """log Σ m_j."""
-    return float(np.logaddexp.reduce(2 * np.asarray(state.neurons.log_norm)))
+    return float(np.logaddexp.reduce(2 * np.asarray(state.weights.log_norm)))

@@ -16,7 +16,7 @@ from gflow.data.centers import unit_rows
 from gflow.data.clusters import estimated, silhouettes
 from gflow.data.dataset import Dataset
 from gflow.data.labeled import Labeled
-from gflow.data.mixture import stream
+from gflow.random import stream
 
 MOST, SHOWN = 2000, 600
 """Samples whose pairs are looked at, and those of the picture."""

@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gflow.judges.finding import Finding, Verdict
 from gflow.runs.run import Run
 from gflow.runs.status import State, Status
 from gflow.runs.study import Study, entries
-from gflow.theory.finding import Finding, Verdict
 
 _COLORS = {
     Verdict.HOLDS: "green",

@@ -13,6 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gflow.errors import GflowError, GflowWarning
+from gflow.judges.catalogue import CATALOGUE
 from gflow.report import robustness_figures, style
 from gflow.report.flow_figures import alignment, contributions, cosine_map, fit, norms, plane
 from gflow.report.overlays import closed_forms, escape, fitting_law, power_map, rates, sphere
@@ -23,7 +24,6 @@ from gflow.report.study_figures import bands, overview
 from gflow.report.training_figures import adversarial, training
 from gflow.runs.run import Run
 from gflow.runs.study import Study
-from gflow.theory.predictions import CATALOGUE
 
 
 def draw(

@@ -1,6 +1,6 @@
 """Theory and simulation in one picture: laws as lines, runs as points, what is left below.
 
-One idea: an overlay draws numbers that a judge of `gflow.theory` compares, so a verdict can be
+One idea: an overlay draws numbers that a judge of `gflow.judges` compares, so a verdict can be
 seen.  The line is the theory, the points are the record, and the lower panel is their difference.
 """
 
@@ -15,20 +15,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
+from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
+from gflow.judges.comparisons import mass_by_place
+from gflow.judges.evidence import Evidence
+from gflow.judges.exponents import escape_law
+from gflow.judges.fitting import followed, potential_line
+from gflow.judges.noise_free import closed_form
+from gflow.judges.resting import chord_to_target
+from gflow.judges.series import series
+from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
 from gflow.report.panels import NotDrawable
 from gflow.report.shown import Runs, chosen, pairs
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
 from gflow.runs.run import Run
-from gflow.theory.alignment_phase import clock, coordinates, negligible, own, signs
-from gflow.theory.comparisons import mass_by_place
-from gflow.theory.evidence import Evidence
-from gflow.theory.exponents import escape_law
-from gflow.theory.fitting import followed, potential_line
-from gflow.theory.noise_free import closed_form
-from gflow.theory.reduced import aligned, stability_rates
-from gflow.theory.resting import chord_to_target
-from gflow.theory.series import series
 
 NEURONS = 24
 """Most neurons drawn in an overlay."""

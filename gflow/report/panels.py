@@ -20,13 +20,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from gflow.errors import GflowError
+from gflow.judges.conjecture import OWN_BAR
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.reference import ORTHONORMAL
 from gflow.report import style
 from gflow.report.style import DASHED, DOTTED, FAINT, INK, LEVEL, SMALL, Span
 from gflow.runs.run import Run
-from gflow.runs.table import Curve
-from gflow.theory.conjecture import OWN_BAR
+from gflow.runs.study_table import Curve
 
 BARS_SPREAD, BARS_SELECTED = 300, 50
 """Most bars in `contributions` for p <= 2, where the mass spreads, and for p > 2."""

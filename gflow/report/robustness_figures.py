@@ -12,21 +12,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gflow.measure.norm import Norm
-from gflow.measure.published_search import PUBLISHED_RADII
-from gflow.measure.radius import Radii
-from gflow.measure.radius import radii as measure_radii
-from gflow.measure.robustness import Robustness
+from gflow.judges.evidence import Evidence
+from gflow.judges.robust_accuracy import accuracy_law
+from gflow.judges.series import Series, series, value_of
+from gflow.laws.critical_radii import critical_radii, learned_radius
 from gflow.network.reference import ORTHONORMAL, subclass_classifier
 from gflow.report import style
 from gflow.report.panels import LOGARITHMIC, NotDrawable
 from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.robustness.bracket import Robustness
+from gflow.robustness.norm import Norm
+from gflow.robustness.published_search import PUBLISHED_RADII
+from gflow.robustness.radius import Radii
+from gflow.robustness.radius import radii as measure_radii
 from gflow.runs.run import Run
-from gflow.theory.evidence import Evidence
-from gflow.theory.robustness import critical_radii, learned_radius
-from gflow.theory.robustness_laws import accuracy_law
-from gflow.theory.series import Series, series, value_of
 
 WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
 """Norms as formulas."""

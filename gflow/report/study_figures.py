@@ -15,7 +15,7 @@ from gflow.report.shown import Runs, beside_power, chosen, pairs
 from gflow.report.style import INK
 from gflow.runs.run import Run
 from gflow.runs.study import Study
-from gflow.runs.table import OWN, Curve, over_seeds, varied_keys
+from gflow.runs.study_table import OWN, Curve, over_seeds, varied_keys
 
 
 @style.styled()

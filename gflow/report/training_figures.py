@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.data.source import draw_deep
-from gflow.measure.norm import Norm
 from gflow.report import style
 from gflow.report.panels import NotDrawable
 from gflow.report.robustness_figures import WRITTEN
 from gflow.report.shown import Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES
-from gflow.runs.robustness import read_witnesses
+from gflow.robustness.norm import Norm
+from gflow.runs.radii import read_witnesses
 from gflow.runs.run import Run
 from gflow.scenario import DigitData
 

@@ -15,25 +15,25 @@ from jaxtyping import PyTree
 
 from gflow.data.dataset import Dataset
 from gflow.data.labeled import Labeled
-from gflow.data.mixture import stream
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
 from gflow.flow.integrate import integrate
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.trajectory import Reason, Trajectory
+from gflow.judges.evidence import Evidence
 from gflow.measure.margin import fit
 from gflow.measure.outputs import margins
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.neurons import AbstractFirstLayer
+from gflow.random import stream
 from gflow.runs.index import data_checksum
 from gflow.runs.observation import observers, to_record
 from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
-from gflow.runs.progress import Progress, Watch, unwatched
 from gflow.runs.provenance import provenance
 from gflow.runs.run import Run
+from gflow.runs.watch import Progress, Watch, unwatched
 from gflow.scenario import Scenario
-from gflow.theory.evidence import Evidence
 
 
 def simulate(
@@ -58,7 +58,7 @@ def simulate(
             ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
         )
     problem = prepare(scenario)
-    return _follow(scenario, problem, problem.neurons, (0.0, 0.0, None), watch, checkpoint)
+    return _follow(scenario, problem, problem.weights, (0.0, 0.0, None), watch, checkpoint)
 
 
 def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
@@ -92,7 +92,7 @@ def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
     scenario = run.scenario.model_copy(update={"flow": flow})
     problem = prepare(scenario, start=t)
     start = (t, float(run.state.dissipated), run.next_step)
-    tail = _follow(scenario, problem, run.state.neurons, start, watch, None)
+    tail = _follow(scenario, problem, run.state.weights, start, watch, None)
     return _joined(run, tail)
 
 
@@ -131,7 +131,7 @@ def _follow(
         opened = None
         if scenario.flow.start == "population" and start[0] == 0:
             opened = opening(scenario, problem, portrait, reporter)
-            neurons, start = opened.neurons, opened.resume
+            neurons, start = opened.weights, opened.resume
         trajectory = integrate(
             problem.field,
             neurons,
@@ -158,7 +158,7 @@ def _run(
     scenario: Scenario, problem: Problem, trajectory: Trajectory, notes: dict[str, object]
 ) -> Run:
     clock = problem.field.loss.kappa * float(problem.pi.mean())
-    network = trajectory.state.neurons.function(problem.field.p)
+    network = trajectory.state.weights.function(problem.field.p)
     evidence = Evidence(
         scenario,
         problem.centers,

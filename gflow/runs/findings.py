@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gflow.errors import RecordError
+from gflow.judges.finding import Finding, Hypothesis, Opinion, Verdict
 from gflow.runs.code import code_hash
 from gflow.runs.files import read_json, seal_of, write_sealed
-from gflow.theory.finding import Finding, Hypothesis, Opinion, Verdict
 
 _NAME = "findings.json"
 
-_JUDGES = ("theory", "measure", "network", "data")
+_JUDGES = ("judges", "laws", "robustness", "measure", "network", "data")
 """Packages whose code a verdict depends on."""
 
 

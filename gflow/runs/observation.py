@@ -17,7 +17,7 @@ from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.module_field import ModuleField
 from gflow.flow.trajectory import Trajectory
-from gflow.flow.vector import VectorField
+from gflow.flow.vector_field import VectorField
 from gflow.measure.alignment import chords, cosines
 from gflow.measure.margin import fit, squared_norm
 from gflow.measure.outputs import margins
@@ -61,8 +61,8 @@ class Probe(eqx.Module):
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        network = state.neurons.network(self.field.p)
-        seen = self._core(network, state.neurons) | {"dissipated": state.dissipated}
+        network = state.weights.network(self.field.p)
+        seen = self._core(network, state.weights) | {"dissipated": state.dissipated}
         if "centers" in self.groups:
             seen["center_output"] = network(self.mu)
         return seen
@@ -85,7 +85,7 @@ class DeepProbe(eqx.Module):
     samples: Samples
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        network, class_of = state.neurons.network(self.field.p), state.neurons.class_of
+        network, class_of = state.weights.network(self.field.p), state.weights.class_of
 
         def block(_, x):
             z = network.features(x)

@@ -31,7 +31,7 @@ class QuietProbe(eqx.Module):
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        neurons, unknown = state.neurons, jnp.full_like(state.dissipated, jnp.nan)
+        neurons, unknown = state.weights, jnp.full_like(state.dissipated, jnp.nan)
         seen = {
             "loss": self.loss_at_zero - state.dissipated,
             "margin_min": unknown,
@@ -55,7 +55,7 @@ def opening(scenario: Scenario, problem: Problem, portrait: Portrait, watch: Wat
     """
     train = problem.train
     assert isinstance(train, Dataset) and train.subclass is not None
-    assert isinstance(problem.neurons, PolarNeurons)
+    assert isinstance(problem.weights, PolarNeurons)
     omega = np.asarray(problem.samples.omega).reshape(-1)[: train.n]
     loss = problem.field.loss
     at_zero = float(omega.sum()) * loss.value(jnp.ones(()), jnp.zeros(()))
@@ -63,7 +63,7 @@ def opening(scenario: Scenario, problem: Problem, portrait: Portrait, watch: Wat
         at_zero, jnp.asarray(problem.centers.mu), problem.field.p, tuple(scenario.record.groups)
     )
     found = population_start(
-        problem.neurons,
+        problem.weights,
         Mixture.of(train.x, train.y, train.subclass, omega),
         loss,
         problem.field.p,

@@ -10,18 +10,18 @@ from pathlib import Path
 import jax
 
 from gflow.flow.trajectory import Reason
-from gflow.runs import record
+from gflow.judges.catalogue import CATALOGUE, check
+from gflow.judges.finding import Finding
+from gflow.runs import store
 from gflow.runs.checkpoint import checkpoint_of
 from gflow.runs.experiment import extend, simulate
 from gflow.runs.files import sweep
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import verify_question
-from gflow.runs.progress import Progress, Watch
-from gflow.runs.robustness import attacked
+from gflow.runs.radii import attacked
 from gflow.runs.run import Run
+from gflow.runs.watch import Progress, Watch
 from gflow.scenario import Scenario
-from gflow.theory.finding import Finding
-from gflow.theory.predictions import CATALOGUE, check
 
 
 def settle(
@@ -59,7 +59,7 @@ def prolonged(run: Run, folder: Path, until: float, watch: Watch) -> Run:
     """Continue a stored flow to time `until`, in its own folder."""
     log = _Log(watch)
     before = (folder / "log.txt").read_text(encoding="utf-8")
-    return record.save(extend(run, until, log), folder, before + log.text)
+    return store.save(extend(run, until, log), folder, before + log.text)
 
 
 def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
@@ -94,7 +94,7 @@ def _computed(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Ru
     kept = checkpoint_of(scenario, folder)
     if fresh:
         kept.remove()
-    run = record.save(simulate(scenario, log, kept), folder, log.text)
+    run = store.save(simulate(scenario, log, kept), folder, log.text)
     if run.outcome.reason is not Reason.INTERRUPTED:
         kept.remove()
     return run
@@ -104,7 +104,7 @@ def _final(folder: Path, end_time: float) -> Run | None:
     """The stored run of a folder if computing it to `end_time` would give nothing else."""
     if not (folder / "manifest.json").is_file():
         return None
-    stored = record.load(folder)
+    stored = store.load(folder)
     # What was interrupted while it was continued had come to its own end before.
     continued = stored.scenario.flow.end_time > end_time
     return None if stored.outcome.reason is Reason.INTERRUPTED and not continued else stored

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.data.labeled import Labeled
-from gflow.data.mixture import stream
 from gflow.data.source import draw, draw_deep
 from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
@@ -24,14 +23,15 @@ from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.vector import VectorField
+from gflow.flow.vector_field import VectorField
+from gflow.laws.timescales import alignment_end
 from gflow.network.deep import DeepNetwork, deep_network
 from gflow.network.initial import balanced, cartesian, initial_weights
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
 from gflow.network.vector import VectorNeurons, vector_neurons
+from gflow.random import stream
 from gflow.scenario import Scenario
-from gflow.theory.timescales import alignment_end
 
 ROWS = 1000
 """Rows in one block of the velocity."""
@@ -50,7 +50,7 @@ class Problem(NamedTuple):
     """Weight π_k of each subclass in the loss."""
     alpha: float | None
     """Within-subclass noise, drawn or measured; None where the subclasses are unknown."""
-    neurons: AbstractFirstLayer
+    weights: AbstractFirstLayer
     samples: Samples
     field: AbstractField
     schedule: Schedule

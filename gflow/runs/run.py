@@ -13,8 +13,8 @@ import xarray as xr
 from gflow.data.centers import Centers
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome
+from gflow.judges.evidence import Evidence
 from gflow.scenario import Scenario
-from gflow.theory.evidence import Evidence
 
 
 @dataclass(frozen=True, repr=False)

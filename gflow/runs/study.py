@@ -6,9 +6,9 @@ question lands in the same folder, so a finished answer is not computed twice.
     RUNS/quickstart-1a2b3c4d/            a study
         study.json                       label, varied keys and folder of each point
         scenario.toml                    its scenario, resolved; points are computed from this one
-        power=1-5e6f7a8b/                a run folder a point (see `gflow.runs.record`)
+        power=1-5e6f7a8b/                a run folder a point (see `gflow.runs.store`)
         .power=3-9c0d1e2f.lock           while a process computes that point (see `gflow.runs.lock`)
-        table.csv, table.nc              a row a point (see `gflow.runs.table`)
+        table.csv, table.nc              a row a point (see `gflow.runs.study_table`)
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ import xarray as xr
 
 from gflow.errors import RecordError, ScenarioError
 from gflow.flow.trajectory import Reason
-from gflow.runs import record
+from gflow.runs import store
 from gflow.runs.files import write_bytes, write_text
 from gflow.runs.findings import read_findings
 from gflow.runs.index import (
@@ -35,10 +35,10 @@ from gflow.runs.index import (
 from gflow.runs.lock import held
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.point import asked, judged_in_folder, prolonged, settle
-from gflow.runs.robustness import attacked, read_robustness
+from gflow.runs.radii import attacked, read_robustness
 from gflow.runs.run import Run
 from gflow.runs.status import State, Status, status_of
-from gflow.runs.table import tabulate, to_csv
+from gflow.runs.study_table import tabulate, to_csv
 from gflow.runs.workers import Announce, Crew, Report, Task, serial
 from gflow.scenario import RobustnessTable, Scenario
 
@@ -74,7 +74,7 @@ class Study:
 
     @property
     def table(self) -> xr.Dataset:
-        """Final numbers and stored verdicts of every point (see `gflow.runs.table`)."""
+        """Final numbers and stored verdicts of every point (see `gflow.runs.study_table`)."""
         runs = dict(self.entries)
         stored = {
             label: read_findings(run.folder) or () for label, run in self.entries if run.folder
@@ -125,7 +125,7 @@ def resume(folder: Path, fresh: bool, announce: Announce, crew: Crew = serial) -
     **Raises:** `RecordError` for a folder that cannot be read.
     """
     if not is_study(folder):
-        return record.load(folder)
+        return store.load(folder)
     places = read_index(folder)
     return _carry_out(read_study_scenario(folder, places), places, folder, fresh, announce, crew)
 
@@ -174,7 +174,7 @@ def load(folder: str | Path) -> Run | Study:
     """
     folder = Path(folder)
     if not is_study(folder):
-        return record.load(folder)
+        return store.load(folder)
     places = read_index(folder)
     scenario = read_study_scenario(folder, places)
     found: list[Entry] = []
@@ -292,7 +292,7 @@ def _look(place: Place) -> tuple[Run | None, Status | None]:
     if not ended and not (place.folder / "manifest.json").is_file():
         return None, status
     try:
-        run = record.load(place.folder)
+        run = store.load(place.folder)
     except RecordError as error:
         if not ended:
             return None, status
@@ -307,7 +307,7 @@ def _prolong_alone(run: Run, until: float, announce: Announce) -> Run:
         )
     with held(run.folder):
         # Another process may have continued it while this one waited.
-        now = record.load(run.folder)
+        now = store.load(run.folder)
         longer = prolonged(now, run.folder, until, announce("", now.scenario))
         longer = attacked(longer, longer.scenario.robustness)
         judged_in_folder(longer, asked(longer.scenario))

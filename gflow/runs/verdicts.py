@@ -11,15 +11,15 @@ from typing import overload
 import jax
 
 from gflow.errors import ScenarioError
+from gflow.judges.catalogue import CATALOGUE, check_study, named
+from gflow.judges.catalogue import check as check_evidence
+from gflow.judges.finding import Finding
+from gflow.judges.prediction import Prediction
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.point import asked, judged_in_folder
 from gflow.runs.run import Run
 from gflow.runs.status import State
 from gflow.runs.study import Study, entries
-from gflow.theory.finding import Finding
-from gflow.theory.prediction import Prediction
-from gflow.theory.predictions import CATALOGUE, check_study, named
-from gflow.theory.predictions import check as check_evidence
 
 
 @overload

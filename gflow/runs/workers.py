@@ -25,7 +25,7 @@ from gflow.errors import GflowError, ScenarioError
 from gflow.runs import lock
 from gflow.runs.failure import Failure, failure_of, forget_failure, save_failure
 from gflow.runs.lane import Lane, share_cores, stopping
-from gflow.runs.progress import Progress, Watch, unwatched
+from gflow.runs.watch import Progress, Watch, unwatched
 from gflow.scenario import Scenario, parse_scenario
 
 Announce = Callable[[str, Scenario], Watch]

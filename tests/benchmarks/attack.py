@@ -14,9 +14,9 @@ from timing import once
 
 import gflow
 from gflow.data.source import draw_test
-from gflow.measure.norm import Norm
-from gflow.measure.published_search import ATTACK_STEP, FLOOR, ITERATIONS, PUBLISHED_RADII
-from gflow.measure.robustness import measure_robustness
+from gflow.robustness.bracket import measure_robustness
+from gflow.robustness.norm import Norm
+from gflow.robustness.published_search import ATTACK_STEP, FLOOR, ITERATIONS, PUBLISHED_RADII
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "paper-5.1-robustness.toml"
 TIMED = 20

@@ -39,7 +39,7 @@ class SmoothField(AbstractField):
     delta: float
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        neurons = state.neurons.projected()
+        neurons = state.weights.projected()
         assert isinstance(neurons, PolarNeurons)
         u, mass = neurons.direction, jnp.exp(2 * neurons.log_norm)
         x = args.x.reshape(-1, u.shape[1]).astype(u.dtype)
@@ -69,14 +69,14 @@ class Course(NamedTuple):
 def follow(problem: Problem, field: AbstractField, controls: Controls) -> Course:
     references, mu = problem.centers.references, jnp.asarray(problem.centers.mu)
     found = integrate(
-        field, problem.neurons, problem.samples, problem.schedule, controls,
+        field, problem.weights, problem.samples, problem.schedule, controls,
         lambda t, state: {
-            "cosine": state.neurons.direction @ jnp.asarray(references).T,
-            "output": state.neurons.network(1.0)(mu),
+            "cosine": state.weights.direction @ jnp.asarray(references).T,
+            "output": state.weights.network(1.0)(mu),
         },
         lambda seen: None, lambda before, now: False, lambda t, seen: None,
     )  # fmt: skip
-    strong = contributing(2 * np.asarray(found.state.neurons.log_norm))
+    strong = contributing(2 * np.asarray(found.state.weights.log_norm))
     seen = found.observations
     return Course(seen["cosine"][found.scheduled], seen["output"][-1], strong, found.outcome.steps)
 

@@ -31,7 +31,7 @@ def temporaries(scenario: Scenario) -> int:
     """Bytes of temporaries in one compiled velocity."""
     with jax.enable_x64(True):
         problem = prepare(scenario)
-        state = FlowState.begin(problem.neurons)
+        state = FlowState.begin(problem.weights)
         velocity = jax.jit(lambda s, x: problem.field(0.0, s, x))
         return velocity.lower(state, problem.samples).compile().memory_analysis().temp_size_in_bytes
 

@@ -28,7 +28,7 @@ def epoch_of(question: gflow.Scenario):
     """A call that trains for one epoch, and its operations."""
     problem = prepare(question)
     x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.y, "float32")
-    theta = weights(problem.neurons)
+    theta = weights(problem.weights)
     power, sgd = question.network.power, optax.sgd(STEP)
 
     def loss(theta, x, y):

@@ -25,7 +25,7 @@ def evaluation(power: int, samples: int, dimension: int, width: int):
         "[flow]\nend_time = 16000.0\n"
     )
     problem = prepare(scenario)
-    state = FlowState.begin(problem.neurons)
+    state = FlowState.begin(problem.weights)
     velocity = jax.jit(lambda state, samples: problem.field(0.0, state, samples))
     return lambda: velocity(state, problem.samples), 4 * samples * dimension * width
 

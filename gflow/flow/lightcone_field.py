@@ -1,0 +1,56 @@
+"""The velocity of a population of any balance, in the light-cone chart (theory D1).
+
+One idea: ‖w_j‖ + v_j grows as e^{I_j} and ‖w_j‖ - v_j shrinks as e^{-I_j}, so only directions and
+the boosts I_j move,
+
+    du_j/dt = (v_j/‖w_j‖) (G_j - <G_j, u_j> u_j) ,   dI_j/dt = Φ_j ,
+
+and as in the polar chart nothing depends on the scale of the weights.  A neuron with |v_j| > ‖w_j‖
+may shrink to w_j = 0, where it has no direction: the velocity there is nan, which ends the flow.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gflow.flow.field import AbstractField, FlowState, Samples, pull_on
+from gflow.flow.losses import AbstractLoss
+from gflow.network.lightcone import LightconeNeurons
+from gflow.network.neurons import AbstractWeights
+
+
+class LightconeField(AbstractField):
+    """Gradient flow of any population as directions and boosts (final)."""
+
+    loss: AbstractLoss
+    p: float = eqx.field(static=True)
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        neurons = state.weights.projected()
+        assert isinstance(neurons, LightconeNeurons)
+        u = neurons.direction
+        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
+        radial = jnp.sum(pull * u, axis=1)
+        climb = pull - radial[:, None] * u
+        phi = radial / self.p
+        still = jnp.zeros_like(phi)
+        velocity = LightconeNeurons(neurons.slope[:, None] * climb, phi, still, still, still, still)
+        speed = _dissipation(neurons, climb, phi)
+        return FlowState(velocity, speed, jnp.zeros(2, phi.dtype))
+
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        assert isinstance(error.weights, LightconeNeurons)
+        each = jnp.sum(error.weights.direction**2, axis=1) + error.weights.boost**2
+        return jnp.sqrt(jnp.mean(each))
+
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+        return jnp.ones(())
+
+
+def _dissipation(
+    neurons: LightconeNeurons, climb: Float[Array, "h D"], phi: Float[Array, " h"]
+) -> Float[Array, ""]:
+    """‖dθ/dt‖²: dw_j/dt = v_j (climb_j + Φ_j u_j), orthogonal parts, and dv_j/dt = ‖w_j‖ Φ_j."""
+    hidden = jnp.exp(2 * neurons.log_output) * (jnp.sum(climb**2, axis=1) + phi**2)
+    output = jnp.exp(2 * neurons.log_norm) * phi**2
+    return jnp.sum(hidden + output)

@@ -1,0 +1,84 @@
+"""The velocity of a balanced population with many outputs, in directions and log-norms.
+
+One idea: a neuron feels the samples through one number each, the force along its output direction,
+and pulls its output by one vector,
+
+    G_j = p Σ_i ω_i <a_j, g_i> (σ(<u_j, x_i>)/‖x_i‖)^{p-1} x_i ,    F_j = Σ_i ω_i φ_ij g_i ,
+
+    du_j/dt = G_j - <G_j, u_j> u_j ,    da_j/dt = F_j - <F_j, a_j> a_j ,    dr_j/dt = <F_j, a_j> ,
+
+φ_ij = σ(<u_j, x_i>)^p/‖x_i‖^{p-1}, g_i = -∂ℓ/∂f in C numbers; without ‖x_i‖ where inputs are not
+normalized.  Nothing depends on how small r_j is, as in the polar chart of one output (theory D1),
+which this is for C = 1 (theory D13).
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.losses import AbstractLoss
+from gflow.network.neurons import AbstractWeights
+from gflow.network.vector import VectorNeurons, gates
+
+
+class VectorField(AbstractField):
+    """Gradient flow of a balanced population with many outputs (final)."""
+
+    loss: AbstractLoss
+    p: float = eqx.field(static=True)
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        neurons = state.weights.projected()
+        assert isinstance(neurons, VectorNeurons)
+        u, a = neurons.direction, neurons.output
+        pull, push, slope = _felt(neurons, self.p, self.loss, args)
+        dr = jnp.sum(push * a, axis=1)
+        du = pull - jnp.sum(pull * u, axis=1)[:, None] * u
+        da = push - dr[:, None] * a
+        each = jnp.sum(du**2, axis=1) + jnp.sum(da**2, axis=1) + 2 * dr**2
+        speed = jnp.sum(jnp.exp(2 * neurons.log_norm) * each)
+        db = None
+        if neurons.bias is not None:
+            db = slope
+            speed = speed + jnp.sum(db**2)
+        moved = VectorNeurons(du, da, dr, db, neurons.input_normalized, neurons.class_of)
+        return FlowState(moved, speed, jnp.zeros(2, dr.dtype))
+
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        """Root mean square over neurons of one neuron's error; the error of the bias if larger."""
+        wrong = error.weights
+        assert isinstance(wrong, VectorNeurons)
+        each = jnp.sum(wrong.direction**2, axis=1) + jnp.sum(wrong.output**2, axis=1)
+        norm = jnp.sqrt(jnp.mean(each + wrong.log_norm**2))
+        return norm if wrong.bias is None else jnp.maximum(norm, jnp.linalg.norm(wrong.bias))
+
+    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+        return jnp.ones(())
+
+
+def _felt(
+    neurons: VectorNeurons, p: float, loss: AbstractLoss, samples: Samples
+) -> tuple[Float[Array, "h D"], Float[Array, "h C"], Float[Array, " C"]]:
+    """G_j and F_j of every neuron and Σ_i ω_i g_i, by one pass over the blocks of rows."""
+    dtype = samples.x.dtype
+    u, a = neurons.direction.astype(dtype), neurons.output.astype(dtype)
+    mass = jnp.exp(2 * neurons.log_norm).astype(dtype)[:, None]
+    C = a.shape[1]
+    bias = jnp.zeros(C) if neurons.bias is None else neurons.bias
+
+    def block(carry, rows):
+        """What a block of rows adds."""
+        x, y, omega = rows
+        gate, grown = gates(x, u, p, neurons.input_normalized)
+        f = (grown @ (mass * a)).astype(y.dtype) + bias.astype(y.dtype)[None]
+        force = loss.force(y, f if C > 1 else f[:, 0]).reshape(-1, C) * omega[:, None]
+        g = force.astype(dtype)
+        felt = (gate * (g @ a.T)).T @ x, grown.T @ g, force.sum(axis=0)
+        return jax.tree.map(jnp.add, carry, felt), None
+
+    start = jnp.zeros_like(u), jnp.zeros_like(a), jnp.zeros(C, samples.y.dtype)
+    (pull, push, slope), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
+    wide = neurons.direction.dtype
+    return p * pull.astype(wide), push.astype(wide), slope.astype(wide)

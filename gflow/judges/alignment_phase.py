@@ -1,0 +1,112 @@
+"""What judges read off the alignment phase: coordinates, the clock, and what its laws assume.
+
+One idea: while the network is negligible every neuron moves alone in a fixed field (theory D3, D4),
+so the recorded times at which Σ m_j is small are those a law of that field speaks of.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Hypothesis, Verdict
+from gflow.network.reference import ORTHONORMAL
+
+NEGLIGIBLE_MASS = 1e-5
+"""Largest Σ m_j at which the network passes for zero (P5)."""
+
+RESOLUTION = 100.0
+"""A trajectory is resolved to this many tolerances of one step."""
+
+COSINE_ROUNDING = 1e-7
+"""Recorded cosines are float32."""
+
+
+def negligible(evidence: Evidence, mass: float = NEGLIGIBLE_MASS) -> Bool[np.ndarray, " T"]:
+    """Recorded times at which Σ m_j is at most `mass`."""
+    return np.logaddexp.reduce(evidence.log_mass, axis=1) <= np.log(mass)
+
+
+def clock(evidence: Evidence) -> Float[np.ndarray, " T"]:
+    """Alignment time t̂ = p κ π t of the recorded times, π the mean subclass weight."""
+    return evidence.p * evidence.kappa * float(evidence.pi.mean()) * evidence.times
+
+
+def coordinates(evidence: Evidence) -> Float[np.ndarray, "T h K"]:
+    """u_k = <u_j, μ_k> of every neuron."""
+    return evidence.record["cosine"].values[..., : evidence.centers.K].astype(np.float64)
+
+
+def signs(evidence: Evidence) -> Float[np.ndarray, " h"]:
+    """Class of every neuron at the start."""
+    return evidence.record["sign"].values[0].astype(np.float64)
+
+
+def own(evidence: Evidence) -> Bool[np.ndarray, "h K"]:
+    """Which centers are of each neuron's class."""
+    return signs(evidence)[:, None] == evidence.centers.label
+
+
+def known(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """What every law of this phase needs: α, orthonormal centers, a record, balance."""
+    return (_noise(evidence, "α is known", evidence.alpha is not None), *_setting(evidence))
+
+
+def noise_free(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """As `known`, and α = 0."""
+    return (_noise(evidence, "α = 0", evidence.alpha == 0), *_setting(evidence))
+
+
+def vanishing(evidence: Evidence, mass: float = NEGLIGIBLE_MASS) -> Hypothesis:
+    """That there is a phase to speak of: Σ m_j is at most `mass` when the record begins."""
+    if not evidence.has("neurons"):
+        return Hypothesis(f"Σ m_j <= {mass:g} at the start", "not recorded", False)
+    start = float(np.exp(evidence.log_mass[0]).sum())
+    return Hypothesis(f"Σ m_j <= {mass:g} at the start", f"{start:.1e}", start <= mass)
+
+
+def _noise(evidence: Evidence, text: str, met: bool) -> Hypothesis:
+    return Hypothesis(text, "unknown" if evidence.alpha is None else f"{evidence.alpha:g}", met)
+
+
+def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    network, error = evidence.scenario.network, evidence.centers.orthonormality_error
+    recorded = evidence.has("neurons") and evidence.has("centers")
+    given = evidence.centers.origin == "given" and error <= ORTHONORMAL
+    plain = network.balanced and network.normalized
+    drawn = evidence.drawn is not None
+    return (
+        Hypothesis("samples of the mixture", _yes(drawn), drawn),
+        Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", given),
+        Hypothesis("neurons and centers recorded", _yes(recorded), recorded),
+        Hypothesis("balanced start, normalized activation", _yes(plain), plain),
+        the_flow(evidence),
+    )
+
+
+def the_flow(*evidences: Evidence) -> Hypothesis:
+    """That the flow was followed, and not steps that descend."""
+    flows = all(one.is_flow for one in evidences)
+    return Hypothesis("the flow, not descent in steps", _yes(flows), flows)
+
+
+def equal_weights(evidence: Evidence, needed: bool = True) -> tuple[Hypothesis, ...]:
+    """That all subclasses weigh the same, if a law needs it."""
+    ratio = evidence.imbalance
+    return (Hypothesis("subclasses of equal weight", f"{ratio:g} : 1", ratio == 1),) * needed
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "no"
+
+
+def resolved(evidence: Evidence, error: float, allowed: float) -> tuple[Verdict, str]:
+    """HOLDS or FAILS; UNDECIDED, with the reason, if the integrator could not have done better."""
+    if error <= allowed:
+        return Verdict.HOLDS, ""
+    tolerance = evidence.scenario.flow.tolerance
+    if RESOLUTION * tolerance > allowed:
+        fine = allowed / RESOLUTION
+        return Verdict.UNDECIDED, f" Tolerance {tolerance:g} is too loose; try {fine:.0e}."
+    if evidence.effort.forced:
+        return Verdict.UNDECIDED, f" {evidence.effort.forced} steps were forced at kinks (T11)."
+    return Verdict.FAILS, ""

@@ -1,0 +1,139 @@
+"""Judges of what every gradient flow conserves (theory D2): the run's own numerics on trial.
+
+One idea: these hold for the exact flow at any time, so a miss is the integrator's, and every
+criterion is a fixed multiple of the tolerance that was used.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.measure.margin import imbalance
+
+DRIFT = 10.0
+"""Drift allowed in a conserved quantity, in units of the tolerance (predictions P1, P2)."""
+
+MEANINGFUL = 1e-2
+"""Largest allowed drift at which the orthogonal invariant still says something (P2)."""
+
+ALONG = 1e-12
+"""Least |<e, u_j>| at the start that is more than rounding; neurons below are not judged (P2)."""
+
+ENERGY = 30.0
+"""Energy imbalance allowed, relative to L(0), in units of the tolerance (P3).
+
+Fixed by a convergence test on small flows, whose imbalance was up to 10 tolerances at every
+tolerance from 1e-2 to 1e-6.
+"""
+
+STEPS = "The network descends in steps, which conserve it up to their size only."
+"""Why nothing conserved is judged on descent."""
+
+_SLIDING = (
+    "At p < 2 steps that slide along a ReLU kink alternate between its two sides, and the integral "
+    "counts their speeds instead of the slower motion along it (theory T11)."
+)
+
+_BY_CONSTRUCTION = {
+    "polar": "the polar chart has |v| = ‖w‖",
+    "lightcone": "the light-cone chart keeps (‖w‖ + v)(‖w‖ - v)",
+}
+"""Charts in which ‖w‖² - v² cannot drift, and why."""
+
+
+def judge_energy_balance(evidence: Evidence) -> Opinion:
+    """L(0) - L(t) = ∫₀ᵗ ‖dθ/dt‖² dt at every recorded time (theory D2d, prediction P3)."""
+    if not evidence.is_flow:
+        return outside("relative imbalance within the tolerance", STEPS)
+    loss = evidence.record["loss"].values
+    dissipated = evidence.record["dissipated"].values
+    error = float(np.abs(loss[0] - loss - dissipated).max() / loss[0])
+    allowed = ENERGY * _tolerance(evidence)
+    expected, measured = f"relative imbalance <= {allowed:.0e}", f"{error:.1e}"
+    reason = "Largest |L(0) - L(t) - ∫‖dθ/dt‖²|/L(0) over the recorded times."
+    if not np.isfinite(error):
+        return Opinion(Verdict.UNDECIDED, expected, measured, "The loss is not a number.")
+    if error <= allowed:
+        return Opinion(Verdict.HOLDS, expected, measured, reason)
+    if evidence.p < 2:
+        return Opinion(Verdict.UNDECIDED, expected, measured, f"{reason} {_SLIDING}")
+    return Opinion(Verdict.FAILS, expected, measured, reason)
+
+
+def judge_balancedness(evidence: Evidence) -> Opinion:
+    """‖w_j‖² - v_j² is constant, without normalization ‖w_j‖² - p v_j² (D2a, prediction P1)."""
+    allowed = DRIFT * _tolerance(evidence)
+    expected = f"relative drift <= {allowed:.0e}"
+    if not evidence.is_flow:
+        return outside(expected, STEPS)
+    if (chart := evidence.scenario.chart) in _BY_CONSTRUCTION:
+        return Opinion(
+            Verdict.HOLDS, expected, "0", f"Holds by construction: {_BY_CONSTRUCTION[chart]}."
+        )
+    if not evidence.has("neurons"):
+        return outside(expected, "The record group `neurons` was not recorded.")
+    log_norm, log_output = evidence.record["log_norm"].values, evidence.record["log_output"].values
+    delta = imbalance(log_norm, log_output, evidence.degree)
+    drift = float(np.abs(delta - delta[0]).max() / np.exp(2 * log_norm).max())
+    verdict = Verdict.HOLDS if drift <= allowed else Verdict.FAILS
+    verdict = verdict if np.isfinite(drift) else Verdict.UNDECIDED
+    kept = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
+    reason = f"Largest change of {kept} over neurons and times, relative to max ‖w_j‖²."
+    return Opinion(verdict, expected, f"{drift:.1e}", reason)
+
+
+def judge_orthogonal_invariant(evidence: Evidence) -> Opinion:
+    """<e, w_j>‖w_j‖^{p-1} is constant for e orthogonal to all samples (D2b, prediction P2).
+
+    Without normalization it is <e, w_j>.  A direction error of one tolerance appears multiplied by
+    (ρ/ρ(0))^{p/q}, q the degree, so neurons and times are judged only while ten tolerances times
+    that factor stay below 1e-2.
+    """
+    growth = "(ρ/ρ₀)^p" if evidence.degree == 1 else "ρ/ρ₀"
+    expected = f"relative drift <= 10 · tolerance · max(1, {growth})"
+    if not evidence.is_flow:
+        return outside(expected, STEPS)
+    if not evidence.has("orthogonal") or not evidence.has("neurons"):
+        return outside(expected, "The record groups `orthogonal` and `neurons` are needed.")
+    if "orthogonal" not in evidence.record:
+        return outside(expected, "The samples span the whole space (n > D with noise).")
+    drift, allowed = _orthogonal_drift(evidence)
+    judged = (allowed <= MEANINGFUL) & np.isfinite(drift)
+    judged[0] = False
+    if not judged.any():
+        tried = f"{_tolerance(evidence):.0e}"
+        reason = (
+            f"Tolerance {tried} is too loose to see the invariant, or no neuron has a part along "
+            "e; try flow.tolerance = 1e-6."
+        )
+        return Opinion(Verdict.UNDECIDED, expected, "not resolved", reason)
+    worst = float((drift / allowed)[judged].max())
+    return Opinion(
+        Verdict.HOLDS if worst <= 1 else Verdict.FAILS,
+        expected,
+        f"{worst:.2g} of what is allowed",
+        f"Judged on {int(judged.any(axis=0).sum())} neurons while {growth} stays small.",
+    )
+
+
+def _orthogonal_drift(
+    evidence: Evidence,
+) -> tuple[Float[np.ndarray, "T h"], Float[np.ndarray, "T h"]]:
+    log_invariant = evidence.record["orthogonal"].values
+    log_norm = evidence.record["log_norm"].values
+    power = evidence.p / evidence.degree
+    along = log_invariant[0] - power * log_norm[0][:, None]  # log |<e, u_j>|
+    seen = (along > np.log(ALONG)).any(axis=-1)
+    with np.errstate(invalid="ignore"):
+        each = np.abs(np.expm1(log_invariant - log_invariant[0]))
+    drift = np.where(along > np.log(ALONG), each, 0.0).max(axis=-1)
+    drift = np.where(seen, drift, np.nan)
+    growth = np.exp(np.minimum(power * (log_norm - log_norm[0]), 300.0))
+    return drift, DRIFT * _tolerance(evidence) * np.maximum(growth, 1.0)
+
+
+def _tolerance(evidence: Evidence) -> float:
+    """Tolerance of one step, but not below the rounding of the matrix products."""
+    rounding = {"float32": 1e-6, "float64": 1e-14}[evidence.scenario.flow.precision]
+    return max(evidence.scenario.flow.tolerance, rounding)

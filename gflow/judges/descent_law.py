@@ -1,0 +1,140 @@
+"""Judge of what descent in steps shares with the flow: prediction P26.
+
+One idea: every run that descends is held against the flow of the same data and initialization, at
+t = step size × steps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.series import Told, opinion_of, series
+from gflow.laws.timescales import growth_rate, step_delay
+from gflow.measure.phases import ALIGNED_SHARE
+
+LATE = 0.05
+"""Relative difference allowed in alignment and escape times (P26)."""
+
+FINE = LATE / 2
+"""Largest delay of quiet growth, by the recursion of P26, at which steps are held against it."""
+
+TRAIN = ("method", "step_size", "batch", "momentum", "epochs")
+"""Keys that tell one descent from another."""
+
+
+def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
+    """SGD aligns and escapes when the flow does, at t = step size × steps (prediction P26).
+
+    Judged where the recursion of quiet growth alone is late by at most half of what is allowed, as
+    it is at the published step; what longer steps do is reported.
+    """
+    expected = f"alignment and escape times within {LATE:.0%} of the flow's"
+    kept = all(run.has("neurons") and run.has("centers") for run in evidences)
+    found = _pairs(evidences) if kept else []
+    fine = [pair for pair in found if quiet_delay(pair.steps) <= 1 + FINE]
+    assumed = (
+        Hypothesis("neurons and centers recorded", "yes" if kept else "no", kept),
+        Hypothesis(
+            f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth",
+            f"{len(fine)} of {len(found)} pairs", bool(fine),
+        ),
+    )  # fmt: skip
+    if opinion := unmet(expected, assumed):
+        return opinion
+    reason = (
+        "Times at which 95 % of the mass is within 10 degrees of its target, and at which the "
+        "first |f(μ_k)| is 1/2, interpolated between records; tilt is the mass-weighted angle to "
+        "the target in the end."
+    )
+    told = [_held_against(pair) for pair in fine]
+    opinion = opinion_of(expected, told, assumed, reason, "A run ended early or did not escape.")
+    rest = "; ".join(str(_held_against(pair)) for pair in found if pair not in fine)
+    return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion
+
+
+class _Pair(NamedTuple):
+    """A descent, and the flow from the same start."""
+
+    title: str
+    flow: Evidence
+    steps: Evidence
+
+
+def _pairs(evidences: Sequence[Evidence]) -> list[_Pair]:
+    keys = [f"train.{key}" for key in TRAIN]
+    return [
+        _Pair(one.title, flow, run)
+        for one in series(evidences, *keys, "flow.chart")
+        for flow in [run for run in one.runs if run.is_flow][:1]
+        for run in one.runs
+        if run.scenario.train.method == "sgd"
+    ]
+
+
+def _held_against(pair: _Pair) -> Told:
+    title, flow, run = pair
+    train = run.scenario.train
+    batch = f"batch {train.batch}" if train.batch else "all samples"
+    name = f"η = {train.step_size:g}, {batch}"
+    name += f", β = {train.momentum:g}" if train.momentum else ""
+    name = f"{title}, {name}" if title else name
+    if not run.outcome.complete:
+        return Told(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
+    if not flow.outcome.complete:
+        return Told(name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}")
+    late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
+    fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
+    return Told(
+        name,
+        fits,
+        f"aligned {_percent(late[0])}, escape {_percent(late[1])} (recursion "
+        f"{_percent(quiet_delay(run) - 1)}), tilt {tilt(run):.4f} (flow {tilt(flow):.4f}), outputs "
+        f"{output_gap(run, flow):.0e} apart",
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:+.1%}" if np.isfinite(share) else "never"
+
+
+def quiet_delay(run: Evidence) -> float:
+    """By what factor an aligned network that is not yet noticeable grows slower than in the flow.
+
+    **Source:** theory P26.
+    """
+    K1 = run.centers.K1
+    own = max(K1, run.centers.K - K1) if run.p < 2 else 1  # the class that grows fastest
+    rate = run.kappa * float(run.pi.mean()) * growth_rate(run.p, own)
+    return step_delay(run.scenario.train.step_size, run.scenario.train.momentum, rate)
+
+
+def moments(run: Evidence) -> tuple[float, float]:
+    """Times of alignment and of escape, both interpolated; nan where never."""
+    share, t = run.aligned_share, run.times
+    i = int((share >= ALIGNED_SHARE).argmax())
+    if share[i] < ALIGNED_SHARE:
+        aligned = np.nan
+    elif i == 0:
+        aligned = t[0]
+    else:
+        part = (ALIGNED_SHARE - share[i - 1]) / (share[i] - share[i - 1])
+        aligned = t[i - 1] + part * (t[i] - t[i - 1])
+    return float(aligned), run.phases.escape if run.phases else np.nan
+
+
+def tilt(run: Evidence) -> float:
+    """Mass-weighted angle of contributing neurons to their targets at the end, radians."""
+    share = np.where(run.contributing, run.share, 0)
+    chosen = np.arange(len(share)), run.target
+    chord = run.record["chord"].values[-1].astype(np.float64)[chosen]
+    return float(share / share.sum() @ (2 * np.arcsin(np.minimum(chord / 2, 1))))
+
+
+def output_gap(run: Evidence, flow: Evidence) -> float:
+    """Largest relative difference of |f(μ_k)| at the end."""
+    mine, theirs = (one.record["center_output"].values[-1] for one in (run, flow))
+    return float(np.abs(mine / theirs - 1).max())

@@ -1,0 +1,181 @@
+"""Everything a verdict may rest on: the question, and what the flow left behind.
+
+One idea: theory judges values, never files and never a running flow, so a stored run can be judged
+again at any time.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
+
+from gflow.data.centers import Centers
+from gflow.flow.coalesce import NOTHING_LEFT_OUT, LeftOut
+from gflow.flow.losses import LOSSES
+from gflow.flow.trajectory import Effort, Outcome
+from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
+from gflow.measure.phases import Phases, find_phases
+from gflow.robustness.bracket import Robustness
+from gflow.scenario import MixtureData, Scenario
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A finished flow, as the theory sees it."""
+
+    scenario: Scenario
+    """The question: one flow."""
+    centers: Centers
+    record: xr.Dataset
+    """What was observed: times, neurons, centers (layout in `gflow.runs.store`)."""
+    network: Any
+    """The network at the last recorded time: a `Network`, or a `DeepNetwork` if it is deep."""
+    pi: Float[np.ndarray, " K"]
+    """Weight π_k of each subclass in the loss."""
+    alpha: float | None
+    """Within-subclass noise ‖x - μ_k‖, drawn or measured; None where the subclasses are unknown."""
+    outcome: Outcome
+    effort: Effort
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    """What integrating neurons together may have changed."""
+    robustness: Robustness | None = None
+    """Radii of test samples; None if they were not measured."""
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether the network followed the flow and did not descend in steps."""
+        return self.scenario.train.is_flow
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the network is a `DeepNetwork`, of which the catalogue says nothing."""
+        return self.scenario.network.is_deep
+
+    @property
+    def p(self) -> float:
+        """Power of the activation."""
+        return self.scenario.network.power
+
+    @property
+    def degree(self) -> float:
+        """Degree q of a neuron's output in ‖w_j‖: 1, or p without normalization."""
+        return self.scenario.network.degree
+
+    @property
+    def kappa(self) -> float:
+        """Force of the loss at output 0."""
+        return LOSSES[self.scenario.flow.loss].kappa
+
+    @property
+    def imbalance(self) -> float:
+        """Largest subclass over smallest, as asked for; 1 for a caller's own samples."""
+        data = self.scenario.data
+        return data.imbalance if data.kind == "mixture" else 1.0
+
+    @property
+    def tau(self) -> float | None:
+        """Noise τ = α/√D per coordinate of a mixture; None for a caller's own samples."""
+        data = self.scenario.data
+        return data.noise / data.dimension**0.5 if isinstance(data, MixtureData) else None
+
+    @property
+    def drawn(self) -> int | None:
+        """Number of training samples drawn from the mixture; None for a caller's own."""
+        data = self.scenario.data
+        return data.samples if isinstance(data, MixtureData) else None
+
+    def has(self, group: str) -> bool:
+        """Whether a record group was recorded; of deep networks only neurons are."""
+        return group in self.scenario.record.groups and (group == "neurons" or not self.is_deep)
+
+    @cached_property
+    def times(self) -> Float[np.ndarray, " T"]:
+        """Recorded flow times."""
+        return self.record["time"].values
+
+    @cached_property
+    def log_mass(self) -> Float[np.ndarray, "T h"]:
+        """log m_j = log |v_j|‖w_j‖^q of every neuron at every recorded time."""
+        return self.degree * self.record["log_norm"].values + self.record["log_output"].values
+
+    @property
+    def log_mass_now(self) -> Float[np.ndarray, " h"]:
+        """log m_j at the end, whatever was recorded."""
+        return np.asarray(self.network.log_mass)
+
+    @cached_property
+    def share(self) -> Float[np.ndarray, " h"]:
+        """Share of each neuron in the final mass."""
+        return mass_share(self.log_mass[-1])
+
+    @cached_property
+    def contributing(self) -> Bool[np.ndarray, " h"]:
+        """The smallest set of neurons with 99.9 % of the final mass."""
+        return contributing(self.log_mass[-1])
+
+    @cached_property
+    def target(self) -> Int[np.ndarray, " h"]:
+        """Index of the reference theory sends each neuron to, read at the last time."""
+        last = self.record.isel(time=-1)
+        return target(last["cosine"].values, last["sign"].values, self.centers.label, self.p)
+
+    @cached_property
+    def target_cosine(self) -> Float[np.ndarray, "T h"]:
+        """Cosine of each neuron to its target."""
+        cosine = self.record["cosine"].values
+        return to_target(cosine, np.broadcast_to(self.target, cosine.shape[:2]))
+
+    @cached_property
+    def aligned_share(self) -> Float[np.ndarray, " T"]:
+        """Share of the final contributing mass within 10 degrees of its target."""
+        share = np.where(self.contributing, self.share, 0.0)
+        return aligned_share(self.target_cosine, share / share.sum())
+
+    @cached_property
+    def phases(self) -> Phases | None:
+        """When alignment, escape and fitting happened; None without neurons and centers."""
+        if self.is_deep or not (self.has("neurons") and self.has("centers")):
+            return None
+        return find_phases(
+            self.times,
+            self.aligned_share,
+            self.record["center_output"].values,
+            self.record["margin_min"].values,
+        )
+
+    def mean_cosines(self, at: int) -> tuple[float, float]:
+        """Cosines to the closest own center and to the class average, weighted by final mass.
+
+        **Arguments:**
+
+        - `at`: index of a recorded time.
+        """
+        cosine = self.record["cosine"].values[at].astype(np.float64)
+        sign = self.record["sign"].values[at]
+        own = np.where(sign[:, None] == self.centers.label, cosine[:, : self.centers.K], -1.0)
+        average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
+        return float(self.share @ own.max(axis=1)), float(self.share @ average)
+
+    def closest_cosines(self, at: int) -> tuple[float, float]:
+        """Cosines to the closest center and the closest class average, weighted by final mass.
+
+        **Arguments:**
+
+        - `at`: index of a recorded time.
+        """
+        cosine = self.record["cosine"].values[at].astype(np.float64)
+        parts = cosine[:, : self.centers.K], cosine[:, self.centers.K :]
+        center, average = (float(self.share @ part.max(axis=1)) for part in parts)
+        return center, average
+
+    @property
+    def too_early(self) -> str:
+        """Why the run cannot be held against a final state; empty if it can."""
+        if not self.outcome.complete:
+            return self.outcome.text
+        if float(self.record["margin_min"].values[-1]) > 0:
+            return ""
+        return "The flow ended before every sample was fitted (min y f <= 0)."

@@ -1,0 +1,311 @@
+"""Judges of exponents: what a study over ε, α or N shows as a slope (P11, P12, P18, P24, P27).
+
+One idea: every series of the study gives a slope with a confidence interval, and the criterion is
+about the slope.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from gflow.judges.alignment_phase import clock, coordinates, negligible, the_flow
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Hypothesis, Opinion, outside, unmet
+from gflow.judges.series import Series, Told, opinion_of, series, value_of
+from gflow.judges.slope import Slope, slope
+from gflow.laws.timescales import escape_slope, growth_rate
+from gflow.measure.distance import distance
+from gflow.measure.phases import escape_times
+from gflow.network.reference import ORTHONORMAL, subclass_target
+
+ESCAPE = 0.02
+"""Relative error allowed in the escape slope (P11)."""
+
+SEPARATION, SEPARATION_ERROR = 2.0, 0.05
+"""Slope in log ε of how far the alignment field is from the frozen one (P12)."""
+
+INDEPENDENCE, INDEPENDENCE_ERROR = 2.0, 0.1
+"""Slope in log ε of the spread of directions over losses (P27)."""
+
+NOISE_SLOPE, NOISE_SLOPE_ERROR = 1.0, 0.25
+"""Slope of the distance in α (P18)."""
+
+SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR = -0.5, 0.15
+"""Slope of the distance in N (P18)."""
+
+ABOVE_FLOOR = 2.0
+"""Distances count if they are this many times what unequal masses leave (P18)."""
+
+POLYNOMIAL_ERROR = 0.05
+"""Error allowed in the exponent p - 1 of the escape time without normalization (P24)."""
+
+FEWEST = 3
+"""Fewest points of a slope."""
+
+
+def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
+    """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
+    expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
+    plain = all(run.degree == 1 for run in evidences)
+    even = all(run.p >= 2 or run.imbalance == 1 for run in evidences)
+    assumed = (
+        *_over(evidences, "network.init_scale"),
+        Hypothesis("normalized activation", "yes" if plain else "no", plain),
+        Hypothesis("p < 2: subclasses of equal weight", "yes" if even else "no", even),
+    )
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
+    return _opinion(expected, told, assumed)
+
+
+class EscapeLaw(NamedTuple):
+    """Escape times of one class in a series over ε, and the slope they should have."""
+
+    title: str
+    times: Float[np.ndarray, " q"]
+    """First for p < 2, where a class escapes as a whole, else the mean over its subclasses."""
+    slope: float
+    """1/(κ π λ): flow time per factor e of ε."""
+
+
+def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
+    """The escape times of both classes in a series over ε (theory D7)."""
+    times, first = _escape_times(one), one.runs[0]
+    laws = []
+    for name, s in (("+", 1), ("-", -1)):
+        mine = first.centers.label == s
+        when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
+        rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
+        # The mean over subclasses of slopes that are apart where their weights are.
+        slopes = [escape_slope(rate, first.kappa, pi) for pi in first.pi[mine].tolist()]
+        slope_law = float(np.mean(slopes))
+        title = ", ".join(part for part in (one.title, f"class {name}") if part)
+        laws.append(EscapeLaw(title, when, slope_law))
+    return laws[0], laws[1]
+
+
+def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
+    return np.stack([escape_times(run.times, _outputs(run)) for run in one.runs])
+
+
+def _escapes(one: Series) -> list[Told]:
+    x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
+    told = [
+        _slope_told(law.title, x, law.times, law.slope, ESCAPE * law.slope)
+        for law in escape_law(one)
+    ]
+    order = _order(one, _escape_times(one)) if one.runs[0].p == 1 else None
+    return told if order is None else [*told, order]
+
+
+def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Told | None:
+    """Whether the class with more subclasses escapes first; None for equal classes."""
+    label = one.runs[0].centers.label
+    plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
+    size = int(label.sum())
+    if size == 0:
+        return None
+    # A class that has not escaped yet comes later than one that has.
+    first, second = (np.nan_to_num(t, nan=np.inf) for t in ((plus, minus) if size > 0 else
+                                                            (minus, plus)))  # fmt: skip
+    known = np.isfinite(np.minimum(first, second))
+    title = f"{one.title} order".strip()
+    if not known.any():
+        return Told(title, None, "no class escapes")
+    fits = bool((first < second)[known].all())
+    return Told(title, fits, "larger class first" if fits else "it is not")
+
+
+def _outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
+    return run.record["center_output"].values
+
+
+def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
+    """The alignment field differs from the frozen one by O(ε²) (MMV24, prediction P12)."""
+    expected = f"slope in log ε {SEPARATION:g} ± {SEPARATION_ERROR:g} at fixed t"
+    noise = Hypothesis(
+        "α = 0", ", ".join({f"{run.alpha}" for run in evidences}),
+        all(run.alpha == 0 for run in evidences),
+    )  # fmt: skip
+    assumed = (*_over(evidences, "network.init_scale"), noise)
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told = [_separation(one) for one in series(evidences, "network.init_scale")]
+    return _opinion(expected, told, assumed)
+
+
+def _separation(one: Series) -> Told:
+    t = _common_time(one.runs)
+    if t is None:
+        return Told(one.title, None, "no scheduled time at which all are negligible")
+    x = np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
+    y = np.log([_field_error(run, t) for run in one.runs])
+    return _slope_told(f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, SEPARATION_ERROR)
+
+
+def _common_time(runs: Sequence[Evidence], mass: float = 1e-2) -> float | None:
+    """The last scheduled time of all runs at which all of them are negligible."""
+    times: set[float] = set(runs[0].times.tolist())
+    for run in runs:
+        scheduled = run.record["scheduled"].values & negligible(run, mass)
+        times &= set(run.times[scheduled].tolist())
+    return max((t for t in times if t > 0), default=None)
+
+
+def _field_error(run: Evidence, t: float) -> float:
+    """max_j ‖P_u p Σ_k π_k (g_k - g_k(0)) σ(u_k)^{p-1} μ_k‖ at α = 0: what f adds to the field."""
+    at, p = int(np.flatnonzero(run.times == t)[0]), run.p
+    u = coordinates(run)[at]
+    gate = np.maximum(u, 0) ** (p - 1) if p > 1 else (u > 0).astype(float)
+    force = _force_change(run, _outputs(run)[at])
+    added = p * run.pi * force * gate
+    along = (added * u).sum(axis=1)
+    return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())
+
+
+def _force_change(run: Evidence, f: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+    """g_k - g_k(0) at the centers, with all digits while f is tiny."""
+    y = run.centers.label.astype(np.float64)
+    loss = run.scenario.flow.loss
+    if loss == "exponential":
+        return y * np.expm1(-y * f)
+    if loss == "logistic":
+        return -y * np.tanh(y * f / 2) / 2
+    return -run.kappa * f
+
+
+def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
+    """At equal κ t directions agree over losses up to O(ε²) (prediction P27)."""
+    expected = f"spread over losses: slope in log ε {INDEPENDENCE:g} ± {INDEPENDENCE_ERROR:g}"
+    losses = {run.scenario.flow.loss for run in evidences}
+    several = Hypothesis("two losses or more", ", ".join(sorted(losses)), len(losses) > 1)
+    assumed = (*_over(evidences, "network.init_scale"), several)
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told = [_spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")]
+    return _opinion(expected, told, assumed)
+
+
+def _spread_slope(one: Series) -> Told:
+    """Slope of the largest difference of directions at the last common κ t."""
+    scales = sorted({run.scenario.network.init_scale for run in one.runs})
+    shared = _common_clock(one.runs)
+    if shared is None:
+        return Told(one.title, None, "no common κ t at which all are negligible")
+    spread = []
+    for scale in scales:
+        mine = [run for run in one.runs if run.scenario.network.init_scale == scale]
+        u = np.stack([coordinates(run)[_at_clock(run, shared)] for run in mine])
+        spread.append(float(np.ptp(u, axis=0).max()))
+    return _slope_told(one.title, np.log(scales), np.log(spread), INDEPENDENCE, INDEPENDENCE_ERROR)
+
+
+def _common_clock(runs: Sequence[Evidence]) -> float | None:
+    found = [
+        {
+            float(f"{c:.9g}")
+            for c in clock(run)[run.record["scheduled"].values & negligible(run, 1e-2)]
+        }
+        for run in runs
+    ]
+    return max((c for c in set.intersection(*found) if c > 0), default=None)
+
+
+def _at_clock(run: Evidence, value: float) -> int:
+    return int(np.abs(clock(run) - value).argmin())
+
+
+def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
+    """p >= 3: the own distance grows like α and falls like N^{-1/2} (D9, prediction P18)."""
+    expected = (
+        f"slope in α {NOISE_SLOPE:g} ± {NOISE_SLOPE_ERROR:g}, in N {SAMPLES_SLOPE:g} ± "
+        f"{SAMPLES_SLOPE_ERROR:g}, above the floor of unequal masses"
+    )
+    chosen = [run for run in evidences if _has_own_distance(run)]
+    varied = [key for key in ("data.noise", "data.samples") if _varies(chosen, key)]
+    if not varied:
+        return outside(expected, "No runs of p >= 3 over `data.noise` or `data.samples`.")
+    laws = {
+        "data.noise": (NOISE_SLOPE, NOISE_SLOPE_ERROR),
+        "data.samples": (SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR),
+    }
+    told = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
+    return _opinion(expected, told, ())
+
+
+def _varies(runs: Sequence[Evidence], key: str) -> bool:
+    return len({value_of(run.scenario, key) for run in runs}) >= FEWEST
+
+
+def _has_own_distance(run: Evidence) -> bool:
+    """Whether it came to fit noisy samples of an orthonormal mixture, p >= 3."""
+    drawn = run.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
+    return bool(drawn and run.p >= 3 and run.alpha and run.has("centers") and not run.too_early)
+
+
+def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
+    name = key.split(".")[1]
+    x = np.array([value_of(run.scenario, key) for run in one.runs], float)
+    found = np.array([_own_distance(run) for run in one.runs])
+    floor = np.array([mass_floor(run) for run in one.runs])
+    above = found >= ABOVE_FLOOR * floor
+    if len(set(x[above])) < FEWEST:
+        text = f"only {int(above.sum())} of {len(x)} distances lie above the floor"
+        return Told(f"{one.title} in {name}".strip(), None, text)
+    title = f"{one.title} in {name}".strip()
+    return _slope_told(title, np.log(x[above]), np.log(found[above]), law, allowed)
+
+
+def _own_distance(run: Evidence) -> float:
+    return distance(run.network, subclass_target(run.centers, run.p), run.scenario.seed).lower
+
+
+def mass_floor(run: Evidence) -> float:
+    """min_c max_k |c z_k - 1| at the end: what unequal outputs alone leave of the distance."""
+    z = np.abs(_outputs(run)[-1])
+    return float((z.max() - z.min()) / (z.max() + z.min()))
+
+
+def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
+    """Without ‖w‖^{p-1} in the denominator T_esc ∝ ε^{-(p-1)} (prediction P24)."""
+    expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
+    plain = all(not run.scenario.network.normalized and run.p > 1 for run in evidences)
+    unnormalized = Hypothesis("no normalization, p > 1", "yes" if plain else "no", plain)
+    assumed = (*_over(evidences, "network.init_scale"), unnormalized)
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told = []
+    for one in series(evidences, "network.init_scale"):
+        x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
+        when = np.array([escape_times(run.times, _outputs(run)).min() for run in one.runs])
+        law = one.runs[0].p - 1
+        told.append(_slope_told(one.title, x, np.log(when), law, POLYNOMIAL_ERROR))
+    return _opinion(expected, told, assumed)
+
+
+def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
+    values = {value_of(run.scenario, key) for run in evidences}
+    recorded = all(run.has("neurons") and run.has("centers") for run in evidences)
+    return (
+        Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
+        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
+        the_flow(*evidences),
+    )
+
+
+def _slope_told(title: str, x, y, law: float, allowed: float) -> Told:
+    """A slope against its law; None where some points are missing or the interval straddles."""
+    there = np.isfinite(x) & np.isfinite(y)
+    if len(set(x[there])) < FEWEST:
+        return Told(title, None, f"only {int(there.sum())} of {len(x)} points")
+    found: Slope = slope(x[there], y[there])
+    fits = True if found.within(law, allowed) else (False if found.excludes(law, allowed) else None)
+    return Told(title, fits, f"{found} (law {law:.4g})")
+
+
+def _opinion(expected: str, told: list[Told], assumed: tuple[Hypothesis, ...]) -> Opinion:
+    undecided = "Too few points, or an interval that reaches the criterion from outside."
+    return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided)

@@ -1,0 +1,285 @@
+"""Judges of the fitting and the late phase (theory D8): predictions P13 to P16.
+
+One idea: aligned neurons make the flow one equation per subclass (p > 2) or class (p < 2), which
+an exponential integral solves, so outputs at the centers tell loss, norm and margin from then on.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gflow.judges.alignment_phase import equal_weights, the_flow
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.series import Told, opinion_of
+from gflow.judges.slope import slope
+from gflow.laws.timescales import (
+    aligned_squared_norm,
+    fit,
+    late_loss,
+    late_margin,
+    potential,
+    relu_floor,
+    smoothed_margin,
+)
+from gflow.measure.distance import distance
+from gflow.network.reference import average_target
+
+EI_LAW = 0.005
+"""Relative error allowed in Ei(z) - Ei(z0) against 2π_k t, without noise (P13)."""
+
+EI_LAW_NOISY = 0.05
+"""The same with noise (P13)."""
+
+LATE_GAP = 0.02
+"""Relative error allowed in q₊ - q₋ (P14)."""
+
+FLOOR = 0.1
+"""Relative error allowed in the floor of the distance to F, at α = 0 (P14)."""
+
+FLOOR_NOISY = 0.25
+"""The same up to `FLOOR_NOISE` (P14)."""
+
+FLOOR_NOISE = 0.01
+"""Largest α at which the gap, a small difference, is that of the noise-free laws, and the floor is
+all there is of the distance (P14)."""
+
+LATE = 0.05
+"""Relative error allowed in loss and squared norm (P15)."""
+
+MARGIN_LIMIT = 0.03
+"""Relative error allowed in the extrapolated normalized margin (P16)."""
+
+MARGIN_ROUNDING = 1e-8
+"""Relative decrease of the smoothed margin that passes for none (P16)."""
+
+GROWN = 0.1
+"""Output from which a subclass is followed: below it little of the law has been seen."""
+
+
+SATURATED = 0.99
+"""Output up to which a square loss is followed."""
+
+
+class Group(NamedTuple):
+    """Subclasses whose output obeys one law: one for p > 2, a whole class at p = 1."""
+
+    name: str
+    pi: float
+    """Weight of one subclass."""
+    m: int
+    """Subclasses that grow as one."""
+    z: Float[np.ndarray, " T"]
+    """|f(μ_k)|, its mean over the group."""
+
+
+def judge_ei_law(evidence: Evidence) -> Opinion:
+    """Ei(z_k) - Ei(z_k0) = 2 π_k t, and the like for other losses (theory D8, prediction P13)."""
+    allowed = EI_LAW if evidence.alpha == 0 else EI_LAW_NOISY
+    expected = f"growth of the potential within {allowed:.1%} of 2π_k t"
+    assumed = (*_aligned(evidence), _resolved_by(evidence, allowed))
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told = [_follows(evidence, group, allowed) for group in followed(evidence)]
+    return opinion_of(expected, told, assumed, f"From |f(μ_k)| = {GROWN:g} on, at recorded times.")
+
+
+def judge_late_gap(evidence: Evidence) -> Opinion:
+    """p = 1: q₊ - q₋ by two Ei laws, and the distance to F it leaves (D8, prediction P14)."""
+    expected = f"q₊ - q₋ within {LATE_GAP:.0%} of its law; floor of the distance to F"
+    noise = np.inf if evidence.alpha is None else evidence.alpha
+    assumed = (
+        Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
+        Hypothesis(f"α <= {FLOOR_NOISE:g}", f"{noise:g}", noise <= FLOOR_NOISE),
+        _unequal_classes(evidence),
+        *_aligned(evidence),
+        _exponential(evidence),
+    )
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told = [_gap(evidence), _floor(evidence)]
+    return opinion_of(expected, told, assumed, "At the last recorded time.")
+
+
+def judge_late_rates(evidence: Evidence) -> Opinion:
+    """Loss (1/2t) Σ E(z_k) and squared norm 2 Σ z_k, the like at p = 1 (D8, prediction P15)."""
+    expected = f"loss and ‖θ‖² within {LATE:.0%} of their laws"
+    assumed = (*_aligned(evidence), _exponential(evidence), _late(evidence))
+    if opinion := unmet(expected, assumed):
+        return opinion
+    last = evidence.record.isel(time=-1)
+    z, m = _last_outputs(evidence)
+    t = float(evidence.times[-1])
+    pairs = (
+        ("loss", float(last["loss"]), late_loss(z, t, m)),
+        ("‖θ‖²", float(last["squared_norm"]), aligned_squared_norm(z, m)),
+    )
+    told = [
+        Told(name, bool(abs(found / law - 1) <= LATE), f"{found:.4g} (law {law:.4g})")
+        for name, found, law in pairs
+    ]
+    return opinion_of(expected, told, assumed, "At the last recorded time.")
+
+
+def judge_margin(evidence: Evidence) -> Opinion:
+    """The smoothed margin never falls, and the normalized one has its limit (prediction P16)."""
+    expected = f"no decrease; at α = 0 limit within {MARGIN_LIMIT:.0%}, extrapolated in 1/log t"
+    drawn = evidence.drawn is not None
+    known = Hypothesis("samples of the mixture", "yes" if drawn else "no", drawn)
+    assumed = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
+    if opinion := unmet(expected, assumed):
+        return opinion
+    told, reason = [_never_falls(evidence)], "From where every sample is fitted."
+    if evidence.alpha == 0:
+        told.append(_margin_limit(evidence))
+    else:
+        reason += f" The limit is one without noise; here: {_margin_limit(evidence).text}."
+    return opinion_of(expected, told, assumed, reason)
+
+
+def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    p = evidence.p
+    recorded, share = evidence.has("centers") and evidence.has("neurons"), 0.0
+    if recorded and p != 2:
+        share = float(evidence.aligned_share[-1])
+    return (
+        Hypothesis("p = 1 or p > 2", f"{p:g}", p == 1 or p > 2),
+        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
+        Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
+        Hypothesis("no early stop", evidence.outcome.reason.value, evidence.outcome.complete),
+        Hypothesis("normalized activation", f"degree {evidence.degree:g}", evidence.degree == 1),
+        the_flow(evidence),
+        *equal_weights(evidence, p < 2),  # else a class does not follow one equation (theory D8)
+    )
+
+
+def _unequal_classes(evidence: Evidence) -> Hypothesis:
+    K1 = evidence.centers.K1
+    K2 = evidence.centers.K - K1
+    return Hypothesis("classes of unequal size", f"K1 = {K1}, K2 = {K2}", K1 != K2)
+
+
+def _exponential(evidence: Evidence) -> Hypothesis:
+    loss = evidence.scenario.flow.loss
+    return Hypothesis("exponential loss", loss, loss == "exponential")
+
+
+def _late(evidence: Evidence) -> Hypothesis:
+    fitted = evidence.phases.fitted if evidence.phases else np.nan
+    t = float(evidence.times[-1])
+    return Hypothesis("t >= 10 × time of fitting", f"{t:.4g}, {fitted:.4g}", t >= 10 * fitted)
+
+
+def _resolved_by(evidence: Evidence, allowed: float) -> Hypothesis:
+    tolerance = evidence.scenario.flow.tolerance
+    text = f"tolerance <= {allowed / 5:.0e}"
+    return Hypothesis(text, f"{tolerance:.0e}", tolerance <= allowed / 5)
+
+
+def followed(evidence: Evidence) -> list[Group]:
+    """The outputs of a run whose fitting phase obeys an equation each."""
+    z = np.abs(evidence.record["center_output"].values)
+    if evidence.p > 2:
+        return [Group(f"μ_{k + 1}", float(pi), 1, z[:, k]) for k, pi in enumerate(evidence.pi)]
+    groups = []
+    for name, s in (("+", 1), ("-", -1)):
+        mine = evidence.centers.label == s
+        pi, output = float(evidence.pi[mine].mean()), z[:, mine].mean(axis=1)
+        groups.append(Group(f"class {name}", pi, int(mine.sum()), output))
+    return groups
+
+
+def _follows(evidence: Evidence, group: Group, allowed: float) -> Told:
+    """Largest deviation of the potential from its straight line, relative to the line's rise."""
+    line = potential_line(evidence, group)
+    if line is None:
+        return Told(group.name, None, "it never grows")
+    error = float(np.abs(line.rise / line.law - 1).max())
+    return Told(group.name, error <= allowed, f"{error:.1e}")
+
+
+class Line(NamedTuple):
+    """How the potential of an output has risen, and what the law says, at recorded times."""
+
+    law: Float[np.ndarray, " q"]
+    """2 π √m t, since the output was `GROWN`."""
+    rise: Float[np.ndarray, " q"]
+
+
+def potential_line(evidence: Evidence, group: Group) -> Line | None:
+    """The rise of a group's potential; None unless it has grown at three recorded times.
+
+    With a square loss the output tends to 1 and its potential to infinity, so it is followed up to
+    `SATURATED` only.
+    """
+    loss = evidence.scenario.flow.loss
+    ceiling = SATURATED if loss in ("half_square", "square") else np.inf
+    grown = np.flatnonzero((group.z >= GROWN) & (group.z <= ceiling))
+    if len(grown) < 3:
+        return None
+    z, t = group.z[grown], evidence.times[grown]
+    rise = np.asarray(potential(z, loss)) - np.asarray(potential(z[:1], loss))
+    return Line(2 * group.pi * np.sqrt(group.m) * (t - t[0])[1:], rise[1:])
+
+
+def _gap(evidence: Evidence) -> Told:
+    """q₊ - q₋ at the end, against both laws begun where both classes have grown."""
+    plus, minus = followed(evidence)
+    begun = np.flatnonzero((plus.z >= GROWN) & (minus.z >= GROWN))
+    if len(begun) < 2 or evidence.times[-1] < 2 * evidence.times[begun[0]]:
+        return Told("gap", None, "the classes have not grown long enough")
+    start, t = begun[0], np.array([evidence.times[-1] - evidence.times[begun[0]]])
+    ends = [
+        float(np.asarray(fit(float(g.z[start]), t, g.pi, "exponential", g.m))[0])
+        for g in (plus, minus)
+    ]
+    found, law = float(plus.z[-1] - minus.z[-1]), ends[0] - ends[1]
+    fits = abs(found - law) <= LATE_GAP * abs(law)
+    return Told("gap", fits, f"{found:.4f} (law {law:.4f})")
+
+
+def _floor(evidence: Evidence) -> Told:
+    """The searched distance to F against the floor that unequal classes leave (theory D8)."""
+    plus, minus = (float(group.z[-1]) for group in followed(evidence))
+    centers = evidence.centers
+    law = relu_floor(plus, minus, centers.K1, centers.K - centers.K1)
+    target = average_target(centers)
+    bracket = distance(evidence.network, target, evidence.scenario.seed)
+    found = bracket.lower * bracket.supremum
+    allowed = FLOOR if evidence.alpha == 0 else FLOOR_NOISY
+    return Told("floor", bool(abs(found / law - 1) <= allowed), f"{found:.4f} (law {law:.4f})")
+
+
+def _last_outputs(evidence: Evidence) -> tuple[Float[np.ndarray, " G"], Int[np.ndarray, " G"]]:
+    """Outputs at the end, and how many subclasses grow as one with each."""
+    groups = followed(evidence)
+    return np.array([g.z[-1] for g in groups]), np.array([g.m for g in groups])
+
+
+def _never_falls(evidence: Evidence) -> Told:
+    """Largest relative decrease of the smoothed margin between two recorded times."""
+    assert evidence.drawn is not None, "it is a hypothesis"
+    weight = 1.0 if evidence.scenario.flow.convention == "sum" else 1.0 / evidence.drawn
+    loss, size = (evidence.record[name].values for name in ("loss", "squared_norm"))
+    begun = loss < weight
+    if begun.sum() < 3:
+        return Told("smoothed margin", None, "the loss is never below the weight of a sample")
+    margin = np.asarray(smoothed_margin(loss[begun], weight, size[begun]))
+    fall = float(np.maximum(-np.diff(margin) / margin[1:], 0).max())
+    allowed = max(MARGIN_ROUNDING, 1e-2 * evidence.scenario.flow.tolerance)
+    return Told("smoothed margin", fall <= allowed, f"largest decrease {fall:.0e}")
+
+
+def _margin_limit(evidence: Evidence) -> Told:
+    """min y f/‖θ‖² over the last decade of time, extrapolated in 1/log t."""
+    t, record = evidence.times, evidence.record
+    last = t >= t[-1] / 10
+    if last.sum() < 4:
+        return Told("normalized margin", None, "fewer than four times in the last decade")
+    normalized = (record["margin_min"].values / record["squared_norm"].values)[last]
+    found = slope(1 / np.log(t[last]), normalized).intercept
+    centers = evidence.centers
+    law = late_margin(evidence.p, centers.K1, centers.K - centers.K1)
+    fits = abs(found / law - 1) <= MARGIN_LIMIT
+    return Told("normalized margin", fits, f"tends to {found:.4f} (law {law:.4f})")

@@ -1,0 +1,95 @@
+"""Judges of noise-free alignment against its solution (theory D3): predictions P5 and P7."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gflow.judges.alignment_phase import (
+    COSINE_ROUNDING,
+    NEGLIGIBLE_MASS,
+    RESOLUTION,
+    clock,
+    coordinates,
+    negligible,
+    noise_free,
+    resolved,
+    signs,
+    vanishing,
+)
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Hypothesis, Opinion, Verdict, unmet
+from gflow.laws.reduced import aligned
+
+CLOSED_FORM = 1e-4
+"""Largest error of a coordinate against its closed form (P5)."""
+
+CONTINUUM = 1e-6
+"""Largest drift of log ξ_jk/ξ_ik at p = 2 (P7)."""
+
+
+def judge_closed_form(evidence: Evidence) -> Opinion:
+    """Directions follow the solution of noise-free alignment (theory D3, prediction P5)."""
+    expected = f"|u_k - formula| <= {CLOSED_FORM:g} while Σ m_j <= {NEGLIGIBLE_MASS:g}"
+    assumed = (*noise_free(evidence), vanishing(evidence))
+    if opinion := unmet(expected, assumed):
+        return opinion
+    quiet = negligible(evidence)
+    every = np.arange(evidence.record.sizes["neuron"])
+    law = closed_form(evidence, clock(evidence)[quiet], every)
+    error = np.abs(coordinates(evidence)[quiet] - law)
+    worst = float(error.max(initial=0.0))
+    verdict, why = resolved(evidence, worst, CLOSED_FORM)
+    reason = f"Largest over {error.shape[1]} neurons and {error.shape[0]} times.{why}"
+    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
+
+
+def closed_form(
+    evidence: Evidence, t_hat: Float[np.ndarray, " q"], neurons: Int[np.ndarray, " m"]
+) -> Float[np.ndarray, "q m K"]:
+    """Coordinates u_k of some neurons by theory D3, from where the record begins.
+
+    **Arguments:**
+
+    - `evidence`: a run with recorded neurons.
+    - `t_hat`: alignment times p κ π t.
+    - `neurons`: indices.
+    """
+    start, weights = coordinates(evidence)[0], evidence.pi / evidence.pi.mean()
+    seen = signs(evidence)[:, None] * evidence.centers.label.astype(np.float64)
+    beside = np.sqrt(np.clip(1 - (start**2).sum(axis=1), 0, None))
+    each = [
+        aligned(start[j], float(beside[j]), seen[j], evidence.p, t_hat, weights).u for j in neurons
+    ]
+    return np.stack(each, axis=1)
+
+
+def judge_continuum(evidence: Evidence) -> Opinion:
+    """At p = 2 neurons of one sign keep the ratios of their ξ_k for ever (D2g, prediction P7)."""
+    allowed = max(CONTINUUM, 10 * evidence.scenario.flow.tolerance)
+    expected = f"drift of log ξ_jk/ξ_ik <= {allowed:.0e}"
+    is_two = Hypothesis("p = 2", f"{evidence.p:g}", evidence.p == 2)
+    assumed = (*noise_free(evidence), is_two)
+    if opinion := unmet(expected, assumed):
+        return opinion
+    gain = _gain(evidence)
+    worst = max(_spread(gain[:, signs(evidence) == s]) for s in (1, -1))
+    count = int((~np.isnan(gain).any(axis=0)).sum())
+    verdict, why = resolved(evidence, worst, allowed)
+    if not count:
+        verdict, why = Verdict.UNDECIDED, " No coordinate stays awake."
+    reason = f"Over {count} awake coordinates, through all phases.{why}"
+    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
+
+
+def _gain(evidence: Evidence) -> Float[np.ndarray, "T h K"]:
+    """log ξ_jk(t)/ξ_jk(0), ξ = ρ² u; nan for coordinates that are ever asleep or unresolved."""
+    cosine = coordinates(evidence)
+    awake = (cosine > RESOLUTION * COSINE_ROUNDING).all(axis=0)
+    log_xi = np.log(np.where(awake, cosine, 1.0))
+    log_xi += 2 * evidence.record["log_norm"].values[:, :, None]
+    return np.where(awake, log_xi - log_xi[0], np.nan)
+
+
+def _spread(gain: Float[np.ndarray, "T h K"]) -> float:
+    """Largest difference between two neurons, over centers and times; 0 without two."""
+    known = [column[:, ~np.isnan(column[0])] for column in np.moveaxis(gain, 2, 0)]
+    return max((float(np.ptp(c, axis=1).max()) for c in known if c.shape[1] > 1), default=0.0)

@@ -1,0 +1,49 @@
+"""A prediction: a statement of the papers, what it rests on, and who decides it.
+
+One idea: a statement about one run is judged on a run, a statement about an exponent or a
+comparison on the runs of a study, and both are pure functions of stored values.  A user's own
+prediction is one more value of this type.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Finding, Opinion
+
+Judge = Callable[[Evidence], Opinion]
+StudyJudge = Callable[[Sequence[Evidence]], Opinion]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A statement, its source, and its judges (final)."""
+
+    id: str
+    """What files and commands call it."""
+    number: str
+    """Its number in the theory, such as "P13"; any short text for a user's own."""
+    statement: str
+    source: str
+    """Paper and number, and theory section."""
+    formula: str = ""
+    """The law in Unicode; empty where the statement says it all."""
+    judge: Judge | None = None
+    """Decides about one run; None where one run says nothing."""
+    judge_study: StudyJudge | None = None
+    """Decides about the runs of a study together; None where each run is judged alone."""
+    scenario: str = ""
+    """Name of the scenario that is made to judge it; empty where none is."""
+    figure: str = ""
+    """Name of the figure that shows law and simulation; empty where there is none."""
+
+    def __call__(self, evidence: Evidence) -> Finding | None:
+        """The finding about one run; None if it is not about one run."""
+        return None if self.judge is None else self._finding(self.judge(evidence))
+
+    def over(self, evidences: Sequence[Evidence]) -> Finding | None:
+        """The finding about the runs of a study; None if it is not about several."""
+        return None if self.judge_study is None else self._finding(self.judge_study(evidences))
+
+    def _finding(self, opinion: Opinion) -> Finding:
+        return Finding(self.id, self.statement, self.source, opinion)

@@ -1,0 +1,175 @@
+"""Judges of where neurons go (theory D3, D5): targets and the Voronoi rule."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy.stats import binomtest
+
+from gflow.judges.evidence import Evidence
+from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.laws.reduced import void_share, winner
+from gflow.network.reference import ORTHONORMAL
+
+ALIGNED_MASS = 0.99
+"""Share of the mass that must lie within 10 degrees of its target."""
+
+SPECIALIZED = 0.9
+"""Cosine at which a neuron has chosen its subclass (P6)."""
+
+NEGLIGIBLE = 0.01
+"""Largest |f(μ_k)| at which all residuals are still equal (P6)."""
+
+VORONOI_NOISY = 0.9
+"""Share of neurons that must follow the Voronoi rule at α > 0; all of them at α = 0 (P6)."""
+
+OBLIQUE = 0.1
+"""Largest cosine between two means of subclasses that pass for orthogonal centers."""
+
+_NEEDS = "The record groups `neurons` and `centers` are needed."
+
+
+def judge_alignment(evidence: Evidence) -> Opinion:
+    """At least 0.99 of the mass ends within 10 degrees of its target.
+
+    The target is a neuron's closest own center for p > 2 and its class average for p < 2.  Without
+    noise the latter is not claimed: such a neuron ends at the average of the centers it started
+    active on (theory T13).  Where attractors lie elsewhere the share is reported and not judged.
+    """
+    expected = f"mass within 10° of its target >= {ALIGNED_MASS}"
+    if not evidence.has("neurons"):
+        return outside(expected, _NEEDS)
+    if evidence.p == 2:
+        return outside(expected, "p = 2 selects no target: a continuum of limits (theory D5).")
+    if evidence.p < 2 and evidence.alpha == 0:
+        reason = "Without noise p < 2 neurons need not reach the whole class average (theory T13)."
+        return outside(expected, reason)
+    elsewhere = _oblique(evidence) or _drawn_elsewhere(evidence)
+    found = _aligned_mass(evidence, expected)
+    return replace(found, verdict=Verdict.OUTSIDE, reason=elsewhere) if elsewhere else found
+
+
+def _aligned_mass(evidence: Evidence, expected: str) -> Opinion:
+    within = evidence.target_cosine[-1] >= np.cos(np.radians(10.0))
+    share = float(evidence.share[within].sum())
+    measured = f"{share:.4f}"
+    early = evidence.too_early
+    if early and share < ALIGNED_MASS:
+        return Opinion(Verdict.UNDECIDED, expected, measured, early)
+    angle = np.degrees(np.arccos(np.clip(evidence.target_cosine[-1], -1, 1)))
+    mean = float(evidence.share @ angle)
+    word = "closest own center" if evidence.p > 2 else "class average"
+    return Opinion(
+        Verdict.HOLDS if share >= ALIGNED_MASS else Verdict.FAILS,
+        expected,
+        measured,
+        f"Target: {word}. Mass-weighted mean angle {mean:.2f}°.",
+        details={"mean_angle_degrees": mean},
+    )
+
+
+def _oblique(evidence: Evidence) -> str:
+    """Why neurons need not go to centers or averages of these centers; empty if they should."""
+    centers = evidence.centers
+    if centers.origin == "given":
+        error, allowed, what = centers.orthonormality_error, ORTHONORMAL, "max |C Cᵀ - I|"
+    else:
+        error, allowed, what = centers.largest_cosine, OBLIQUE, "largest |cosine|"
+    if error <= allowed:
+        return ""
+    return (
+        f"The subclass centers are not orthonormal ({what} = {error:.2g}), so a neuron at "
+        "one is drawn to the others too."
+    )
+
+
+def _drawn_elsewhere(evidence: Evidence) -> str:
+    """Why neurons need not end at their targets on orthonormal centers; empty if they should."""
+    if evidence.degree != 1:
+        return (
+            "Without normalization the first neuron to grow may serve other subclasses, too, "
+            "before another has grown (theory P24)."
+        )
+    if evidence.p < 2 and evidence.imbalance > 1:
+        return (
+            "At p < 2 subclasses of unequal weight draw neurons off the class average, to the "
+            f"direction of Σ π_k^(1/(2-p)) μ_k (theory D5), and data.imbalance = "
+            f"{evidence.imbalance:g}."
+        )
+    return ""
+
+
+class _Choice(NamedTuple):
+    """The Voronoi rule on every neuron."""
+
+    predicted: Int[np.ndarray, " h"]
+    """Subclass with the largest π_k u_k(0)^{p-2} of the own class; -1 for a void neuron."""
+    chosen: Int[np.ndarray, " h"]
+    """Closest center when the neuron first reached cosine 0.9; -1 if it never did."""
+
+
+def judge_voronoi_rule(evidence: Evidence) -> Opinion:
+    """A neuron ends at the own center it starts closest to (p > 2; theory D3, prediction P6).
+
+    Judged on neurons that reach cosine 0.9 while every |f(μ_k)| <= 0.01: later ones see unequal
+    residuals.  All of them must follow at α = 0, nine in ten with noise.  Where the initialization
+    is symmetric the share of void neurons must lie in the 99.9 % binomial interval of 2^{-K1} and
+    2^{-K2}.  On centers that are not orthonormal the share is reported and not judged.
+    """
+    noisy = evidence.alpha is None or evidence.alpha > 0
+    needed = VORONOI_NOISY if noisy else 1.0
+    expected = f">= {needed:.0%} of specialized neurons; void share 2^-K1, 2^-K2"
+    if not (evidence.has("neurons") and evidence.has("centers")):
+        return outside(expected, _NEEDS)
+    if evidence.p <= 2:
+        return outside(expected, f"The rule is about p > 2, but p = {evidence.p:g}.")
+    oblique, found = _oblique(evidence), _followed(evidence, expected, needed)
+    return replace(found, verdict=Verdict.OUTSIDE, reason=oblique) if oblique else found
+
+
+def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
+    choice = _choices(evidence)
+    judged = (choice.predicted >= 0) & (choice.chosen >= 0)
+    if not judged.any():
+        reason = "No neuron reached cosine 0.9 while the network was negligible."
+        return Opinion(Verdict.UNDECIDED, expected, "0 neurons", reason)
+    share = float((choice.predicted == choice.chosen)[judged].mean())
+    void_fits, void_text = _void_share(evidence, choice.predicted < 0)
+    return Opinion(
+        Verdict.HOLDS if share >= needed and void_fits else Verdict.FAILS,
+        expected,
+        f"{share:.1%} of {int(judged.sum())}; void {void_text}",
+        "Final subclass against argmax of the initial own cosines.",
+        details={"followed": share, "judged": int(judged.sum())},
+    )
+
+
+def _choices(evidence: Evidence) -> _Choice:
+    K, p = evidence.centers.K, evidence.p
+    cosine = evidence.record["cosine"].values[..., :K]
+    sign, label = evidence.record["sign"].values[0], evidence.centers.label
+    own = sign[:, None] == label
+    predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p)
+    quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
+    best = np.where(own, cosine, -1.0)
+    reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
+    first = reached.argmax(axis=0)
+    at_first = best[first, np.arange(best.shape[1])].argmax(axis=-1)
+    return _Choice(predicted, np.where(reached.any(axis=0), at_first, -1))
+
+
+def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
+    drawn = evidence.scenario.data.kind == "mixture"
+    if not drawn or evidence.scenario.network.init in ("nudged", "averaged"):
+        return True, "share not judged"
+    sign = evidence.record["sign"].values[0]
+    fits, texts = True, []
+    for s, K_own in ((1, evidence.centers.K1), (-1, evidence.centers.K - evidence.centers.K1)):
+        mine = void[sign == s]
+        if mine.size == 0:
+            continue
+        law = void_share(K_own)
+        fits &= binomtest(int(mine.sum()), int(mine.size), law).pvalue >= 1e-3
+        texts.append(f"{mine.mean():.3f} ({law:.3f})")
+    return bool(fits), ", ".join(texts)

@@ -1,0 +1,81 @@
+"""The Bayes classifier of the mixture, and how robust it is (theory D6, G2).
+
+One idea: with Gaussian subclasses of equal weight it compares two soft maxima of <x, μ_k>/τ², so
+its sign is that of a difference of maxima up to τ² log K, which gives its radii in closed form up
+to as much.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import logsumexp
+
+from gflow.data.centers import Centers
+from gflow.robustness.radius import Radii
+
+_HALVINGS = 50
+
+
+def bayes_margin(
+    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], centers: Centers, tau: float
+) -> Float[np.ndarray, " n"]:
+    """τ² times the log-odds of the true class: > 0 where the Bayes classifier is right.
+
+        f*(x) = Σ_{k<=K1} exp(<x, μ_k>/τ²) - Σ_{k>K1} exp(<x, μ_k>/τ²)
+
+    **Arguments:**
+
+    - `x`, `y`: inputs and their labels ±1.
+    - `centers`: orthonormal.
+    - `tau`: noise τ = α/√D > 0 per coordinate.
+
+    **Returns:** y τ² (log Σ_{k<=K1} exp(<x, μ_k>/τ²) - log Σ_{k>K1} exp(<x, μ_k>/τ²)), which
+    neither over- nor underflows.
+
+    **Source:** Min and Vidal, ICML 2025, Proposition 2; theory section 3.
+    """
+    return _log_odds(x @ centers.mu.T, y, centers, tau)
+
+
+def _log_odds(z, y, centers, tau):
+    plus, minus = (tau**2 * logsumexp(z[:, centers.label == s] / tau**2, axis=1) for s in (1, -1))
+    return y * (plus - minus)
+
+
+def bayes_radii(
+    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], centers: Centers, tau: float
+) -> Radii:
+    """The l2 radius at which the Bayes classifier errs, as [certified, attacked].
+
+    Certified (x_k - x_l - τ² log K_o)/√2, k the largest own and l the largest opposite coordinate,
+    since a soft maximum of K_o numbers is at most τ² log K_o above the largest.  Attacked along
+    (μ_l - μ_k)/√2 for every opposite l, to the change of sign.
+
+    **Arguments:** as for `bayes_margin`.
+
+    **Source:** theory D6.
+    """
+    z = x @ centers.mu.T
+    own = np.equal.outer(y > 0, centers.label > 0)
+    mine = np.where(own, z, -np.inf)
+    others = np.where(own, -np.inf, z)
+    count = np.where(y > 0, (centers.label < 0).sum(), (centers.label > 0).sum())
+    lead = mine.max(axis=1) - others.max(axis=1) - tau**2 * np.log(count)
+    attacked = np.min(
+        [_flip(z, y, centers, tau, mine.argmax(axis=1), other) for other in range(centers.K)],
+        axis=0,
+    )
+    return Radii(np.maximum(lead / np.sqrt(2), 0), attacked, centers.K)
+
+
+def _flip(z, y, centers, tau, k, other):
+    """Distance to the first error along (μ_l - μ_k)/√2 for one opposite l; else inf."""
+    way = (np.arange(centers.K) == other) / np.sqrt(2) - np.eye(centers.K)[k] / np.sqrt(2)
+    low, high = np.zeros(len(z)), np.full(len(z), 2.0)
+    against = (y > 0) != (centers.label[other] > 0)
+    flips = against & (_log_odds(z + high[:, None] * way, y, centers, tau) <= 0)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        right = _log_odds(z + middle[:, None] * way, y, centers, tau) > 0
+        low, high = np.where(right, middle, low), np.where(right, high, middle)
+    wrong = _log_odds(z, y, centers, tau) <= 0
+    return np.where(wrong, 0.0, np.where(flips, high, np.inf))

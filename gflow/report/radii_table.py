@@ -1,0 +1,161 @@
+"""Radii of test samples as text: medians, and robust accuracies at a few attack radii."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gflow.laws.critical_radii import (
+    FEATURE_RADII,
+    IMAGE_RADII,
+    learned_radius,
+    reference_radii,
+)
+from gflow.network.reference import ORTHONORMAL
+from gflow.robustness.norm import Norm
+from gflow.robustness.published_search import PUBLISHED_RADII
+from gflow.runs.run import Run
+from gflow.scenario import DigitData, FeatureData, ImageData
+
+Ends = tuple[float, float]
+"""Certified and attacked."""
+
+
+class Row(NamedTuple):
+    """What is said of one run in one norm."""
+
+    label: str
+    norm: Norm
+    law: Ends | None
+    """Radius of the centers of either class, if the run learned what theory says."""
+    median: Ends
+    worst_ratio: float
+    """Smallest certified over attacked radius of a sample."""
+    accuracy: dict[float, Ends]
+    """Robust accuracy by attack radius."""
+    samples: int
+    neurons: int
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for `--json`."""
+        accuracy = [{"radius": R, "certified": a, "attacked": b} for R, (a, b) in
+                    self.accuracy.items()]  # fmt: skip
+        return {**self._asdict(), "norm": str(self.norm), "accuracy": accuracy}
+
+
+def rows_of(entries: Sequence[tuple[str, Run]]) -> list[Row]:
+    """A row for each run and norm that was measured."""
+    return [
+        _row(label, run, norm)
+        for label, run in entries
+        if run.evidence.robustness is not None
+        for norm in run.evidence.robustness.radii
+    ]
+
+
+def _row(label: str, run: Run, norm: Norm) -> Row:
+    robustness, centers = run.evidence.robustness, run.centers
+    assert robustness is not None
+    found = robustness.radii[norm]
+    R = np.array(_radii_read(run, norm))
+    certified, attacked = found.accuracy(R)
+    exact = (
+        centers.orthonormality_error <= ORTHONORMAL
+        and run.evidence.p != 2
+        and not run.evidence.is_deep
+    )
+    return Row(
+        label or run.scenario.name,
+        norm,
+        learned_radius(norm, run.evidence.p, centers.K1, centers.K - centers.K1) if exact else None,
+        robustness.median(norm),
+        robustness.worst_ratio(norm),
+        dict(zip(R.tolist(), zip(certified.tolist(), attacked.tolist(), strict=True), strict=True)),
+        robustness.n,
+        found.neurons,
+    )
+
+
+def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
+    """Three attack radii that say something of data of this kind."""
+    data = run.scenario.data
+    if isinstance(data, DigitData | ImageData) and data.length == "given":
+        return IMAGE_RADII[norm]
+    if isinstance(data, FeatureData):
+        return FEATURE_RADII[norm]
+    return reference_radii(norm, run.centers.K)
+
+
+def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
+    """What the published attack leaves at its radii, beside ours: a line for each run of it.
+
+    Radii at which both leave nothing are left out.
+    """
+    lines = []
+    for label, run in entries:
+        found = run.evidence.robustness
+        if found is None or found.published is None:
+            continue
+        ours = found.radii[Norm.L2].accuracy(PUBLISHED_RADII)
+        parts = [
+            f"{R:.3f}: {theirs:.3f} (ours {bracket((float(low), float(high)), 3)})"
+            for R, theirs, low, high in zip(PUBLISHED_RADII, found.published, *ours, strict=True)
+            if R > 0 and (theirs > 0 or high > 0)
+        ]
+        lines.append(f"published attack, {label or run.scenario.name}: {', '.join(parts)}")
+    return lines
+
+
+def robustness_table(rows: Sequence[Row]) -> RenderableType:
+    """One table a norm: law, median radius, robust accuracies, all as [certified, attacked]."""
+    norms = dict.fromkeys(row.norm for row in rows)
+    return Group(*(_norm_table(norm, [r for r in rows if r.norm is norm]) for norm in norms))
+
+
+def _norm_table(norm: Norm, rows: Sequence[Row]) -> RenderableType:
+    same = len({tuple(row.accuracy) for row in rows}) == 1
+    title = Text(f"radii in {norm.sign}, [certified, attacked]")
+    table = Table(title=title, title_justify="left", expand=True)
+    table.add_column("run", overflow="fold")
+    table.add_column("law at centers")
+    table.add_column("median radius")
+    table.add_column("worst ratio")
+    for i in range(max(len(row.accuracy) for row in rows)):
+        head = f"right at {list(rows[0].accuracy)[i]:.3g}" if same else f"right at radius {i + 1}"
+        table.add_column(head)
+    for row in rows:
+        table.add_row(*map(Text, [row.label, *cells(row)]))
+    return Group(table, Text(f"{rows[0].samples} test samples", style="dim"))
+
+
+def cells(row: Row) -> list[str]:
+    """Law, median radius, worst ratio, and robust accuracies, as text."""
+    law = "-" if row.law is None else " and ".join(dict.fromkeys(f"{R:.3f}" for R in row.law))
+    return [
+        law,
+        bracket(row.median, 4),
+        f"{row.worst_ratio:.3f}",
+        *(bracket(ends, 3) for ends in row.accuracy.values()),
+    ]
+
+
+def bracket(ends: Ends, digits: int) -> str:
+    """Two numbers in brackets, or one if they are the same in so many digits."""
+    low, high = (f"{end:.{digits}f}" for end in ends)
+    return low if low == high else f"[{low}, {high}]"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The same tables for a README."""
+    lines: list[str] = []
+    for norm in dict.fromkeys(row.norm for row in rows):
+        some = [row for row in rows if row.norm is norm]
+        radii = [f"right at {R:.3g}" for R in some[0].accuracy]
+        head = [f"{norm.sign}", "law at centers", "median radius", "worst ratio", *radii]
+        lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        lines += [f"| {' | '.join([row.label, *cells(row)])} |" for row in some]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,220 @@
+"""The shortest perturbation of any differentiable model that gradients and neighbors lead to.
+
+One idea: every sample has a ball of its own, which shrinks while the sample is misclassified and
+grows while it is not, so one pass gives each sample its radius.  Gradients know nothing of a neuron
+that is silent, and a walk ends at the closest error of those that speak; so more walks start where
+lines to samples of other classes, and to their means, first change the prediction.
+
+**Source:** Pintor et al., NeurIPS 2021 (FMN), with the margin in place of a loss; lines to samples
+of other classes as in Brendel et al., ICLR 2018.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Real
+
+from gflow.robustness.attack import LONGEST, Attack
+from gflow.robustness.ball_attack import way
+from gflow.robustness.model_margin import AbstractModelMargin, RivalMargin
+from gflow.robustness.norm import Norm
+
+_SHRINK, _LAST_SHRINK, _STEP, _LAST_STEP = 0.05, 1e-4, 1.0, 1e-4
+_RADII, _HALVINGS = 32, 40
+_WALKS = 3  # from the shortest of the lines
+_ENTRIES = 1 << 22  # of samples times their length, held at once several times
+
+
+def minimum_norm(
+    margin: AbstractModelMargin,
+    x: Float[np.ndarray, "n D"],
+    y: Real[np.ndarray, " n *label"],
+    norm: Norm,
+    toward: Float[np.ndarray, "n k D"] | None = None,
+    steps: int = 500,
+) -> Attack:
+    """Find a short δ with margin <= 0 for each sample, in the precision of `x`.
+
+    Steps are steepest in the norm, of a length that falls from R to R/10⁴ on a cosine.  Before
+    the first success R is margin/‖slope‖* more than ‖δ‖; after it R is the last one.  Each time
+    it falls or grows by a factor that tends to 1.
+
+    **Arguments:**
+
+    - `margin`: how right a prediction is.
+    - `x`, `y`: samples and labels.
+    - `norm`: in which δ is short.
+    - `toward`: perturbations whose directions are tried first, such as `rivals` gives.
+    - `steps`: evaluations of margin and slope, of each of four walks.
+
+    **Returns:** an `Attack`: an upper bound on each sample's distance to the nearest error.
+
+    **Source:** Pintor et al., NeurIPS 2021.
+    """
+    n, D = x.shape
+    along = np.zeros((n, 0, D), x.dtype) if toward is None else toward.astype(x.dtype)
+    rows = min(n, max(_ENTRIES // D, 1))
+    radius, delta = np.empty(n), np.empty((n, D))
+    with jax.enable_x64(x.dtype == np.float64):
+        for begin in range(0, n, rows):
+            some = np.minimum(np.arange(begin, begin + rows), n - 1)  # one shape for all batches
+            given = [jnp.asarray(one[some]) for one in (x, y, along)]
+            found = _shortest(margin, given[0], given[1], given[2], norm, steps)
+            radius[some], delta[some] = map(np.asarray, found)
+    return Attack(radius, delta, None)
+
+
+def minimum_norm_of_classes(
+    f: Callable,
+    x: Float[np.ndarray, "n D"],
+    y: Int[np.ndarray, " n"],
+    norm: Norm,
+    toward: Float[np.ndarray, "n k D"] | None = None,
+    steps: int = 500,
+    most: int = 9,
+) -> Attack:
+    """Find a short δ by which a model of C outputs takes each sample for one of another class.
+
+    The margin against one other class at a time, since the closest boundary may be that of a class
+    whose output is not the next largest.
+
+    **Arguments:** as for `minimum_norm`, and
+
+    - `f`: the model, from inputs (n, D) to outputs (n, C).
+    - `y`: labels 0, 1, …
+    - `most`: number of other classes tried for each sample, those of the largest outputs.
+    """
+    with jax.enable_x64(x.dtype == np.float64):
+        z = np.array(f(jnp.asarray(x)))
+    z[np.arange(len(y)), y] = -np.inf
+    ranked = np.argsort(-z, axis=1)[:, : min(most, z.shape[1] - 1)]
+    margin = RivalMargin(f)
+    found = [
+        minimum_norm(margin, x, np.stack([y, rival], axis=1), norm, toward, steps)
+        for rival in ranked.T
+    ]
+    radius = np.stack([one.radius for one in found])
+    best = radius.argmin(axis=0)
+    delta = np.stack([one.coordinates for one in found])[best, np.arange(len(y))]
+    return Attack(radius.min(axis=0), delta, None)
+
+
+def rivals(
+    x: Float[np.ndarray, "n D"],
+    y: Real[np.ndarray, " n"],
+    pool: Float[np.ndarray, "N D"],
+    label: Real[np.ndarray, " N"],
+    count: int = 4,
+) -> Float[np.ndarray, "n k D"]:
+    """Perturbations that lead to samples of other classes in a pool, k a sample.
+
+    They lead to the `count` closest means of other classes, or to all there are, and to as many
+    closest samples.
+    """
+    classes = np.unique(label)
+    means = np.stack([pool[label == one].mean(axis=0) for one in classes])
+    ends = [_closest(x, y, means, classes, count), _closest(x, y, pool, label, count)]
+    return np.concatenate(ends, axis=1) - x[:, None]
+
+
+def _closest(x, y, pool, label, count):
+    k = min(count, min(int((label != one).sum()) for one in np.unique(y)))
+    square = (pool**2).sum(axis=1)[None] - 2 * x @ pool.T
+    square[y[:, None] == label[None]] = np.inf
+    return pool[np.argpartition(square, k - 1, axis=1)[:, :k]]
+
+
+@eqx.filter_jit
+def _shortest(
+    margin: AbstractModelMargin,
+    x: Float[Array, "n D"],
+    y: Real[Array, " n *label"],
+    toward: Float[Array, "n k D"],
+    norm: Norm,
+    steps: int,
+) -> tuple[Float[Array, " n"], Float[Array, "n D"]]:
+    """Radius, 0 where wrong and inf where nothing was found; δ, 0 where nothing was found."""
+
+    def walk(start):
+        return _walked(margin, x, y, norm, steps, *start)
+
+    def line(way):
+        return _on_line(margin, x, y, norm, way)
+
+    silent = jnp.full(x.shape[0], jnp.inf, x.dtype), jnp.zeros_like(x)
+    starts = [silent]
+    if toward.shape[1]:
+        lines = jax.lax.map(line, jnp.moveaxis(toward, 1, 0))
+        starts += [_ranked(lines, i) for i in range(min(_WALKS, toward.shape[1]))]
+    walks = jax.lax.map(walk, jax.tree.map(lambda *one: jnp.stack(one), *starts))
+    radius, delta = _ranked(walks, 0)
+    straight = line(delta)
+    shorter = straight[0] < radius
+    radius = jnp.where(shorter, straight[0], radius)
+    delta = jnp.where(shorter[:, None], straight[1], delta)
+    wrong = margin(x, y) <= 0
+    return jnp.where(wrong, 0.0, radius), jnp.where(wrong[:, None], 0.0, delta)
+
+
+def _ranked(found, i):
+    """Of k radii (k, n) and perturbations (k, n, D), the i-th shortest of each sample."""
+    radius, delta = found
+    which, every = jnp.argsort(radius, axis=0)[i], jnp.arange(radius.shape[1])
+    return radius[which, every], delta[which, every]
+
+
+def _on_line(margin, x, y, norm, way):
+    """The first change of prediction seen on the way from x to x + way, or none."""
+
+    def turned(t):
+        return margin(x + t[:, None] * way, y) <= 0
+
+    def look(i, t):
+        s = jnp.full_like(t, i / _RADII)
+        return jnp.where(jnp.isinf(t) & turned(s), s, t)
+
+    def halve(_, ends):
+        low, high = ends
+        middle = (low + high) / 2
+        hit = turned(middle)
+        return jnp.where(hit, low, middle), jnp.where(hit, middle, high)
+
+    first = jax.lax.fori_loop(1, _RADII + 1, look, jnp.full(x.shape[0], jnp.inf, x.dtype))
+    seen = jnp.isfinite(first)
+    high = jnp.where(seen, first, 1.0)
+    high = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.maximum(high - 1 / _RADII, 0), high))[1]
+    delta = jnp.where(seen[:, None], high[:, None] * way, 0.0)
+    return jnp.where(seen, norm.size(delta), jnp.inf), delta
+
+
+def _walked(margin, x, y, norm, steps, radius, delta):
+    """The shortest δ met from a δ that turns the prediction, or from 0 if its radius is inf."""
+    value_and_slope = jax.value_and_grad(
+        lambda delta: (lambda m: (m.sum(), m))(margin(x + delta, y)), has_aux=True
+    )
+    farthest = LONGEST * norm.size(x)
+
+    def advance(i, state):
+        delta, R, radius, best = state
+        (_, value), slope = value_and_slope(delta)
+        size, wrong = norm.size(delta), value <= 0
+        shorter = wrong & (size < radius)
+        best = jnp.where(shorter[:, None], delta, best)
+        radius = jnp.where(shorter, size, radius)
+        wave = (1 + jnp.cos(jnp.pi * i / steps)) / 2
+        shrink = _LAST_SHRINK + (_SHRINK - _LAST_SHRINK) * wave
+        steepness = norm.dual.size(slope)
+        ahead = size + value / jnp.where(steepness > 0, steepness, 1)
+        # Beyond the boundary, which rounding might otherwise keep a walk from crossing.
+        grown = (1 + shrink) * jnp.where(jnp.isfinite(radius), R, jnp.minimum(ahead, farthest))
+        R = jnp.minimum(jnp.where(wrong, jnp.minimum(R, size) * (1 - shrink), grown), radius)
+        step = (_LAST_STEP + (_STEP - _LAST_STEP) * wave) * R
+        delta = norm.projected(delta - step[:, None] * way(norm, slope), R)
+        return delta, R, radius, best
+
+    state = (delta, radius, radius, delta)
+    _, _, radius, best = jax.lax.fori_loop(0, steps, advance, state)
+    return radius, best

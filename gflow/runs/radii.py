@@ -1,0 +1,223 @@
+"""Radii of test samples beside the run they are about: robustness.nc, sealed by robustness.json.
+
+One idea: radii are made from the stored network and the test samples, which are drawn again, so
+they can be measured, or measured in another norm, at any time after the flow.  They are used again
+if they are about the run as it is, by the code of today.
+
+    robustness.json    what was asked, by what code, about which run, checksum of the other file
+    robustness.nc      for every norm such as l2: `certified_l2`, `attacked_l2` (sample,),
+                       `witness_l2` (sample, coordinate) and in l2 `basis_l2` (input, coordinate);
+                       `y`; `published` (attack_radius,) where the published attack was run
+"""
+
+import hashlib
+import io
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from gflow.data.dataset import Dataset
+from gflow.data.source import draw_deep, draw_test, some_of_test
+from gflow.errors import DataError, RecordError
+from gflow.robustness.attack import Attack
+from gflow.robustness.bracket import Robustness, attack_model, measure_robustness
+from gflow.robustness.norm import Norm
+from gflow.robustness.published_search import PUBLISHED_RADII
+from gflow.robustness.radius import Radii
+from gflow.runs.code import code_hash
+from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
+from gflow.runs.index import data_checksum
+from gflow.runs.netcdf import to_netcdf
+from gflow.runs.run import Run
+from gflow.scenario import RobustnessTable
+
+SEAL, ARRAYS = "robustness.json", "robustness.nc"
+"""Files of a run folder."""
+
+
+def attacked(run: Run, asked: RobustnessTable, fresh: bool = False) -> Run:
+    """The run with radii of its test samples, read from its folder or measured and stored there.
+
+    **Arguments:**
+
+    - `run`: any run; nothing is written if it is not stored.
+    - `asked`: norms, number of samples attacked; without norms the run is returned as it is.
+    - `fresh`: measure anew what is there.
+
+    **Raises:** `DataError` if there are no test samples; `RecordError` if it cannot be stored.
+    """
+    if not asked.norms:
+        return run
+    stored = None if run.folder is None or fresh else read_robustness(run.folder, asked)
+    found = stored or _measured(run, _with_what_is_there(run, asked))
+    return replace(run, evidence=replace(run.evidence, robustness=found))
+
+
+def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
+    """What is asked, and the norms measured on as many samples before, which would be lost."""
+    seal = {} if run.folder is None else _seal(run.folder)
+    before = seal.get("asked", {})
+    if before.get("attacked") != asked.attacked:
+        return asked
+    norms = tuple(dict.fromkeys([*before["norms"], *asked.norms]))
+    return asked.model_copy(
+        update={"norms": norms, "published": asked.published or before["published"]}
+    )
+
+
+def _measured(run: Run, asked: RobustnessTable) -> Robustness:
+    _verify_data(run)
+    test = draw_deep(run.scenario)[1] if run.evidence.is_deep else draw_test(run.scenario)
+    if test is None:
+        raise DataError(
+            f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
+            "set data.test_samples, or put X_test and y_test into the file."
+        )
+    some = some_of_test(run.scenario, test.n, asked.attacked)
+    x, target = test.x[some], test.target[some]
+    began = time.perf_counter()
+    norms = [Norm(name) for name in asked.norms]
+    if run.evidence.is_deep:
+        robustness = attack_model(run.network, x, target, norms)
+    else:
+        assert isinstance(test, Dataset)
+        robustness = measure_robustness(
+            run.network,
+            np.asarray(x, np.float64),
+            np.asarray(target, np.float64),
+            norms,
+            run.scenario.seed,
+            run.evidence.left_out.total,
+            asked.published,
+        )
+    if run.folder is not None:
+        seconds = time.perf_counter() - began
+        _save(run.folder, robustness, asked, seconds)
+    return robustness
+
+
+def _verify_data(run: Run) -> None:
+    """Refuse to attack a network on other data than it was trained on."""
+    now = data_checksum(run.scenario)
+    if run.manifest.get("data", now) != now:
+        raise DataError(
+            f"{run.scenario.name}: its data must be as they were when the run was made, but have "
+            "changed or are missing; put them back, or run the scenario again."
+        )
+
+
+def _save(folder: Path, robustness: Robustness, asked: RobustnessTable, seconds: float) -> None:
+    arrays: dict = {"y": ("sample", robustness.y)}
+    for norm, found in robustness.radii.items():
+        witness = found.witness
+        assert witness is not None, "they were just measured"
+        coordinate = "input" if witness.basis is None else "coordinate"
+        arrays |= {
+            f"certified_{norm}": ("sample", found.certified, {"neurons": found.neurons}),
+            f"attacked_{norm}": ("sample", found.attacked),
+            f"witness_{norm}": (("sample", coordinate), witness.coordinates),
+        }
+        if witness.basis is not None:
+            arrays[f"basis_{norm}"] = (("input", coordinate), witness.basis)
+    if robustness.published is not None:
+        arrays["published"] = ("attack_radius", robustness.published)
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    large = {name: packed for name in arrays if name.startswith("witness")}
+    data = to_netcdf(xr.Dataset(arrays, {"attack_radius": PUBLISHED_RADII}), large)
+    write_bytes(folder / ARRAYS, data)
+    write_sealed(
+        folder / SEAL,
+        {
+            "asked": _question(asked),
+            "code": _code(),
+            "about": seal_of(folder / "manifest.json"),
+            "seconds": seconds,
+            "checksum": hashlib.sha256(data).hexdigest(),
+        },
+    )
+
+
+def read_robustness(folder: Path, asked: RobustnessTable | None = None) -> Robustness | None:
+    """Stored radii; None if there are none about the run as it is now, or they were altered.
+
+    **Arguments:**
+
+    - `folder`: a run folder.
+    - `asked`: what must have been measured, by the code of today; None takes whatever there is.
+    """
+    arrays = _arrays(folder, asked)
+    if arrays is None:
+        return None
+    norms = [norm for norm in Norm if f"certified_{norm}" in arrays]
+    radii = {
+        norm: Radii(
+            arrays[f"certified_{norm}"].values,
+            arrays[f"attacked_{norm}"].values,
+            int(arrays[f"certified_{norm}"].attrs["neurons"]),
+        )
+        for norm in norms
+    }
+    published = arrays["published"].values if "published" in arrays else None
+    return Robustness(arrays["y"].values, radii, published)
+
+
+def read_witnesses(folder: Path, norm: Norm) -> Attack:
+    """The perturbations behind the upper ends of stored radii.
+
+    **Raises:** `RecordError` if there are none in this norm.
+    """
+    arrays = _arrays(folder, None)
+    if arrays is None or f"witness_{norm}" not in arrays:
+        raise RecordError(
+            f"{folder}: must hold perturbations in {norm}, but does not; run `gflow attack` on it."
+        )
+    basis = arrays[f"basis_{norm}"].values if f"basis_{norm}" in arrays else None
+    return Attack(arrays[f"attacked_{norm}"].values, arrays[f"witness_{norm}"].values, basis)
+
+
+def _arrays(folder: Path, asked: RobustnessTable | None) -> xr.Dataset | None:
+    seal = _seal(folder)
+    if not seal or (asked is not None and not _answers(seal, asked)):
+        return None
+    with suppress(OSError):
+        data = (folder / ARRAYS).read_bytes()
+        if seal["checksum"] == hashlib.sha256(data).hexdigest():
+            return _opened(data)
+    return None
+
+
+def _seal(folder: Path) -> dict:
+    """What is said of the stored radii; empty unless it is whole and about the run as it is."""
+    with suppress(OSError, RecordError):
+        seal, is_whole = read_json(folder / SEAL)
+        if is_whole and seal["about"] == seal_of(folder / "manifest.json"):
+            return seal
+    return {}
+
+
+def _opened(data: bytes) -> xr.Dataset:
+    with xr.open_dataset(io.BytesIO(data), engine="h5netcdf") as file:
+        return file.load()
+
+
+def _answers(seal: dict, asked: RobustnessTable) -> bool:
+    """Whether stored radii say all that is asked, by the code of today."""
+    stored = seal["asked"]
+    return (
+        seal["code"] == _code()
+        and set(asked.norms) <= set(stored["norms"])
+        and asked.attacked == stored["attacked"]
+        and asked.published <= stored["published"]
+    )
+
+
+def _question(asked: RobustnessTable) -> dict[str, object]:
+    return {"norms": list(asked.norms), "attacked": asked.attacked, "published": asked.published}
+
+
+def _code() -> str:
+    return code_hash("robustness", "measure", "network", "data")

@@ -1,0 +1,257 @@
+"""A run as a folder: save, load, verify.
+
+One idea: whatever is read back is checked against the manifest's checksums first, so a folder that
+was cut short or altered is named, never trusted.  A folder is written beside its place and then
+changes places with it, so a reader sees all of the old run or all of the new one.  No pickles are
+read or written.
+
+    scenario.toml    the question, resolved
+    manifest.json    versions, machine, wall time, effort, outcome, test figures, checksums of the
+                     other files and of itself
+    trajectory.nc    the record (netCDF 4): `xarray.open_dataset(path, engine="h5netcdf")`
+    network.npz      final neurons (polar: `direction`, `log_norm`, `sign`; Cartesian: `w`, `v`;
+                     light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
+                     `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`; balanced
+                     with many outputs: `output_direction` instead of `sign`), `time`,
+                     `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
+                     `alpha`, `center_class`
+    robustness.*     radii of test samples, once measured (see `gflow.runs.radii`)
+    findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
+    failure.json     why the last attempt at this point of a grid failed, if it did
+    figures/         pictures, once drawn
+    log.txt          what was said while it ran
+"""
+
+import hashlib
+import io
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from gflow.data.centers import Centers
+from gflow.errors import RecordError, ScenarioError
+from gflow.flow.coalesce import LeftOut
+from gflow.flow.field import FlowState
+from gflow.flow.trajectory import Effort, Outcome, Reason
+from gflow.judges.evidence import Evidence
+from gflow.network.deep import DeepNetwork
+from gflow.network.lightcone import LightconeNeurons
+from gflow.network.neurons import (
+    AbstractFirstLayer,
+    CartesianNeurons,
+    PolarNeurons,
+)
+from gflow.network.vector import VectorNeurons
+from gflow.runs.files import checksum, identity, is_being_replaced, staged
+from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
+from gflow.runs.netcdf import to_netcdf
+from gflow.runs.radii import read_robustness
+from gflow.runs.run import Run
+from gflow.scenario import NetworkTable, Scenario, parse_scenario
+
+__all__ = ["FORMAT", "load", "read_manifest", "save"]
+
+_ARRAYS: dict[Callable[..., AbstractFirstLayer], tuple[str, ...]] = {
+    CartesianNeurons: ("w", "v"),
+    LightconeNeurons: (
+        "direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_minus",
+    ),
+    PolarNeurons: ("direction", "log_norm", "sign"),
+}  # fmt: skip
+"""What is stored of the final neurons in each chart."""
+
+_PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
+
+
+_PATIENCE = 5.0
+"""Seconds a reader waits for a folder that is just being replaced."""
+
+
+def save(run: Run, folder: Path, log: str = "") -> Run:
+    """Store a run as a folder, in place of one that is there.
+
+    **Returns:** the run, knowing its folder.
+
+    **Raises:** `RecordError` if it cannot be written; an older run is then as it was.
+    """
+    record = to_netcdf(run.record, _compressed(run.record))
+    with staged(folder) as stage:
+        (stage / "scenario.toml").write_text(run.scenario.to_toml(), encoding="utf-8")
+        (stage / "trajectory.nc").write_bytes(record)
+        np.savez(stage / "network.npz", allow_pickle=False, **_final_arrays(run))
+        (stage / "log.txt").write_text(log, encoding="utf-8")
+        write_manifest(stage, _manifest(run, stage))
+    return replace(run, folder=folder)
+
+
+def load(folder: Path) -> Run:
+    """Read a run back from its folder, also while another process replaces it.
+
+    **Raises:** `RecordError` naming the file that is missing, foreign, cut short, altered, or from
+    a newer version.
+    """
+    last = time.monotonic() + _PATIENCE
+    while True:
+        before = identity(folder)
+        try:
+            return _load(folder)
+        except RecordError:
+            is_the_same = identity(folder) == before and not is_being_replaced(folder)
+            if is_the_same or time.monotonic() > last:
+                raise
+            time.sleep(0.01)
+
+
+def _load(folder: Path) -> Run:
+    manifest = read_manifest(folder)
+    parts = {name: _verified(folder / name, manifest) for name in _PARTS}
+    try:
+        return _read(folder, manifest, parts)
+    except (KeyError, TypeError, ValueError, OSError, ScenarioError) as error:
+        raise RecordError(
+            f"{folder}: the run folder must be complete, but cannot be read ({error}); run its "
+            "scenario again with --fresh."
+        ) from None
+
+
+def _verified(path: Path, manifest: dict) -> bytes:
+    """A file's content, read once, so that what is checked is what is used."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise RecordError(
+            f"{path}: must be there, but is missing; the run folder was cut short. Run its "
+            "scenario again with --fresh."
+        ) from None
+    if hashlib.sha256(data).hexdigest() != manifest.get("checksums", {}).get(path.name):
+        raise RecordError(
+            f"{path}: must have the checksum in manifest.json, but has another; the file was "
+            "altered or cut short. Run its scenario again with --fresh."
+        )
+    return data
+
+
+def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
+    scenario = parse_scenario(
+        parts["scenario.toml"].decode("utf-8"), source=str(folder / "scenario.toml")
+    )
+    with xr.open_dataset(io.BytesIO(parts["trajectory.nc"]), engine="h5netcdf") as file:
+        record = file.load()
+    with np.load(io.BytesIO(parts["network.npz"]), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
+    with jax.enable_x64(True):
+        neurons = _neurons(arrays, scenario)
+        state = FlowState.begin(neurons, float(arrays["dissipated"]))
+        evidence = Evidence(
+            scenario,
+            _centers(arrays),
+            record,
+            neurons.function(float(scenario.network.power)),
+            arrays["pi"],
+            None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
+            outcome,
+            Effort(**manifest["effort"]),
+            LeftOut(**manifest["left_out"]),
+            read_robustness(folder),
+        )
+    rest = {key: manifest[key] for key in manifest["provenance"]}
+    return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
+
+
+def _centers(arrays: dict[str, np.ndarray]) -> Centers:
+    many = tuple(arrays["center_class"].tolist()) if "center_class" in arrays else None
+    return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), many)
+
+
+def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractFirstLayer:
+    if "output_direction" in arrays:
+        return _vector(arrays, scenario.network)
+    if scenario.network.is_deep:
+        return _deep(arrays, scenario.network)
+    chart = next((c for c, names in _ARRAYS.items() if set(names) <= set(arrays)), PolarNeurons)
+    values = [jnp.asarray(arrays[name]) for name in _ARRAYS[chart]]
+    if chart is not CartesianNeurons:
+        return chart(*values)
+    w, v = values
+    return CartesianNeurons(w, v, scenario.network.degree)
+
+
+def _vector(arrays: dict[str, np.ndarray], network: NetworkTable) -> VectorNeurons:
+    return VectorNeurons(
+        jnp.asarray(arrays["direction"]),
+        jnp.asarray(arrays["output_direction"]),
+        jnp.asarray(arrays["log_norm"]),
+        jnp.asarray(arrays["bias"]) if network.bias else None,
+        network.input_normalized,
+        tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None,
+    )
+
+
+def _deep(arrays: dict[str, np.ndarray], network: NetworkTable) -> DeepNetwork:
+    return DeepNetwork(
+        tuple(jnp.asarray(arrays[f"hidden_{i + 1}"]) for i in range(network.hidden_layers)),
+        jnp.asarray(arrays["output"]),
+        jnp.asarray(arrays["bias"]) if network.bias else None,
+        float(network.power), network.input_normalized, network.skip, network.layer_norm,
+        tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None,
+    )  # fmt: skip
+
+
+def _stored(neurons: AbstractFirstLayer) -> dict[str, np.ndarray]:
+    """What is stored of the neurons, or of the layers of a deep network."""
+    if isinstance(neurons, VectorNeurons):
+        arrays = {
+            "direction": neurons.direction,
+            "output_direction": neurons.output,
+            "log_norm": neurons.log_norm,
+        }
+    elif isinstance(neurons, DeepNetwork):
+        hidden = {f"hidden_{i + 1}": w for i, w in enumerate(neurons.hidden)}
+        arrays = hidden | {"output": neurons.output}
+    else:
+        return {name: np.asarray(getattr(neurons, name)) for name in _ARRAYS[type(neurons)]}
+    rest = {"bias": neurons.bias, "class_of": neurons.class_of}
+    return {name: np.asarray(a) for name, a in (arrays | rest).items() if a is not None}
+
+
+def _final_arrays(run: Run) -> dict[str, np.ndarray]:
+    neurons, centers = run.state.weights, run.centers
+    many = {} if centers.class_of is None else {"center_class": np.asarray(centers.class_of)}
+    return (
+        _stored(neurons)
+        | many
+        | {
+            "time": np.asarray(run.outcome.t),
+            "dissipated": np.asarray(run.state.dissipated),
+            "next_step": np.asarray(run.next_step),
+            "mu": centers.mu,
+            "label": centers.label,
+            "origin": np.asarray(centers.origin),
+            "pi": run.evidence.pi,
+            "alpha": np.asarray(np.nan if run.evidence.alpha is None else run.evidence.alpha),
+        }
+    )
+
+
+def _manifest(run: Run, stage: Path) -> dict:
+    return {
+        **run.manifest,
+        "provenance": sorted(run.manifest),
+        "outcome": asdict(run.outcome),
+        "effort": asdict(run.effort),
+        "left_out": asdict(run.evidence.left_out),
+        "test": run.test,
+        "checksums": {name: checksum(stage / name) for name in _PARTS},
+    }
+
+
+def _compressed(record: xr.Dataset) -> dict[str, dict[str, object]]:
+    large = (name for name, values in record.data_vars.items() if values.ndim > 1)
+    return {str(name): {"compression": "gzip", "compression_opts": 4} for name in large}

@@ -1,0 +1,227 @@
+"""A study as a table: final numbers and verdicts, a row a point.
+
+One idea: the table has the shape of the grid.  Where every key of [vary] varies on its own, each
+is a dimension, so `table["loss"].sel({"network.power": 3}).mean("seed")` is what it says; where
+keys vary together there is one dimension, `point`.  A point without a run has nan, or an empty
+text.
+
+Names of columns: those below; a prediction's id for its verdict; and the id, a dot and the name of
+a detail, such as "conjecture-1.own_certified", for every number that a judge gives.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from gflow.judges.finding import Finding
+from gflow.robustness.norm import Norm
+from gflow.runs.run import Run
+from gflow.scenario import Scenario
+
+OWN = ("conjecture-1.own_searched", "conjecture-1.own_certified")
+"""Columns of the distance to the classifier that Conjecture 1 claims: lower and upper bound."""
+
+_COLUMNS = {
+    "outcome": "why the flow ended",
+    "time": "flow time reached",
+    "loss": "loss at the end",
+    "margin_min": "smallest margin of a training sample at the end",
+    "accuracy": "weighted share of training samples classified correctly at the end",
+    "test_accuracy": "share of test samples classified correctly at the end",
+    "aligned": "flow time at which alignment ends",
+    "escape": "flow time at which the first output reaches 1/2",
+    "fitted": "flow time at which every sample is fitted",
+    "steps": "accepted steps",
+    "rejected": "rejected steps",
+    "evaluations": "evaluations of the velocity",
+    "seconds": "wall time of the flow",
+}
+"""Columns that every table has, and what they mean."""
+
+_RADII = {
+    f"radius_{norm}_{end}": f"median {norm.sign} radius of test samples, {word}"
+    for norm in Norm
+    for end, word in (("certified", "lower bound"), ("attacked", "upper bound"))
+}
+"""Columns of a table whose runs were attacked in a norm, and what they mean."""
+
+_MEANINGS = _COLUMNS | _RADII
+
+
+class Curve(NamedTuple):
+    """A column over a varied key, seeds gathered: mean and range (final)."""
+
+    varied: dict[str, Any]
+    """Values of the other varied keys."""
+    x: Float[np.ndarray, " q"]
+    mean: Float[np.ndarray, " q"]
+    low: Float[np.ndarray, " q"]
+    high: Float[np.ndarray, " q"]
+    count: int
+    """Most seeds at one x."""
+
+
+def tabulate(
+    scenario: Scenario,
+    runs: Mapping[str, Run],
+    findings: Mapping[str, Sequence[Finding]],
+) -> xr.Dataset:
+    """The table of a grid.
+
+    **Arguments:**
+
+    - `scenario`: the grid.
+    - `runs`: runs by the label of their point; points may be missing.
+    - `findings`: verdicts by label; points may be missing.
+
+    **Returns:** a dataset over the varied keys, or over `point` where keys vary together, with the
+    varied values and the labels as coordinates.
+    """
+    points = scenario.points()
+    rows = [
+        (_numbers(runs[p.label]) if p.label in runs else {}) | _verdicts(findings.get(p.label, ()))
+        for p in points
+    ]
+    keys = [key for axis in scenario.vary for key in axis.keys]
+    is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
+    dims = keys if is_product else ["point"]
+    shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
+    given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
+    ids = list(dict.fromkeys(name.split(".")[0] for name in given))
+    measured = [name for name in _RADII if any(name in row for row in rows)]
+    columns = [*_COLUMNS, *measured, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
+    data = {
+        name: (dims, _column([row.get(name) for row in rows]).reshape(shape), _meaning(name))
+        for name in columns
+    }
+    if is_product:
+        coords: dict[str, Any] = {
+            axis.keys[0]: _coordinate([value for (value,) in axis.rows]) for axis in scenario.vary
+        }
+    else:
+        coords = {key: ("point", _coordinate([p.varied[key] for p in points])) for key in keys}
+    coords["label"] = (dims, np.array([p.label for p in points]).reshape(shape))
+    return xr.Dataset(data, coords, {"study": scenario.name, "question": scenario.question})
+
+
+def to_rows(table: xr.Dataset) -> list[dict[str, Any]]:
+    """A table as one dictionary a point, in the order of the grid: label, varied keys, columns."""
+    keys = varied_keys(table)
+    shape = tuple(table.sizes[dim] for dim in table["label"].dims)
+    names = ["label", *keys, *map(str, table.data_vars)]
+    flat = {
+        name: table[name].broadcast_like(table["label"]).transpose(*table["label"].dims).values
+        for name in names
+    }
+    return [
+        {name: values[index].item() if hasattr(values[index], "item") else values[index]
+         for name, values in flat.items()}
+        for index in np.ndindex(shape)
+    ]  # fmt: skip
+
+
+def to_csv(table: xr.Dataset) -> str:
+    """A table as CSV: a header, and a line a point; nan is an empty field."""
+    rows = to_rows(table)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: "" if value != value else value for name, value in row.items()})
+    return text.getvalue()
+
+
+def varied_keys(table: xr.Dataset) -> list[str]:
+    """The varied keys of a table, in the order of its grid."""
+    return [str(name) for name in table.coords if name not in ("label", "point")]
+
+
+def over_seeds(table: xr.Dataset, column: str, x: str) -> list[Curve]:
+    """A column over one varied key, with the mean and range over seeds.
+
+    **Arguments:**
+
+    - `table`: of a study with a `seed` axis.
+    - `column`: numbers; points where it is nan are left out.
+    - `x`: a varied key with numbers.
+
+    **Returns:** a curve for each combination of the other varied keys that has numbers, in the
+    order of the grid.
+    """
+    others = [key for key in varied_keys(table) if key not in (x, "seed")]
+    curves: dict[tuple[Any, ...], dict[float, list[float]]] = {}
+    for row in to_rows(table):
+        if not np.isnan(row.get(column, np.nan)):
+            curve = curves.setdefault(tuple(row[key] for key in others), {})
+            curve.setdefault(float(row[x]), []).append(row[column])
+    return [
+        _curve(dict(zip(others, values, strict=True)), seeds) for values, seeds in curves.items()
+    ]
+
+
+def _curve(varied: dict[str, Any], seeds: dict[float, list[float]]) -> Curve:
+    x = np.array(sorted(seeds))
+    mean, low, high = (np.array([f(seeds[v]) for v in x]) for f in (np.mean, np.min, np.max))
+    return Curve(varied, x, mean, low, high, max(map(len, seeds.values())))
+
+
+def _numbers(run: Run) -> dict[str, Any]:
+    last, phases, effort = run.record.isel(time=-1), run.evidence.phases, run.effort
+    return {
+        "outcome": run.outcome.reason.value,
+        "time": run.outcome.t,
+        **{name: float(last[name]) for name in ("loss", "margin_min", "accuracy")},
+        "test_accuracy": run.test.get("accuracy"),
+        **_medians(run),
+        **({} if phases is None else phases._asdict()),
+        "steps": effort.steps,
+        "rejected": effort.rejected,
+        "evaluations": effort.evaluations,
+        "seconds": run.manifest["seconds"],
+    }
+
+
+def _medians(run: Run) -> dict[str, float]:
+    robustness = run.evidence.robustness
+    if robustness is None:
+        return {}
+    return {
+        f"radius_{norm}_{end}": value
+        for norm in robustness.radii
+        for end, value in zip(("certified", "attacked"), robustness.median(norm), strict=True)
+    }
+
+
+def _verdicts(findings: Sequence[Finding]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for finding in findings:
+        row[finding.id] = finding.verdict.value
+        details = finding.opinion.details
+        row |= {f"{finding.id}.{name}": value for name, value in details.items()}
+    return row
+
+
+def _meaning(name: str) -> dict[str, str]:
+    return {"long_name": _MEANINGS[name]} if name in _MEANINGS else {}
+
+
+def _column(values: list[Any]) -> np.ndarray:
+    """Numbers as float64 with nan for none; texts with "" for none."""
+    if any(isinstance(value, str) for value in values):
+        return np.array(["" if value is None else str(value) for value in values])
+    return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def _coordinate(values: list[Any]) -> np.ndarray:
+    """Varied values as numbers or truth values where all are, else as text."""
+    if all(isinstance(value, bool) for value in values):
+        return np.array(values)
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return np.array(values)
+    return np.array([value if isinstance(value, str) else json.dumps(value) for value in values])

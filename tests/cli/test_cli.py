@@ -1,0 +1,315 @@
+"""The command line as a user meets it: exit codes, messages, and answers without jax."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from processes import finish, start
+from questions import GRID, SMALL
+from typer.testing import CliRunner
+
+from gflow import cli
+from gflow.runs import store
+from gflow.runs.findings import read_findings
+from gflow.runs.index import write_index
+from gflow.runs.study import load
+from gflow.scenario import parse_scenario
+
+RUNNER = CliRunner()
+
+
+def call(*args):
+    return RUNNER.invoke(cli.app, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "small.toml").write_text(GRID)
+    result = call("run", folder / "small.toml", "--out", folder / "runs")
+    return folder, result
+
+
+def study_of(folder):
+    return next((folder / "runs").iterdir())
+
+
+def test_run_ends_with_verdicts_figures_and_zero(ran):
+    folder, result = ran
+
+    assert result.exit_code == cli.OK, result.output
+    assert "is left out" not in result.output  # figures over seeds are for studies of seeds
+    assert "conjecture-1" in result.output and "energy-balance" in result.output
+    study = study_of(folder)
+    for run in load(study).runs:
+        assert (run.folder / "findings.json").is_file()
+    assert len(list((study / "figures").glob("*.pdf"))) >= 5
+
+
+def test_a_study_has_a_table_and_says_where_its_points_are_stored(ran):
+    folder, result = ran
+
+    study = study_of(folder)
+    assert f"Points are stored in {study}" in result.output
+    lines = (study / "table.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["label", "power=1", "power=3"]
+    assert (study / "table.nc").is_file()
+
+
+def test_a_finished_answer_is_read_back_with_its_verdicts(ran):
+    folder, _ = ran
+    study = study_of(folder)
+    before = {p: p.stat().st_mtime_ns for p in study.rglob("*") if p.parent != study}
+
+    again = call("run", folder / "small.toml", "--out", folder / "runs", "--quiet")
+
+    assert again.exit_code == cli.OK and "HOLDS" in again.output
+    # Neither computed, judged nor drawn anew.
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_status_prints_a_line_a_point_and_counts(ran):
+    result = call("status", study_of(ran[0]))
+
+    lines = result.output.splitlines()
+    assert result.exit_code == cli.OK and len(lines) == 3
+    assert lines[0].split()[:5] == ["power=1", "finished", "t", "=", "200"]
+    assert lines[1].endswith("HOLDS") and lines[2] == "2 points: 2 finished"
+
+
+def test_status_as_json_of_a_study_and_of_a_run(ran):
+    study = study_of(ran[0])
+
+    found = json.loads(call("status", study, "--json").output)
+    alone = json.loads(call("status", found["points"][1]["folder"], "--json").output)
+
+    assert found["counts"] == {"finished": 2}
+    assert [row["point"] for row in found["points"]] == ["power=1", "power=3"]
+    assert found["points"][1]["verdict"] == "HOLDS" and found["points"][1]["time"] == 200
+    assert alone["points"] == [found["points"][1] | {"point": ""}]
+
+
+@pytest.mark.slow
+def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
+    study = shutil.copytree(study_of(ran[0]), tmp_path / "study")
+    lost = next(study.glob("power=1*"))
+    shutil.move(lost, tmp_path / lost.name)
+
+    assert call("status", study).output.endswith("2 points: 1 waiting, 1 finished\n")
+    checked = call("check", study, "--quiet")
+    assert checked.exit_code == cli.OK and "power=1: waiting" in checked.output
+    rows = json.loads(call("check", study, "--json").output)
+    assert [(row["point"], row.get("state")) for row in rows] == [
+        ("power=3", None), ("power=1", "waiting"), ("", None),
+    ]  # fmt: skip
+
+    shutil.move(tmp_path / lost.name, lost)
+    assert call("run", study, "--quiet").exit_code == cli.OK
+
+
+@pytest.mark.slow
+def test_check_judges_a_stored_run_again_as_json(ran):
+    result = call("check", study_of(ran[0]), "--json")
+
+    assert result.exit_code == cli.OK, result.output
+    rows = json.loads(result.output)
+    assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
+    assert rows[0]["findings"][0]["id"] == "balancedness"
+
+
+def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
+    from dataclasses import replace
+
+    run = load(study_of(ran[0])).runs[1]
+    leaking = run.record.copy(deep=True)
+    leaking["dissipated"] *= 0.5
+    store.save(replace(run, evidence=replace(run.evidence, record=leaking)), tmp_path / "bad")
+
+    assert call("check", tmp_path / "bad").exit_code == cli.FAILS
+
+
+@pytest.mark.slow
+def test_a_flow_that_stops_early_has_its_own_exit_code(tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL)
+
+    args = ("run", tmp_path / "s.toml", "--set", "flow.max_steps=5", "--out", tmp_path)
+    result = call(*args)
+
+    assert result.exit_code == cli.STOPPED and "MAX_STEPS" in result.output
+
+
+def test_bad_input_lists_every_mistake_and_no_traceback(tmp_path):
+    text = SMALL.replace("width = 12", "widht = 12").replace("power = 3", "power = 0.5")
+    (tmp_path / "bad.toml").write_text(text)
+
+    result = call("run", tmp_path / "bad.toml")
+
+    assert result.exit_code == cli.BAD_INPUT
+    assert "network.width" in result.stderr and "network.power" in result.stderr
+    assert "bad.toml:" in result.stderr and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("run", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
+        (("check", "absent"), cli.BAD_RECORD, "no such run folder"),
+        (("plot", "absent"), cli.BAD_RECORD, "no such run folder"),
+        (("show", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
+        (("status", "absent"), cli.BAD_RECORD, "no such run folder"),
+    ],
+)
+def test_what_is_not_there_is_said(args, code, words):
+    result = call(*args)
+
+    assert result.exit_code == code and words in result.stderr
+
+
+def test_unknown_names_are_refused_with_the_known_ones(ran):
+    folder = study_of(ran[0])
+
+    wrong_check = call("check", folder, "--only", "conjecture")
+    wrong_figure = call("plot", folder, "--only", "alignmnt")
+
+    assert wrong_check.exit_code == cli.BAD_INPUT and "conjecture-1" in wrong_check.stderr
+    assert wrong_figure.exit_code == cli.BAD_INPUT and "alignment" in wrong_figure.stderr
+
+
+@pytest.mark.slow
+def test_plot_draws_one_figure_from_the_folder(ran, tmp_path):
+    result = call("plot", study_of(ran[0]), "--only", "alignment", "--out", tmp_path)
+
+    assert result.exit_code == cli.OK
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alignment.pdf", "alignment.png"]
+
+
+def test_a_folder_may_be_the_one_we_are_in(ran, monkeypatch):
+    monkeypatch.chdir(load(study_of(ran[0])).runs[0].folder)
+
+    result = call("status", ".")
+
+    assert result.exit_code == cli.OK and "finished" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("run", "RUN", "--fresh"), "`--fresh` must not be given with a run folder"),
+        (("run", "RUN", "--out", "x"), "`--out` must not be given with a run folder"),
+        (
+            ("check", "RUN", "--explain", "P1", "--json"),
+            "`--json` must not be given with --explain",
+        ),
+        (("theory", "RUN", "--with", "x.py"), "`--with` must not be given with run folders"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(ran, args, words):
+    folder = load(study_of(ran[0])).runs[0].folder
+
+    result = call(*(folder if arg == "RUN" else arg for arg in args))
+
+    assert result.exit_code == cli.BAD_INPUT and words in result.output
+
+
+def test_an_attack_leaves_no_run_without_verdicts(ran, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(study_of(ran[0]), folder)
+
+    result = call("attack", folder, "--samples", "5")
+
+    assert result.exit_code == cli.OK, result.output
+    assert all(read_findings(run.folder) for run in load(folder).runs)
+
+
+def test_json_of_a_study_says_what_is_said_of_all_runs(ran):
+    rows = json.loads(call("check", study_of(ran[0]), "--json").output)
+
+    (together,) = [row for row in rows if row["point"] == ""]
+    assert "escape-slopes" in [finding["id"] for finding in together["findings"]]
+
+
+@pytest.mark.slow
+def test_until_continues_a_run_folder(ran, tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL)
+    call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", "--quiet")
+    folder = next((tmp_path / "runs").iterdir())
+
+    result = call("run", folder, "--until", "250", "--quiet")
+
+    assert result.exit_code == cli.OK, result.output
+    assert load(folder).outcome.t == 250.0
+
+
+@pytest.mark.parametrize("option", [("--workers", "2"), ("--dask", "tcp://x:1")])
+def test_one_flow_is_not_shared_among_workers(tmp_path, option):
+    (tmp_path / "s.toml").write_text(SMALL)
+
+    result = call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", *option)
+
+    assert result.exit_code == cli.BAD_INPUT
+    assert f"`{option[0]}` must not be given with one flow" in result.stderr
+
+
+def test_schema_is_a_json_schema():
+    assert "network" in json.loads(call("schema").output)["properties"]
+
+
+def test_doctor_says_what_this_machine_is():
+    facts = json.loads(call("doctor", "--json").output)
+
+    assert facts["jax"] and int(facts["cores"]) >= 1 and "GFlop/s" in facts["matrix product"]
+
+
+@pytest.mark.parametrize(
+    "args", [["--help"], ["show", "FILE"], ["schema"], ["status", "STUDY"], ["status", "DONE"]]
+)
+def test_quick_verbs_never_import_jax(args, tmp_path, ran):
+    (tmp_path / "s.toml").write_text(SMALL)
+    write_index(parse_scenario(GRID), tmp_path / "study")
+    known = {"FILE": tmp_path / "s.toml", "STUDY": tmp_path / "study", "DONE": study_of(ran[0])}
+    args = [str(known.get(arg, arg)) for arg in args]
+    code = (
+        "import sys\n"
+        "from gflow.cli import app\n"
+        "try: app()\n"
+        "except SystemExit as done: assert not done.code, done.code\n"
+        "heavy = {'jax', 'diffrax', 'equinox', 'matplotlib', 'xarray'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_whoever_reads_the_output_may_stop_reading():
+    # The reader is gone before the first word: Python has yet to start.
+    program = [sys.executable, "-m", "gflow", "schema"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as verb:
+        verb.stdout.close()
+        told = verb.stderr.read()
+
+    assert told == b"" and verb.returncode == cli.INTERRUPTED
+
+
+@pytest.mark.slow
+def test_compiled_code_is_kept_for_the_next_run(tmp_path):
+    (tmp_path / "small.toml").write_text(SMALL)
+    caches = tmp_path / "caches"
+
+    def computed(out):
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+        environ |= {"XDG_CACHE_HOME": str(caches), "PYTHONDONTWRITEBYTECODE": "1"}
+        said = finish(start("run", "small.toml", "--out", out, cwd=tmp_path, env=environ))
+        assert "conjecture-1" in said
+        return {path.name for path in caches.rglob("*-cache")}
+
+    first = computed("one")
+    second = computed("two")
+
+    assert first and second == first

@@ -1,0 +1,341 @@
+"""Descent in steps: loops by hand, convergence to the flow, growth in closed form, and its end."""
+
+import jax
+import numpy as np
+import pytest
+from systems import system
+
+import gflow
+from gflow.errors import ScenarioError
+from gflow.flow import descent
+from gflow.flow.descent import Recipe, descend
+from gflow.flow.field import FlowState
+from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.schedule import Schedule
+from gflow.flow.trajectory import Reason
+from gflow.judges.catalogue import check, check_study
+from gflow.judges.finding import Verdict
+from gflow.laws.timescales import step_delay
+from gflow.network.initial import cartesian
+
+EPS = np.finfo(np.float64).eps
+
+
+def problem(p=3.0, n=40, D=6, h=5, eps=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    mu = np.eye(D)[:4]
+    k = rng.integers(4, size=n)
+    x = mu[k] + 0.1 / np.sqrt(D) * rng.standard_normal((n, D))
+    y = np.where(k < 2, 1.0, -1.0)
+    w = rng.standard_normal((h, D)) / np.sqrt(D)
+    v = np.where(np.arange(h) % 2, -1.0, 1.0) * np.linalg.norm(w, axis=1)
+    return system(cartesian(w, v, eps), x, y, p), x, y, eps * w, eps * v
+
+
+def recipe(step_size=0.1, method="sgd", batch=0, momentum=0.0, epochs=None, seed=0):
+    return Recipe(method, step_size, batch, momentum, epochs, seed, step_size / (1 - momentum))
+
+
+def followed(case, times, how, **rest):
+    quiet = dict(stop=lambda seen: None, watch=lambda t, seen: None)
+    probe = rest.pop("probe", lambda t, state: {"w": state.weights.w, "v": state.weights.v})
+    schedule = Schedule(np.asarray(times, float))
+    return descend(case.field, case.weights, case.samples, schedule, how, probe, **quiet | rest)
+
+
+def gradient(w, v, x, y, p):
+    """∇L of the mean exponential loss by hand: f = Σ v σ(<w,x>)^p / ‖w‖^{p-1}."""
+    norm = np.linalg.norm(w, axis=1)
+    z = np.maximum(x @ w.T, 0)
+    f = z**p @ (v / norm ** (p - 1))
+    slope = -y * np.exp(-y * f) / len(y)
+    dv = slope @ (z**p / norm ** (p - 1))
+    gate = np.where(z > 0, z ** (p - 1), 0)
+    inner = (slope[:, None] * p * gate).T @ x / norm[:, None] ** (p - 1)
+    radial = (slope @ z**p) * (p - 1) / norm ** (p + 1)
+    return v[:, None] * (inner - radial[:, None] * w), dv
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_full_batches_are_the_loop_one_would_write(p, momentum):
+    case, x, y, w, v = problem(p)
+    how = recipe(0.05, momentum=momentum)
+    memory = np.zeros_like(w), np.zeros_like(v)
+    for _ in range(30):
+        slope = gradient(w, v, x, y, p)
+        memory = tuple(momentum * m + g for m, g in zip(memory, slope, strict=True))
+        w, v = w - 0.05 * memory[0], v - 0.05 * memory[1]
+
+    found = followed(case, [30 * how.time_of_step], how)
+
+    # Thirty steps of rounding.
+    np.testing.assert_allclose(found.state.weights.w, w, atol=1000 * EPS)
+    np.testing.assert_allclose(found.state.weights.v, v, atol=1000 * EPS)
+    assert found.outcome.reason is Reason.END_TIME and found.effort.steps == 30
+
+
+def test_the_first_step_of_adam_is_its_step_size_in_every_weight():
+    case, x, y, w, v = problem()
+    dw, dv = gradient(w, v, x, y, 3.0)
+
+    found = followed(case, [1e-3], recipe(1e-3, "adam"))
+
+    # m/√v is g/|g| up to the 1e-8 that is added to |g|.
+    np.testing.assert_allclose(
+        found.state.weights.w, w - 1e-3 * dw / (np.abs(dw) + 1e-8), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        found.state.weights.v, v - 1e-3 * dv / (np.abs(dv) + 1e-8), rtol=1e-9
+    )
+
+
+@pytest.mark.slow
+def test_descent_tends_to_the_flow_in_proportion_to_its_step():
+    case, *_ = problem()
+    exact = case.follow([2.0], tolerance=1e-10).state.weights
+    errors = [
+        np.abs(np.asarray(followed(case, [2.0], recipe(eta)).state.weights.w - exact.w)).max()
+        for eta in (0.02, 0.01, 0.005)
+    ]
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+
+    # The error is aη + bη² with b η/a < 0.1 here.
+    assert (np.abs(orders - 1) < 0.1).all()
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("step_size", [1e-3, 0.3, 2.0])
+def test_a_quiet_neuron_grows_at_the_rate_of_its_recursion(momentum, step_size):
+    # One neuron at one sample: dρ/dt = v, dv/dt = ρ while f is nothing, so λ = 1.
+    case = system(cartesian(np.array([[1.0, 0.0]]), np.array([1.0]), 1e-100),
+                  np.array([[1.0, 0.0]]), np.array([1.0]), 3.0)  # fmt: skip
+    how = recipe(step_size, momentum=momentum)
+    last = 220 if step_size < 1 else 70  # until then f stays below 1e-30
+    times = np.array([last - 10, last]) * how.time_of_step
+
+    found = followed(case, times, how)
+
+    log_rho = np.log(found.observations["w"][:, 0, 0])
+    growth = (log_rho[-1] - log_rho[-2]) / (times[1] - times[0])
+    # The smaller root has died by then.
+    assert growth == pytest.approx(1 / step_delay(step_size, momentum, 1.0), rel=1e-9)
+
+
+def test_without_momentum_a_step_multiplies_by_one_plus_its_rate():
+    for x in (1e-12, 0.1, 3.0):
+        assert step_delay(x, 0.0, 1.0) == pytest.approx(x / np.log1p(x), rel=1e-12)
+
+
+def test_an_epoch_sees_every_sample_once():
+    case, x, *_ = problem(n=40)
+    seen = []
+
+    class Witness(type(case.field)):
+        def __call__(self, t, state, args):
+            jax.debug.callback(lambda x: seen.append(np.asarray(x)), args.x, ordered=True)
+            return super().__call__(t, state, args)
+
+    case = case._replace(field=Witness(case.field.loss, case.field.p))
+    followed(case, [1.0], recipe(0.1, batch=8, epochs=2))
+
+    # A callback may hand over float32; samples are told apart by far more.
+    rows = np.concatenate([batch.reshape(-1, 6) for batch in seen]).astype(np.float32)
+    assert len(seen) == 10
+    for epoch in (rows[:40], rows[40:]):
+        expected = np.unique(x.astype(np.float32), axis=0)
+        np.testing.assert_array_equal(np.unique(epoch, axis=0), expected)
+    assert (rows[:40] != rows[40:]).any()
+
+
+def test_the_mean_of_the_batches_of_an_epoch_is_the_gradient():
+    # Steps so small that the network stands still: an epoch moves it as full batches do.
+    case, *_ = problem(n=40)
+    eta = 1e-9
+
+    parts = followed(case, [5 * eta], recipe(eta, batch=8)).state.weights
+    whole = followed(case, [5 * eta], recipe(eta)).state.weights
+    start = case.weights
+
+    moved = np.asarray(whole.w - start.w)
+    # Differences of weights of order 1 that moved by 1e-9.
+    np.testing.assert_allclose(np.asarray(parts.w - start.w), moved, atol=1e-15, rtol=1e-6)
+
+
+def test_epochs_end_it_earlier():
+    case, *_ = problem(n=40)
+
+    found = followed(case, [100.0], recipe(0.1, batch=8, epochs=3))
+
+    assert found.effort.steps == 15
+    assert found.outcome.t == pytest.approx(1.5)
+    assert found.times[-1] == pytest.approx(1.5)
+
+
+def test_a_step_is_recorded_once_where_the_end_comes_before_the_last_epoch():
+    case, *_ = problem(n=40)
+
+    found = followed(case, [0.4, 0.8], recipe(0.1, batch=8, epochs=100))
+
+    np.testing.assert_allclose(found.times, [0, 0.4, 0.8])
+
+
+def test_what_ends_descent_is_asked_between_records(monkeypatch):
+    case, *_ = problem()
+    monkeypatch.setattr(descent, "MOST", 10)
+    stop = iter([None, None, None, Reason.END_LOSS])
+
+    found = followed(case, [100.0], recipe(0.1), stop=lambda seen: next(stop, None))
+
+    # Asked at the start and after every ten steps.
+    assert found.effort.steps == 30 and found.outcome.reason is Reason.END_LOSS
+    np.testing.assert_allclose(found.times, [0, 3.0])
+
+
+def test_what_is_dissipated_is_what_the_loss_has_lost(p=3.0):
+    # To first order in the step; with momentum at times long against 1/(1 - β) steps.
+    case, x, y, *_ = problem(p)
+
+    def loss(state):
+        z = np.maximum(x @ np.asarray(state.weights.w).T, 0)
+        norm = np.linalg.norm(np.asarray(state.weights.w), axis=1)
+        return np.exp(-y * (z**p @ (np.asarray(state.weights.v) / norm ** (p - 1)))).mean()
+
+    start = loss(FlowState.begin(case.weights))
+    for momentum in (0.0, 0.9):
+        how = recipe(1e-4, momentum=momentum)
+        state = followed(case, [2.0], how).state
+        slack = 20 * how.time_of_step / 2.0
+        assert float(state.dissipated) == pytest.approx(start - loss(state), rel=slack)
+
+
+def test_adam_dissipates_nothing_that_is_known():
+    run = gflow.simulate(small(train='{method = "adam", step_size = 1.0, batch = 0}'))
+
+    assert np.isnan(run.record["dissipated"].values).all()
+
+
+def test_record_times_are_spread_until_epochs_end_it():
+    run = gflow.simulate(small(train='{method = "sgd", step_size = 0.1, batch = 20, epochs = 5}'))
+
+    # Twenty steps, of which thirty times ask for every one.
+    np.testing.assert_allclose(run.record["time"].values, np.arange(21) * 0.1)
+
+
+def test_divergence_is_a_value_with_what_came_before():
+    case, *_ = problem()
+
+    found = followed(case, [1e3, 1e6], recipe(1e3))
+
+    assert found.outcome.reason is Reason.DIVERGED and not found.outcome.complete
+    assert "lower `train.step_size`" in found.outcome.text
+    assert np.isfinite(found.observations["w"]).all()
+
+
+class Kept(AbstractCheckpoint):
+    """Keeps what is saved when it was due the given number of times, and hands it out."""
+
+    def __init__(self, arrays=None, at=2):
+        self.arrays, self.asked, self.at = arrays, 0, at
+
+    def load(self):
+        return self.arrays
+
+    def due(self):
+        self.asked += 1
+        return self.asked == self.at
+
+    def save(self, arrays):
+        self.arrays = {name: np.array(value) for name, value in arrays.items()}
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_what_was_killed_ends_equal_to_the_bit(method):
+    case, *_ = problem(n=40)
+    how = recipe(0.01, method, batch=8, momentum=0.5 if method == "sgd" else 0.0)
+    times = np.array([37, 80, 133]) * how.time_of_step
+    kept = Kept()
+    whole = followed(case, times, how, checkpoint=kept)
+
+    rest = followed(case, times, how, checkpoint=Kept(kept.arrays, at=0))
+
+    for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(rest.state), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(whole.observations["w"], rest.observations["w"])
+    np.testing.assert_array_equal(whole.times, rest.times)
+
+
+SMALL = """
+name = "small"
+data = {dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.1, samples = 80}
+network = {width = 20, power = 3, init_scale = 1e-3}
+flow = {end_time = 120.0}
+record = {linear = 30, geometric = 20}
+"""
+
+
+def small(**keys):
+    return gflow.parse_scenario(SMALL + "".join(f"{k} = {v}\n" for k, v in keys.items()))
+
+
+def test_a_scenario_descends_from_where_its_flow_starts():
+    flow = gflow.simulate(small())
+    steps = gflow.simulate(small(train='{method = "sgd", step_size = 0.05, batch = 20}'))
+
+    for name in ("cosine", "log_norm", "sign"):
+        a, b = (run.record[name].values[0] for run in (flow, steps))
+        np.testing.assert_allclose(a, b, atol=1e-6)  # float32 cosines
+    assert steps.outcome.complete and steps.effort.steps == 2400
+    verdicts = {f.id: f.verdict for f in check(steps.evidence, ["balancedness", "alignment"])}
+    assert verdicts["balancedness"] is Verdict.OUTSIDE
+    assert verdicts["alignment"] is Verdict.HOLDS
+
+
+def test_small_steps_keep_the_times_of_the_flow_and_long_ones_do_not():
+    flow = gflow.simulate(small()).evidence
+    fine = gflow.simulate(small(train='{method = "sgd", step_size = 0.02, batch = 0}')).evidence
+    coarse = gflow.simulate(small(train='{method = "sgd", step_size = 2.0, batch = 0}')).evidence
+
+    (held,) = check_study([flow, fine], ["sgd"])
+    (both,) = check_study([flow, fine, coarse], ["sgd"])
+    (late,) = check_study([flow, coarse], ["sgd"])
+    (alone,) = check_study([fine], ["sgd"])
+
+    assert held.verdict is Verdict.HOLDS
+    # Quiet growth alone is 2·0.25/log(1.5) - 1 = 23 % slower.
+    assert both.verdict is Verdict.HOLDS and "(recursion +23.3%)" in both.opinion.reason
+    assert late.verdict is Verdict.OUTSIDE and alone.verdict is Verdict.OUTSIDE
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (dict(train='{method = "adam", momentum = 0.9}'),
+         '`train.momentum` must be 0 with adam, which has its own, but is 0.9; take it out, or set '
+         'train.method = "sgd".'),
+        (dict(train='{method = "sgd", batch = 100}'),
+         "`train.batch` must be <= `data.samples`, but batch = 100 and samples = 80; try 0 for "
+         "all."),
+        (dict(train='{method = "sgdd"}'), "`train.method`"),
+        (dict(train='{method = "sgd", step_size = 200.0, batch = 0}'),
+         "`flow.end_time` must leave time for a step, which takes 200, but is 120; raise it."),
+        (dict(train='{method = "sgd", step_size = 1e-13, batch = 0}'),
+         "`flow.end_time` must be at most 1e+12 steps, which take 1e-13 each, but is 120; lower"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_in_one_sentence(keys, words):
+    with pytest.raises(ScenarioError) as caught:
+        small(**keys)
+    assert words in str(caught.value)
+
+
+def test_descent_goes_on_from_its_start_only():
+    run = gflow.simulate(small(train='{method = "sgd", step_size = 1.0, batch = 0}'))
+
+    with pytest.raises(ScenarioError, match="`--until` must be given for a flow"):
+        gflow.extend(run, 200.0)
+
+
+def test_how_it_descends_tells_runs_apart_and_flows_not():
+    assert small().digest() == small(train="{step_size = 0.7}").digest()
+    assert small().digest() != small(train='{method = "sgd", batch = 0}').digest()

@@ -1,0 +1,170 @@
+"""The velocity is the gradient of the loss, in every chart and however the rows are cut."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from systems import plain_loss, polar, system
+
+from gflow.flow.field import FlowState
+from gflow.network.neurons import CartesianNeurons
+
+EPS = np.finfo(np.float64).eps
+
+
+def _random(h=7, D=5, n=23, seed=0, size=0.8):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
+    w, sign = size * rng.standard_normal((h, D)), rng.choice([-1.0, 1.0], h)
+    return x, y, w, sign, rng
+
+
+def _velocity(flow):
+    return flow.field(jnp.zeros(()), FlowState.begin(flow.weights), flow.samples)
+
+
+@pytest.mark.parametrize(
+    ("loss", "normalized"),
+    [
+        ("exponential", True),
+        ("logistic", True),
+        ("half_square", True),
+        ("square", True),
+        ("exponential", False),
+        ("half_square", False),
+    ],
+)
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
+def test_cartesian_velocity_is_minus_the_gradient(p, loss, normalized):
+    x, y, w, _, rng = _random(size=0.8 if normalized else 0.3)
+    v, omega = rng.standard_normal(len(w)), rng.random(len(y))
+    neurons = CartesianNeurons(jnp.asarray(w), jnp.asarray(v), 1.0 if normalized else p)
+    flow = system(neurons, x, y, p, loss, omega, rows=6)
+
+    found = _velocity(flow)
+
+    args = map(jnp.asarray, (w, v, x, y, omega))
+    dw, dv = jax.grad(plain_loss, (0, 1))(*args, p, loss, normalized)
+    scale = float(jnp.abs(dw).max() + jnp.abs(dv).max())
+    assert jnp.abs(found.weights.w + dw).max() < 100 * EPS * scale
+    assert jnp.abs(found.weights.v + dv).max() < 100 * EPS * scale
+    assert abs(float(found.dissipated) - float((dw**2).sum() + (dv**2).sum())) < 1e-12 * scale**2
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
+def test_without_normalization_a_neuron_is_a_power_of_its_weights(p):
+    # f(x) = Σ v σ(<w, x>)^p, so a neuron contributes |v| ‖w‖^p.
+    x, _, w, _, rng = _random()
+    v = rng.standard_normal(len(w))
+
+    network = CartesianNeurons(jnp.asarray(w), jnp.asarray(v), p).network(p)
+
+    expected = np.maximum(x @ w.T, 0) ** p @ v
+    assert np.abs(network(x) - expected).max() < 100 * EPS * np.abs(expected).max()
+    assert np.allclose(network.mass, np.abs(v) * np.linalg.norm(w, axis=1) ** p, rtol=100 * EPS)
+
+
+def test_without_normalization_the_worst_neuron_decides_about_a_step():
+    # One neuron of four is wrong, by one tolerance in each of its D + 1 = 3 numbers.
+    w, v = jnp.zeros((4, 2)).at[1].set(1.0), jnp.zeros(4).at[1].set(1.0)
+    field = system(CartesianNeurons(w, v), np.eye(2), [1, -1], 3).field
+
+    mean, largest = (
+        float(field.error_norm(FlowState.begin(CartesianNeurons(w, v, q)))) for q in (1.0, 3.0)
+    )
+
+    assert mean == pytest.approx(1 / 2) and largest == pytest.approx(1)
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic", "half_square"])
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0])
+def test_polar_velocity_is_the_cartesian_one_in_other_coordinates(p, loss):
+    # w = e^r u, so dr = <u, dw>/ρ and du = (dw - <u, dw> u)/ρ.
+    x, y, w, sign, _ = _random(seed=1)
+    rho = np.linalg.norm(w, axis=1)
+    flow = system(polar(w, np.log(rho), sign), x, y, p, loss)
+
+    found = _velocity(flow)
+
+    omega = jnp.full(len(y), 1 / len(y))
+    dw, dv = jax.grad(plain_loss, (0, 1))(*map(jnp.asarray, (w, sign * rho, x, y)), omega, p, loss)
+    u = w / rho[:, None]
+    dr = -np.sum(u * dw, axis=1) / rho
+    du = -dw / rho[:, None] - dr[:, None] * u
+    rounding = 100 * EPS * float(np.abs(dr).max() + np.abs(du).max())
+    assert np.abs(found.weights.log_norm - dr).max() < rounding
+    assert np.abs(found.weights.direction - du).max() < rounding
+    assert float(jnp.abs(found.weights.sign).max()) == 0
+    assert float(found.dissipated) == pytest.approx(float((dw**2).sum() + (dv**2).sum()), 1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 22, 23, 1000])
+def test_blocks_of_rows_change_nothing(rows):
+    x, y, w, sign, _ = _random(seed=2)
+    whole = _velocity(system(polar(w, -0.3, sign), x, y, 3))
+
+    cut = system(polar(w, -0.3, sign), x, y, 3, rows=rows)
+
+    gap = jnp.abs(_velocity(cut).weights.direction - whole.weights.direction).max()
+    assert gap < 100 * EPS * jnp.abs(whole.weights.direction).max()
+    f = cut.weights.network(3.0)(x)
+    assert (
+        jnp.abs(cut.samples.outputs(cut.weights.network(3.0)) - f).max()
+        < 100 * EPS * jnp.abs(f).max()
+    )
+
+
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_velocity_turns_with_the_data(p):
+    x, y, w, sign, rng = _random(seed=3)
+    q = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+
+    straight = _velocity(system(polar(w, -0.2, sign), x, y, p)).weights
+    turned = _velocity(system(polar(w @ q.T, -0.2, sign), x @ q.T, y, p)).weights
+
+    rounding = 100 * EPS * float(np.abs(straight.direction).max())
+    assert np.abs(turned.direction - straight.direction @ q.T).max() < rounding
+    assert np.abs(turned.log_norm - straight.log_norm).max() < rounding
+
+
+def test_velocity_follows_the_order_of_neurons_and_ignores_that_of_samples():
+    x, y, w, sign, rng = _random(seed=4)
+    neurons, rows = rng.permutation(len(w)), rng.permutation(len(y))
+
+    straight = _velocity(system(polar(w, -0.2, sign), x, y, 3)).weights
+    shuffled = _velocity(
+        system(polar(w[neurons], -0.2, sign[neurons]), x[rows], y[rows], 3)
+    ).weights
+
+    rounding = 100 * EPS * float(np.abs(straight.direction).max())
+    assert np.abs(shuffled.direction - straight.direction[neurons]).max() < rounding
+
+
+def test_scaling_the_inputs_scales_time_while_the_network_is_negligible():
+    # f = 0: G is homogeneous of degree p in the inputs.
+    x, y, w, sign, _ = _random(seed=5)
+
+    once = _velocity(system(polar(w, -400.0, sign), x, y, 3)).weights
+    twice = _velocity(system(polar(w, -400.0, sign), 2 * x, y, 3)).weights
+
+    rounding = 100 * EPS * float(np.abs(twice.direction).max())
+    assert np.abs(twice.direction - 8 * once.direction).max() < rounding
+
+
+def test_float32_products_are_right_to_float32():
+    x, y, w, sign, _ = _random(n=200, seed=6)
+
+    exact = _velocity(system(polar(w, 0.0, sign), x, y, 3)).weights
+    quick = _velocity(system(polar(w, 0.0, sign), x, y, 3, dtype="float32")).weights
+
+    assert quick.direction.dtype == jnp.float64
+    scale = float(jnp.abs(exact.direction).max())
+    assert np.abs(quick.direction - exact.direction).max() < 50 * np.finfo(np.float32).eps * scale
+
+
+def test_any_scale_gives_a_finite_velocity():
+    x, y, w, sign, _ = _random(seed=7)
+
+    found = _velocity(system(polar(w, np.log(1e-300), sign), x, y, 3))
+
+    assert np.isfinite(found.weights.direction).all() and np.isfinite(found.weights.log_norm).all()

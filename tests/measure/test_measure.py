@@ -1,0 +1,160 @@
+"""What is read off a network: cosines, mass, targets, margins, phases."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gflow.data.mixture import orthonormal_centers
+from gflow.measure.alignment import (
+    aligned_share,
+    chords,
+    contributing,
+    cosines,
+    mass_share,
+    target,
+    to_target,
+)
+from gflow.measure.margin import fit, imbalance
+from gflow.measure.phases import Phases, escape_times, find_phases
+from gflow.network.prelu import Network, positive_power
+from gflow.network.reference import average_classifier, subclass_classifier
+from gflow.random import stream
+
+CENTERS = orthonormal_centers(9, 5, 3, "rotated", stream(0, "centers"))
+
+
+def test_cosines_of_references_are_their_gram_matrix():
+    references = jnp.asarray(CENTERS.references)
+
+    found = cosines(3.0 * references, 2.0 * references)
+
+    assert np.abs(found - CENTERS.references @ CENTERS.references.T).max() < 1e-14
+
+
+def test_a_chord_sees_an_angle_that_a_cosine_cannot():
+    angle = 1e-9
+    u = jnp.array([[np.cos(angle), np.sin(angle)]])
+
+    assert float(cosines(u, jnp.eye(2))[0, 0]) == 1.0
+    assert float(chords(u, jnp.eye(2))[0, 0]) == pytest.approx(angle, rel=1e-6)
+
+
+def test_a_dead_direction_gives_nan_not_an_error():
+    assert np.isnan(cosines(jnp.zeros((1, 2)), jnp.eye(2))).all()
+
+
+def test_leading_axes_are_kept():
+    u = jnp.asarray(np.random.default_rng(0).standard_normal((4, 6, 9)))
+
+    assert cosines(u, jnp.asarray(CENTERS.references)).shape == (4, 6, 7)
+    assert chords(u, jnp.asarray(CENTERS.references)).shape == (4, 6, 7)
+
+
+@pytest.mark.parametrize("shift", [0.0, -1400.0])
+def test_contributing_neurons_are_the_fewest_with_the_share(shift):
+    mass = np.array([0.5, 1e-9, 0.4, 0.0995, 0.0004, 0.0001])
+
+    found = contributing(np.log(mass) + shift)
+
+    assert found.tolist() == [True, False, True, True, False, False]
+    assert mass_share(np.log(mass) + shift) == pytest.approx(mass / mass.sum(), rel=1e-10)
+
+
+def test_shares_of_dead_neurons_are_equal():
+    assert mass_share(np.full(4, -np.inf)) == pytest.approx(np.full(4, 0.25))
+
+
+def test_targets_are_own_centers_above_two_and_class_averages_below():
+    # A positive neuron closest to a negative center still belongs to a positive one.
+    cosine = np.array([[0.1, 0.3, 0.2, 0.9, 0.0, 0.35, 0.6], [0.9, 0.0, 0.0, 0.1, 0.2, 0.5, 0.2]])
+    sign = np.array([1.0, -1.0])
+
+    assert target(cosine, sign, CENTERS.label, 3.0).tolist() == [1, 4]
+    assert target(cosine, sign, CENTERS.label, 1.0).tolist() == [5, 6]
+    assert to_target(cosine, np.array([1, 4])).tolist() == [0.3, 0.2]
+
+
+def test_aligned_share_counts_mass_within_ten_degrees():
+    cosine = np.cos(np.radians([[5.0, 9.9, 10.1], [50.0, 9.0, 1.0]]))
+
+    assert aligned_share(cosine, np.array([0.5, 0.3, 0.2])) == pytest.approx([0.8, 0.5])
+
+
+def test_fit_counts_margins_with_weights():
+    y, f = jnp.array([1.0, -1.0, 1.0]), jnp.array([0.5, 0.25, 2.0])
+
+    found = fit(y, f, jnp.array([1.0, 2.0, 1.0]))
+
+    assert float(found.margin_min) == -0.25
+    assert float(found.margin_mean) == pytest.approx((0.5 - 0.5 + 2) / 4)
+    assert float(found.accuracy) == 0.5
+
+
+def test_perfect_accuracy_is_exactly_one():
+    y = jnp.ones(2000)
+
+    assert float(fit(y, y, jnp.full(2000, 0.1)).accuracy) == 1.0
+
+
+def test_imbalance_is_the_difference_of_squares():
+    assert imbalance(np.log([3.0]), np.log([2.0])) == pytest.approx([5.0])
+
+
+def test_escape_is_interpolated_along_exponential_growth():
+    times = np.array([0.0, 10.0, 20.0])
+    z = np.exp(np.outer(times - 12.0, [1.0, -1.0])) * [[0.5, 1e-9]]
+
+    found = escape_times(times, z)
+
+    assert found[0] == pytest.approx(12.0) and np.isnan(found[1])
+
+
+def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():
+    times = np.arange(6.0)
+    aligned = np.array([0, 0, 0.96, 1, 1, 1.0])
+    first = np.array([1e-6, 1e-5, 1e-4, 0.25, 1.0, 2.0])
+    later = np.array([1e-8, 1e-7, 1e-5, 0.01, 0.25, 1.0])
+    margin = np.array([1e-7, 1e-6, 1e-6, -0.1, 0.2, 1.0])
+
+    found = find_phases(times, aligned, np.stack([first, -later], axis=1), margin)
+
+    assert found == Phases(2.0, 3.5, 5.0)
+    assert [found.name(t) for t in (1.0, 3.0, 4.0, 5.0)] == [
+        "alignment", "quiet growth", "fitting", "margin growth",
+    ]  # fmt: skip
+
+
+def test_phases_never_reached_are_nan():
+    found = find_phases(np.arange(2.0), np.zeros(2), np.zeros((2, 1)), -np.ones(2))
+
+    assert np.isnan(found).all() and found.name(1.0) == "alignment"
+
+
+@pytest.mark.parametrize("q", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_positive_power(q):
+    z = jnp.array([-2.0, -0.0, 0.0, 0.5, 2.0])
+
+    found = positive_power(z, q)
+
+    assert np.allclose(found, [0, 0, 0, 0.5**q, 2.0**q], rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.5, 3.0])
+def test_reference_classifiers_give_every_center_its_label(p):
+    for classifier in (average_classifier(CENTERS), subclass_classifier(CENTERS, p)):
+        assert np.abs(np.asarray(classifier(CENTERS.mu)) - CENTERS.label).max() < 1e-14
+
+
+def test_a_network_is_homogeneous_of_degree_p_in_its_input():
+    rng = np.random.default_rng(1)
+    u = rng.standard_normal((6, 4))
+    network = Network(
+        jnp.asarray(u / np.linalg.norm(u, axis=1, keepdims=True)),
+        jnp.asarray(rng.standard_normal(6)),
+        jnp.asarray(rng.choice([-1.0, 1.0], 6)),
+        2.5,
+    )
+    x = rng.standard_normal((10, 4))
+
+    assert np.abs(network(3 * x) - 3**2.5 * network(x)).max() < 1e-12
+    assert np.abs(network.scaled(np.log(7.0))(x) - 7 * network(x)).max() < 1e-12

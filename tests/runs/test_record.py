@@ -1,0 +1,154 @@
+"""A run folder gives back what was put in, and says so when it cannot."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from questions import SMALL
+
+import gflow
+from gflow.errors import RecordError, ScenarioError
+from gflow.runs import store
+from gflow.runs.experiment import extend, simulate
+from gflow.scenario import parse_scenario
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    run = simulate(parse_scenario(SMALL))
+    return store.save(run, tmp_path_factory.mktemp("runs") / "small", "a line\n")
+
+
+@pytest.fixture
+def folder(stored, tmp_path):
+    return shutil.copytree(stored.folder, tmp_path / "copy")
+
+
+def test_loading_gives_back_the_run(stored):
+    found = gflow.load(stored.folder)
+
+    assert found.record.identical(stored.record)
+    assert found.scenario == stored.scenario
+    assert found.outcome == stored.outcome and found.effort == stored.effort
+    assert found.test == stored.test and found.next_step == stored.next_step
+    x = np.random.default_rng(0).standard_normal((5, 20))
+    assert np.array_equal(found.network(x), stored.network(x))
+    assert np.array_equal(found.centers.mu, stored.centers.mu)
+
+
+@pytest.mark.slow
+def test_a_run_on_a_file_of_samples_knows_its_centers_and_measures_its_noise(tmp_path):
+    rng = np.random.default_rng(0)
+    subclass = rng.integers(3, size=90)
+    x = np.eye(3, 20)[subclass] + 0.02 * rng.standard_normal((90, 20))
+    y = np.where(subclass < 2, 1, -1)
+    np.savez(tmp_path / "mine.npz", X=x, y=y, subclass=subclass, centers=np.eye(3, 20))
+    data = SMALL[SMALL.index("[data]") : SMALL.index("[network]")]
+    text = SMALL.replace(data, '[data]\nkind = "file"\npath = "mine.npz"\n')
+
+    run = store.save(simulate(parse_scenario(text, folder=tmp_path)), tmp_path / "run")
+
+    # The mean of n = 90 squared lengths of D = 20 normals of size 0.02 has relative sd √(2/nD).
+    assert run.evidence.alpha == pytest.approx(0.02 * np.sqrt(20), rel=4 * np.sqrt(2 / 1800) / 2)
+    again = gflow.load(run.folder)
+    assert again.evidence.alpha == run.evidence.alpha
+    assert again.centers.origin == "given" and again.test == {}
+
+
+def test_a_run_prints_as_a_card(stored):
+    card = repr(stored)
+
+    assert "Reached its end time at t = 200" in card and "accuracy" in card and "escape" in card
+    assert str(stored.folder) in card and len(card.splitlines()) == 8
+
+
+def test_a_stored_network_answers_in_float64_wherever_it_is_called_from(stored):
+    inside = np.asarray(stored.network(stored.centers.mu))
+
+    with jax.enable_x64(False):
+        outside = stored.network(stored.centers.mu)
+
+    assert outside.dtype == np.float64
+    assert np.array_equal(np.asarray(outside), inside)
+
+
+def test_a_run_carries_its_manifest(stored):
+    manifest = store.read_manifest(stored.folder)
+
+    assert manifest["program"] == "gflow" and manifest["format"] == store.FORMAT
+    assert manifest["seconds"] > 0 and "diffrax" in manifest["versions"]
+
+
+@pytest.mark.parametrize("name", ["scenario.toml", "trajectory.nc", "network.npz"])
+def test_a_file_cut_short_or_missing_is_named(folder, name):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(RecordError, match=f"{name}.*altered or cut short"):
+        gflow.load(folder)
+
+    path.unlink()
+    with pytest.raises(RecordError, match=f"{name}.*is missing"):
+        gflow.load(folder)
+
+
+def test_folders_that_are_no_runs_are_told_apart(folder, tmp_path):
+    with pytest.raises(RecordError, match="no such run folder"):
+        gflow.load(tmp_path / "absent")
+    with pytest.raises(RecordError, match=r"has no manifest\.json"):
+        gflow.load(tmp_path)
+
+    manifest = folder / "manifest.json"
+    manifest.write_text("{")
+    with pytest.raises(RecordError, match="must be JSON"):
+        gflow.load(folder)
+    manifest.write_text('{"program": "other"}')
+    with pytest.raises(RecordError, match="of another program"):
+        gflow.load(folder)
+
+
+def test_a_newer_format_asks_for_an_upgrade(folder):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": store.FORMAT + 1}))
+
+    with pytest.raises(RecordError, match="newer gflow, so upgrade"):
+        gflow.load(folder)
+
+
+def test_saving_replaces_the_folder_whole(stored, folder):
+    (folder / "stale.txt").write_text("from before")
+
+    store.save(replace(stored, next_step=0.125), folder)
+
+    assert gflow.load(folder).next_step == 0.125
+    assert not (folder / "stale.txt").exists()
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.slow
+def test_extending_a_run_reaches_what_a_longer_one_does():
+    # Both are within the solver's tolerance of the same flow.
+    tight = SMALL.replace(
+        "end_time = 200", 'end_time = 200\ntolerance = 1e-7\nprecision = "float64"'
+    )
+    short = simulate(parse_scenario(tight))
+    whole = simulate(parse_scenario(tight.replace("200\n", "400\n")))
+
+    longer = extend(short, 400.0)
+
+    assert longer.outcome.t == 400.0 and longer.scenario.flow.end_time == 400.0
+    assert (np.diff(longer.record["time"]) > 0).all()
+    assert longer.effort.steps > short.effort.steps
+    gap = longer.state.weights.direction - whole.state.weights.direction
+    assert float(jnp.abs(gap).max()) < 1e-5
+    last, expected = longer.record.isel(time=-1), whole.record.isel(time=-1)
+    assert float(last["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-5)
+    assert float(last["dissipated"]) == pytest.approx(float(expected["dissipated"]), rel=1e-5)
+
+
+def test_extending_backward_is_refused(stored):
+    with pytest.raises(ScenarioError, match="must be finite and later"):
+        extend(stored, 100.0)

@@ -1,0 +1,267 @@
+"""Who computes the points of a grid, and that it does not matter who does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from processes import (
+    assert_same_numbers,
+    begun,
+    finish,
+    is_within,
+    only_folder,
+    prints,
+    silent,
+    start,
+    wait_for,
+)
+from questions import SEEDS, SMALL
+from typer.testing import CliRunner
+
+from gflow import cli
+from gflow.errors import ScenarioError
+from gflow.runs import lock
+from gflow.runs.lane import share_cores
+from gflow.runs.status import State, read_status
+from gflow.runs.store import read_manifest
+from gflow.runs.study import answer, load
+from gflow.runs.workers import Task, compute, processes, serial
+from gflow.scenario import parse_scenario
+
+CORES = sorted(os.sched_getaffinity(0))
+
+
+@pytest.fixture(scope="module")
+def one_thread(tmp_path_factory):
+    """The grid, computed one point after another on one core."""
+    folder = tmp_path_factory.mktemp("serial")
+    (folder / "grid.toml").write_text(SEEDS)
+    finish(start("run", folder / "grid.toml", "--out", folder / "runs", cores=CORES[:1]))
+    return load(only_folder(folder / "runs"))
+
+
+def grid(folder):
+    (folder / "grid.toml").write_text(SEEDS)
+    return ("run", folder / "grid.toml", "--out", folder / "runs")
+
+
+def alive(pid):
+    """Whether a process is there and not only waiting to be counted."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def holders(study):
+    """Processes that compute points."""
+    told = (lock.holder(status.folder) for status in read_status(study))
+    return {t["pid"] for t in told if t and "pid" in t}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_cores_are_shared_evenly(count):
+    shares = share_cores(count)
+
+    assert len(shares) == count and len({len(share) for share in shares}) == 1
+    assert len(shares[0]) == max(len(CORES) // count, 1)
+    assert all(share <= set(CORES) for share in shares)
+    if count <= len(CORES):
+        assert sum(map(len, shares)) == len(frozenset().union(*shares))
+
+
+def test_a_point_that_another_process_computes_is_left_to_it(tmp_path):
+    folder = tmp_path / "point"
+    mine = lock.acquire(folder)
+    assert mine is not None
+
+    with mine:
+        report = compute(folder, SMALL, "point")
+
+    assert report.busy and report.failure is None and not folder.exists()
+
+
+def test_a_folder_that_is_not_named_for_its_question_is_not_written(tmp_path):
+    report = compute(tmp_path / "point-00000000", SMALL, "point")
+
+    assert report.failure is not None and report.failure.kind == "RecordError"
+    assert "must be named for its question" in report.failure.text
+
+
+def test_one_point_that_cannot_be_locked_does_not_stop_the_others(tmp_path):
+    (tmp_path / "file").write_text("")
+    scenario = parse_scenario(SMALL)
+    tasks = [Task(str(i), scenario, tmp_path / "file" / f"x{i}") for i in range(2)]
+
+    reports = serial(tasks, silent)
+
+    assert [report.failure.kind for report in reports] == ["RecordError"] * 2
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--workers", "0"), "`--workers` must be at least 1"),
+        (("--workers", "2", "--dask", "tcp://x:1"), "`--workers` must not be given with --dask"),
+    ],
+)
+def test_impossible_crews_are_refused(tmp_path, args, words):
+    result = CliRunner().invoke(cli.app, [*map(str, grid(tmp_path)), *args])
+
+    assert result.exit_code == cli.BAD_INPUT and words in result.stderr
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_numbers_of_one_process_to_the_bit(tmp_path, one_thread):
+    # Sums are split among threads, so equality to the bit needs as many of them: one each.
+    cores = CORES[:2] if len(CORES) > 1 else CORES
+    process = start(*grid(tmp_path), "--workers", 2, cores=cores)
+    said = finish(process)
+
+    assert process.returncode == cli.OK, said
+    study = load(only_folder(tmp_path / "runs"))
+    assert_same_numbers(study, one_thread)
+    for run in study.runs:
+        manifest = read_manifest(run.folder)
+        assert manifest["threads"] == 1 and manifest["cores"] == os.cpu_count()
+    assert "power=1,seed=1: t = 200 of 200" in said and "power=3,seed=2: t = 200 of 200" in said
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_its_point_only(tmp_path, one_thread):
+    process = start(*grid(tmp_path), "--workers", 2, cores=CORES[:2])
+    study = only_folder(tmp_path / "runs")
+    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    running = wait_for(lambda: [s for s in begun(study, State.RUNNING) if s.t], "a point")
+    os.kill(lock.holder(running[0].folder)["pid"], signal.SIGKILL)
+
+    said = finish(process)
+
+    assert process.returncode == cli.INTERNAL and "ended abruptly" in said
+    found = load(study)
+    assert [(s.label, s.kind) for s in found.unanswered] == [
+        (running[0].label, "BrokenProcessPool")
+    ]
+    assert len(found.entries) == 3
+    again = start(*grid(tmp_path), cores=CORES[:1])
+    assert finish(again) and again.returncode == cli.OK
+    assert_same_numbers(load(study), one_thread)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_all_workers_and_keeps_finished_points(tmp_path, one_thread):
+    process = start(*grid(tmp_path), "--workers", 2, cores=CORES[:2])
+    study = only_folder(tmp_path / "runs")
+    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    wait_for(lambda: is_within(study), "a point after the first")
+    workers = holders(study)
+
+    process.send_signal(signal.SIGINT)
+    said = finish(process)
+
+    assert process.returncode == cli.INTERRUPTED and "finished points are kept" in said
+    assert "Traceback" not in said
+    assert workers and not any(alive(pid) for pid in workers)
+    statuses = read_status(study)
+    assert {s.state for s in statuses} <= {State.FINISHED, State.STOPPED, State.WAITING}
+    finished = [s.folder for s in statuses if s.state is State.FINISHED]
+    before = [prints(folder) for folder in finished]
+    again = start(*grid(tmp_path), cores=CORES[:1])
+    assert finish(again) and again.returncode == cli.OK
+    assert finished and [prints(folder) for folder in finished] == before
+    assert_same_numbers(load(study), one_thread)
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    process = start(*grid(tmp_path), "--workers", 2)
+    study = only_folder(tmp_path / "runs")
+    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    workers = wait_for(lambda: (found := holders(study)) and len(found) == 2 and found, "workers")
+
+    process.kill()
+    process.wait()
+
+    wait_for(lambda: not any(alive(pid) for pid in workers), "the end of all workers")
+    # A process is counted as ended a moment before the last of its threads gives back its locks.
+    wait_for(lambda: not begun(study, State.RUNNING), "the end of all locks")
+
+
+@pytest.mark.slow
+def test_workers_can_be_called_from_python(tmp_path, one_thread):
+    study = answer(parse_scenario(SEEDS), tmp_path, False, silent, processes(2))
+
+    assert [run.outcome for run in study.runs] == [run.outcome for run in one_thread.runs]
+
+
+def test_processes_must_be_some():
+    with pytest.raises(ScenarioError, match="at least 1, but is 0"):
+        processes(0)
+
+
+# --- Dask ---------------------------------------------------------------------------------------
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def dask_command(*args):
+    code = "import sys; from dask.__main__ import main; sys.argv[0] = 'dask'; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, args)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler and two workers of one thread each, as processes on this machine."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    port = address.rpartition(":")[2]
+    scheduler = dask_command("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+    workers = [
+        dask_command(
+            "worker", address, "--nthreads", 1, "--no-nanny", "--no-dashboard",
+            "--local-directory", tmp_path / f"dask{i}",
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    yield address, workers
+    for process in (*workers, scheduler):
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_dask_computes_a_grid_though_a_worker_is_killed(tmp_path, cluster, one_thread):
+    address, workers = cluster
+    process = start(*grid(tmp_path), "--dask", address)
+    study = only_folder(tmp_path / "runs")
+    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    pid = wait_for(lambda: holders(study) & {worker.pid for worker in workers}, "a worker").pop()
+    os.kill(pid, signal.SIGKILL)
+
+    said = finish(process)
+
+    assert process.returncode == cli.OK, said
+    found = load(study)
+    assert [label for label, _ in found.entries] == [label for label, _ in one_thread.entries]
+    assert [run.outcome.complete for run in found.runs] == 4 * [True]
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_is_said(tmp_path):
+    process = start(*grid(tmp_path), "--dask", f"tcp://127.0.0.1:{free_port()}")
+
+    said = finish(process)
+
+    assert process.returncode == cli.BAD_INPUT and "Traceback" not in said
+    assert "`--dask` must be the address of a Dask scheduler" in said

@@ -1,0 +1,600 @@
+"""Scenarios: what a file may say, what is said about its mistakes, and what a grid spreads."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gflow import scenario as scenarios
+from gflow.errors import ScenarioError
+from gflow.flow import stepper
+from gflow.flow.integrate import SAFE_ATOL
+from gflow.flow.losses import LOSSES
+from gflow.scenario import (
+    FlowTable,
+    Scenario,
+    load_scenario,
+    parse_scenario,
+    question,
+    schema,
+)
+from gflow.scenario.tables import HEAD
+from gflow.scenario.toml_lines import key_lines, read_toml, write_toml
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.toml"))
+SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
+
+TABLES = {
+    "data": {
+        "dimension": 1000,
+        "subclasses": 10,
+        "positive_subclasses": 6,
+        "noise": 0.1,
+        "samples": 2000,
+    },
+    "network": {"width": 200, "power": 3, "init_scale": 1e-7},
+    "flow": {"end_time": 16000.0},
+}
+
+
+def text(**tables) -> str:
+    """A sound scenario as TOML; `tables` are put over its own."""
+    merged = {name: TABLES.get(name, {}) | tables.get(name, {}) for name in {**TABLES, **tables}}
+    return write_toml(merged)
+
+
+def mistakes(toml: str, *overrides: str) -> tuple[str, ...]:
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(toml, "mine.toml", overrides=overrides)
+    return caught.value.mistakes
+
+
+# --- Mistakes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_mistakes_read_as_expected(path):
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(path.read_text(encoding="utf-8"), path.name)
+
+    assert f"{caught.value}\n" == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_no_mistake_speaks_like_pydantic_or_python(path):
+    told = path.with_suffix(".txt").read_text(encoding="utf-8")
+
+    for foreign in ("Input should", "Field required", "pydantic", "NoneType", "loc", "<class", "'"):
+        assert foreign not in told
+
+
+def test_a_sentence_says_what_must_be_what_is_and_the_cure():
+    toml = text(network={"width": -3})
+
+    (told,) = mistakes(toml)
+
+    line = key_lines(toml)["network.width"]
+    assert told == (
+        f"mine.toml:{line}: `network.width` must be an integer >= 1, but is -3; try 200."
+    )
+
+
+def test_a_missing_key_says_what_it_is_and_where_it_goes():
+    toml = text().replace("width = 200\n", "")
+
+    assert mistakes(toml) == (
+        "mine.toml: `network.width` must be there (number of neurons), but is missing; "
+        "add e.g. width = 200 under [network].",
+    )
+
+
+@pytest.mark.parametrize(
+    ("letter", "key"),
+    [("D", "data.dimension"), ("K1", "data.positive_subclasses"), ("eps", "network.init_scale")],
+)
+def test_letters_of_the_papers_are_understood(letter, key):
+    table = key.partition(".")[0]
+
+    (told,) = mistakes(text(**{table: {letter: 3}}))
+
+    assert f"unknown key `{table}.{letter}`; did you mean `{key}` (" in told
+
+
+def test_a_tolerance_that_steps_over_alignment_is_refused_with_its_reason():
+    flow = {"chart": "cartesian", "absolute_tolerance": 1e-6}
+
+    (told,) = mistakes(text(flow=flow))
+
+    assert told.partition(": ")[2] == (
+        "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian chart, "
+        "but absolute_tolerance = 1e-06 and init_scale = 1e-07. The solver would step over the "
+        "whole alignment phase and still report success. Use absolute_tolerance <= 1e-13, or set "
+        'flow.chart = "polar" ("lightcone" if network.balanced = false).'
+    )
+
+
+def test_the_tolerance_that_is_recommended_is_the_largest_accepted():
+    flow = {"chart": "cartesian", "absolute_tolerance": 1e-13}
+
+    assert parse_scenario(text(flow=flow)).flow.absolute_tolerance == 1e-13
+    assert "far below" in mistakes(text(flow=flow | {"absolute_tolerance": 1.01e-13}))[0]
+
+
+@pytest.mark.parametrize(("power", "smallest"), [(1, 1e-140), (3, 1e-46), (2.5, 1e-56)])
+def test_the_scale_that_is_recommended_without_normalization_is_the_smallest_accepted(
+    power, smallest
+):
+    def asked(scale):
+        network = {"power": power, "init_scale": scale, "normalized": False}
+        return text(network=network, flow={"chart": "cartesian"})
+
+    assert parse_scenario(asked(smallest)).network.init_scale == smallest
+    assert f"try {smallest:g}." in mistakes(asked(0.99 * smallest))[0]
+
+
+def test_the_degree_is_the_power_without_normalization_only():
+    flow = {"chart": "cartesian"}
+
+    assert parse_scenario(text()).network.degree == 1
+    assert parse_scenario(text(network={"normalized": False}, flow=flow)).network.degree == 3
+
+
+def test_all_mistakes_come_at_once():
+    told = mistakes(
+        text(data={"positive_subclasses": 10}, network={"width": 0, "h": 3}, flow={"loss": "hinge"})
+    )
+
+    assert [re.findall("`(.*?)`", line)[0] for line in told] == [
+        "network.h",
+        "network.width",
+        "flow.loss",
+        "data.positive_subclasses",
+    ]
+
+
+@pytest.mark.parametrize("key", [key for key in scenarios.VARIABLE if key != "data.path"])
+def test_no_key_takes_values_of_another_kind(key):
+    table, _, name = key.rpartition(".")
+    right = [
+        ("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5),
+        ("data.extract", True), ("data.centered", True), ("data.positive", [3]),
+        ("network.input_normalized", True), ("network.bias", True), ("network.skip", True),
+        ("network.layer_norm", True),
+    ]  # fmt: skip
+    wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
+    kind = next(m for m in scenarios.TABLES["data"] if table != "data" or name in m.model_fields)
+    other = table == "data" and kind is not scenarios.MixtureData
+
+    for value in (value for value in wrong if (key, value) not in right):
+        given = {name: value} | ({"kind": kind.model_fields["kind"].default} if other else {})
+        toml = text(**{table: given}) if table else write_toml({name: value}) + text()
+
+        assert any(f"`{key}" in told and "must be" in told for told in mistakes(toml)), value
+
+
+def test_numbers_may_be_written_as_integers_but_not_the_other_way():
+    assert parse_scenario(text(flow={"end_time": 100})).flow.end_time == 100.0
+    assert "must be an integer >= 1, but is 200.0" in mistakes(text(network={"width": 200.0}))[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("[" * 100_000, "must be TOML, but is not (lists are nested too deeply)"),
+        ("9" * 5000, "must be TOML, but is not"),
+        (hex(16**5000), "must be an integer >= 1, but is inf"),
+        (f"{2**63}", "must be an integer >= 1, but is 9.223372036854776e+18"),
+    ],
+    ids=["deep", "long", "vast", "beyond 64 bits"],
+)
+def test_values_that_no_file_should_hold_are_refused_too(value, words):
+    assert words in mistakes(text().replace("width = 200", f"width = {value}"))[0]
+
+
+# --- Files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_scenarios_are_sound(path):
+    scenario = load_scenario(path)
+
+    assert scenario.name == path.stem
+    assert scenario.question.endswith("?")
+
+
+def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
+    (tmp_path / "latin.toml").write_bytes("seed = 1\n# Å\n".encode("latin-1"))
+
+    for name, words in (
+        ("gone.toml", "gone.toml: the scenario file must be there"),
+        ("", "is a folder"),
+        ("latin.toml", "latin.toml:2: the file must be UTF-8 text"),
+        ("a\0b", "must be readable"),
+    ):
+        with pytest.raises(ScenarioError, match=words):
+            load_scenario(f"{tmp_path}/{name}")
+
+
+def test_a_name_is_made_of_the_file_name(tmp_path):
+    (tmp_path / "my first try.v2.toml").write_text(text(), encoding="utf-8-sig")
+
+    assert load_scenario(tmp_path / "my first try.v2.toml").name == "my-first-try.v2"
+
+
+def test_paths_are_relative_to_the_file_and_do_not_count_in_the_digest(tmp_path):
+    toml = write_toml(TABLES | {"data": {"kind": "file", "path": "samples.npz"}})
+
+    here = parse_scenario(toml, folder=tmp_path)
+    there = parse_scenario(toml, folder=tmp_path / "elsewhere" / "..")
+
+    assert here.model_dump()["data"]["path"] == tmp_path / "samples.npz"
+    assert here == there == parse_scenario(here.to_toml())
+    assert here.digest("abc") == parse_scenario(toml).digest("abc") != here.digest("abd")
+
+
+def test_varied_paths_are_relative_to_the_file_too(tmp_path):
+    data = {"kind": "file"}
+    toml = write_toml(TABLES | {"data": data, "vary": {"data.path": ["a/b.npz", "a-b.npz"]}})
+
+    points = parse_scenario(toml, folder=tmp_path).points()
+
+    paths = [point.scenario.model_dump()["data"]["path"] for point in points]
+    assert paths == [tmp_path / "a/b.npz", tmp_path / "a-b.npz"]
+    assert len({point.label for point in points}) == 2
+    assert not any("/" in point.label for point in points)
+
+
+# --- Overrides ----------------------------------------------------------------------------------
+
+
+def test_overrides_take_toml_values_and_bare_words():
+    overrides = ("network.width=7", "flow.loss=logistic", 'network.init="sphere"', "seed = 3")
+
+    scenario = parse_scenario(text(), overrides=overrides)
+
+    assert (scenario.network.width, scenario.seed) == (7, 3)
+    assert (scenario.flow.loss, scenario.network.init) == ("logistic", "sphere")
+
+
+def test_a_bad_override_is_a_mistake_that_names_it():
+    overrides = ("network.width=x", "network.h=3", "nonsense", "seed=1\nname='a'")
+
+    assert [told.partition(": ")[0] for told in mistakes(text(), *overrides)] == [
+        "--set nonsense",
+        "--set seed=1 name='a'",
+        "--set network.h=3",
+        "--set network.width=x",
+    ]
+
+
+def test_an_override_ends_the_variation_of_its_key():
+    rows = [{"network.power": 1, "flow.end_time": 9}, {"network.power": 3, "flow.end_time": 10}]
+    vary = {"seed": {"count": 2}, "together": rows}
+
+    scenario = parse_scenario(text(vary=vary), overrides=["seed=7", "flow.end_time=5"])
+
+    assert [point.label for point in scenario.points()] == ["power=1", "power=3"]
+    assert {(p.scenario.seed, p.scenario.flow.end_time) for p in scenario.points()} == {(7, 5.0)}
+
+
+def test_an_override_may_vary_a_key():
+    scenario = parse_scenario(text(), overrides=["vary.network.power=[1, 3]"])
+
+    assert [point.label for point in scenario.points()] == ["power=1", "power=3"]
+
+
+# --- Grids --------------------------------------------------------------------------------------
+
+
+def test_a_scenario_of_one_flow_is_its_only_point():
+    scenario = parse_scenario(text())
+
+    ((alone, varied, label),) = scenario.points()
+
+    assert (alone, varied, label, scenario.is_grid) == (scenario, {}, "", False)
+
+
+def test_a_grid_is_the_product_in_the_order_of_the_file():
+    vary = {"network.power": [1, 3], "seed": {"count": 2}}
+
+    points = parse_scenario(text(vary=vary)).points()
+
+    labels = ["power=1,seed=0", "power=1,seed=1", "power=3,seed=0", "power=3,seed=1"]
+    assert [point.label for point in points] == labels
+    assert [(p.scenario.network.power, p.scenario.seed) for p in points] == [
+        (1.0, 0), (1.0, 1), (3.0, 0), (3.0, 1),
+    ]  # fmt: skip
+    assert not any(point.scenario.is_grid for point in points)
+    assert points[2].varied == {"network.power": 3, "seed": 0}
+
+
+def test_seeds_are_counted_from_the_scenarios_own():
+    toml = "seed = 40\n" + text(vary={"seed": {"count": 3}})
+
+    assert [p.scenario.seed for p in parse_scenario(toml).points()] == [40, 41, 42]
+
+
+def test_ranges_include_both_ends_and_are_whole_where_the_key_is():
+    noise = {"start": 0.01, "stop": 1.0, "count": 3, "scale": "geometric"}
+    vary = {"data.noise": noise, "network.width": {"start": 10, "stop": 25, "count": 3}}
+
+    points = parse_scenario(text(vary=vary)).points()
+
+    assert [p.scenario.model_dump()["data"]["noise"] for p in points[::3]] == [0.01, 0.1, 1.0]
+    assert [p.scenario.network.width for p in points[:3]] == [10, 18, 25]
+
+
+def test_a_key_that_varies_need_not_stand_in_its_table():
+    toml = text(vary={"network.power": [1, 3]}).replace("power = 3\n", "", 1)
+
+    assert parse_scenario(toml).network.power == 1.0
+
+
+def test_a_key_that_varies_is_written_once():
+    written = tomllib.loads(parse_scenario(text(vary={"network.power": [1, 3]})).to_toml())
+
+    assert written["vary"] == {"network.power": [1, 3]}
+    assert "power" not in written["network"]
+
+
+def test_labels_tell_close_values_apart():
+    vary = {"data.noise": [0.1, 0.1000001], "record.groups": [["neurons"], ["neurons", "centers"]]}
+
+    assert [point.label for point in parse_scenario(text(vary=vary)).points()] == [
+        "noise=0.1,groups=neurons",
+        "noise=0.1,groups=neurons+centers",
+        "noise=0.1000001,groups=neurons",
+        "noise=0.1000001,groups=neurons+centers",
+    ]
+
+
+def test_last_parts_of_keys_tell_them_apart():
+    # Labels of points rest on it.
+    last = [key.rpartition(".")[2] for key in scenarios.VARIABLE]
+
+    assert len(set(last)) == len(last)
+
+
+# --- Meaning ------------------------------------------------------------------------------------
+
+
+def test_the_solver_follows_the_power_unless_it_is_named():
+    relu = parse_scenario(text(network={"power": 1}))
+    prelu = parse_scenario(text())
+    named = parse_scenario(text(flow={"solver": "heun"}))
+
+    assert (relu.solver, prelu.solver, named.solver) == ("bosh3", "tsit5", "heun")
+    assert (relu.min_step, prelu.min_step) == (scenarios.SLIDING_STEP, 0.0)
+
+
+def test_the_digest_counts_what_changes_numbers_only():
+    plain = parse_scenario(text())
+    renamed = parse_scenario(
+        'name = "other"\nquestion = "why?"\n' + text(checks={"predictions": []})
+    )
+    as_float = parse_scenario(text(network={"power": 3.0}))
+
+    assert plain.digest() == renamed.digest() == as_float.digest()
+    assert re.fullmatch("[0-9a-f]{8}", plain.digest())
+    for key in ("data.imbalance", "data.center_angle", "network.normalized"):
+        table, _, name = key.partition(".")
+        default = getattr(getattr(plain, table), name)
+        assert parse_scenario(text(**{table: {name: default}})).digest() == plain.digest()
+    for other in (
+        text(data={"noise": 0.2}),
+        text(data={"imbalance": 2}),
+        text(data={"center_angle": 80}),
+        text(network={"power": 2}),
+        text(network={"normalized": False}, flow={"chart": "cartesian"}),
+        text(flow={"tolerance": 1e-4}),
+        text(record={"linear": 5}),
+        "seed = 1\n" + text(),
+    ):
+        assert parse_scenario(other).digest() != plain.digest()
+
+
+def test_the_digest_counts_the_version_of_the_numerics(monkeypatch):
+    before = parse_scenario(text()).digest()
+
+    monkeypatch.setattr(question, "NUMERICS", scenarios.NUMERICS + 1)
+
+    assert parse_scenario(text()).digest() != before
+
+
+def test_a_scenario_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        parse_scenario(text()).network.width = 3
+
+
+def test_every_key_of_the_schema_has_a_meaning():
+    found = schema()
+
+    for table in found["$defs"].values():
+        for field in table["properties"].values():
+            assert field["description"]
+    assert found["properties"]["vary"]["propertyNames"]["enum"][0] == "seed"
+    json.dumps(found)
+
+
+def test_sentences_know_every_key_of_a_scenario():
+    assert tuple(HEAD) == tuple(Scenario.model_fields)
+
+
+def test_words_of_files_are_words_of_the_code():
+    assert set(get_args(FlowTable.model_fields["loss"].annotation)) == set(LOSSES)
+    assert set(get_args(FlowTable.model_fields["solver"].annotation)) == {
+        "auto",
+        *stepper.SOLVERS,
+    }
+    assert scenarios.SAFE_TOLERANCE == SAFE_ATOL
+
+
+def test_reading_a_scenario_imports_no_jax():
+    program = "import gflow.scenario, gflow.cost, sys; sys.exit('jax' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+# --- Properties ---------------------------------------------------------------------------------
+
+words = st.sampled_from(
+    [*scenarios.LETTERS, "kind", "power", "count", "start", "stop", "together", "network.power"]
+    + [part for key in scenarios.VARIABLE for part in key.split(".")]
+)
+keys = words | st.text(max_size=5)
+plain = st.one_of(
+    st.none().map(lambda _: True),
+    st.integers(),
+    st.integers(min_value=10**300),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["file", "mixture", "cartesian", "neurons", "auto"]),
+    st.dates(),
+)
+values = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)
+)
+table_names = st.sampled_from(["data", "network", "flow", "record", "checks", "vary"])
+lines = st.sampled_from(
+    [
+        *("[data]", "[vary]", "[[vary]]", "[[vary.together]]", "power = 1", "'a.b' = [", "]"),
+        *("seed = 0", 'x = """', '"""', "# x", "\r", "\u2028", "[", "= 3", "network.power = 3"),
+        *("a = {b = 1}", "'x' = [1,"),
+    ]
+)
+searched = settings(max_examples=60, deadline=None)
+
+
+def sound_or_mistaken(toml: str, *overrides: str) -> None:
+    try:
+        found = parse_scenario(toml, overrides=overrides)
+    except ScenarioError as error:
+        assert error.mistakes
+        assert all(len(told.splitlines()) == 1 for told in error.mistakes)
+    else:
+        assert isinstance(found, Scenario)
+
+
+@searched
+@given(st.text() | st.lists(lines, max_size=12).map("\n".join), st.lists(st.text(), max_size=2))
+def test_any_text_is_a_scenario_or_a_list_of_mistakes(toml, overrides):
+    sound_or_mistaken(toml, *overrides)
+
+
+@searched
+@given(st.dictionaries(keys | table_names, values, max_size=4))
+def test_any_tables_are_a_scenario_or_a_list_of_mistakes(tables):
+    sound_or_mistaken(write_toml(tables))
+
+
+@searched
+@given(table_names, keys, values)
+def test_any_value_in_a_sound_scenario_is_taken_or_refused(table, key, value):
+    sound_or_mistaken(text(**{table: {key: value}}))
+
+
+@searched
+@given(st.sampled_from(scenarios.VARIABLE), st.lists(values, max_size=3) | values)
+def test_anything_that_varies_is_taken_or_refused(key, value):
+    sound_or_mistaken(text(vary={key: value}))
+
+
+@searched
+@given(st.dictionaries(keys, values, max_size=4))
+def test_what_is_written_as_toml_is_read_back(tables):
+    once = read_toml(write_toml(tables))
+    twice = read_toml(write_toml(once))
+
+    # By their text, since nan is not equal to itself.
+    assert repr(once) == repr(twice)
+    assert set(tables) == set(once) <= set(key_lines(write_toml(tables)))
+
+
+@searched
+@given(st.lists(lines, max_size=12).map("\n".join))
+def test_every_key_has_a_line(toml):
+    try:
+        tables = tomllib.loads(toml)
+    except ValueError:
+        return
+
+    found = key_lines(toml)
+
+    assert set(tables) <= set(found)
+    assert all(1 <= line <= toml.count("\n") + 1 for line in found.values())
+
+
+numbers = st.floats(min_value=1e-3, max_value=50.0)
+sound_tables = st.fixed_dictionaries(
+    {
+        "data": st.fixed_dictionaries(
+            {
+                "dimension": st.integers(10, 2000),
+                "subclasses": st.integers(5, 10),
+                "positive_subclasses": st.integers(1, 4),
+                "noise": st.floats(0, 2),
+                "samples": st.integers(10, 10**6),
+            },
+            optional={"counts": st.sampled_from(["balanced", "multinomial"])},
+        ),
+        "network": st.fixed_dictionaries(
+            {
+                "width": st.integers(1, 10**4),
+                "power": st.floats(1, 10),
+                "init_scale": st.floats(1e-300, 1e3),
+            },
+            optional={"init": st.sampled_from(["gaussian", "sphere", "nudged"])},
+        ),
+        "flow": st.fixed_dictionaries(
+            {"end_time": numbers},
+            optional={
+                "min_step": numbers | st.just("auto"),
+                "end_loss": numbers,
+                "loss": st.sampled_from(sorted(LOSSES)),
+            },
+        ),
+    },
+    optional={"question": st.text(), "seed": st.integers(0, 2**63 - 1)},
+)
+grids = st.dictionaries(
+    st.sampled_from(["network.power", "flow.end_time", "data.noise"]),
+    st.lists(numbers.map(lambda x: 1 + x), min_size=1, max_size=3, unique=True),
+) | st.fixed_dictionaries(
+    {},
+    optional={
+        "network.init": st.just(["nudged", "sphere"]),
+        "seed": st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
+        "together": st.lists(numbers, min_size=1, max_size=3, unique=True).map(
+            lambda times: [{"flow.end_time": t, "network.power": 2 + 1 / t} for t in times]
+        ),
+    },
+)
+
+
+@searched
+@given(sound_tables, grids)
+def test_a_scenario_survives_being_written(tables, vary):
+    scenario = parse_scenario(write_toml(tables | {"vary": vary}))
+
+    again = parse_scenario(scenario.to_toml())
+
+    assert again == scenario
+    assert again.to_toml() == scenario.to_toml()
+    assert again.points() == scenario.points()
+
+
+@searched
+@given(sound_tables, grids)
+def test_points_have_their_own_labels_and_digests(tables, vary):
+    points = parse_scenario(write_toml(tables | {"vary": vary})).points()
+
+    assert len({point.label for point in points}) == len(points)
+    assert len({point.scenario.digest() for point in points}) == len(points)
+    assert all(re.fullmatch(r"[\w.+,=-]*", point.label) for point in points)
