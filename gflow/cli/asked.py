@@ -30,7 +30,7 @@ def radii_of(
 ) -> RobustnessTable:
     """What `gflow attack` is to measure: the scenario's table, or l2, and what options say."""
     own = scenario.robustness
-    refuse(published and scenario.network.is_deep, "--published", "many layers or outputs")
+    refuse(published and not scenario.network.has_laws, "--published", "many layers or outputs")
     chosen = norms or list(own.norms) or ["l2"]
     if wrong := [name for name in chosen if name not in ("l1", "l2", "linf")]:
         raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))

@@ -50,9 +50,9 @@ class Evidence:
         return self.scenario.train.is_flow
 
     @property
-    def is_deep(self) -> bool:
-        """Whether the network is a `DeepNetwork`, of which the catalogue says nothing."""
-        return self.scenario.network.is_deep
+    def has_laws(self) -> bool:
+        """Whether the catalogue speaks of networks of this kind."""
+        return self.scenario.network.has_laws
 
     @property
     def p(self) -> float:
@@ -89,7 +89,7 @@ class Evidence:
 
     def has(self, group: str) -> bool:
         """Whether a record group was recorded; of deep networks only neurons are."""
-        return group in self.scenario.record.groups and (group == "neurons" or not self.is_deep)
+        return group in self.scenario.record.groups and (group == "neurons" or self.has_laws)
 
     @cached_property
     def times(self) -> Float[np.ndarray, " T"]:
@@ -137,7 +137,7 @@ class Evidence:
     @cached_property
     def phases(self) -> Phases | None:
         """When alignment, escape and fitting happened; None without neurons and centers."""
-        if self.is_deep or not (self.has("neurons") and self.has("centers")):
+        if not self.has_laws or not (self.has("neurons") and self.has("centers")):
             return None
         return find_phases(
             self.times,

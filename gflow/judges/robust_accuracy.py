@@ -52,7 +52,7 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
     **Source:** theory D6.
     """
     centers, tau = evidence.centers, evidence.tau
-    if tau is None or tau == 0 or evidence.is_deep:
+    if tau is None or tau == 0 or not evidence.has_laws:
         return None
     K1, K2 = centers.K1, centers.K - centers.K1
     if evidence.p < 2:

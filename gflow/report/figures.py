@@ -124,7 +124,7 @@ def _names(result: Runs) -> list[str]:
     measured = _of_radii(result)
     if measured and result.scenario.data.kind == "mnist":
         measured.append("adversarial")
-    if result.scenario.network.is_deep:
+    if not result.scenario.network.has_laws:
         return ["training", *measured]
     seeds = isinstance(result, Study) and any("seed" in axis.keys for axis in result.scenario.vary)
     asked = result.scenario.checks.predictions

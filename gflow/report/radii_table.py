@@ -65,7 +65,7 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
     exact = (
         centers.orthonormality_error <= ORTHONORMAL
         and run.evidence.p != 2
-        and not run.evidence.is_deep
+        and run.evidence.has_laws
     )
     return Row(
         label or run.scenario.name,

@@ -49,7 +49,7 @@ def chosen(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
     if not found:
         raise GflowError("`runs` must hold at least one run, but is empty.")
     for label, run in found[:COLUMNS]:
-        if run.evidence.is_deep and name not in OF_ANY:
+        if not run.evidence.has_laws and name not in OF_ANY:
             raise NotDrawable(
                 f"the run {label or run.scenario.name} must have one hidden layer and one output, "
                 "of which there are laws, but has more; try `training`."

@@ -79,7 +79,7 @@ def asked(scenario: Scenario) -> tuple[str, ...]:
 
     Of deep networks there are none, since the catalogue says nothing of them.
     """
-    if scenario.network.is_deep:
+    if not scenario.network.has_laws:
         return ()
     chosen = scenario.checks.predictions
     return tuple(id for id in CATALOGUE if chosen == "all" or id in chosen)

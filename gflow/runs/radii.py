@@ -71,7 +71,7 @@ def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
 
 def _measured(run: Run, asked: RobustnessTable) -> Robustness:
     _verify_data(run)
-    test = draw_deep(run.scenario)[1] if run.evidence.is_deep else draw_test(run.scenario)
+    test = draw_test(run.scenario) if run.evidence.has_laws else draw_deep(run.scenario)[1]
     if test is None:
         raise DataError(
             f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
@@ -81,7 +81,7 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
     x, target = test.x[some], test.target[some]
     began = time.perf_counter()
     norms = [Norm(name) for name in asked.norms]
-    if run.evidence.is_deep:
+    if not run.evidence.has_laws:
         robustness = attack_model(run.network, x, target, norms)
     else:
         assert isinstance(test, Dataset)

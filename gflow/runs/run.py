@@ -57,7 +57,7 @@ class Run:
     def _progress(self) -> dict[str, str]:
         """When phases ended and where neurons pointed; of a deep network, its features."""
         evidence = self.evidence
-        if evidence.is_deep:
+        if not evidence.has_laws:
             rank = float(self.record["stable_rank"].values[-1])
             seen = {"features": f"stable rank {rank:.3g} in the last hidden layer"}
             if evidence.has("neurons"):

@@ -71,7 +71,7 @@ def judge(
     chosen = asked(result.scenario) if ids is None else ids
     with jax.enable_x64(True):
         found = {
-            label: () if run.evidence.is_deep else check_evidence(run.evidence, chosen, own)
+            label: check_evidence(run.evidence, chosen, own) if run.evidence.has_laws else ()
             for label, run in entries(result)
         }
         if isinstance(result, Run):

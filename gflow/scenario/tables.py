@@ -141,6 +141,11 @@ class NetworkTable(Table):
         return more or self.outputs != "sign" or self.hidden_layers > 1
 
     @property
+    def has_laws(self) -> bool:
+        """Whether the catalogue speaks of networks of this kind."""
+        return not self.is_deep
+
+    @property
     def neuron_init(self) -> NeuronInit:
         """How the neurons of a population are drawn."""
         return self.init  # pyright: ignore[reportReturnType]  # rules refuse others
