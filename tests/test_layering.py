@@ -6,12 +6,12 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "gflow"
 
 ORDER = (
-    "errors", "plugin", "random", "scenario", "cost", "data", "network", "flow", "measure",
+    "errors", "plugin", "random", "table", "data", "scenario", "cost", "network", "flow", "measure",
     "robustness", "laws", "judges", "runs", "report", "cli",
 )  # fmt: skip
 """The house from top to bottom."""
 
-JAX_FREE = ("errors", "plugin", "random", "scenario", "cost")
+JAX_FREE = ("errors", "plugin", "random", "table", "data", "scenario", "cost")
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:

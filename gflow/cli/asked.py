@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gflow.errors import ScenarioError
 from gflow.scenario import RobustnessTable, Scenario
+from gflow.scenario.words import NORMS
 
 if TYPE_CHECKING:
     from gflow.judges.prediction import Prediction
@@ -30,9 +31,9 @@ def radii_of(
 ) -> RobustnessTable:
     """What `gflow attack` is to measure: the scenario's table, or l2, and what options say."""
     own = scenario.robustness
-    refuse(published and not scenario.network.has_laws, "--published", "many layers or outputs")
+    refuse(published and not scenario.network.certifiable, "--published", "many layers or outputs")
     chosen = norms or list(own.norms) or ["l2"]
-    if wrong := [name for name in chosen if name not in ("l1", "l2", "linf")]:
+    if wrong := [name for name in chosen if name not in NORMS.words]:
         raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))
     if (samples or 0) < 0:
         raise ScenarioError((f"`--samples` must be >= 0, but is {samples}; try 0 for all.",))

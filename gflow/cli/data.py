@@ -29,8 +29,8 @@ def mnist(
     out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
 ) -> int:
     """Fetch MNIST, check it, and store it where scenarios look for it."""
-    from gflow.data.digits import download_folder
-    from gflow.data.download import download_mnist
+    from gflow.data.kinds.mnist import download_folder
+    from gflow.data.make.download import download_mnist
 
     download_mnist(out or download_folder())
     return OK
@@ -71,10 +71,10 @@ def premise(
 
 def _premise(scenario: "Scenario", clusters: bool) -> "Premise":
     """Of the training samples of one flow."""
-    from gflow.data.source import draw_deep
     from gflow.measure.premise import look
 
-    return look(draw_deep(scenario)[0], scenario.seed, clusters)
+    train = scenario.data.read(scenario.seed).train
+    return look(train, scenario.network.grain, scenario.seed, clusters)
 
 
 @app.command()
@@ -99,8 +99,8 @@ def features(
     ] = False,
 ) -> int:
     """Make features of photographs; the same command goes on where it was stopped."""
-    from gflow.data.extractors import own_extractor, tag_of, torchvision_extractor
-    from gflow.data.photographs import write_features
+    from gflow.data.make.extractors import own_extractor, tag_of, torchvision_extractor
+    from gflow.data.make.photographs import write_features
 
     extract = own_extractor(extractor) if extractor else torchvision_extractor(network, weights)
     tag = tag_of(extractor or weights, network)

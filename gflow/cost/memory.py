@@ -2,8 +2,9 @@
 
 import os
 
-from gflow.cost.sizes import Sizes, sizes_of, weights_of
+from gflow.cost.sizes import weights_of
 from gflow.cost.solver import SOLVERS
+from gflow.data.kind import Sizes
 from gflow.errors import ScenarioError
 from gflow.scenario import Scenario
 
@@ -28,7 +29,7 @@ def check_memory(scenario: Scenario, workers: int = 1) -> None:
     points = scenario.points()
     workers = min(workers, len(points))
     for point in points:
-        parts = memory_of(point.scenario, sizes_of(point.scenario))
+        parts = memory_of(point.scenario, point.scenario.data.sizes)
         place = ", point ".join(filter(None, (scenario.name, point.label)))
         if total(parts) > physical_memory():
             raise ScenarioError((f"{place}: {_too_large(parts)}",))
@@ -54,7 +55,7 @@ def _too_large(parts: dict[str, int]) -> str:
 
 def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
     """Bytes at the peak of a flow, by what for."""
-    n, m, D, K = sizes
+    n, m, D, K = sizes[:4]
     h, record = scenario.network.width, scenario.record
     real = 4 if scenario.flow.precision == "float32" else 8
     T = record.linear + record.geometric + 100
@@ -65,7 +66,7 @@ def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
         "test samples": 8 * m * D + 16 * m * h,
         "blocks of rows": 4 * min(n, ROWS) * h * real,
         "solver": (stages + 4) * (weights_of(scenario, sizes) + 2 * h) * 8,
-        "features": n * h * real if scenario.network.is_deep else 0,
+        "features": 0 if scenario.network.certifiable else n * h * real,
         "record": T * h * (K + 2) * 8 if "neurons" in record.groups else 0,
         "orthogonal directions": 16 * (n + D) * D if "orthogonal" in record.groups else 0,
     }

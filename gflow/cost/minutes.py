@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gflow.cost.memory import gigabytes, memory_of, short, total
-from gflow.cost.sizes import Sizes, classes_of, sizes_of, weights_of
+from gflow.cost.sizes import weights_of
 from gflow.cost.solver import SOLVERS
+from gflow.data.kind import Sizes
 from gflow.scenario import Scenario
 
 CORE_RATE = 8e10
@@ -82,7 +83,7 @@ def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
     rate = measure_rate() if rate is None else rate
     points = [point.scenario for point in scenario.points()]
     costs = [_flow_cost(point, rate) for point in points]
-    attacks = sum(_attack_operations(point, sizes_of(point)) for point in points)
+    attacks = sum(_attack_operations(point, point.data.sizes) for point in points)
     best = max(rate, CORE_RATE * (os.cpu_count() or 1))
     slow = 4 * attacks / rate / 60
     return Cost(
@@ -112,7 +113,7 @@ def _seconds(a: np.ndarray) -> float:
 
 
 def _flow_cost(scenario: Scenario, rate: float) -> Cost:
-    sizes = sizes_of(scenario)
+    sizes = scenario.data.sizes
     operations = _operations(scenario, sizes)
     if not scenario.train.is_flow:
         return _descent_cost(scenario, sizes, operations, rate)
@@ -147,9 +148,8 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
 
 
 def _operations(scenario: Scenario, sizes: Sizes) -> int:
-    """Of the products of one gradient: two for two layers, three a layer when jax takes it."""
-    products = 6 if scenario.network.is_deep else 4
-    return products * sizes.n * weights_of(scenario, sizes)
+    """Of the products of one gradient: two for two layers, three per layer when jax takes it."""
+    return scenario.network.products * sizes.n * weights_of(scenario, sizes)
 
 
 def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float) -> Cost:
@@ -179,10 +179,10 @@ def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float
 def _attack_operations(scenario: Scenario, sizes: Sizes) -> int:
     """Of the attacks on a network of layers; those on neurons of one output take seconds."""
     network, asked = scenario.network, scenario.robustness
-    if not network.is_deep:
+    if network.certifiable:
         return 0
     samples = min(asked.attacked or sizes.m, sizes.m)
-    rivals = 1 if network.outputs == "sign" else min(RIVALS, classes_of(scenario) - 1)
+    rivals = 1 if network.grain == "sign" else min(RIVALS, sizes.C - 1)
     # A slope is as much again as a value.
     passes = 2 * WALKS * WALK_STEPS + LINES * LINE_LOOKS
     return len(asked.norms) * rivals * passes * 2 * samples * weights_of(scenario, sizes)
@@ -207,7 +207,9 @@ def _steps(scenario: Scenario) -> tuple[int, int]:
     spread = 2.5 * max(1.0, p / 3) * (4 if kinked and flow.chart == "cartesian" else 1)
     quiet = max(0.0, math.log(1e-7 / scenario.network.init_scale))
     low = max(0.8 * solver.steps * factors[0], times) + 0.3 * p * quiet
-    apart = 0.0 if scenario.network.normalized else (p - 1) * -math.log(scenario.network.init_scale)
+    apart = (
+        0.0 if scenario.network.degree == 1 else (p - 1) * -math.log(scenario.network.init_scale)
+    )
     high = spread * solver.steps * factors[1] + times + (6 if kinked else p / 2) * quiet
     high += 100 * max(0.0, apart)
     # A huge power makes `high` infinite, which the budget bounds.

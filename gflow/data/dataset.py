@@ -1,242 +1,163 @@
-"""Labeled samples, and how they are read from a caller's own arrays.
+"""Labeled samples.
 
-One idea: a flow needs only inputs, labels and weights; subclasses and centers are what the theory
-asks about, so they may be missing and are then replaced by the best that the arrays allow.
+Labels come in three grains. A sample has a subclass (a center, a digit, a category of
+photographs), a subclass has a class, and it has a sign. A network may be trained on any of the
+three; alignment is held against subclasses.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from gflow.data.centers import Centers
-from gflow.data.clusters import clustered, estimated, silhouettes
-from gflow.data.npz import read_arrays
 from gflow.errors import DataError
+
+Grain = Literal["sign", "classes", "subclasses"]
+"""What outputs are trained on: one output on the sign, or one output per class or subclass."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """n labeled samples."""
+    """n samples of K subclasses in C classes."""
 
     x: Float[np.ndarray, "n D"]
     """Inputs, one per row."""
-    y: Float[np.ndarray, " _"]
-    """Labels, +1 or -1, shape (n,); another shape is a `DataError`."""
-    subclass: Int[np.ndarray, " n"] | None
-    """Index of each sample's subclass, 0..K-1, where known."""
+    subclass: Int[np.ndarray, " n"]
+    """Subclass of each sample, 0..K-1."""
+    names: tuple[str, ...]
+    """Names of the K subclasses."""
+    class_of: tuple[int, ...]
+    """Class of each subclass, 0..C-1."""
+    sign: tuple[int, ...]
+    """Sign of each subclass, +1 or -1."""
+    subclasses_known: bool = True
+    """False where the two signs stand in for subclasses that nobody has labeled."""
 
     def __post_init__(self):
-        if self.y.shape != (self.x.shape[0],):
+        check_finite(self.x, "inputs")
+        if self.subclass.shape != (len(self.x),):
             raise DataError(
-                f"`y` must have one label per row of `X` (n = {self.x.shape[0]}), but has shape "
-                f"{self.y.shape}; give a vector of +1 and -1."
+                f"there must be one label per row of inputs (n = {len(self.x)}), but labels have "
+                f"shape {self.subclass.shape}; give a vector of integers."
             )
-        if not np.isfinite(self.x).all():
-            row = int(np.flatnonzero(~np.isfinite(self.x).all(axis=1))[0])
+        wrong = self.subclass[(self.subclass < 0) | (self.subclass >= self.K)]
+        if len(wrong):
             raise DataError(
-                f"`X` must be finite, but row {row} is not; drop or repair the samples with nan "
-                "or inf."
+                f"labels must be 0 to {self.K - 1}, but one is {int(wrong[0])}; number them from 0."
             )
-        if not np.isin(self.y, (-1, 1)).all():
-            found = np.unique(self.y)[:5].tolist()
-            raise DataError(
-                f"`y` must hold only +1 and -1, but holds {found}; map the two classes to +1 "
-                "and -1."
-            )
-        for sign, word in ((1, "positive"), (-1, "negative")):
-            if not (self.y == sign).any():
-                raise DataError(
-                    f"`y` must have samples of both classes, but has no {word} one; add some."
-                )
-
-    @property
-    def target(self) -> Float[np.ndarray, " n"]:
-        """What a prediction is held against: `y`."""
-        return self.y
 
     @property
     def n(self) -> int:
         """Number of samples."""
-        return self.x.shape[0]
+        return len(self.x)
 
     @property
     def D(self) -> int:
         """Input dimension."""
         return self.x.shape[1]
 
-    def counts(self, K: int) -> Int[np.ndarray, " K"]:
-        """Samples of each of `K` subclasses; raises `DataError` where subclasses are unknown."""
-        if self.subclass is None:
+    @property
+    def K(self) -> int:
+        """Number of subclasses."""
+        return len(self.names)
+
+    @property
+    def C(self) -> int:
+        """Number of classes."""
+        return max(self.class_of) + 1
+
+    def targets(self, grain: Grain) -> Real[np.ndarray, " n"]:
+        """What outputs of this grain are trained on: ±1, or an index per sample.
+
+        **Raises:** `DataError` if a sign is asked for that no sample has.
+        """
+        return self.subclass if grain == "subclasses" else self.labels(grain)
+
+    def labels(self, grain: Grain) -> Real[np.ndarray, " n"]:
+        """What predictions are held against: ±1 for one output, else the class of each sample.
+
+        **Raises:** `DataError` if a sign is asked for that no sample has.
+        """
+        if grain != "sign":
+            return np.asarray(self.class_of)[self.subclass]
+        y = np.asarray(self.sign, np.float64)[self.subclass]
+        check_both_signs(y, "labels")
+        return y
+
+    def outputs(self, grain: Grain) -> int:
+        """Number of outputs of this grain."""
+        return {"sign": 1, "classes": self.C, "subclasses": self.K}[grain]
+
+    @property
+    def means(self) -> Float[np.ndarray, "K D"]:
+        """Mean input of each subclass.
+
+        **Raises:** `DataError` for a subclass without a sample.
+        """
+        counts = np.bincount(self.subclass, minlength=self.K)
+        if not counts.all():
             raise DataError(
-                "`subclass` must be known to count samples, but the data have none; add it."
+                f"every subclass must have a sample, but {self.names[int(counts.argmin())]!r} has "
+                "none; raise data.samples or leave it out."
             )
-        return np.bincount(self.subclass, minlength=K)
+        sums = np.zeros((self.K, self.D))
+        np.add.at(sums, self.subclass, self.x)
+        return sums / counts[:, None]
 
+    def subset(self, count: int, rng: np.random.Generator) -> "Dataset":
+        """`count` samples, spread as evenly over the subclasses as possible; all of them for 0.
 
-_ARRAYS = {
-    "X": "inputs, shape (n, D)",
-    "y": "labels +1 or -1, shape (n,)",
-    "subclass": "index of each sample's subclass from 0, shape (n,)",
-    "centers": "subclass centers, shape (K, D)",
-    "X_test": "test inputs, shape (m, D)",
-    "y_test": "test labels, shape (m,)",
-}
-
-
-Clusters = Literal["none", "estimate"] | tuple[int, ...]
-"""What to do without subclasses: nothing; find clusters; find so many of +1 and of -1."""
-
-
-def read_npz(
-    path: Path, clusters: Clusters = "none", seed: int = 0
-) -> tuple[Dataset, Dataset | None, Centers]:
-    """Read a caller's own samples from an npz file.
-
-    **Arguments:**
-
-    - `path`: a file with arrays `X` (n, D) and `y` (n,) of +1 and -1, and where known `subclass`
-        (n,), `centers` (K, D), `X_test` (m, D), `y_test` (m,).
-    - `clusters`: "none"; or what stands in for `subclass` if the file has none, clusters within
-        each class: as many as silhouettes suggest, or so many of +1 and of -1.
-    - `seed`: of the search for clusters.
-
-    **Returns:** training samples, test samples or None, and the centers: as given; else the mean
-    of each subclass; else the mean of each class (two subclasses).
-
-    **Raises:** `DataError` naming the file, the array, what it must be and what it is.
-    """
-    arrays = read_arrays(path, "X=..., y=...")
-    try:
-        return _from_arrays(arrays, clusters, seed)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-
-
-def _from_arrays(
-    arrays: dict[str, np.ndarray], clusters: Clusters, seed: int
-) -> tuple[Dataset, Dataset | None, Centers]:
-    for name in ("X", "y"):
-        if name not in arrays:
+        **Raises:** `DataError` if there are fewer.
+        """
+        if count == 0 or count == self.n:
+            return self
+        if count > self.n:
             raise DataError(
-                f"array `{name}` ({_ARRAYS[name]}) must be there, but the file holds only "
-                f"{sorted(arrays)}; write it with numpy.savez(path, X=..., y=...)."
+                "`data.samples` and `data.test_samples` must be at most the number there is, "
+                f"{self.n}, but one is {count}; try 0 for all."
             )
-    unknown = sorted(set(arrays) - set(_ARRAYS))
-    if unknown:
+        order = rng.permutation(self.n)
+        rank = np.empty(self.n, int)
+        for k in range(self.K):
+            mine = order[self.subclass[order] == k]
+            rank[mine] = np.arange(len(mine))
+        some = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
+        return replace(self, x=self.x[some], subclass=self.subclass[some])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and test samples, and the centers that neurons are held against."""
+
+    train: Dataset
+    test: Dataset | None
+    """None where there are no test samples."""
+    centers: Centers
+
+    def centers_for(self, grain: Grain) -> Centers:
+        """The centers, with averages of many classes where outputs tell these apart."""
+        several = 2 < self.train.C < self.train.K
+        if grain == "sign" or not several or set(self.train.class_of) != set(range(self.train.C)):
+            return self.centers
+        return replace(self.centers, class_of=self.train.class_of)
+
+
+def check_finite(x: Float[np.ndarray, "n D"], name: str) -> None:
+    """Refuse samples with nan or inf, naming the first such row."""
+    if not np.isfinite(x).all():
+        row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise DataError(
-            f"arrays must be among {sorted(_ARRAYS)}, but the file also holds {unknown}; leave "
-            "them out."
+            f"{name} must be finite, but row {row} is not; drop or repair the samples with nan "
+            "or inf."
         )
-    x = _real(arrays, "X", 2)
-    subclass = _indices(arrays, x.shape[0]) if "subclass" in arrays else None
-    train = Dataset(x, _real(arrays, "y", 1), subclass)
-    if clusters == "none":
-        return train, _test_split(arrays, train.D), _centers(arrays, train)
-    if subclass is not None:
-        raise DataError(
-            '`data.clusters` must be "none" where the file has an array `subclass`, but is '
-            f"{clusters}; take one of them out."
-        )
-    train = replace(train, subclass=_clustered(train, clusters, seed))
-    centers = replace(_centers(arrays, train), origin="means of clusters")
-    return train, _test_split(arrays, train.D), centers
 
 
-def _clustered(train: Dataset, clusters: Clusters, seed: int) -> Int[np.ndarray, " n"]:
-    """Clusters of the class +1, then those of -1."""
-    subclass, begin = np.zeros(train.n, np.int64), 0
-    for i, sign in enumerate((1, -1)):
-        mine = train.x[train.y == sign]
-        k = estimated(silhouettes(mine, seed)) if clusters == "estimate" else int(clusters[i])
-        found = clustered(mine, k, seed)
-        subclass[train.y == sign] = begin + found
-        begin += found.max() + 1
-    return subclass
-
-
-def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:
-    array = arrays[name]
-    if array.ndim != ndim or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise DataError(
-            f"array `{name}` must be real numbers ({_ARRAYS[name]}), but is {array.dtype} with "
-            f"shape {array.shape}; store it so."
-        )
-    return array.astype(np.float64)
-
-
-def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
-    subclass = arrays["subclass"]
-    if (
-        subclass.shape != (n,)
-        or not np.issubdtype(subclass.dtype, np.integer)
-        or subclass.min(initial=0) < 0
-        or subclass.max(initial=0) >= n
-    ):
-        raise DataError(
-            f"array `subclass` must be integers from 0 to n - 1 ({_ARRAYS['subclass']}), but is "
-            f"{subclass.dtype} with shape {subclass.shape}; number the subclasses without gaps."
-        )
-    return subclass.astype(np.int64)
-
-
-def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
-    given = {"X_test", "y_test"} & set(arrays)
-    if not given:
-        return None
-    if len(given) == 1:
-        raise DataError(
-            f"`X_test` and `y_test` must come together, but only {given.pop()} is there; add the "
-            "other."
-        )
-    x = _real(arrays, "X_test", 2)
-    if x.shape[1] != D:
-        raise DataError(
-            f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."
-        )
-    y = _real(arrays, "y_test", 1)
-    try:
-        return Dataset(x, y, None)
-    except DataError as error:
-        raise DataError(str(error).replace("`X`", "`X_test`").replace("`y`", "`y_test`")) from None
-
-
-def _centers(arrays: dict[str, np.ndarray], train: Dataset) -> Centers:
-    if train.subclass is None:
-        if "centers" in arrays:
+def check_both_signs(y: Float[np.ndarray, " n"], name: str) -> None:
+    """Refuse labels ±1 that are all of one sign."""
+    for sign, word in ((1, "positive"), (-1, "negative")):
+        if not (y == sign).any():
             raise DataError(
-                "`subclass` must be there when `centers` is (it tells the class of a center), but "
-                "is missing; add it."
+                f"{name} must have samples of both classes, but has no {word} one; add some."
             )
-        means = np.stack([train.x[train.y > 0].mean(axis=0), train.x[train.y < 0].mean(axis=0)])
-        if not means.any(axis=1).all():
-            raise DataError(
-                "the mean of each class must not be 0 where subclasses are unknown, but one is; "
-                "add an array `subclass`."
-            )
-        return Centers(means, np.array([1, -1]), "class means")
-    K = int(train.subclass.max()) + 1
-    label = np.zeros(K, dtype=np.int64)
-    for k in range(K):
-        classes = np.unique(train.y[train.subclass == k])
-        if len(classes) != 1:
-            what = "none" if len(classes) == 0 else "samples of both classes"
-            raise DataError(
-                f"every `subclass` 0..{K - 1} must have samples of one class, but {k} has {what}; "
-                "number the subclasses without gaps, each within one class."
-            )
-        label[k] = int(classes[0])
-    if "centers" not in arrays:
-        means = np.stack([train.x[train.subclass == k].mean(axis=0) for k in range(K)])
-        return Centers(means, label, "subclass means")
-    mu = _real(arrays, "centers", 2)
-    if mu.shape != (K, train.D):
-        raise DataError(
-            f"`centers` must have shape (K, D) = ({K}, {train.D}), but has {mu.shape}; give one "
-            "row per subclass."
-        )
-    if not np.isfinite(mu).all():
-        raise DataError("`centers` must be finite, but holds nan or inf; repair them.")
-    return Centers(mu, label, "given")

@@ -17,7 +17,7 @@ from gflow.data.dataset import Dataset
 
 
 def orthonormal_centers(
-    D: int, K: int, K1: int, kind: Literal["axes", "rotated"], rng: np.random.Generator
+    D: int, K: int, K1: int, kind: Literal["axes", "rotated"], *, rng: np.random.Generator
 ) -> Centers:
     """K orthonormal centers, the first K1 of them positive.
 
@@ -41,6 +41,7 @@ def equiangular_centers(
     K: int,
     K1: int,
     kind: Literal["axes", "rotated"],
+    *,
     angle: float,
     rng: np.random.Generator,
 ) -> Centers:
@@ -62,8 +63,8 @@ def equiangular_centers(
     - `rng`: random stream; unused for "axes".
     """
     if angle == 90:
-        return orthonormal_centers(D, K, K1, kind, rng)
-    frame = orthonormal_centers(D, K + 1, K1, kind, rng)
+        return orthonormal_centers(D, K, K1, kind, rng=rng)
+    frame = orthonormal_centers(D, K + 1, K1, kind, rng=rng)
     own, shared = np.sqrt(2) * np.sin(np.radians(angle) / 2), np.sqrt(np.cos(np.radians(angle)))
     return Centers(own * frame.mu[:K] + shared * frame.mu[K], frame.label[:K], "given")
 
@@ -119,6 +120,7 @@ def sample_mixture(
     n: int,
     alpha: float,
     counts: Literal["balanced", "multinomial"],
+    *,
     rng: np.random.Generator,
     imbalance: float = 1.0,
 ) -> Dataset:
@@ -139,8 +141,13 @@ def sample_mixture(
     """
     subclass = _subclasses(n, shares(centers.label, imbalance), counts, rng)
     noise = rng.standard_normal((n, centers.D)) * (alpha / np.sqrt(centers.D))
-    y = centers.label[subclass].astype(np.float64)
-    return Dataset(centers.mu[subclass] + noise, y, subclass)
+    return Dataset(
+        centers.mu[subclass] + noise,
+        subclass,
+        names=tuple(f"mu_{k + 1}" for k in range(centers.K)),
+        class_of=tuple(int(sign > 0) for sign in centers.label),
+        sign=tuple(centers.label.tolist()),
+    )
 
 
 def _subclasses(

@@ -21,7 +21,8 @@ from gflow.errors import DataError
 from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.moments import gauss_moments
-from gflow.network.neurons import AbstractNeurons, AbstractWeights, PolarNeurons
+from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.network.weights import AbstractWeights
 
 _ROUNDING = 1e-12
 """Noise below this share of a subclass mean, and parts of a unit vector below this, are none."""

@@ -22,7 +22,7 @@ from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leaves
 from gflow.flow.schedule import Portrait, Probe, Schedule, Stop, Watch
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
-from gflow.network.neurons import AbstractWeights
+from gflow.network.weights import AbstractWeights
 
 MOST = 5000
 """Steps between two looks at the network, at most."""

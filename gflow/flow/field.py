@@ -28,11 +28,11 @@ from jaxtyping import Array, Float, Real
 
 from gflow.flow.losses import AbstractLoss
 from gflow.network.neurons import (
-    AbstractWeights,
     CartesianNeurons,
     PolarNeurons,
 )
 from gflow.network.prelu import Network, positive_power
+from gflow.network.weights import AbstractWeights
 
 
 class Samples(eqx.Module):

@@ -25,7 +25,8 @@ from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leav
 from gflow.flow.schedule import Notable, Portrait, Probe, Schedule, Stop, Watch
 from gflow.flow.stepper import EVALUATIONS, Controls
 from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
-from gflow.network.neurons import AbstractWeights, PolarNeurons
+from gflow.network.neurons import PolarNeurons
+from gflow.network.weights import AbstractWeights
 
 SAFE_ATOL = 1e-6
 """Largest absolute tolerance in units of the smallest neuron, in the Cartesian chart."""

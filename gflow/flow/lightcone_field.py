@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from gflow.flow.field import AbstractField, FlowState, Samples, pull_on
 from gflow.flow.losses import AbstractLoss
 from gflow.network.lightcone import LightconeNeurons
-from gflow.network.neurons import AbstractWeights
+from gflow.network.weights import AbstractWeights
 
 
 class LightconeField(AbstractField):

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.losses import AbstractLoss
-from gflow.network.neurons import AbstractWeights
+from gflow.network.weights import AbstractWeights
 
 
 class ModuleField(AbstractField):

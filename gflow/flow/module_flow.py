@@ -21,7 +21,7 @@ from gflow.flow.module_field import ModuleField
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import SOLVERS, Controls
 from gflow.flow.trajectory import Outcome
-from gflow.network.neurons import AbstractWeights
+from gflow.network.weights import AbstractWeights
 
 ROWS = 1000
 """Rows in one block of the gradient."""
@@ -41,6 +41,8 @@ class ModuleFlow(NamedTuple):
 
 class _Weights(AbstractWeights):
     """The float arrays of a module, and the module around them (final)."""
+
+    chart = "module"
 
     arrays: PyTree
     rest: PyTree = eqx.field(static=True)

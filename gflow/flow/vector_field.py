@@ -19,8 +19,8 @@ from jaxtyping import Array, Float
 
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.losses import AbstractLoss
-from gflow.network.neurons import AbstractWeights
 from gflow.network.vector import VectorNeurons, gates
+from gflow.network.weights import AbstractWeights
 
 
 class VectorField(AbstractField):
@@ -43,7 +43,8 @@ class VectorField(AbstractField):
         if neurons.bias is not None:
             db = slope
             speed = speed + jnp.sum(db**2)
-        moved = VectorNeurons(du, da, dr, db, neurons.input_normalized, neurons.class_of)
+        parts = lambda one: (one.direction, one.output, one.log_norm, one.bias)  # noqa: E731
+        moved = eqx.tree_at(parts, neurons, (du, da, dr, db), is_leaf=lambda leaf: leaf is None)
         return FlowState(moved, speed, jnp.zeros(2, dr.dtype))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:

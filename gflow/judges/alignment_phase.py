@@ -69,7 +69,7 @@ def _noise(evidence: Evidence, text: str, met: bool) -> Hypothesis:
 
 
 def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    network, error = evidence.scenario.network, evidence.centers.orthonormality_error
+    network, error = evidence.neurons, evidence.centers.orthonormality_error
     recorded = evidence.has("neurons") and evidence.has("centers")
     given = evidence.centers.origin == "given" and error <= ORTHONORMAL
     plain = network.balanced and network.normalized

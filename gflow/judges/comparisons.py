@@ -174,7 +174,7 @@ def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
     starts = [
         (run.record["log_output"] - run.record["log_norm"]).values[0].max()
         for run in evidences
-        if run.has("neurons") and not run.scenario.network.balanced
+        if run.has("neurons") and not run.neurons.balanced
     ]
     largest = float(np.exp(max(starts, default=-np.inf)))
     return Hypothesis(f"unbalanced: |v| <= {NOTHING:g}‖w‖", f"{largest:.1e}", largest <= NOTHING)
@@ -182,7 +182,7 @@ def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
 
 def _times_to_align(run: Evidence) -> list[Told]:
     u0, when = _single_coordinate(run)
-    balanced = run.scenario.network.balanced
+    balanced = run.neurons.balanced
     title = "balanced" if balanced else "v = 0"
     if len(u0) < 5:
         return [Told(title, None, f"only {len(u0)} neurons aligned")]

@@ -6,7 +6,7 @@ again at any time.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -19,7 +19,7 @@ from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
 from gflow.measure.phases import Phases, find_phases
 from gflow.robustness.bracket import Robustness
-from gflow.scenario import MixtureData, Scenario
+from gflow.scenario import NeuronsTable, Scenario
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Evidence:
         return self.scenario.network.has_laws
 
     @property
+    def neurons(self) -> NeuronsTable:
+        """What was asked of the neurons; judges are asked about no other kind of network."""
+        return cast(NeuronsTable, self.scenario.network)
+
+    @property
     def p(self) -> float:
         """Power of the activation."""
         return self.scenario.network.power
@@ -72,24 +77,21 @@ class Evidence:
     @property
     def imbalance(self) -> float:
         """Largest subclass over smallest, as asked for; 1 for a caller's own samples."""
-        data = self.scenario.data
-        return data.imbalance if data.kind == "mixture" else 1.0
+        return self.scenario.data.facts.imbalance
 
     @property
     def tau(self) -> float | None:
         """Noise τ = α/√D per coordinate of a mixture; None for a caller's own samples."""
-        data = self.scenario.data
-        return data.noise / data.dimension**0.5 if isinstance(data, MixtureData) else None
+        return self.scenario.data.facts.tau
 
     @property
     def drawn(self) -> int | None:
         """Number of training samples drawn from the mixture; None for a caller's own."""
-        data = self.scenario.data
-        return data.samples if isinstance(data, MixtureData) else None
+        return self.scenario.data.facts.drawn
 
     def has(self, group: str) -> bool:
-        """Whether a record group was recorded; of deep networks only neurons are."""
-        return group in self.scenario.record.groups and (group == "neurons" or self.has_laws)
+        """Whether a group of the record was recorded."""
+        return group in self.scenario.recorded_groups
 
     @cached_property
     def times(self) -> Float[np.ndarray, " T"]:
@@ -137,7 +139,7 @@ class Evidence:
     @cached_property
     def phases(self) -> Phases | None:
         """When alignment, escape and fitting happened; None without neurons and centers."""
-        if not self.has_laws or not (self.has("neurons") and self.has("centers")):
+        if not (self.has("neurons") and self.has("centers")):
             return None
         return find_phases(
             self.times,

@@ -272,7 +272,7 @@ def mass_floor(run: Evidence) -> float:
 def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     """Without ‖w‖^{p-1} in the denominator T_esc ∝ ε^{-(p-1)} (prediction P24)."""
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
-    plain = all(not run.scenario.network.normalized and run.p > 1 for run in evidences)
+    plain = all(not run.neurons.normalized and run.p > 1 for run in evidences)
     unnormalized = Hypothesis("no normalization, p > 1", "yes" if plain else "no", plain)
     assumed = (*_over(evidences, "network.init_scale"), unnormalized)
     if opinion := unmet(expected, assumed):

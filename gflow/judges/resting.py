@@ -66,7 +66,7 @@ def judge_stability(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, assumed):
         return opinion
     told = [_rate_at_target(evidence)]
-    if evidence.p > 2 and evidence.scenario.network.init == "averaged":
+    if evidence.p > 2 and evidence.neurons.init == "averaged":
         told = [_rate_at_saddle(evidence)]
     return opinion_of(expected, told, assumed, "Median over neurons, in alignment time p κ π t.")
 

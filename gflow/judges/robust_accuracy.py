@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from gflow.data.source import draw_test
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Hypothesis, Opinion, unmet
 from gflow.judges.radii_at_centers import IDEAL, aligned, late
@@ -21,7 +20,6 @@ from gflow.network.reference import ORTHONORMAL, average_classifier, subclass_cl
 from gflow.robustness.attack import share_beyond
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius import Radii, radii
-from gflow.scenario import MixtureData
 
 LAW_ERROR = 0.03
 """Largest difference allowed between a robust accuracy and its law, at any radius (P20)."""
@@ -151,30 +149,29 @@ def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def _test(evidence: Evidence, count: int | None = None):
-    test = draw_test(evidence.scenario)
+    test = evidence.scenario.data.read_test(evidence.scenario.seed)
     assert test is not None, "it is asked for by a hypothesis"
-    x, y = (np.asarray(values[:count], np.float64) for values in (test.x, test.y))
-    return x, y
+    return test.x[:count], test.labels("sign")[:count]
 
 
 def judge_bayes(evidence: Evidence) -> Opinion:
     """The Bayes classifier is as robust as promised, and no more than anything can be (P25)."""
     expected = "certified >= 1 - 2K exp(-Dν²/(64α²)) at (√2-ν)/2; attacked <= 1 - min(K1, K2)/K"
-    data = evidence.scenario.data
-    n = data.test_samples if isinstance(data, MixtureData) else 0
+    facts = evidence.scenario.data.facts
+    n = facts.test_drawn
     assumed = (*_mixture(evidence), Hypothesis("test samples", f"{n}", n > 0))
     if opinion := unmet(expected, assumed):
         return opinion
-    assert isinstance(data, MixtureData) and evidence.tau is not None
-    found = bayes_radii(*_test(evidence), evidence.centers, evidence.tau)
-    told = [_above_promise(evidence, data, found), _below_bound(evidence, found)]
+    assert facts.noise is not None and facts.tau is not None
+    found = bayes_radii(*_test(evidence), evidence.centers, facts.tau)
+    told = [_above_promise(evidence, facts.noise, found), _below_bound(evidence, found)]
     reason = f"{n} test samples; l2. The network plays no part."
     return opinion_of(expected, told, assumed, reason)
 
 
-def _above_promise(evidence: Evidence, data: MixtureData, found: Radii) -> Told:
+def _above_promise(evidence: Evidence, alpha: float, found: Radii) -> Told:
     """Certified accuracy against the bound of G2 over its range of ν."""
-    D, K, alpha = data.dimension, evidence.centers.K, data.noise
+    D, K = evidence.centers.D, evidence.centers.K
     least = 2 * np.sqrt(2) * alpha**2 * np.log(K) / D
     nus = np.geomspace(max(least * (1 + 1e-9), 1e-6), np.sqrt(2), 60)
     bound = np.array([bayes_robust_accuracy(float(nu), D, K, alpha).value for nu in nus])

@@ -160,8 +160,7 @@ def _choices(evidence: Evidence) -> _Choice:
 
 
 def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
-    drawn = evidence.scenario.data.kind == "mixture"
-    if not drawn or evidence.scenario.network.init in ("nudged", "averaged"):
+    if evidence.drawn is None or evidence.neurons.init in ("nudged", "averaged"):
         return True, "share not judged"
     sign = evidence.record["sign"].values[0]
     fits, texts = True, []

@@ -54,15 +54,6 @@ def reference_radii(norm: Norm, K: int) -> tuple[float, float, float]:
     return (1 / K, 2 / K, 4 / K) if norm is Norm.LINF else (0.5, 0.75, 1.0)
 
 
-IMAGE_RADII = {Norm.LINF: (0.05, 0.1, 0.2), Norm.L2: (0.5, 1.0, 2.0), Norm.L1: (5.0, 10.0, 20.0)}
-"""Attack radii of images of unit range: those of the published tables, and one more (theory E2)."""
-
-FEATURE_RADII = {
-    Norm.LINF: (0.002, 0.005, 0.01), Norm.L2: (0.05, 0.1, 0.2), Norm.L1: (0.5, 1.0, 2.0),
-}  # fmt: skip
-"""Attack radii of features of mean length 1."""
-
-
 def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float]:
     """Radius of positive and of negative centers under what theory says is learned.
 

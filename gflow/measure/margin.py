@@ -18,16 +18,15 @@ class Fit(NamedTuple):
     """Weighted share of samples with y_i f_i > 0."""
 
 
-def fit(y: Float[Array, " n"], f: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
+def fit(margin: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
     """Margins and accuracy of outputs (dimensionless).
 
     **Arguments:**
 
-    - `y`: labels, ±1.
-    - `f`: outputs.
+    - `margin`: y_i f_i of every sample, see `gflow.measure.outputs.margins`.
     - `omega`: weights; any positive scale.
     """
-    margin, share = y * f, omega / jnp.sum(omega)
+    share = omega / jnp.sum(omega)
     # Counting the misses makes a perfect accuracy exactly 1.
     missed = jnp.sum(jnp.where(margin > 0, 0.0, share))
     return Fit(jnp.min(margin), jnp.sum(share * margin), 1 - missed)

@@ -14,8 +14,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from gflow.data.centers import unit_rows
 from gflow.data.clusters import estimated, silhouettes
-from gflow.data.dataset import Dataset
-from gflow.data.labeled import Labeled
+from gflow.data.dataset import Dataset, Grain
 from gflow.random import stream
 
 MOST, SHOWN = 2000, 600
@@ -89,15 +88,14 @@ def spread(cosines: Float[np.ndarray, " a"]) -> Spread | None:
     return Spread(*np.quantile(cosines, (0.05, 0.5, 0.95))) if len(cosines) else None
 
 
-def look(data: Dataset | Labeled, seed: int, clusters: bool = True) -> Premise:
+def look(data: Dataset, grain: Grain, seed: int, clusters: bool = True) -> Premise:
     """The premise of samples as a flow would get them; unknown subclasses are the classes.
 
-    **Arguments:** as for `premise`.
+    **Arguments:** as for `premise`, and
+
+    - `grain`: what the network is trained on, which says what a class is.
     """
-    subclass = data.subclass
-    if subclass is None:
-        subclass = np.unique(data.target, return_inverse=True)[1]
-    return premise(data.x, subclass, data.target, seed, clusters)
+    return premise(data.x, data.subclass, data.labels(grain), seed, clusters)
 
 
 def premise(

@@ -10,9 +10,9 @@ what is recorded of neurons is recorded of the first layer.  From a small scale 
 than two layers leave the origin late (theory D15).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -20,16 +20,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from gflow.network.neurons import AbstractFirstLayer
 from gflow.network.prelu import positive_power
 from gflow.network.read_off import classifier
-
-LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published", "balanced"]
-"""How the weights of layers are drawn."""
+from gflow.network.weights import (
+    AbstractFirstLayer,
+    Observables,
+    Task,
+    class_of_in,
+    feature_rows,
+    named_arrays,
+    observe_layers,
+)
+from gflow.random import stream
+from gflow.scenario.networks import AbstractOutputsTable
 
 
 class DeepNetwork(AbstractFirstLayer):
     """Hidden pReLU layers and a linear output; call it on inputs (final)."""
+
+    chart = "module"
+    aligns = False
 
     hidden: tuple[Float[Array, "_ _"], ...]
     """Weights of each hidden layer, a row a neuron."""
@@ -54,6 +64,7 @@ class DeepNetwork(AbstractFirstLayer):
         output: Float[Array, "C h"],
         bias: Float[Array, " C"] | None,
         p: float,
+        *,
         input_normalized: bool = False,
         skip: bool = False,
         layer_norm: bool = False,
@@ -130,8 +141,30 @@ class DeepNetwork(AbstractFirstLayer):
         """1: activations are normalized."""
         return 1.0
 
-    def projected(self) -> "DeepNetwork":
+    def projected(self) -> Self:
         return self
+
+    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
+        return feature_rows(record)
+
+    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
+        return observe_layers(self, x, n, self.dtype)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        hidden = {f"hidden_{i + 1}": w for i, w in enumerate(self.hidden)}
+        return named_arrays(**hidden, output=self.output, bias=self.bias, class_of=self.class_of)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable) -> Self:
+        return cls(
+            tuple(jnp.asarray(arrays[f"hidden_{i + 1}"]) for i in range(table.depth - 1)),
+            jnp.asarray(arrays["output"]),
+            jnp.asarray(arrays["bias"]) if table.bias else None,
+            float(table.power),
+            input_normalized=table.input_normalized,
+            class_of=class_of_in(arrays),
+            **table.layering,
+        )
 
     def network(self, p: float) -> "DeepNetwork":
         """Itself; the power is its own."""
@@ -159,75 +192,72 @@ def _length(rows):
     return unit * jnp.sqrt(jnp.where(square > 0, square, 1))
 
 
-def deep_network(
-    widths: Sequence[int],
-    C: int,
-    scale: float,
-    rng: np.random.Generator,
-    p: float,
-    bias: bool,
-    input_normalized: bool,
-    skip: bool,
-    layer_norm: bool,
-    init: LayerInit = "gaussian",
-    class_of: tuple[int, ...] | None = None,
-) -> DeepNetwork:
+def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
     """Independent weights of mean 0, their variance by the sizes of each layer; biases 0.
 
     **Arguments:**
 
-    - `widths`: input dimension, then the width of each hidden layer.
-    - `C`: outputs.
-    - `scale`: factor on all weights.
-    - `rng`: random stream.
-    - `p`, `bias`, `input_normalized`, `skip`, `layer_norm`, `class_of`: as in `DeepNetwork`.
-    - `init`: "gaussian", entries N(0, 2/fan-in), which is Kaiming's; "kaiming_uniform", uniform of
-        the same variance; "glorot", N(0, 2/(fan-in + fan-out)); "published", hidden weights uniform
-        in ±√(6/width) and output weights in ±1/√width; "balanced", of a neuron input and output
-        weights are uniform unit vectors.
+    - `table`: width, depth, power, scale of all weights, and initialization (`INITIALIZATIONS`);
+        neurons with a vector of outputs start from uniform unit vectors.
+    - `task`: input dimension, outputs, seed.
 
     **Source:** He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010; the published code of Min and
     Vidal, ICML 2024 (theory E2, which does not say how output weights start: torch's default).
     """
-    layers = []
+    rng, draw = stream(task.seed, "hidden"), INITIALIZATIONS[table.initialization]
+    sizes = [task.D, *[table.width] * (table.depth - 1), task.outputs]
+    last = len(sizes) - 2
     with jax.enable_x64(True):
-        for i, (fan_in, width) in enumerate(pairwise([*widths, C])):
-            drawn = _drawn(init, fan_in, width, i == len(widths) - 1, rng)
-            layers.append(jnp.asarray(scale * drawn))
+        layers = [
+            jnp.asarray(table.init_scale * draw(rng, fan_in, width, i == last))
+            for i, (fan_in, width) in enumerate(pairwise(sizes))
+        ]
         return DeepNetwork(
-            tuple(layers[:-1]), layers[-1], jnp.zeros(C) if bias else None, float(p),
-            input_normalized, skip, layer_norm, class_of,
-        )  # fmt: skip
+            tuple(layers[:-1]),
+            layers[-1],
+            jnp.zeros(task.outputs) if table.bias else None,
+            float(table.power),
+            input_normalized=table.input_normalized,
+            class_of=task.class_of,
+            **table.layering,
+        )
 
 
-def _drawn(init: LayerInit, fan_in: int, width: int, is_last: bool, rng: np.random.Generator):
-    if init == "gaussian":
-        return np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in))
-    if init == "glorot":
-        return np.sqrt(2 / (fan_in + width)) * rng.standard_normal((width, fan_in))
-    if init == "balanced":
-        w = rng.standard_normal((width, fan_in))
-        return w / np.linalg.norm(w, axis=0 if is_last else 1, keepdims=True)
+def _gaussian(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) -> np.ndarray:
+    """Entries N(0, 2/fan-in), which is Kaiming's."""
+    return np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in))
+
+
+def _kaiming_uniform(
+    rng: np.random.Generator, fan_in: int, width: int, is_last: bool
+) -> np.ndarray:
+    """Uniform of the same variance."""
     bound = np.sqrt(6 / fan_in)
-    if init == "published":
-        bound = 1 / np.sqrt(fan_in) if is_last else np.sqrt(6 / width)
     return rng.uniform(-bound, bound, (width, fan_in))
 
 
-def stable_rank(features: Float[Array, "n h"], rounds: int = 60) -> Float[Array, ""]:
-    """‖H‖_F²/‖H‖₂² of hidden features, the second by power iteration; 0 if all are 0.
+def _glorot(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) -> np.ndarray:
+    """Entries N(0, 2/(fan-in + fan-out))."""
+    return np.sqrt(2 / (fan_in + width)) * rng.standard_normal((width, fan_in))
 
-    **Source:** theory E2.
-    """
-    largest = jnp.abs(features).max()
-    H = features / jnp.where(largest > 0, largest, 1)
-    v = jnp.ones(H.shape[1], H.dtype)
 
-    def step(_, v):
-        v = H.T @ (H @ v)
-        size = jnp.linalg.norm(v)
-        return v / jnp.where(size > 0, size, 1)
+def _published(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) -> np.ndarray:
+    """Hidden weights uniform in ±√(6/width), output weights in ±1/√width."""
+    bound = 1 / np.sqrt(fan_in) if is_last else np.sqrt(6 / width)
+    return rng.uniform(-bound, bound, (width, fan_in))
 
-    v = jax.lax.fori_loop(0, rounds, step, v)
-    top = ((H @ v) ** 2).sum()
-    return jnp.where(top > 0, (H**2).sum() / jnp.where(top > 0, top, 1), 0.0)
+
+def _balanced(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) -> np.ndarray:
+    """Of every neuron input and output weights are uniform unit vectors."""
+    w = rng.standard_normal((width, fan_in))
+    return w / np.linalg.norm(w, axis=0 if is_last else 1, keepdims=True)
+
+
+INITIALIZATIONS = {
+    "gaussian": _gaussian,
+    "kaiming_uniform": _kaiming_uniform,
+    "glorot": _glorot,
+    "published": _published,
+    "balanced": _balanced,
+}
+"""How the weights of a layer are drawn, by name."""

@@ -1,50 +1,98 @@
 """Initializations, at any scale (theory section 3, Initialization).
 
-One idea: a shape is drawn first, w_j0 and v_j0 of size O(1), and the scale ε enters only as
-log ε.  So ε = 1e-300 is as good as 1e-2 in the polar chart.
+A shape is drawn first, w_j0 and v_j0 of size O(1), and the scale ε enters only as log ε.  So
+ε = 1e-300 is as good as 1e-2 in the polar chart.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from gflow.network.neurons import CartesianNeurons, PolarNeurons
+from gflow.network.lightcone import lightcone
+from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
+from gflow.network.weights import Task
+from gflow.random import stream
+from gflow.scenario.networks import NeuronsTable
+from gflow.scenario.words import NEURON_INITS
 
 
-def initial_weights(
-    h: int,
-    D: int,
-    kind: Literal["gaussian", "sphere", "nudged", "averaged"],
-    rng: np.random.Generator,
-    centers: Float[np.ndarray, "K D"],
-    average: Float[np.ndarray, "h D"],
-    nudge: float,
-) -> Float[np.ndarray, "h D"]:
-    """Shape w_j0 of the hidden weights before scaling by ε.
+class Draw(NamedTuple):
+    """What the shape of hidden weights may be made of."""
 
-    **Arguments:**
+    signs: Float[np.ndarray, " h"]
+    """Sign of v_j."""
+    task: Task
+    nudge: float
+    """Share of the way to a center or average, in (0, 1]."""
+    rng: np.random.Generator
 
-    - `h`, `D`: neurons, input dimension.
-    - `kind`: "gaussian" draws every entry from N(0, 1), so ‖w_j0‖ ≈ √D; "sphere" draws uniform
-        unit vectors; "nudged" moves uniform unit vectors toward a random center μ by
-        w ← w + `nudge`·(μ - w) and normalizes (Min and Vidal, ICML 2025, figures 5 and 6);
-        "averaged" moves them toward the class average of each in the same way.
-    - `rng`: random stream.
-    - `centers`: candidates for the nudge; unused otherwise.
-    - `average`: class average of each neuron; unused but by "averaged".
-    - `nudge`: in (0, 1]; unused by the first two kinds.
-    """
-    w = rng.standard_normal((h, D))
-    if kind == "gaussian":
-        return w
-    w /= np.linalg.norm(w, axis=1, keepdims=True)
-    if kind == "sphere":
-        return w
-    aim = average if kind == "averaged" else centers[rng.integers(len(centers), size=h)]
-    w += nudge * (aim - w)
+
+def _gaussian(draw: Draw) -> Float[np.ndarray, "h D"]:
+    """Every entry from N(0, 1), so that ‖w_j0‖ ≈ √D."""
+    return draw.rng.standard_normal((len(draw.signs), draw.task.D))
+
+
+def _sphere(draw: Draw) -> Float[np.ndarray, "h D"]:
+    """Uniform unit vectors."""
+    w = _gaussian(draw)
     return w / np.linalg.norm(w, axis=1, keepdims=True)
+
+
+def _nudged(draw: Draw) -> Float[np.ndarray, "h D"]:
+    """Uniform unit vectors moved toward a random center each, w ← w + nudge·(μ - w).
+
+    **Source:** Min and Vidal, ICML 2025, figures 5 and 6.
+    """
+    w, centers = _sphere(draw), draw.task.centers
+    return _moved(w, centers[draw.rng.integers(len(centers), size=len(w))], draw.nudge)
+
+
+def _averaged(draw: Draw) -> Float[np.ndarray, "h D"]:
+    """Uniform unit vectors moved toward the average of the class of each in the same way."""
+    return _moved(_sphere(draw), draw.task.averages[np.where(draw.signs < 0, 1, 0)], draw.nudge)
+
+
+def _moved(
+    w: Float[np.ndarray, "h D"], aim: Float[np.ndarray, "h D"], nudge: float
+) -> Float[np.ndarray, "h D"]:
+    w = w + nudge * (aim - w)
+    return w / np.linalg.norm(w, axis=1, keepdims=True)
+
+
+SHAPES: dict[str, Callable[[Draw], Float[np.ndarray, "h D"]]] = {}
+"""Shapes w_j0 of hidden weights before scaling by ε, by the names scenario files use."""
+
+
+def register_initialization(name: str, shape: Callable[[Draw], Float[np.ndarray, "h D"]]) -> None:
+    """Let scenario files ask for a shape of hidden weights by `network.init`."""
+    SHAPES[name] = shape
+    NEURON_INITS.add(name)
+
+
+for _name, _shape in {
+    "gaussian": _gaussian, "sphere": _sphere, "nudged": _nudged, "averaged": _averaged,
+}.items():  # fmt: skip
+    register_initialization(_name, _shape)
+
+
+def start_neurons(chart: str, table: NeuronsTable, task: Task) -> AbstractNeurons:
+    """The population that a scenario asks for, in its chart.
+
+    Output weights and hidden weights draw from streams of their own.
+    """
+    v = stream(task.seed, "output").standard_normal(table.width)
+    sign = np.where(v < 0, -1.0, 1.0)
+    w = SHAPES[table.init](Draw(sign, task, table.nudge, stream(task.seed, "hidden")))
+    log_eps = float(np.log(table.init_scale))
+    if chart == "polar":
+        return balanced(w, sign, log_eps)
+    v = sign * np.linalg.norm(w, axis=1) if table.balanced else table.output_scale * v
+    if chart == "lightcone":
+        return lightcone(w, v, log_eps)
+    return cartesian(w, v, table.init_scale, table.degree)
 
 
 def balanced(

@@ -13,16 +13,25 @@ of d, which are right to the last digits where P and M nearly cancel.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Self
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from gflow.network.neurons import AbstractNeurons
+from gflow.network.weights import named_arrays
+from gflow.scenario.networks import AbstractNetworkTable
+
+_STORED = ("direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_minus")
 
 
 class LightconeNeurons(AbstractNeurons):
     """Any population as directions, boosts and the constants log|P_j(0)|, log|M_j(0)| (final)."""
+
+    chart = "lightcone"
 
     direction: Float[Array, "h D"]
     """Unit vectors u_j = w_j/‖w_j‖."""
@@ -116,16 +125,16 @@ class LightconeNeurons(AbstractNeurons):
         minus = jnp.where(self.sign_minus == 0, -jnp.inf, self.log_minus - self.boost)
         return jnp.maximum(plus, minus) - math.log(2)
 
-    def projected(self) -> "LightconeNeurons":
+    def arrays(self) -> dict[str, np.ndarray]:
+        return named_arrays(**{name: getattr(self, name) for name in _STORED})
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+        return cls(*(jnp.asarray(arrays[name]) for name in _STORED))
+
+    def projected(self) -> Self:
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
-        return LightconeNeurons(
-            self.direction / norm,
-            self.boost,
-            self.log_plus,
-            self.log_minus,
-            self.sign_plus,
-            self.sign_minus,
-        )
+        return eqx.tree_at(lambda neurons: neurons.direction, self, self.direction / norm)
 
 
 def _log_sum(d: Float[Array, " h"]) -> Float[Array, " h"]:

@@ -8,68 +8,24 @@ What a neuron contributes is |v_j| ‖w_j‖^q with its degree q: 1 where the ac
 ‖w_j‖^{p-1}, p where it does not (theory D1).  Only the Cartesian chart knows another than 1.
 """
 
-import abc
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any, Self
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from gflow.network.prelu import Network
-
-
-class AbstractWeights(eqx.Module):
-    """Whatever a gradient flow moves: float arrays, and how they stay in their chart (abstract)."""
-
-    @property
-    @abc.abstractmethod
-    def width(self) -> int:
-        """Number of neurons that one evaluation of the velocity is for."""
-
-    @property
-    @abc.abstractmethod
-    def dtype(self) -> jnp.dtype:
-        """Precision of the state."""
-
-    @abc.abstractmethod
-    def projected(self) -> "AbstractWeights":
-        """The same weights with rounding and truncation drift off their chart removed."""
-
-
-class AbstractFirstLayer(AbstractWeights):
-    """Weights of which h neurons read the inputs: what is recorded of neurons (abstract)."""
-
-    direction: eqx.AbstractVar[Float[Array, "h D"]]
-    log_norm: eqx.AbstractVar[Float[Array, " h"]]
-    log_output: eqx.AbstractVar[Float[Array, " h"]]
-    sign: eqx.AbstractVar[Float[Array, " h"]]
-    degree: eqx.AbstractVar[float]
-
-    @abc.abstractmethod
-    def network(self, p: float) -> Callable:
-        """Their outputs with power `p`, a function of inputs (n, D)."""
-
-    @abc.abstractmethod
-    def function(self, p: float) -> Callable:
-        """The classifier they are with power `p`, a function of inputs (n, D)."""
-
-    @property
-    def width(self) -> int:
-        """h."""
-        return self.log_norm.shape[0]
-
-    @property
-    def dtype(self) -> jnp.dtype:
-        """Precision of the state."""
-        return self.log_norm.dtype
+from gflow.network.prelu import Network, positive_power
+from gflow.network.weights import AbstractFirstLayer, Observables, named_arrays
+from gflow.scenario.networks import AbstractNetworkTable
 
 
 class AbstractNeurons(AbstractFirstLayer):
     """h neurons (w_j, v_j) of one output in some chart (abstract)."""
 
-    @abc.abstractmethod
-    def projected(self) -> "AbstractNeurons":
-        """The same population with rounding and truncation drift off its chart removed."""
+    aligns = True
 
     @property
     def log_mass(self) -> Float[Array, " h"]:
@@ -83,9 +39,24 @@ class AbstractNeurons(AbstractFirstLayer):
     def function(self, p: float) -> Network:
         return self.network(p)
 
+    @property
+    def class_of(self) -> None:
+        """None: the sign of the output is the class."""
+        return None
+
+    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
+        return {}
+
+    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
+        f = outputs_by_block(self.network(p), x, n)
+        size = jnp.sum(jnp.exp(2 * self.log_norm)) + jnp.sum(jnp.exp(2 * self.log_output))
+        return Observables(f, None, {"squared_norm": size})
+
 
 class PolarNeurons(AbstractNeurons):
     """A balanced population, |v_j| = ‖w_j‖, as directions and log-norms (final)."""
+
+    chart = "polar"
 
     direction: Float[Array, "h D"]
     """Unit vectors u_j = w_j/‖w_j‖."""
@@ -122,13 +93,22 @@ class PolarNeurons(AbstractNeurons):
         """1: the activation is normalized."""
         return 1.0
 
-    def projected(self) -> "PolarNeurons":
+    def projected(self) -> Self:
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
-        return PolarNeurons(self.direction / norm, self.log_norm, self.sign)
+        return eqx.tree_at(lambda neurons: neurons.direction, self, self.direction / norm)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return named_arrays(direction=self.direction, log_norm=self.log_norm, sign=self.sign)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+        return cls(*(jnp.asarray(arrays[name]) for name in ("direction", "log_norm", "sign")))
 
 
 class CartesianNeurons(AbstractNeurons):
     """Any population, as plain weights (final)."""
+
+    chart = "cartesian"
 
     w: Float[Array, "h D"]
     """Hidden weights w_j, one per row."""
@@ -174,5 +154,25 @@ class CartesianNeurons(AbstractNeurons):
         """+1 or -1: sign of v_j now."""
         return jnp.where(self.v < 0, -1.0, 1.0).astype(self.v.dtype)
 
-    def projected(self) -> "CartesianNeurons":
+    def projected(self) -> Self:
         return self
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return named_arrays(w=self.w, v=self.v)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+        return cls(jnp.asarray(arrays["w"]), jnp.asarray(arrays["v"]), table.degree)
+
+
+def outputs_by_block(network: Network, x: Float[Array, "B b D"], n: int) -> Float[Array, " n"]:
+    """f(x_i) for the first `n` samples, by one pass over the blocks, in the precision of `x`."""
+    u = network.direction.astype(x.dtype)
+    mass = (network.sign * network.mass).astype(x.dtype)
+
+    def block(_, rows: Float[Array, "b D"]):
+        z = jnp.matmul(rows, u.T, precision=jax.lax.Precision.HIGHEST)
+        return None, positive_power(z, network.p) @ mass
+
+    _, f = jax.lax.scan(block, None, x)
+    return f.reshape(-1)[:n].astype(network.direction.dtype)

@@ -9,16 +9,27 @@ with ‖x‖ in it only where inputs are normalized.  With one output a_j is the
 chart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from gflow.network.neurons import AbstractFirstLayer
 from gflow.network.prelu import positive_power
 from gflow.network.read_off import classifier
+from gflow.network.weights import (
+    AbstractFirstLayer,
+    Observables,
+    Task,
+    class_of_in,
+    feature_rows,
+    named_arrays,
+    observe_layers,
+)
+from gflow.random import stream
+from gflow.scenario.networks import AbstractOutputsTable
 
 _SMALL = 1e-12
 
@@ -79,6 +90,9 @@ class VectorNetwork(eqx.Module):
 class VectorNeurons(AbstractFirstLayer):
     """A balanced population with C outputs, ‖v_j‖ = ‖w_j‖, as directions and log-norms (final)."""
 
+    chart = "vector"
+    aligns = True
+
     direction: Float[Array, "h D"]
     """Unit vectors u_j = w_j/‖w_j‖."""
     output: Float[Array, "h C"]
@@ -98,6 +112,7 @@ class VectorNeurons(AbstractFirstLayer):
         output: Float[Array, "h C"],
         log_norm: Float[Array, " h"],
         bias: Float[Array, " C"] | None = None,
+        *,
         input_normalized: bool = False,
         class_of: tuple[int, ...] | None = None,
     ):
@@ -131,11 +146,37 @@ class VectorNeurons(AbstractFirstLayer):
         """1: the activation is normalized."""
         return 1.0
 
-    def projected(self) -> "VectorNeurons":
-        u, a = (
+    def projected(self) -> Self:
+        unit = tuple(
             w / jnp.linalg.norm(w, axis=1, keepdims=True) for w in (self.direction, self.output)
         )
-        return VectorNeurons(u, a, self.log_norm, self.bias, self.input_normalized, self.class_of)
+        return eqx.tree_at(lambda neurons: (neurons.direction, neurons.output), self, unit)
+
+    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
+        return feature_rows(record)
+
+    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
+        return observe_layers(self.network(p), x, n, self.dtype)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return named_arrays(
+            direction=self.direction,
+            output_direction=self.output,
+            log_norm=self.log_norm,
+            bias=self.bias,
+            class_of=self.class_of,
+        )
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable) -> Self:
+        return cls(
+            jnp.asarray(arrays["direction"]),
+            jnp.asarray(arrays["output_direction"]),
+            jnp.asarray(arrays["log_norm"]),
+            jnp.asarray(arrays["bias"]) if table.bias else None,
+            input_normalized=table.input_normalized,
+            class_of=class_of_in(arrays),
+        )
 
     def network(self, p: float) -> VectorNetwork:
         """The outputs with power `p`."""
@@ -147,28 +188,16 @@ class VectorNeurons(AbstractFirstLayer):
         return classifier(self.network(p), self.class_of)
 
 
-def vector_neurons(
-    h: int,
-    D: int,
-    C: int,
-    log_eps: float,
-    rng: np.random.Generator,
-    bias: bool,
-    input_normalized: bool,
-    class_of: tuple[int, ...] | None = None,
-) -> VectorNeurons:
-    """Uniform directions of inputs and outputs, ‖w_j‖ = ‖v_j‖ = ε; biases 0.
-
-    **Arguments:**
-
-    - `h`, `D`, `C`: neurons, input dimension, outputs.
-    - `log_eps`: log ε; any real number.
-    - `rng`: random stream.
-    - `bias`, `input_normalized`, `class_of`: as in `VectorNeurons`.
-    """
-    u, a = rng.standard_normal((h, D)), rng.standard_normal((h, C))
+def vector_neurons(table: AbstractOutputsTable, task: Task) -> VectorNeurons:
+    """Uniform directions of inputs and outputs, ‖w_j‖ = ‖v_j‖ = ε at any ε; biases 0."""
+    rng, h = stream(task.seed, "hidden"), table.width
+    u, a = rng.standard_normal((h, task.D)), rng.standard_normal((h, task.outputs))
     u, a = (w / np.linalg.norm(w, axis=1, keepdims=True) for w in (u, a))
-    zero = jnp.zeros(C) if bias else None
     return VectorNeurons(
-        jnp.asarray(u), jnp.asarray(a), jnp.full(h, log_eps), zero, input_normalized, class_of
+        jnp.asarray(u),
+        jnp.asarray(a),
+        jnp.full(h, float(np.log(table.init_scale))),
+        jnp.zeros(task.outputs) if table.bias else None,
+        input_normalized=table.input_normalized,
+        class_of=task.class_of,
     )

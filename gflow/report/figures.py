@@ -122,7 +122,7 @@ def _names(result: Runs) -> list[str]:
     if not isinstance(result, Run | Study):
         return list(FIGURES)
     measured = _of_radii(result)
-    if measured and result.scenario.data.kind == "mnist":
+    if measured and result.scenario.data.facts.picture:
         measured.append("adversarial")
     if not result.scenario.network.has_laws:
         return ["training", *measured]

@@ -9,8 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from gflow.laws.critical_radii import (
-    FEATURE_RADII,
-    IMAGE_RADII,
     learned_radius,
     reference_radii,
 )
@@ -18,7 +16,6 @@ from gflow.network.reference import ORTHONORMAL
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.runs.run import Run
-from gflow.scenario import DigitData, FeatureData, ImageData
 
 Ends = tuple[float, float]
 """Certified and attacked."""
@@ -81,12 +78,8 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
 
 def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
     """Three attack radii that say something of data of this kind."""
-    data = run.scenario.data
-    if isinstance(data, DigitData | ImageData) and data.length == "given":
-        return IMAGE_RADII[norm]
-    if isinstance(data, FeatureData):
-        return FEATURE_RADII[norm]
-    return reference_radii(norm, run.centers.K)
+    given = run.scenario.data.facts.attack_radii
+    return reference_radii(norm, run.centers.K) if given is None else given[str(norm)]
 
 
 def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:

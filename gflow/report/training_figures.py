@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gflow.data.source import draw_deep
 from gflow.report import style
 from gflow.report.panels import NotDrawable
 from gflow.report.robustness_figures import WRITTEN
@@ -17,7 +16,6 @@ from gflow.report.style import CURVES
 from gflow.robustness.norm import Norm
 from gflow.runs.radii import read_witnesses
 from gflow.runs.run import Run
-from gflow.scenario import DigitData
 
 IMAGES = 8
 """Images in a row."""
@@ -66,7 +64,7 @@ def adversarial(runs: Runs) -> Figure:
     found = [
         (name, run, norm)
         for name, (_, run) in zip(titles(firsts), firsts, strict=True)
-        if isinstance(run.scenario.data, DigitData) and run.folder is not None
+        if run.scenario.data.facts.picture and run.folder is not None
         for norm in _measured(run)
     ][:3]
     if not found:
@@ -85,7 +83,7 @@ def _measured(run: Run) -> list[Norm]:
 
 def _image_rows(name: str, run: Run, norm: Norm, rows: np.ndarray) -> None:
     assert run.folder is not None
-    test = draw_deep(run.scenario)[1]
+    test = run.scenario.data.read_test(run.scenario.seed)
     assert test is not None
     found = read_witnesses(run.folder, norm)
     flipped = np.flatnonzero((found.radius > 0) & np.isfinite(found.radius))[:IMAGES]

@@ -13,8 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import PyTree
 
-from gflow.data.dataset import Dataset
-from gflow.data.labeled import Labeled
+from gflow.data.dataset import Dataset, Grain
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
 from gflow.flow.integrate import integrate
@@ -24,7 +23,7 @@ from gflow.judges.evidence import Evidence
 from gflow.measure.margin import fit
 from gflow.measure.outputs import margins
 from gflow.measure.phases import ESCAPE_LEVEL
-from gflow.network.neurons import AbstractFirstLayer
+from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
 from gflow.runs.index import data_checksum
 from gflow.runs.observation import observers, to_record
@@ -107,11 +106,7 @@ def _follow(
     began = time.perf_counter()
     with jax.enable_x64(True):
         probe, portrait = observers(
-            problem.field,
-            problem.samples,
-            problem.centers,
-            tuple(scenario.record.groups),
-            stream(scenario.seed, "complement"),
+            problem, scenario.recorded_groups, stream(scenario.seed, "complement")
         )
         reporter = _Reporter(problem, watch, began)
         if problem.recipe is not None:
@@ -170,15 +165,16 @@ def _run(
         trajectory.effort,
         trajectory.left_out,
     )
-    test = {} if problem.test is None else _test(network, problem.test)
+    test = {} if problem.test is None else _test(network, problem.test, scenario.network.grain)
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
-def _test(network: Callable, test: Dataset | Labeled) -> dict[str, float]:
-    margin = margins(jnp.asarray(test.target), network(test.x))
-    found = fit(jnp.ones_like(margin), margin, jnp.ones_like(margin))
-    return {name: float(value) for name, value in found._asdict().items()}
+def _test(network: Callable, test: Dataset, grain: Grain) -> dict[str, float]:
+    margin = margins(jnp.asarray(test.labels(grain)), network(test.x))
+    return {
+        name: float(value) for name, value in fit(margin, jnp.ones_like(margin))._asdict().items()
+    }
 
 
 def _joined(run: Run, tail: Run) -> Run:

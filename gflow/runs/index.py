@@ -10,7 +10,6 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gflow.data.source import files_of
 from gflow.errors import DataError, RecordError, ScenarioError
 from gflow.runs.files import checksum, read_json, write_sealed, write_text
 from gflow.runs.manifest import FORMAT
@@ -102,7 +101,7 @@ def verify_question(scenario: Scenario, folder: Path) -> None:
     """
     if folder.name.endswith(f"-{_digest(scenario)}"):
         return
-    if files := files_of(scenario):
+    if files := scenario.data.files:
         place = files[0].parent if files[1:] else files[0]
         raise DataError(
             f"{place}: must be as it was when the study began, but has changed or is "
@@ -125,7 +124,7 @@ def _digest(scenario: Scenario) -> str:
 def data_checksum(scenario: Scenario) -> str:
     """Checksums of the files that samples are read from; empty if there are none, or not now."""
     try:
-        found = [(path, path.stat()) for path in files_of(scenario)]
+        found = [(path, path.stat()) for path in scenario.data.files]
     except (DataError, OSError):
         return ""
     return "+".join(_checksum(path, at.st_mtime_ns, at.st_size) for path, at in found)

@@ -9,8 +9,8 @@ from pathlib import Path
 from gflow.errors import RecordError
 from gflow.runs.files import read_json, write_sealed
 
-FORMAT = 1
-"""Version of the folder's layout; raised when an older gflow could not read it."""
+FORMAT = 2
+"""Version of the folder's layout and of scenario files; others are refused, never guessed at."""
 
 _NAME = "manifest.json"
 
@@ -40,14 +40,29 @@ def read_manifest(folder: Path) -> dict:
             f"{folder}: must be a gflow run folder, but its manifest.json is of another program; "
             "give the folder that `gflow run` printed."
         )
-    if not isinstance(manifest.get("format"), int) or manifest["format"] > FORMAT:
-        raise RecordError(
-            f"{path}: must have format <= {FORMAT}, but has {manifest.get('format')}; it was "
-            "written by a newer gflow, so upgrade gflow."
-        )
+    check_format(path, manifest)
     if not is_whole:
         raise RecordError(
             f"{path}: must have the checksum it carries, but has another; the file was altered or "
             "cut short. Run its scenario again with --fresh."
         )
     return manifest
+
+
+def check_format(path: Path, values: Mapping[str, object]) -> None:
+    """Refuse a file of a run or study folder that another version of gflow wrote.
+
+    **Raises:** `RecordError` saying which, and how to get on.
+    """
+    written = values.get("format")
+    if isinstance(written, int) and written < FORMAT:
+        raise RecordError(
+            f"{path}: must have format {FORMAT}, but has {written}; it was written by gflow 0.1, "
+            "whose networks have other keys. Run its scenario file again, which computes it anew "
+            "in a folder of its own."
+        )
+    if written != FORMAT:
+        raise RecordError(
+            f"{path}: must have format {FORMAT}, but has {written}; it was written by a newer "
+            "gflow, so upgrade gflow."
+        )

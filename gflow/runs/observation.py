@@ -1,13 +1,12 @@
-"""What a record holds: the probe that sees it, and the labeled arrays it becomes.
+"""What a record holds: the probe that observes it, and the labeled arrays it becomes.
 
-One idea: a name in the record is written once, in `_LAYOUT`, with its dimensions, unit and meaning,
-and the probe returns arrays under those names.  The core is there for every method of training;
-the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that needs one
-is OUTSIDE without it.
+A name in the record is written once, in `_LAYOUT`, with its dimensions, unit and meaning, and the
+probe returns arrays under those names.  The core is there for every network and every method of
+training; the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that
+needs one is OUTSIDE without it.
 """
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -15,16 +14,14 @@ from jaxtyping import Array, Float
 
 from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState, Samples
-from gflow.flow.module_field import ModuleField
 from gflow.flow.trajectory import Trajectory
-from gflow.flow.vector_field import VectorField
 from gflow.measure.alignment import chords, cosines
-from gflow.measure.margin import fit, squared_norm
+from gflow.measure.margin import fit
 from gflow.measure.outputs import margins
-from gflow.network.deep import stable_rank
-from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
-from gflow.network.prelu import Network
+from gflow.measure.stable_rank import stable_rank
 from gflow.network.read_off import class_outputs
+from gflow.network.weights import AbstractFirstLayer
+from gflow.runs.problem import Problem
 
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which theory D2b is recorded."""
@@ -61,52 +58,26 @@ class Probe(eqx.Module):
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        network = state.weights.network(self.field.p)
-        seen = self._core(network, state.weights) | {"dissipated": state.dissipated}
-        if "centers" in self.groups:
-            seen["center_output"] = network(self.mu)
-        return seen
-
-    def _core(self, network: Network, neurons: AbstractNeurons) -> dict[str, Array]:
-        f = self.samples.outputs(network)
-        y = self.samples.y.reshape(-1)[: self.samples.n]
-        omega = self.samples.omega.reshape(-1)[: self.samples.n]
-        return {
-            "loss": jnp.sum(omega * self.field.loss.value(y, f)),
-            **fit(y, f, omega)._asdict(),
-            "squared_norm": squared_norm(neurons.log_norm, neurons.log_output),
-        }
-
-
-class DeepProbe(eqx.Module):
-    """What is observed of a network of any depth or many outputs at every accepted step (final)."""
-
-    field: AbstractField
-    samples: Samples
-
-    def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
-        network, class_of = state.weights.network(self.field.p), state.weights.class_of
-
-        def block(_, x):
-            z = network.features(x)
-            return None, (network(x), z)
-
-        _, (f, z) = jax.lax.scan(block, None, self.samples.x)
-        n, dtype = self.samples.n, state.dissipated.dtype
-        f = f.reshape(-1, *f.shape[2:])[:n].astype(dtype)
-        y, omega = (a.reshape(-1)[:n] for a in (self.samples.y, self.samples.omega))
+        weights, samples = state.weights, self.samples
+        f, features, numbers = weights.observe(samples.x, samples.n, self.field.p)
+        y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
         loss = jnp.sum(omega * self.field.loss.value(y, f))
-        if class_of is not None:
-            y, f = jnp.asarray(class_of)[y.astype(int)], class_outputs(f, class_of)
-        margin = margins(y, f)
-        return {
+
+        # A network of subclasses is held against classes.
+        if weights.class_of is not None:
+            y = jnp.asarray(weights.class_of)[y.astype(int)]
+            f = class_outputs(f, weights.class_of)
+        observation = {
             "loss": loss,
-            **fit(jnp.ones_like(margin), margin, omega)._asdict(),
-            "squared_norm": jnp.sum(network.sizes**2),
+            **fit(margins(y, f), omega)._asdict(),
+            **numbers,
             "dissipated": state.dissipated,
-            "stable_rank": stable_rank(z.reshape(-1, z.shape[-1])[:n]).astype(dtype),
-            "layer_size": network.sizes,
         }
+        if features is not None:
+            observation["stable_rank"] = stable_rank(features).astype(state.dissipated.dtype)
+        if "centers" in self.groups:
+            observation["center_output"] = weights.network(self.field.p)(self.mu)
+        return observation
 
 
 class Portrait(eqx.Module):
@@ -119,11 +90,11 @@ class Portrait(eqx.Module):
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
-        seen = self._neurons(neurons) if "neurons" in self.groups else {}
+        portrait = self._neurons(neurons) if "neurons" in self.groups else {}
         if "orthogonal" in self.groups and self.complement.shape[0]:
             along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
-            seen["orthogonal"] = along + self.p / neurons.degree * neurons.log_norm[:, None]
-        return seen
+            portrait["orthogonal"] = along + self.p / neurons.degree * neurons.log_norm[:, None]
+        return portrait
 
     def _neurons(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
         return {
@@ -136,33 +107,22 @@ class Portrait(eqx.Module):
 
 
 def observers(
-    field: AbstractField,
-    samples: Samples,
-    centers: Centers,
-    groups: tuple[str, ...],
-    rng: np.random.Generator,
-) -> tuple[Probe | DeepProbe, Portrait]:
+    problem: Problem, groups: tuple[str, ...], rng: np.random.Generator
+) -> tuple[Probe, Portrait]:
     """The probe and the portrait of a run.
 
     **Arguments:**
 
-    - `field`, `samples`: the flow.
-    - `centers`: what neurons are held against.
-    - `groups`: record groups, of "neurons", "centers", "orthogonal".
+    - `problem`: the flow, and the centers that neurons are held against.
+    - `groups`: groups to record, of "neurons", "centers", "orthogonal".
     - `rng`: picks the directions orthogonal to the samples, where there are any.
     """
-    if isinstance(field, ModuleField | VectorField):
-        kept = tuple(name for name in groups if name == "neurons")
-        nothing = jnp.zeros((0, centers.D))
-        return (
-            DeepProbe(field, samples),
-            Portrait(jnp.asarray(centers.references), nothing, field.p, kept),
-        )
-    complement = _complement(samples, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
-    references = jnp.asarray(centers.references)
+    centers, samples, p = problem.centers, problem.samples, problem.field.p
+    none = np.zeros((0, centers.D))
+    complement = _complement(samples, rng) if "orthogonal" in groups else none
     return (
-        Probe(field, samples, jnp.asarray(centers.mu), groups),
-        Portrait(references, jnp.asarray(complement), field.p, groups),
+        Probe(problem.field, samples, jnp.asarray(centers.mu), groups),
+        Portrait(jnp.asarray(centers.references), jnp.asarray(complement), p, groups),
     )
 
 
@@ -193,7 +153,7 @@ def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Data
     coordinates = {
         "time": ("time", trajectory.times, {"meaning": "flow time t"}),
         "scaled_time": ("time", clock * trajectory.times, {"meaning": "κπt"}),
-        "scheduled": ("time", trajectory.scheduled, {"meaning": "whether the time was asked for"}),
+        "scheduled": ("time", trajectory.scheduled, {"meaning": "whether the time was scheduled"}),
         "reference": ("reference", list(centers.reference_names)),
     }
     used = {dim for dims, *_ in variables.values() for dim in dims} | {"time"}

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gflow.data.dataset import Dataset
 from gflow.errors import PrecisionError
 from gflow.flow.blurred import Mixture
 from gflow.flow.field import FlowState
@@ -54,17 +53,16 @@ def opening(scenario: Scenario, problem: Problem, portrait: Portrait, watch: Wat
     **Source:** theory D4.
     """
     train = problem.train
-    assert isinstance(train, Dataset) and train.subclass is not None
     assert isinstance(problem.weights, PolarNeurons)
     omega = np.asarray(problem.samples.omega).reshape(-1)[: train.n]
     loss = problem.field.loss
     at_zero = float(omega.sum()) * loss.value(jnp.ones(()), jnp.zeros(()))
     probe = QuietProbe(
-        at_zero, jnp.asarray(problem.centers.mu), problem.field.p, tuple(scenario.record.groups)
+        at_zero, jnp.asarray(problem.centers.mu), problem.field.p, scenario.recorded_groups
     )
     found = population_start(
         problem.weights,
-        Mixture.of(train.x, train.y, train.subclass, omega),
+        Mixture.of(train.x, train.labels("sign"), train.subclass, omega),
         loss,
         problem.field.p,
         problem.schedule,

@@ -1,7 +1,7 @@
-"""A scenario of one flow made concrete: data drawn, neurons initialized, integration set up.
+"""A scenario of one flow made concrete: data drawn, weights initialized, integration set up.
 
-One idea: this is where words become letters.  Every random choice draws from its own named stream
-of the seed, so changing the width leaves the data as they were.
+This is where words become letters.  Every random choice draws from its own named stream of the
+seed, so changing the width leaves the data as they were.
 """
 
 from typing import NamedTuple
@@ -10,31 +10,22 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from gflow.cost.memory import ROWS
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
-from gflow.data.labeled import Labeled
-from gflow.data.source import draw, draw_deep
 from gflow.flow.charts import field_of
 from gflow.flow.coalesce import Coalescence
 from gflow.flow.descent import Recipe
 from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import SAFE_ATOL
-from gflow.flow.losses import LOSSES, CrossEntropy
-from gflow.flow.module_field import ModuleField
+from gflow.flow.losses import LOSSES, AbstractLoss, CrossEntropy
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.vector_field import VectorField
 from gflow.laws.timescales import alignment_end
-from gflow.network.deep import DeepNetwork, deep_network
-from gflow.network.initial import balanced, cartesian, initial_weights
-from gflow.network.lightcone import lightcone
-from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
-from gflow.network.vector import VectorNeurons, vector_neurons
+from gflow.network.kinds import start_of
+from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
 from gflow.scenario import Scenario
-
-ROWS = 1000
-"""Rows in one block of the velocity."""
 
 WORTH_COALESCING = 2e11
 """Operations a flow must be expected to take before folding its neurons pays for compiling."""
@@ -43,8 +34,8 @@ WORTH_COALESCING = 2e11
 class Problem(NamedTuple):
     """One gradient flow, ready to be integrated."""
 
-    train: Dataset | Labeled
-    test: Dataset | Labeled | None
+    train: Dataset
+    test: Dataset | None
     centers: Centers
     pi: Float[np.ndarray, " K"]
     """Weight π_k of each subclass in the loss."""
@@ -70,100 +61,60 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
 
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
-    if scenario.network.is_deep:
-        return _prepare_deep(scenario, start)
+    flow, power, grain = scenario.flow, scenario.network.power, scenario.network.grain
     with jax.enable_x64(True):
-        train, test, centers = draw(scenario)
-        omega = np.full(train.n, 1.0 if scenario.flow.convention == "sum" else 1.0 / train.n)
-        samples = Samples.blocked(train.x, train.y, omega, ROWS, scenario.flow.precision)
-        neurons = _neurons(scenario, centers)
-        field = field_of(neurons, LOSSES[scenario.flow.loss], float(scenario.network.power))
-        pi = _subclass_weights(train, centers, omega)
-        rate = scenario.network.power * field.loss.kappa * pi
-        recipe = _recipe(scenario)
-        end = _end(scenario, recipe, train.n)
-        schedule = _schedule(scenario, centers, rate * _pace(neurons), end).after(start)
-        controls = _controls(scenario, float(rate.mean()), float(field.scale(neurons)))
-    alpha = _noise(scenario, train, centers)
-    return Problem(
-        train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
-        _coalescence(scenario, train), recipe,
-    )  # fmt: skip
-
-
-def _prepare_deep(scenario: Scenario, start: float) -> Problem:
-    """The same for a network of any depth or of many outputs.
-
-    In plain coordinates times are spread over the flow as a whole.
-    """
-    network, flow = scenario.network, scenario.flow
-    with jax.enable_x64(True):
-        train, test, centers = draw_deep(scenario)
-        y, outputs, class_of = _targets(train, network.outputs)
+        # What is learned, from what.
+        split = scenario.data.read(scenario.seed)
+        train, centers = split.train, split.centers_for(grain)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
-        samples = Samples.blocked(train.x, y, omega, ROWS, flow.precision)
-        loss = CrossEntropy() if isinstance(train, Labeled) else LOSSES[flow.loss]
-        polar = scenario.chart == "polar"
-        start_of = _vector_neurons if polar else _layers
-        neurons = start_of(scenario, train.D, outputs, class_of)
-        field = (VectorField if polar else ModuleField)(loss, float(network.power))
+        targets = train.targets(grain).astype(np.float64)
+        samples = Samples.blocked(train.x, targets, omega, ROWS, flow.precision)
+
+        # What learns it, and how it moves.
+        weights = start_of(scenario, _task(scenario, train, centers))
+        field = field_of(weights, _loss(scenario), float(power))
         recipe = _recipe(scenario)
-        pi = _subclass_weights(train, centers, omega)
-        pace = network.power * loss.kappa * pi if polar else np.ones(centers.K)
-        controls = _controls(scenario, float(pace.mean()), float(field.scale(neurons)))
+
+        # When it is looked at, and how accurately it is followed.
+        pi = np.bincount(train.subclass, weights=omega, minlength=centers.K)
+        rate = power * field.loss.kappa * pi if weights.aligns else np.ones(centers.K)
         end = _end(scenario, recipe, train.n)
-        schedule = (
-            _schedule(scenario, centers, pace, end) if polar else _even_schedule(scenario, end)
-        ).after(start)
+        times = (
+            _alignment_times(scenario, centers, rate * _pace(weights), end)
+            if weights.aligns
+            else _even_times(scenario, end)
+        )
+        controls = _controls(scenario, float(rate.mean()), float(field.scale(weights)))
     return Problem(
-        train, test, centers, pi, None, neurons, samples, field, schedule, controls, None, recipe
+        train=train,
+        test=split.test,
+        centers=centers,
+        pi=pi,
+        alpha=_noise(scenario, train, centers),
+        weights=weights,
+        samples=samples,
+        field=field,
+        schedule=Schedule(times).after(start),
+        controls=controls,
+        coalescence=_coalescence(scenario, train),
+        recipe=recipe,
     )
 
 
-def _vector_neurons(
-    scenario: Scenario, D: int, outputs: int, class_of: tuple[int, ...] | None
-) -> VectorNeurons:
-    network = scenario.network
-    return vector_neurons(
-        network.width,
-        D,
-        outputs,
-        float(np.log(network.init_scale)),
-        stream(scenario.seed, "hidden"),
-        network.bias,
-        network.input_normalized,
-        class_of,
+def _task(scenario: Scenario, train: Dataset, centers: Centers) -> Task:
+    grain = scenario.network.grain
+    return Task(
+        centers=centers.mu,
+        averages=centers.averages,
+        outputs=train.outputs(grain),
+        class_of=train.class_of if grain == "subclasses" else None,
+        seed=scenario.seed,
     )
 
 
-def _layers(
-    scenario: Scenario, D: int, outputs: int, class_of: tuple[int, ...] | None
-) -> DeepNetwork:
-    network = scenario.network
-    return deep_network(
-        [D] + [network.width] * network.hidden_layers,
-        outputs,
-        network.init_scale,
-        stream(scenario.seed, "hidden"),
-        network.power,
-        network.bias,
-        network.input_normalized,
-        network.skip,
-        network.layer_norm,
-        network.layer_init,
-        class_of,
-    )
-
-
-def _targets(
-    train: Dataset | Labeled, outputs: str
-) -> tuple[Float[np.ndarray, " n"], int, tuple[int, ...] | None]:
-    """What outputs are held against, how many there are, and what is read off them."""
-    if not isinstance(train, Labeled):
-        return train.y, 1, None
-    if outputs == "classes":
-        return train.label.astype(float), train.C, None
-    return train.subclass.astype(float), train.K, train.class_of
+def _loss(scenario: Scenario) -> AbstractLoss:
+    """The loss of one output by its name; many outputs have the cross-entropy."""
+    return LOSSES[scenario.flow.loss] if scenario.network.grain == "sign" else CrossEntropy()
 
 
 def _end(scenario: Scenario, recipe: Recipe | None, n: int) -> float:
@@ -174,47 +125,22 @@ def _end(scenario: Scenario, recipe: Recipe | None, n: int) -> float:
     return min(end, recipe.epochs * recipe.batches(n) * recipe.time_of_step)
 
 
-def _even_schedule(scenario: Scenario, end: float) -> Schedule:
+def _even_times(scenario: Scenario, end: float) -> Float[np.ndarray, " T"]:
     """Linear times, and geometric ones before the first of them."""
     linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
     early = np.geomspace(1e-3 * linear[0], linear[0], scenario.record.geometric + 1)
-    return Schedule(np.unique(np.concatenate([early[:-1], linear])))
+    return np.unique(np.concatenate([early[:-1], linear]))
 
 
-def _neurons(scenario: Scenario, centers: Centers) -> AbstractNeurons:
-    network, seed = scenario.network, scenario.seed
-    v = stream(seed, "output").standard_normal(network.width)
-    sign = np.where(v < 0, -1.0, 1.0)
-    average = centers.averages[np.where(v < 0, 1, 0)]
-    hidden, kind = stream(seed, "hidden"), network.neuron_init
-    w = initial_weights(network.width, centers.D, kind, hidden, centers.mu, average, network.nudge)
-    v = network.output_scale * v
-    if scenario.chart == "polar":
-        return balanced(w, sign, float(np.log(network.init_scale)))
-    if network.balanced:
-        v = sign * np.linalg.norm(w, axis=1)
-    if scenario.chart == "lightcone":
-        return lightcone(w, v, float(np.log(network.init_scale)))
-    return cartesian(w, v, network.init_scale, network.degree)
-
-
-def _pace(neurons: AbstractNeurons) -> float:
+def _pace(weights: AbstractFirstLayer) -> float:
     """How fast directions turn at the start against a normalized flow: ‖w_j‖^{q-1}, at most 1."""
-    return float(np.exp(min((neurons.degree - 1) * np.asarray(neurons.log_norm).mean(), 0.0)))
-
-
-def _subclass_weights(
-    train: Dataset | Labeled, centers: Centers, omega: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " K"]:
-    subclass = train.subclass if train.subclass is not None else np.where(train.target > 0, 0, 1)
-    return np.bincount(subclass, weights=omega, minlength=centers.K)
+    return float(np.exp(min((weights.degree - 1) * np.asarray(weights.log_norm).mean(), 0.0)))
 
 
 def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None:
-    if scenario.data.kind == "mixture":
-        return scenario.data.noise
-    if train.subclass is None:
-        return None
+    drawn = scenario.data.facts.noise
+    if drawn is not None or not train.subclasses_known:
+        return drawn
     return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
 
 
@@ -232,24 +158,27 @@ def _recipe(scenario: Scenario) -> Recipe | None:
     train = scenario.train
     if train.method == "flow":
         return None
-    seed = int(stream(scenario.seed, "batches").integers(2**31))
     return Recipe(
-        train.method, train.step_size, train.batch, train.momentum, train.epochs, seed,
-        train.time_of_step,
-    )  # fmt: skip
+        method=train.method,
+        step_size=train.step_size,
+        batch=train.batch,
+        momentum=train.momentum,
+        epochs=train.epochs,
+        seed=int(stream(scenario.seed, "batches").integers(2**31)),
+        time_of_step=train.time_of_step,
+    )
 
 
-def _schedule(
+def _alignment_times(
     scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], end: float
-) -> Schedule:
+) -> Float[np.ndarray, " T"]:
     """Times linear through alignment, then geometric to the end."""
     turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in (1, -1)), end)
     linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
     later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
     times = np.unique(np.concatenate([linear, later, [end]]))
     # Rounding may leave two times that differ in the last digit.
-    times = times[np.append(np.diff(times) > 1e-9 * end, True)]
-    return Schedule(times)
+    return times[np.append(np.diff(times) > 1e-9 * end, True)]
 
 
 def _class_alignment_end(
@@ -262,7 +191,7 @@ def _class_alignment_end(
 
 def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
     flow = scenario.flow
-    plain = scenario.chart == "cartesian"
+    plain = scenario.chart in ("cartesian", "module")
     # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
     absolute = flow.absolute_tolerance or SAFE_ATOL * scale
     return Controls(

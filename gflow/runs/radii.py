@@ -19,9 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 
-from gflow.data.dataset import Dataset
-from gflow.data.source import draw_deep, draw_test, some_of_test
 from gflow.errors import DataError, RecordError
 from gflow.robustness.attack import Attack
 from gflow.robustness.bracket import Robustness, attack_model, measure_robustness
@@ -33,7 +32,7 @@ from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
 from gflow.runs.index import data_checksum
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.run import Run
-from gflow.scenario import RobustnessTable
+from gflow.scenario import RobustnessTable, Scenario
 
 SEAL, ARRAYS = "robustness.json", "robustness.nc"
 """Files of a run folder."""
@@ -71,20 +70,19 @@ def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
 
 def _measured(run: Run, asked: RobustnessTable) -> Robustness:
     _verify_data(run)
-    test = draw_test(run.scenario) if run.evidence.has_laws else draw_deep(run.scenario)[1]
+    test = run.scenario.data.read_test(run.scenario.seed)
     if test is None:
         raise DataError(
             f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
             "set data.test_samples, or put X_test and y_test into the file."
         )
     some = some_of_test(run.scenario, test.n, asked.attacked)
-    x, target = test.x[some], test.target[some]
+    x, target = test.x[some], test.labels(run.scenario.network.grain)[some]
     began = time.perf_counter()
     norms = [Norm(name) for name in asked.norms]
     if not run.evidence.has_laws:
         robustness = attack_model(run.network, x, target, norms)
     else:
-        assert isinstance(test, Dataset)
         robustness = measure_robustness(
             run.network,
             np.asarray(x, np.float64),
@@ -98,6 +96,24 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
         seconds = time.perf_counter() - began
         _save(run.folder, robustness, asked, seconds)
     return robustness
+
+
+def some_of_test(scenario: Scenario, n: int, count: int) -> Int[np.ndarray, " m"]:
+    """Which of `n` test samples stand for all of them, where `count` are asked for (0: all).
+
+    The first ones, if the samples are in no order; otherwise evenly spread ones, since subclasses
+    may follow each other.
+
+    **Raises:** `DataError` if there are fewer.
+    """
+    if count > n:
+        raise DataError(
+            f"`robustness.attacked` must be at most the number of test samples, {n}, but is "
+            f"{count}; try 0 for all."
+        )
+    if count == 0 or scenario.data.facts.shuffled:
+        return np.arange(count or n)
+    return np.arange(count) * n // count
 
 
 def _verify_data(run: Run) -> None:

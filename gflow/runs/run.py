@@ -47,6 +47,7 @@ class Run:
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
             **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
             **({"folded": str(left_out)} if left_out.total else {}),
+            **self.state.weights.card_rows(self.record),
             **self._progress,
             "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
             "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
@@ -55,18 +56,13 @@ class Run:
 
     @property
     def _progress(self) -> dict[str, str]:
-        """When phases ended and where neurons pointed; of a deep network, its features."""
+        """When phases ended and where neurons pointed, as far as it was recorded."""
         evidence = self.evidence
-        if not evidence.has_laws:
-            rank = float(self.record["stable_rank"].values[-1])
-            seen = {"features": f"stable rank {rank:.3g} in the last hidden layer"}
-            if evidence.has("neurons"):
-                seen["cosines"] = self._closest
-            return seen
+        if "centers" not in self.scenario.network.groups:
+            return {"cosines": self._closest} if evidence.has("neurons") else {}
         phases = evidence.phases
-        told = {"phases": str(phases or "not recorded")}
         if phases is None:
-            return told
+            return {"phases": "not recorded"}
         last = len(evidence.times) - 1
         escaped = np.searchsorted(evidence.times, phases.escape)
         moments = {"escape": int(escaped)} if np.isfinite(phases.escape) else {}
@@ -74,7 +70,8 @@ class Run:
             _pointing(evidence.mean_cosines(at), word)
             for word, at in (moments | {"the end": last}).items()
         ]
-        return told | {"cosines": f"{', '.join(parts)} (closest own center, class average)"}
+        cosines = f"{', '.join(parts)} (closest own center, class average)"
+        return {"phases": str(phases), "cosines": cosines}
 
     @property
     def _closest(self) -> str:

@@ -25,12 +25,10 @@ read or written.
 import hashlib
 import io
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -40,31 +38,15 @@ from gflow.flow.coalesce import LeftOut
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.judges.evidence import Evidence
-from gflow.network.deep import DeepNetwork
-from gflow.network.lightcone import LightconeNeurons
-from gflow.network.neurons import (
-    AbstractFirstLayer,
-    CartesianNeurons,
-    PolarNeurons,
-)
-from gflow.network.vector import VectorNeurons
+from gflow.network.kinds import stored_weights
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
 from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.radii import read_robustness
 from gflow.runs.run import Run
-from gflow.scenario import NetworkTable, Scenario, parse_scenario
+from gflow.scenario import parse_scenario
 
 __all__ = ["FORMAT", "load", "read_manifest", "save"]
-
-_ARRAYS: dict[Callable[..., AbstractFirstLayer], tuple[str, ...]] = {
-    CartesianNeurons: ("w", "v"),
-    LightconeNeurons: (
-        "direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_minus",
-    ),
-    PolarNeurons: ("direction", "log_norm", "sign"),
-}  # fmt: skip
-"""What is stored of the final neurons in each chart."""
 
 _PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
 
@@ -147,13 +129,13 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
         arrays = {name: file[name] for name in file.files}
     outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
     with jax.enable_x64(True):
-        neurons = _neurons(arrays, scenario)
-        state = FlowState.begin(neurons, float(arrays["dissipated"]))
+        weights = stored_weights(arrays, scenario)
+        state = FlowState.begin(weights, float(arrays["dissipated"]))
         evidence = Evidence(
             scenario,
             _centers(arrays),
             record,
-            neurons.function(float(scenario.network.power)),
+            weights.function(float(scenario.network.power)),
             arrays["pi"],
             None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome,
@@ -170,62 +152,11 @@ def _centers(arrays: dict[str, np.ndarray]) -> Centers:
     return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), many)
 
 
-def _neurons(arrays: dict[str, np.ndarray], scenario: Scenario) -> AbstractFirstLayer:
-    if "output_direction" in arrays:
-        return _vector(arrays, scenario.network)
-    if scenario.network.is_deep:
-        return _deep(arrays, scenario.network)
-    chart = next((c for c, names in _ARRAYS.items() if set(names) <= set(arrays)), PolarNeurons)
-    values = [jnp.asarray(arrays[name]) for name in _ARRAYS[chart]]
-    if chart is not CartesianNeurons:
-        return chart(*values)
-    w, v = values
-    return CartesianNeurons(w, v, scenario.network.degree)
-
-
-def _vector(arrays: dict[str, np.ndarray], network: NetworkTable) -> VectorNeurons:
-    return VectorNeurons(
-        jnp.asarray(arrays["direction"]),
-        jnp.asarray(arrays["output_direction"]),
-        jnp.asarray(arrays["log_norm"]),
-        jnp.asarray(arrays["bias"]) if network.bias else None,
-        network.input_normalized,
-        tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None,
-    )
-
-
-def _deep(arrays: dict[str, np.ndarray], network: NetworkTable) -> DeepNetwork:
-    return DeepNetwork(
-        tuple(jnp.asarray(arrays[f"hidden_{i + 1}"]) for i in range(network.hidden_layers)),
-        jnp.asarray(arrays["output"]),
-        jnp.asarray(arrays["bias"]) if network.bias else None,
-        float(network.power), network.input_normalized, network.skip, network.layer_norm,
-        tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None,
-    )  # fmt: skip
-
-
-def _stored(neurons: AbstractFirstLayer) -> dict[str, np.ndarray]:
-    """What is stored of the neurons, or of the layers of a deep network."""
-    if isinstance(neurons, VectorNeurons):
-        arrays = {
-            "direction": neurons.direction,
-            "output_direction": neurons.output,
-            "log_norm": neurons.log_norm,
-        }
-    elif isinstance(neurons, DeepNetwork):
-        hidden = {f"hidden_{i + 1}": w for i, w in enumerate(neurons.hidden)}
-        arrays = hidden | {"output": neurons.output}
-    else:
-        return {name: np.asarray(getattr(neurons, name)) for name in _ARRAYS[type(neurons)]}
-    rest = {"bias": neurons.bias, "class_of": neurons.class_of}
-    return {name: np.asarray(a) for name, a in (arrays | rest).items() if a is not None}
-
-
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:
-    neurons, centers = run.state.weights, run.centers
+    weights, centers = run.state.weights, run.centers
     many = {} if centers.class_of is None else {"center_class": np.asarray(centers.class_of)}
     return (
-        _stored(neurons)
+        weights.arrays()
         | many
         | {
             "time": np.asarray(run.outcome.t),

@@ -10,61 +10,51 @@ none.  It reads no data file and never imports jax, so `gflow show` answers at o
 """
 
 from gflow.scenario.axis import Axis
-from gflow.scenario.data_tables import (
-    DigitData,
-    FeatureData,
-    FileData,
-    ImageData,
-    MixtureData,
-    RealData,
+from gflow.scenario.networks import (
+    NETWORKS,
+    AbstractNetworkTable,
+    LayersTable,
+    NeuronsTable,
+    VectorTable,
 )
-from gflow.scenario.mistakes import Mistake
 from gflow.scenario.question import NUMERICS, Point, Scenario, schema
 from gflow.scenario.reading import load_scenario, parse_scenario
 from gflow.scenario.rules import SAFE_TOLERANCE, SMALLEST_CARTESIAN
 from gflow.scenario.tables import (
     LETTERS,
-    PREDICTIONS,
     SLIDING_STEP,
     TABLES,
-    VARIABLE,
     ChecksTable,
     FlowTable,
-    NetworkTable,
-    Prediction,
     RecordTable,
     RobustnessTable,
     TrainTable,
 )
 from gflow.scenario.vary import MOST_POINTS
+from gflow.scenario.words import PREDICTIONS
 
 __all__ = [
     "LETTERS",
     "MOST_POINTS",
+    "NETWORKS",
     "NUMERICS",
     "PREDICTIONS",
     "SAFE_TOLERANCE",
     "SLIDING_STEP",
     "SMALLEST_CARTESIAN",
     "TABLES",
-    "VARIABLE",
+    "AbstractNetworkTable",
     "Axis",
     "ChecksTable",
-    "DigitData",
-    "FeatureData",
-    "FileData",
     "FlowTable",
-    "ImageData",
-    "Mistake",
-    "MixtureData",
-    "NetworkTable",
+    "LayersTable",
+    "NeuronsTable",
     "Point",
-    "Prediction",
-    "RealData",
     "RecordTable",
     "RobustnessTable",
     "Scenario",
     "TrainTable",
+    "VectorTable",
     "load_scenario",
     "parse_scenario",
     "schema",

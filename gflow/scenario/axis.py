@@ -21,7 +21,7 @@ class Axis(NamedTuple):
 
     def steps(self) -> Iterator[tuple[dict[str, Any], str]]:
         """Each row as values by key, and as a label such as "power=3"."""
-        names = [key.rpartition(".")[2] for key in self.keys]
+        names = [label_word(key) for key in self.keys]
         texts = zip(*(_texts(column) for column in zip(*self.rows, strict=True)), strict=True)
         for row, text in zip(self.rows, texts, strict=True):
             label = ",".join(f"{name}={t}" for name, t in zip(names, text, strict=True))
@@ -43,6 +43,12 @@ class Axis(NamedTuple):
         """The axis with `change(key, value)` in place of every value."""
         rows = (tuple(map(change, self.keys, row)) for row in self.rows)
         return Axis(self.keys, tuple(rows))
+
+
+def label_word(key: str) -> str:
+    """The word that stands for a key in labels: its last part, or the table whose kind it is."""
+    table, _, last = key.rpartition(".")
+    return table if last == "kind" else last
 
 
 def combinations(axes: tuple[Axis, ...]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gflow.scenario.axis import Axis, combinations
-from gflow.scenario.mistakes import Mistake
 from gflow.scenario.question import Scenario, assigned, read_flow
+from gflow.table import Mistake
 
 
 def read_flows(

@@ -7,19 +7,11 @@ with the check, and the cure is an example, a default or the nearest word of the
 import difflib
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from gflow.scenario.tables import LETTERS, TABLES, WORDS
+from gflow.scenario.tables import LETTERS, TABLES, meanings
 from gflow.scenario.toml_lines import toml_value
-
-
-class Mistake(NamedTuple):
-    """What is wrong with a scenario."""
-
-    key: str
-    """Dotted key whose place in the file is shown."""
-    text: str
-    """A sentence: what must be, what is, and the cure."""
+from gflow.table import Mistake
 
 
 class Refused(Exception):
@@ -37,7 +29,8 @@ def unknown(key: str, allowed: Sequence[str], place: str = "") -> Mistake:
     elif near is None:
         hint = f"known are {', '.join(f'`{k}`' for k in allowed)}."
     else:
-        hint = f"did you mean `{near}`{f' ({WORDS[near]})' if WORDS.get(near) else ''}?"
+        meaning = meanings().get(near)
+        hint = f"did you mean `{near}`{f' ({meaning})' if meaning else ''}?"
     return Mistake(place or key, f"unknown key `{key}`; {hint}")
 
 
@@ -46,8 +39,9 @@ def _nearest(key: str, allowed: Sequence[str]) -> str | None:
     table, _, last = key.rpartition(".")
     if last in LETTERS:
         return LETTERS[last]
-    elsewhere = [word for word in WORDS if word.rpartition(".")[0] != table]
-    for known in (allowed, elsewhere if allowed[0] in WORDS else ()):
+    words = meanings()
+    elsewhere = [word for word in words if word.rpartition(".")[0] != table]
+    for known in (allowed, elsewhere if allowed[0] in words else ()):
         by_last = {_last(word): word for word in known}
         begun = [word for word in by_last if len(last) > 2 and word.startswith(last)]
         for near in begun or difflib.get_close_matches(last, by_last, 1):

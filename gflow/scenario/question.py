@@ -7,30 +7,30 @@ again from a `Scenario`.  So what can be asked in a grid can be asked alone.
 import hashlib
 import json
 from collections.abc import Container
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Union
 
-from pydantic import Field, SkipValidation, WithJsonSchema
+from pydantic import Field, SerializeAsAny, SkipValidation, TypeAdapter, WithJsonSchema
 
+from gflow.data.kind import AbstractData
 from gflow.scenario.axis import Axis, combinations
-from gflow.scenario.data_tables import DigitData, FeatureData, FileData, ImageData, MixtureData
-from gflow.scenario.mistakes import Mistake
+from gflow.scenario.networks import AbstractNetworkTable
 from gflow.scenario.rules import broken
-from gflow.scenario.table import Table
 from gflow.scenario.tables import (
-    DEEP,
     HEAD,
     SLIDING_STEP,
     TABLES,
+    UNIONS,
     ChecksTable,
     FlowTable,
-    NetworkTable,
     RecordTable,
     RobustnessTable,
     TrainTable,
+    models_of,
 )
 from gflow.scenario.toml_lines import write_toml
 from gflow.scenario.validation import read_table, sound_part, valid
-from gflow.scenario.vary import VARY_SCHEMA
+from gflow.scenario.vary import vary_schema
+from gflow.table import Mistake, Table
 
 NUMERICS = 5
 """Raised when the same scenario gives other numbers than before; part of `Scenario.digest`."""
@@ -58,16 +58,14 @@ class Scenario(Table):
     )
     question: str = Field(default="", description=HEAD["question"])
     seed: int = Field(default=0, ge=0, description=HEAD["seed"])
-    data: MixtureData | FileData | DigitData | FeatureData | ImageData = Field(
-        discriminator="kind", description=HEAD["data"]
-    )
-    network: NetworkTable = Field(description=HEAD["network"])
+    data: SerializeAsAny[AbstractData] = Field(description=HEAD["data"])
+    network: SerializeAsAny[AbstractNetworkTable] = Field(description=HEAD["network"])
     flow: FlowTable = Field(description=HEAD["flow"])
     train: TrainTable = Field(default=TrainTable(), description=HEAD["train"])
     record: RecordTable = Field(default=RecordTable(), description=HEAD["record"])
     robustness: RobustnessTable = Field(default=RobustnessTable(), description=HEAD["robustness"])
     checks: ChecksTable = Field(default=ChecksTable(), description=HEAD["checks"])
-    vary: Annotated[SkipValidation[tuple[Axis, ...]], WithJsonSchema(VARY_SCHEMA)] = ()
+    vary: Annotated[SkipValidation[tuple[Axis, ...]], WithJsonSchema({})] = ()
 
     @property
     def is_grid(self) -> bool:
@@ -76,12 +74,13 @@ class Scenario(Table):
 
     @property
     def chart(self) -> str:
-        """Coordinates of the neurons: those of the flow; otherwise plain weights."""
-        if not self.train.is_flow:
-            return "cartesian"
-        if self.network.is_deep:
-            return "polar" if self.network.init == "balanced" else "cartesian"
-        return self.flow.chart
+        """Coordinates of the weights: "polar", "lightcone", "cartesian", "vector" or "module"."""
+        return self.network.chart(self.flow.chart, self.train.is_flow)
+
+    @property
+    def recorded_groups(self) -> tuple[str, ...]:
+        """Optional groups of the record that are asked for and exist for this kind of network."""
+        return tuple(group for group in self.record.groups if group in self.network.groups)
 
     @property
     def solver(self) -> str:
@@ -117,14 +116,14 @@ class Scenario(Table):
         - `data_checksum`: checksum of the file of samples, which counts in place of its path.
 
         **Returns:** the start of the sha256 of data, network, flow, record, seed, of how it
-        descends and what makes it deep if it does and is, and of `NUMERICS`.  Name, question,
-        robustness and checks do not change the flow, so they do not count.
+        descends if it does, and of `NUMERICS`.  Name, question, robustness and checks do not
+        change the flow, so they do not count.
         """
         counted = {"data", "network", "flow", "record", "seed"}
         asked = self.model_dump(
             mode="json",
             include=counted if self.train.is_flow else counted | {"train"},
-            exclude={"data": {"path"}} | ({} if self.network.is_deep else {"network": DEEP}),
+            exclude={"data": {"path"}},
         )
         asked |= {"numerics": NUMERICS, "data_checksum": data_checksum}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]
@@ -132,9 +131,9 @@ class Scenario(Table):
     def to_toml(self) -> str:
         """The scenario with its defaults as TOML; it parses back to an equal scenario."""
         hidden = {key for axis in self.vary for key in axis.keys}
-        is_nudged = self.network.init in ("nudged", "averaged") and not self.vary
-        if "nudge" not in self.network.model_fields_set and not is_nudged:
-            hidden.add("network.nudge")
+        for point in self.points():
+            unused = point.scenario.network.unused - self.network.model_fields_set
+            hidden |= {f"network.{key}" for key in unused}
         given = self.model_dump(mode="json", exclude={"vary"}, exclude_none=True)
         vary = {key: value for axis in self.vary for key, value in axis.entry().items()}
         return write_toml(_without(given, hidden) | ({"vary": vary} if vary else {}))
@@ -150,7 +149,16 @@ def _without(tables: dict[str, Any], hidden: Container[str], prefix: str = "") -
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a scenario file, for editors."""
-    return Scenario.model_json_schema()
+    whole = Scenario.model_json_schema()
+    whole["properties"]["vary"] = vary_schema()
+    # What a table of several kinds may be is known once all of them are registered.
+    for name, registry in UNIONS.items():
+        union: Any = Annotated[Union[registry.tables], Field(discriminator="kind")]  # noqa: UP007
+        one = TypeAdapter(union).json_schema(ref_template="#/$defs/{model}")
+        whole["$defs"] |= one.pop("$defs", {})
+        whole["properties"][name] = one | {"description": HEAD[name]}
+    abstract = [name for name in whole["$defs"] if name.startswith("Abstract")]
+    return whole | {"$defs": {k: v for k, v in whole["$defs"].items() if k not in abstract}}
 
 
 def assigned(tables: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +177,7 @@ def read_flow(tables: dict[str, Any]) -> tuple[Scenario | None, list[Mistake]]:
     """A scenario of one flow, or None, and every mistake in it."""
     read = {name: read_table(name, tables.get(name, {})) for name in TABLES}
     parts = {name: part for name, (part, _) in read.items() if part is not None}
-    hollow = {name: models[0].model_construct() for name, models in TABLES.items()}
+    hollow = {name: models_of(name)[0].model_construct() for name in TABLES}
     head = {key: value for key, value in tables.items() if key not in TABLES}
     scenario, mistakes = valid(Scenario, "", head | hollow | parts)
     for _, wrong in read.values():

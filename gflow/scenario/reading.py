@@ -13,10 +13,11 @@ from typing import Any
 from gflow.errors import ScenarioError
 from gflow.scenario.axis import Axis
 from gflow.scenario.grid import read_flows, twins
-from gflow.scenario.mistakes import Mistake, shown
+from gflow.scenario.mistakes import shown
 from gflow.scenario.question import Scenario, assigned
 from gflow.scenario.toml_lines import key_lines, read_toml
 from gflow.scenario.vary import read_axes
+from gflow.table import Mistake
 
 
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:

@@ -1,29 +1,22 @@
-"""How keys go together.
+"""How keys of several tables go together; rules of one table stand beside it.
 
-One idea: a rule names the keys it reads, and is asked only if each of these is sound by itself.  So
-no mistake is told twice, and a mistake in one key hides none in the others.
+A rule names the keys it reads, and is asked only if each of these is sound by itself.  So no
+mistake is reported twice, and a mistake in one key hides none in the others.
 """
 
 import json
 import math
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
-from gflow.scenario.data_tables import FileData, MixtureData, RealData
-from gflow.scenario.layer_rules import (
-    deep_networks_are_plain,
-    layers_are_deep,
-    layers_do_not_underflow,
-    layers_make_use_of_it,
+from gflow.data.kind import AbstractData
+from gflow.data.kinds.mixture import MixtureData
+from gflow.scenario.networks import (
+    AbstractNetworkTable,
+    AbstractOutputsTable,
+    NeuronsTable,
 )
-from gflow.scenario.mistakes import Mistake
-from gflow.scenario.table import Table
-from gflow.scenario.tables import (
-    DEEP,
-    FlowTable,
-    NetworkTable,
-    RobustnessTable,
-    TrainTable,
-)
+from gflow.scenario.tables import FlowTable, RobustnessTable, TrainTable
+from gflow.table import RULES, Mistake, Table, rule
 
 SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
@@ -46,93 +39,24 @@ def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]
     - `faulty`: dotted keys that are not; rules that read one of them are not asked.
     """
     known = tuple(tables)
-    for models, keys, rule in _RULES:
-        found = [next((t for t in known if isinstance(t, model)), None) for model in models]
-        if None not in found and not any(key in faulty for key in keys):
-            yield from rule(*found)
+    for models, keys, check in RULES:
+        arguments = [next((t for t in known if isinstance(t, model)), None) for model in models]
+        if None not in arguments and not any(key in faulty for key in keys):
+            yield from check(*arguments)
 
 
-def _both_classes(data: MixtureData) -> Iterator[Mistake]:
-    K, K1 = data.subclasses, data.positive_subclasses
-    if K1 >= K:
-        yield Mistake(
-            "data.positive_subclasses",
-            "`data.positive_subclasses` must be < `data.subclasses` (the negative class needs one "
-            f"too), but positive_subclasses = {K1} and subclasses = {K}; try {K // 2}.",
-        )
+_SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
+"""Where no scale is too small."""
+
+_STEPS = ("train.method", "train.step_size", "train.momentum")
+
+_CARTESIAN = ("flow.chart", "network.init_scale", "network.normalized")
 
 
-def _room_for_centers(data: MixtureData) -> Iterator[Mistake]:
-    K, D = data.subclasses, data.dimension
-    if K > D and data.center_angle == 90:
-        yield Mistake(
-            "data.subclasses",
-            "`data.subclasses` must be <= `data.dimension` (centers are orthonormal), but "
-            f"subclasses = {K} and dimension = {D}; try dimension = {K}.",
-        )
-    elif K >= D and data.center_angle < 90:
-        yield Mistake(
-            "data.subclasses",
-            "`data.subclasses` must be < `data.dimension` (below 90 degrees the centers share one "
-            f"more direction), but subclasses = {K}, dimension = {D} and center_angle = "
-            f"{data.center_angle:g}; try dimension = {K + 1}.",
-        )
-
-
-def _something_to_outweigh(data: MixtureData) -> Iterator[Mistake]:
-    if data.imbalance > 1 and data.subclasses == 2:
-        yield Mistake(
-            "data.imbalance",
-            "`data.imbalance` must be 1 with one subclass in each class (sizes fall within a "
-            f"class), but is {data.imbalance:g} with subclasses = 2; take it out, or raise "
-            "data.subclasses.",
-        )
-
-
-def _samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
-    K, n = data.subclasses, data.samples
-    if n < K:
-        yield Mistake(
-            "data.samples",
-            "`data.samples` must be >= `data.subclasses` (no subclass may be without a sample), "
-            f"but samples = {n} and subclasses = {K}; try {K}.",
-        )
-
-
-def _test_samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
-    K, m = data.subclasses, data.test_samples
-    if 0 < m < K:
-        yield Mistake(
-            "data.test_samples",
-            "`data.test_samples` must be 0 or >= `data.subclasses`, but test_samples = "
-            f"{m} and subclasses = {K}; try {K}.",
-        )
-
-
-def _nudge_is_used(network: NetworkTable) -> Iterator[Mistake]:
-    if "nudge" in network.model_fields_set and network.init not in ("nudged", "averaged"):
-        yield Mistake(
-            "network.nudge",
-            '`network.nudge` must be given with init = "nudged" or "averaged" only, but init = '
-            f'"{network.init}"; take it out, or set network.init = "nudged".',
-        )
-
-
-def _output_scale_is_used(network: NetworkTable) -> Iterator[Mistake]:
-    if network.output_scale != 1 and network.balanced:
-        yield Mistake(
-            "network.output_scale",
-            "`network.output_scale` must be given with balanced = false only (a balanced neuron "
-            f"has |v_j| = ‖w_j‖), but is {network.output_scale:g}; take it out, or set "
-            "network.balanced = false.",
-        )
-
-
+@rule(NeuronsTable, FlowTable, TrainTable, reads=("network.balanced", "flow.chart", "train.method"))
 def _balanced_in_polar(
-    network: NetworkTable, flow: FlowTable, train: TrainTable
+    network: NeuronsTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
-    if network.is_deep:
-        return
     if train.is_flow and flow.chart == "polar" and not network.balanced:
         yield Mistake(
             "network.balanced",
@@ -141,8 +65,11 @@ def _balanced_in_polar(
         )
 
 
+@rule(
+    NeuronsTable, FlowTable, TrainTable, reads=("network.normalized", "flow.chart", "train.method")
+)
 def _plain_without_normalization(
-    network: NetworkTable, flow: FlowTable, train: TrainTable
+    network: NeuronsTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
     if train.is_flow and flow.chart != "cartesian" and not network.normalized:
         yield Mistake(
@@ -152,11 +79,10 @@ def _plain_without_normalization(
         )
 
 
+@rule(NeuronsTable, FlowTable, TrainTable, reads=(*_CARTESIAN, "network.power", "train.method"))
 def _nothing_underflows(
-    network: NetworkTable, flow: FlowTable, train: TrainTable
+    network: NeuronsTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
-    if network.is_deep:
-        return
     eps = network.init_scale
     # A power of ten, so that what is printed is what is accepted.
     smallest = float(f"1e{math.ceil(math.log10(SMALLEST_CARTESIAN) / network.degree)}")
@@ -175,7 +101,8 @@ def _nothing_underflows(
     )
 
 
-def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+@rule(AbstractNetworkTable, FlowTable, reads=(*_CARTESIAN, "flow.absolute_tolerance"))
+def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> Iterator[Mistake]:
     eps, given = network.init_scale, flow.absolute_tolerance
     if given is None:
         return
@@ -186,7 +113,8 @@ def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[
             f'"{flow.chart}", where `flow.tolerance` is all there is; take it out.',
         )
     elif given > SAFE_TOLERANCE * eps * (1 + 1e-9):
-        other = f", or set {_SCALE_FREE}" if network.normalized else ""
+        can_change = "lightcone" in network.charts and network.degree == 1
+        other = f", or set {_SCALE_FREE}" if can_change else ""
         yield Mistake(
             "flow.absolute_tolerance",
             "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian "
@@ -196,9 +124,10 @@ def _no_step_over_alignment(network: NetworkTable, flow: FlowTable) -> Iterator[
         )
 
 
-def _population_is_known(data: Table, flow: FlowTable) -> Iterator[Mistake]:
-    if flow.start == "population" and (not isinstance(data, MixtureData) or flow.chart != "polar"):
-        kind, chart = getattr(data, "kind", "mixture"), flow.chart
+@rule(AbstractData, FlowTable, reads=("flow.start", "flow.chart"))
+def _population_is_known(data: AbstractData, flow: FlowTable) -> Iterator[Mistake]:
+    if flow.start == "population" and (not data.has_expectation or flow.chart != "polar"):
+        kind, chart = data.kind, flow.chart
         yield Mistake(
             "flow.start",
             '`flow.start` must be "sample" unless data.kind = "mixture" and flow.chart = "polar" '
@@ -207,6 +136,7 @@ def _population_is_known(data: Table, flow: FlowTable) -> Iterator[Mistake]:
         )
 
 
+@rule(MixtureData, FlowTable, reads=("flow.start", "data.center_angle"))
 def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[Mistake]:
     if flow.start == "population" and data.center_angle < 90:
         yield Mistake(
@@ -217,6 +147,7 @@ def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[M
         )
 
 
+@rule(FlowTable, TrainTable, reads=("flow.start", "train.method"))
 def _population_flows(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
     if flow.start == "population" and not train.is_flow:
         yield Mistake(
@@ -226,6 +157,7 @@ def _population_flows(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
         )
 
 
+@rule(TrainTable, reads=("train.momentum", "train.method"))
 def _momentum_is_used(train: TrainTable) -> Iterator[Mistake]:
     if train.momentum and train.method == "adam":
         yield Mistake(
@@ -235,6 +167,7 @@ def _momentum_is_used(train: TrainTable) -> Iterator[Mistake]:
         )
 
 
+@rule(FlowTable, TrainTable, reads=("flow.end_time", *_STEPS))
 def _one_step_at_least(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
     if not train.is_flow and flow.end_time < train.time_of_step:
         yield Mistake(
@@ -250,6 +183,7 @@ def _one_step_at_least(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
         )
 
 
+@rule(MixtureData, TrainTable, reads=("data.samples", "train.batch", "train.method"))
 def _batch_of_samples(data: MixtureData, train: TrainTable) -> Iterator[Mistake]:
     if train.batch > data.samples and not train.is_flow:
         yield Mistake(
@@ -259,8 +193,9 @@ def _batch_of_samples(data: MixtureData, train: TrainTable) -> Iterator[Mistake]
         )
 
 
-def _classes_are_known(data: FileData, network: NetworkTable) -> Iterator[Mistake]:
-    if network.outputs != "sign":
+@rule(AbstractData, AbstractOutputsTable, reads=("network.outputs",))
+def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> Iterator[Mistake]:
+    if network.outputs not in data.grains:
         yield Mistake(
             "network.outputs",
             f'`network.outputs` must be "sign" for data.kind = "{data.kind}", whose labels are '
@@ -268,15 +203,19 @@ def _classes_are_known(data: FileData, network: NetworkTable) -> Iterator[Mistak
         )
 
 
-def _published_of_neurons(network: NetworkTable, robustness: RobustnessTable) -> Iterator[Mistake]:
-    if network.is_deep and robustness.published:
+@rule(AbstractNetworkTable, RobustnessTable, reads=("robustness.published",))
+def _published_of_neurons(
+    network: AbstractNetworkTable, robustness: RobustnessTable
+) -> Iterator[Mistake]:
+    if robustness.published and not network.certifiable:
         yield Mistake(
             "robustness.published",
-            "`robustness.published` must be false for a network of many layers or outputs, but is "
+            f'`robustness.published` must be false for network.kind = "{network.kind}", but is '
             "true; take it out.",
         )
 
 
+@rule(MixtureData, RobustnessTable, reads=("data.test_samples", "robustness.norms"))
 def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
     if robustness.norms and data.test_samples == 0:
         yield Mistake(
@@ -286,6 +225,7 @@ def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iter
         )
 
 
+@rule(MixtureData, RobustnessTable, reads=("data.test_samples", "robustness.attacked"))
 def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
     if robustness.attacked > data.test_samples > 0:
         yield Mistake(
@@ -295,6 +235,7 @@ def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterato
         )
 
 
+@rule(RobustnessTable, reads=("robustness.norms", "robustness.published"))
 def _published_in_l2(robustness: RobustnessTable) -> Iterator[Mistake]:
     if robustness.published and "l2" not in robustness.norms:
         yield Mistake(
@@ -309,100 +250,63 @@ def _listed(robustness: RobustnessTable) -> str:
     return json.dumps(list(robustness.norms))
 
 
-_Rule = Callable[..., Iterator[Mistake]]
+@rule(AbstractOutputsTable, FlowTable, TrainTable, reads=("flow.chart", "train.method"))
+def _chart_of_its_own(
+    network: AbstractOutputsTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
+    if train.is_flow and flow.chart not in network.charts:
+        yield Mistake(
+            "flow.chart",
+            f'`flow.chart` must be left out for network.kind = "{network.kind}", which has '
+            f'coordinates of its own, but is "{flow.chart}"; take it out.',
+        )
 
-_SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
-"""Where no scale is too small."""
 
-_DEEP = tuple(f"network.{key}" for key in sorted(DEEP))
+@rule(AbstractOutputsTable, FlowTable, reads=("network.outputs", "flow.loss"))
+def _many_outputs_have_one_loss(
+    network: AbstractOutputsTable, flow: FlowTable
+) -> Iterator[Mistake]:
+    if network.outputs != "sign" and flow.loss not in ("exponential", "logistic"):
+        yield Mistake(
+            "flow.loss",
+            "`flow.loss` must be left out for many outputs, whose loss is the cross-entropy "
+            f'("logistic"), but is "{flow.loss}"; take it out, or set network.outputs = "sign".',
+        )
 
-_STEPS = ("train.method", "train.step_size", "train.momentum")
 
-_CARTESIAN = ("flow.chart", "network.init_scale", "network.normalized")
+@rule(AbstractNetworkTable, FlowTable, reads=("flow.start",))
+def _expectation_is_of_neurons(network: AbstractNetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+    if flow.start == "population" and not network.has_expectation:
+        yield Mistake(
+            "flow.start",
+            f'`flow.start` must be "sample" for network.kind = "{network.kind}", but is '
+            '"population"; take it out.',
+        )
 
-_RULES: tuple[tuple[tuple[type[Table], ...], tuple[str, ...], _Rule], ...] = (
-    ((MixtureData,), ("data.subclasses", "data.positive_subclasses"), _both_classes),
-    (
-        (MixtureData,),
-        ("data.subclasses", "data.dimension", "data.center_angle"),
-        _room_for_centers,
-    ),
-    ((MixtureData,), ("data.subclasses", "data.imbalance"), _something_to_outweigh),
-    ((MixtureData,), ("data.subclasses", "data.samples"), _samples_of_every_subclass),
-    ((MixtureData,), ("data.subclasses", "data.test_samples"), _test_samples_of_every_subclass),
-    (
-        (MixtureData, RobustnessTable),
-        ("data.test_samples", "robustness.norms"),
-        _something_to_attack,
-    ),
-    (
-        (MixtureData, RobustnessTable),
-        ("data.test_samples", "robustness.attacked"),
-        _enough_to_attack,
-    ),
-    ((RobustnessTable,), ("robustness.norms", "robustness.published"), _published_in_l2),
-    (
-        (NetworkTable, FlowTable),
-        (*_DEEP, "network.normalized", "network.init", "flow.start"),
-        deep_networks_are_plain,
-    ),
-    ((NetworkTable,), (*_DEEP, "network.init"), layers_are_deep),
-    ((FileData, NetworkTable), ("network.outputs",), _classes_are_known),
-    ((NetworkTable, RobustnessTable), (*_DEEP, "robustness.published"), _published_of_neurons),
-    ((NetworkTable,), ("network.nudge", "network.init"), _nudge_is_used),
-    ((NetworkTable,), ("network.output_scale", "network.balanced"), _output_scale_is_used),
-    (
-        (NetworkTable, FlowTable, TrainTable),
-        (*_DEEP, "network.balanced", "flow.chart", "train.method"),
-        _balanced_in_polar,
-    ),
-    (
-        (NetworkTable, FlowTable, TrainTable),
-        ("network.normalized", "flow.chart", "train.method"),
-        _plain_without_normalization,
-    ),
-    (
-        (NetworkTable, FlowTable, TrainTable),
-        (*_CARTESIAN, *_DEEP, "network.power", "train.method"),
-        _nothing_underflows,
-    ),
-    (
-        (NetworkTable, FlowTable, TrainTable),
-        (
-            *_DEEP,
-            "network.init",
-            "network.init_scale",
-            "network.power",
-            "flow.precision",
-            "train.method",
-        ),
-        layers_do_not_underflow,
-    ),
-    (
-        (NetworkTable, FlowTable, TrainTable),
-        (*_DEEP, "network.init", "network.balanced", "flow.chart", "flow.loss", "train.method"),
-        layers_make_use_of_it,
-    ),
-    ((FlowTable, TrainTable), ("flow.end_time", *_STEPS), _one_step_at_least),
-    ((FlowTable, TrainTable), ("flow.start", "train.method"), _population_flows),
-    ((TrainTable,), ("train.momentum", "train.method"), _momentum_is_used),
-    (
-        (MixtureData, TrainTable),
-        ("data.samples", "train.batch", "train.method"),
-        _batch_of_samples,
-    ),
-    ((MixtureData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
-    ((FileData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
-    ((RealData, FlowTable), ("flow.start", "flow.chart"), _population_is_known),
-    (
-        (MixtureData, FlowTable),
-        ("flow.start", "data.center_angle"),
-        _population_error_is_known,
-    ),
-    (
-        (NetworkTable, FlowTable),
-        (*_CARTESIAN, "flow.absolute_tolerance"),
-        _no_step_over_alignment,
-    ),
+
+SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
+"""Smallest output of layers in plain coordinates, a power of init_scale, by `precision`."""
+
+_SIZE = ("network.init_scale", "network.power", "flow.precision", "train.method")
+
+
+@rule(
+    AbstractOutputsTable,
+    FlowTable,
+    TrainTable,
+    reads=(*_SIZE, "network.hidden_layers", "network.input_normalized", "network.layer_norm"),
 )
-"""The tables and keys each rule reads, and the rule."""
+def _layers_do_not_underflow(
+    network: AbstractOutputsTable, flow: FlowTable, train: TrainTable
+) -> Iterator[Mistake]:
+    least = SMALLEST_OUTPUT[flow.precision] ** (1 / network.output_degree)
+    if network.chart(flow.chart, train.is_flow) == "vector":
+        return
+    if network.init_scale < least * (1 - 1e-9):
+        yield Mistake(
+            "network.init_scale",
+            f"`network.init_scale` must be >= {least:.2g} in plain coordinates of a network of "
+            f"{network.depth} such layers in {flow.precision}, but is {network.init_scale!r}; try "
+            'flow.precision = "float64", or with one hidden layer network.kind = "vector", which '
+            "takes any under the flow.",
+        )

@@ -1,57 +1,20 @@
-"""What a file may say: its tables, their keys, what each key means, and the defaults.
+"""What a file may say besides data and network: tables, their keys, their meanings, the defaults.
 
-One idea: every key is a field with a bound and a description, and whatever else knows keys is made
-of these fields: sentences about mistakes, the keys that may vary, and the JSON schema.
+Every key is a field with a bound and a description, and whatever else knows keys is made of these
+fields: sentences about mistakes, the keys that may vary, and the JSON schema.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gflow.scenario.data_tables import (
-    DigitData,
-    FeatureData,
-    FileData,
-    ImageData,
-    MixtureData,
-)
-from gflow.scenario.table import DISTINCT, LAX, Table
+from gflow.data.kinds import DATA
+from gflow.scenario.networks import NETWORKS
+from gflow.scenario.words import LOSSES, NORMS, PREDICTIONS
+from gflow.table import DISTINCT, LAX, Registry, Table
 
 SLIDING_STEP = 1e-2
 """Smallest step for p < 2, in alignment time p·κ·π·t, where the flow may slide along a kink."""
-
-Prediction = Literal[
-    "balancedness",
-    "orthogonal-invariant",
-    "energy-balance",
-    "charts",
-    "closed-form",
-    "voronoi-rule",
-    "continuum",
-    "partial-activation",
-    "stability",
-    "angle-and-norm",
-    "escape-slopes",
-    "phase-separation",
-    "ei-law",
-    "late-gap",
-    "late-rates",
-    "margin",
-    "conjecture-1",
-    "distance-scaling",
-    "critical-radii",
-    "robust-accuracy",
-    "radius-over-K",
-    "alignment",
-    "robustness-over-scale",
-    "polynomial-escape",
-    "bayes",
-    "sgd",
-    "loss-independence",
-    "unbalanced-times",
-]
-PREDICTIONS: tuple[str, ...] = get_args(Prediction)
-"""Predictions a scenario may ask about."""
 
 LETTERS = {
     "D": "data.dimension",
@@ -66,109 +29,10 @@ LETTERS = {
 """Letters of the papers and of the code, and the words files use for them."""
 
 
-NeuronInit = Literal["gaussian", "sphere", "nudged", "averaged"]
-LayerInit = Literal["gaussian", "kaiming_uniform", "glorot", "published", "balanced"]
-NEURONS, LAYERED = get_args(NeuronInit), get_args(LayerInit)
-"""Initializations of a population of neurons, and of networks of many layers or outputs."""
-
-
-class NetworkTable(Table):
-    """A two-layer pReLU network and its initialization (final)."""
-
-    width: int = Field(ge=1, description="number of neurons", examples=[200])
-    power: float = Field(
-        ge=1, description="power of the pReLU activation; 1 is ReLU", examples=[1, 3]
-    )
-    init_scale: float = Field(
-        ge=1e-300, le=1e3, description="size of the initial weights, dimensionless", examples=[1e-7]
-    )
-    init: Literal[NeuronInit, LayerInit] = Field(
-        default="gaussian",
-        description="shape of the hidden weights: entries N(0, init_scale²); uniform directions of "
-        "norm init_scale; or the same, moved toward a random center, or toward the class average. "
-        "Of many layers or outputs, times init_scale: Kaiming's N(0, 2/fan-in); the same variance, "
-        "uniform; N(0, 2/(fan-in + fan-out)); uniform in ±√(6/width), as published; or, with one "
-        "hidden layer, input and output weights of norm 1 each, which flow in polar coordinates",
-    )
-    nudge: float = Field(
-        default=0.05,
-        gt=0,
-        le=1,
-        description="share of the way to a center or average, for init = nudged or averaged",
-    )
-    balanced: bool = Field(
-        default=True,
-        description="whether |v_j| = ‖w_j‖ at the start; otherwise v_j ~ N(0, init_scale²)",
-    )
-    output_scale: float = Field(
-        default=1.0,
-        gt=0,
-        le=1e3,
-        description="size of unbalanced output weights, in units of init_scale",
-        examples=[1e-6],
-    )
-    normalized: bool = Field(
-        default=True,
-        description="whether the activation divides by ‖w‖^(power-1); false is the polynomial "
-        "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
-    )
-
-    outputs: Literal["sign", "classes", "subclasses"] = Field(
-        default="sign",
-        description="one output, whose sign is the class; one a class; or one a subclass, of which "
-        "the class of the largest is read off",
-    )
-    hidden_layers: int = Field(
-        default=1, ge=1, le=50, description="number of hidden layers, all of the same width"
-    )
-    input_normalized: bool = Field(
-        default=False,
-        description="whether a layer also divides by ‖z‖^(power-1) of its input z",
-    )
-    bias: bool = Field(default=False, description="whether outputs have a bias, 0 at the start")
-    skip: bool = Field(
-        default=False, description="whether a hidden layer after the first adds its input"
-    )
-    layer_norm: bool = Field(
-        default=False,
-        description="whether inputs of hidden layers after the first have mean 0 and variance 1",
-    )
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether it is more than a population of neurons with one output: a `DeepNetwork`."""
-        more = self.input_normalized or self.bias or self.skip or self.layer_norm
-        return more or self.outputs != "sign" or self.hidden_layers > 1
-
-    @property
-    def has_laws(self) -> bool:
-        """Whether the catalogue speaks of networks of this kind."""
-        return not self.is_deep
-
-    @property
-    def neuron_init(self) -> NeuronInit:
-        """How the neurons of a population are drawn."""
-        return self.init  # pyright: ignore[reportReturnType]  # rules refuse others
-
-    @property
-    def layer_init(self) -> LayerInit:
-        """How layers of a `DeepNetwork` are drawn."""
-        return self.init  # pyright: ignore[reportReturnType]  # rules refuse others
-
-    @property
-    def degree(self) -> float:
-        """Degree of a neuron's output in ‖w_j‖: 1, or the power without normalization."""
-        return 1.0 if self.normalized else float(self.power)
-
-
-DEEP = {"outputs", "hidden_layers", "input_normalized", "bias", "skip", "layer_norm"}
-"""Keys of a network that make it a `DeepNetwork`."""
-
-
 class FlowTable(Table):
     """The gradient flow and its integration (final)."""
 
-    loss: Literal["exponential", "logistic", "half_square", "square"] = Field(
+    loss: Annotated[str, LOSSES] = Field(
         default="exponential",
         description="loss of one sample, for one output; many outputs have the "
         "cross-entropy, whichever is given",
@@ -281,7 +145,7 @@ class RecordTable(Table):
 class RobustnessTable(Table):
     """How far test samples are from being misclassified (final)."""
 
-    norms: Annotated[tuple[Literal["l1", "l2", "linf"], ...], LAX, DISTINCT] = Field(
+    norms: Annotated[tuple[Annotated[str, NORMS], ...], LAX, DISTINCT] = Field(
         default=(), description="norms in which radii are attacked and certified", examples=[["l2"]]
     )
     attacked: int = Field(
@@ -296,20 +160,25 @@ class RobustnessTable(Table):
 class ChecksTable(Table):
     """What the run is held against (final)."""
 
-    predictions: Literal["all"] | Annotated[tuple[Prediction, ...], LAX, DISTINCT] = Field(
-        default="all", description="predictions to judge"
-    )
+    predictions: (
+        Literal["all"] | Annotated[tuple[Annotated[str, PREDICTIONS], ...], LAX, DISTINCT]
+    ) = Field(default="all", description="predictions to judge")
 
 
-TABLES: dict[str, tuple[type[Table], ...]] = {
-    "data": (MixtureData, FileData, DigitData, FeatureData, ImageData),
-    "network": (NetworkTable,),
-    "flow": (FlowTable,),
-    "train": (TrainTable,),
-    "record": (RecordTable,),
-    "robustness": (RobustnessTable,),
-    "checks": (ChecksTable,),
+PLAIN: dict[str, type[Table]] = {
+    "flow": FlowTable,
+    "train": TrainTable,
+    "record": RecordTable,
+    "robustness": RobustnessTable,
+    "checks": ChecksTable,
 }
+"""Tables of one kind, by name."""
+
+UNIONS: dict[str, Registry] = {"data": DATA, "network": NETWORKS}
+"""Tables of several kinds, by name."""
+
+TABLES = (*UNIONS, *PLAIN)
+"""Names of all tables, in the order of a file."""
 
 HEAD = {
     "name": "name of the run folder",
@@ -326,16 +195,26 @@ HEAD = {
 }
 """Keys and tables of a scenario itself, and their meanings."""
 
-WORDS = {
-    f"{table}.{key}": field.description or ""
-    for table, models in TABLES.items()
-    for model in models
-    for key, field in model.model_fields.items()
-} | HEAD
-"""Every key of a file, and its meaning."""
 
-VARIABLE = (
-    "seed",
-    *(key for key in WORDS if "." in key and not key.startswith(("checks.", "robustness."))),
-)
-"""Keys that [vary] may name."""
+def models_of(table: str) -> tuple[type[Table], ...]:
+    """The models that a table may be, the default first; none for a name that is no table's."""
+    if table in UNIONS:
+        return UNIONS[table].tables
+    return (PLAIN[table],) if table in PLAIN else ()
+
+
+def meanings() -> dict[str, str]:
+    """Every key of a file, dotted, and its meaning."""
+    keys = {
+        f"{table}.{key}": field.description or ""
+        for table in TABLES
+        for model in models_of(table)
+        for key, field in model.model_fields.items()
+    }
+    return keys | HEAD
+
+
+def variable_keys() -> tuple[str, ...]:
+    """Keys that [vary] may name."""
+    fixed = ("checks.", "robustness.")
+    return ("seed", *(key for key in meanings() if "." in key and not key.startswith(fixed)))

@@ -4,25 +4,27 @@ One idea: pydantic decides which keys are wrong and nothing more.  Its own words
 faulty key is told anew from its value and the JSON schema of its field.
 """
 
-import functools
 from collections.abc import Container
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from gflow.scenario.mistakes import Mistake, Refused, missing, must, not_a_table, unknown
-from gflow.scenario.table import Table
-from gflow.scenario.tables import TABLES
+from gflow.scenario.mistakes import Refused, missing, must, not_a_table, unknown
+from gflow.scenario.networks import RETIRED
+from gflow.scenario.tables import UNIONS, models_of
+from gflow.scenario.toml_lines import toml_value
+from gflow.table import Mistake, Table
 
 _M = TypeVar("_M", bound=Table)
 
 
 def read_table(name: str, table: Any) -> tuple[Table | None, list[Mistake]]:
-    """A table of a file by its name; what [data] may say depends on its kind."""
+    """A table of a file by its name; what [data] and [network] may say depends on their kind."""
     model = _model(name, table)
     if model is not None:
         return valid(model, name, table)
-    return None, [must("data.kind", {"enum": list(_KINDS), "default": "mixture"}, table["kind"])]
+    kinds = list(UNIONS[name].kinds)
+    return None, [must(f"{name}.kind", {"enum": kinds, "default": kinds[0]}, table["kind"])]
 
 
 def sound_part(name: str, table: Any, faulty: Container[str]) -> Table | None:
@@ -34,15 +36,11 @@ def sound_part(name: str, table: Any, faulty: Container[str]) -> Table | None:
     return model.model_construct(**{k: v for k, v in kept.items() if f"{name}.{k}" not in faulty})
 
 
-_KINDS = {model.model_fields["kind"].default: model for model in TABLES["data"]}
-
-
 def _model(name: str, table: Any) -> type[Table] | None:
-    """The model of a table; None where the data's kind is none of the known ones."""
-    if name != "data" or not isinstance(table, dict):
-        return TABLES[name][0]
-    kind = table.get("kind", "mixture")
-    return _KINDS.get(kind) if isinstance(kind, str) else None
+    """The model of a table; None where its kind is none of the known ones."""
+    if name not in UNIONS or not isinstance(table, dict) or "kind" not in table:
+        return models_of(name)[0]
+    return UNIONS[name].get(table["kind"])
 
 
 def valid(model: type[_M], prefix: str, table: Any) -> tuple[_M | None, list[Mistake]]:
@@ -51,7 +49,10 @@ def valid(model: type[_M], prefix: str, table: Any) -> tuple[_M | None, list[Mis
         return None, [not_a_table(prefix, table)]
     full = {key: f"{prefix}.{key}" if prefix else key for key in [*model.model_fields, *table]}
     allowed = [full[key] for key in model.model_fields]
-    mistakes = [unknown(full[key], allowed) for key in table if full[key] not in allowed]
+    strange = [key for key in table if full[key] not in allowed]
+    mistakes = [
+        _of_another_kind(prefix, key, model) or unknown(full[key], allowed) for key in strange
+    ]
     try:
         return model.model_validate(
             {k: v for k, v in table.items() if full[k] in allowed}
@@ -61,10 +62,41 @@ def valid(model: type[_M], prefix: str, table: Any) -> tuple[_M | None, list[Mis
     fields = properties(model)
     for key in faulty:
         if key in table:
-            mistakes.append(must(full[key], fields[key], table[key]))
+            mistake = must(full[key], fields[key], table[key])
+            mistakes.append(_moved(prefix, key, table[key]) or mistake)
         else:
             mistakes.append(missing(full[key], fields[key]))
     return None, mistakes
+
+
+def _of_another_kind(prefix: str, key: str, model: type[Table]) -> Mistake | None:
+    """A key that other kinds of the table have, and which; None for a key of no kind."""
+    owners = [m for m in models_of(prefix) if key in m.model_fields]
+    if not owners:
+        return None
+    here, *kinds = (m.model_fields["kind"].default for m in (model, *owners))
+    *most, last = (f'"{kind}"' for kind in kinds)
+    words = f"{', '.join(most)} or {last}" if most else last
+    return Mistake(
+        f"{prefix}.{key}",
+        f"`{prefix}.{key}` must be given with {prefix}.kind = {words} only, but {prefix}.kind is "
+        f'"{here}"; set {prefix}.kind = "{kinds[0]}", or take it out.',
+    )
+
+
+def _moved(prefix: str, key: str, value: Any) -> Mistake | None:
+    """A value that another kind of the table takes, and which; None for a value of no kind."""
+    owners = (m for m in models_of(prefix) if value in properties(m).get(key, {}).get("enum", ()))
+    kinds = [m.model_fields["kind"].default for m in owners if prefix in UNIONS]
+    kind = kinds[0] if kinds else RETIRED.get((f"{prefix}.{key}", str(value)))
+    if kind is None:
+        return None
+    which = f'which kind "{kind}" has' if kinds else "which has become a kind of its own"
+    cure = f'set {prefix}.kind = "{kind}"' + ("" if kinds else f" and take {prefix}.{key} out")
+    return Mistake(
+        f"{prefix}.{key}",
+        f"`{prefix}.{key}` must fit {prefix}.kind, but is {toml_value(value)}, {which}; {cure}.",
+    )
 
 
 def required(model: type[_M], prefix: str, table: Any) -> _M:
@@ -76,7 +108,6 @@ def required(model: type[_M], prefix: str, table: Any) -> _M:
     return value
 
 
-@functools.cache
 def properties(model: type[Table]) -> dict[str, dict[str, Any]]:
     """JSON schema of every key of a table."""
     return model.model_json_schema()["properties"]

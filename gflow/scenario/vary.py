@@ -12,11 +12,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gflow.scenario.axis import Axis
-from gflow.scenario.mistakes import Mistake, Refused, not_a_table, shown, unknown
-from gflow.scenario.table import Table
-from gflow.scenario.tables import TABLES, VARIABLE, WORDS
+from gflow.scenario.mistakes import Refused, not_a_table, shown, unknown
+from gflow.scenario.tables import TABLES, meanings, models_of, variable_keys
 from gflow.scenario.toml_lines import toml_value
 from gflow.scenario.validation import properties, required
+from gflow.table import Mistake, Table
 
 MOST_POINTS = 10_000
 """Most points of a grid."""
@@ -48,27 +48,29 @@ class _Seeds(Table):
     count: int = Field(ge=1, le=MOST_POINTS, description="number of seeds", examples=[5])
 
 
-VARY_SCHEMA = {
-    "type": "object",
-    "description": "keys that vary over the points of a grid",
-    "properties": {
-        "together": {
-            "description": "keys that vary together, a table a point",
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "object", "propertyNames": {"enum": list(VARIABLE)}},
-        }
-    },
-    "propertyNames": {"enum": [*VARIABLE, "together"]},
-    "additionalProperties": {
-        "anyOf": [
-            {"type": "array", "minItems": 1},
-            _Range.model_json_schema(),
-            _Seeds.model_json_schema(),
-        ]
-    },
-}
-"""JSON schema of [vary]."""
+def vary_schema() -> dict[str, Any]:
+    """JSON schema of [vary]."""
+    keys = list(variable_keys())
+    return {
+        "type": "object",
+        "description": "keys that vary over the points of a grid",
+        "properties": {
+            "together": {
+                "description": "keys that vary together, a table a point",
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "object", "propertyNames": {"enum": keys}},
+            }
+        },
+        "propertyNames": {"enum": [*keys, "together"]},
+        "additionalProperties": {
+            "anyOf": [
+                {"type": "array", "minItems": 1},
+                _Range.model_json_schema(),
+                _Seeds.model_json_schema(),
+            ]
+        },
+    }
 
 
 def read_axes(vary: Any, seed: Any) -> tuple[tuple[Axis, ...], list[Mistake]]:
@@ -136,7 +138,7 @@ def _spread(key: str, table: dict[str, Any], seed: Any) -> list[Any]:
 
 def _is_whole(key: str) -> bool:
     table, _, name = key.rpartition(".")
-    fields = (properties(model).get(name, {}) for model in TABLES.get(table, ()))
+    fields = (properties(model).get(name, {}) for model in models_of(table))
     return key == "seed" or any(field.get("type") == "integer" for field in fields)
 
 
@@ -160,15 +162,17 @@ def _together(rows: Any) -> Axis:
 
 
 def _check_variable(key: str, place: str) -> None:
-    if key in VARIABLE:
+    allowed = variable_keys()
+    if key in allowed:
         return
     if key in TABLES:
+        example = next(v for v in allowed if v.startswith(key) and not v.endswith(".kind"))
         sentence = (
             f"`{key}` in [vary] must be a dotted key in quotes, but is a table; write e.g. "
-            f'"{next(v for v in VARIABLE if v.startswith(key))}" = [...].'
+            f'"{example}" = [...].'
         )
         raise Refused(Mistake(place, sentence))
-    if key in WORDS:
+    if key in meanings():
         sentence = f"`{key}` must not vary, but stands in [vary]; take it out."
         raise Refused(Mistake(place, sentence))
-    raise Refused(unknown(key, VARIABLE, place))
+    raise Refused(unknown(key, allowed, place))

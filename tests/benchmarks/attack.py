@@ -13,7 +13,6 @@ import numpy as np
 from timing import once
 
 import gflow
-from gflow.data.source import draw_test
 from gflow.robustness.bracket import measure_robustness
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import ATTACK_STEP, FLOOR, ITERATIONS, PUBLISHED_RADII
@@ -51,15 +50,15 @@ def published(run: gflow.Run, x: np.ndarray, y: np.ndarray) -> float:
 
 def main() -> None:
     run = network()
-    test = draw_test(run.scenario)
+    test = run.scenario.data.read_test(run.scenario.seed)
     assert test is not None
     found = []
     ours = once(lambda: found.append(measure_robustness(
-        run.network, test.x, test.y, [Norm.L2], 0, run.evidence.left_out.total
+        run.network, test.x, test.labels("sign"), [Norm.L2], 0, run.evidence.left_out.total
     )))  # fmt: skip
     low, high = found[0].median(Norm.L2)
     print(f"ours      {ours:.0f} s, median radius in [{low:.4f}, {high:.4f}], "
           f"worst ratio {found[0].worst_ratio(Norm.L2):.4f}", flush=True)  # fmt: skip
-    theirs = published(run, test.x, test.y)
+    theirs = published(run, test.x, test.labels("sign"))
     print(f"published {theirs:.0f} s, extrapolated from {TIMED} iterations", flush=True)
     print(f"ratio     {theirs / ours:.0f}")

@@ -54,7 +54,7 @@ def weights(neurons: PolarNeurons) -> tuple[jax.Array, jax.Array]:
 
 def plain(question: gflow.Scenario, power: int) -> Answer:
     problem = prepare(question)
-    x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.y, "float32")
+    x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.labels("sign"), "float32")
     theta = weights(problem.weights)
 
     def output(theta, x):

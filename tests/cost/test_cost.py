@@ -183,7 +183,7 @@ def test_a_cost_prints_as_a_card_with_its_basis():
 
 LAYERS = """
 data = {kind = "mnist", extract = true}
-network = {width = 100, power = 3, init_scale = 1.0, outputs = "classes"}
+network = {width = 100, power = 3, init_scale = 1.0, kind = "layers", outputs = "classes"}
 flow = {end_time = 1.5}
 train = {method = "adam", step_size = 1e-3}
 """

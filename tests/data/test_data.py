@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from questions import SMALL
 
 from gflow.data.centers import Centers
-from gflow.data.dataset import Dataset, read_npz
+from gflow.data.kinds.file import read_npz
 from gflow.data.mixture import (
     equiangular_centers,
     orthonormal_centers,
@@ -21,9 +21,14 @@ from gflow.runs.problem import prepare
 from gflow.scenario import parse_scenario
 
 
+def tally(data):
+    """Samples of each subclass."""
+    return np.bincount(data.subclass, minlength=data.K)
+
+
 @pytest.mark.parametrize("kind", ["axes", "rotated"])
 def test_centers_are_orthonormal_and_labeled(kind):
-    centers = orthonormal_centers(30, 7, 3, kind, stream(0, "centers"))
+    centers = orthonormal_centers(30, 7, 3, kind, rng=stream(0, "centers"))
 
     assert centers.orthonormality_error < 1e-14
     assert centers.K == 7 and centers.K1 == 3 and centers.D == 30
@@ -34,7 +39,7 @@ def test_centers_are_orthonormal_and_labeled(kind):
 @pytest.mark.parametrize("angle", [1e-3, 30.0, 60.0, 89.0])
 def test_any_two_centers_are_at_the_angle_that_was_asked_for(angle, kind):
     # One dimension more than centers is enough.
-    centers = equiangular_centers(8, 7, 3, kind, angle, stream(0, "centers"))
+    centers = equiangular_centers(8, 7, 3, kind, angle=angle, rng=stream(0, "centers"))
 
     c = np.cos(np.radians(angle))
     gram = np.where(np.eye(7) > 0, 1.0, c)
@@ -46,7 +51,7 @@ def test_any_two_centers_are_at_the_angle_that_was_asked_for(angle, kind):
 
 def test_centers_on_axes_share_the_next_axis():
     # cos 60° = 1/2: √(1-c) = √c = 1/√2.
-    centers = equiangular_centers(5, 3, 2, "axes", 60.0, stream(0, "centers"))
+    centers = equiangular_centers(5, 3, 2, "axes", angle=60.0, rng=stream(0, "centers"))
 
     expected = np.eye(3, 5) + np.eye(5)[3]
     assert np.abs(np.sqrt(2) * centers.mu - expected).max() < 1e-14
@@ -54,14 +59,14 @@ def test_centers_on_axes_share_the_next_axis():
 
 @pytest.mark.parametrize("kind", ["axes", "rotated"])
 def test_centers_at_a_right_angle_are_the_orthonormal_ones_to_the_bit(kind):
-    upright = equiangular_centers(7, 7, 3, kind, 90.0, stream(0, "centers"))
-    plain = orthonormal_centers(7, 7, 3, kind, stream(0, "centers"))
+    upright = equiangular_centers(7, 7, 3, kind, angle=90.0, rng=stream(0, "centers"))
+    plain = orthonormal_centers(7, 7, 3, kind, rng=stream(0, "centers"))
 
     assert np.array_equal(upright.mu, plain.mu)
 
 
 def test_class_averages_are_unit_and_meet_their_centers_at_one_over_root_m():
-    centers = orthonormal_centers(30, 7, 3, "rotated", stream(0, "centers"))
+    centers = orthonormal_centers(30, 7, 3, "rotated", rng=stream(0, "centers"))
 
     cosines = centers.averages @ centers.mu.T
 
@@ -72,21 +77,21 @@ def test_class_averages_are_unit_and_meet_their_centers_at_one_over_root_m():
 
 def test_noise_has_length_alpha_and_no_preferred_direction():
     # ‖noise‖² is α²/D times chi-square with D degrees: mean α², relative sd √(2/(nD)).
-    centers = orthonormal_centers(200, 4, 2, "rotated", stream(1, "centers"))
+    centers = orthonormal_centers(200, 4, 2, "rotated", rng=stream(1, "centers"))
 
-    data = sample_mixture(centers, 5000, 0.3, "balanced", stream(1, "train"))
+    data = sample_mixture(centers, 5000, 0.3, "balanced", rng=stream(1, "train"))
 
     noise = data.x - centers.mu[data.subclass]
     assert (noise**2).sum(axis=1).mean() == pytest.approx(0.09, rel=5 * np.sqrt(2 / (5000 * 200)))
     assert np.abs(noise.mean(axis=0)).max() < 6 * 0.3 / np.sqrt(200 * 5000)
-    assert np.array_equal(data.y, centers.label[data.subclass])
+    assert np.array_equal(data.labels("sign"), centers.label[data.subclass])
 
 
 def test_balanced_counts_differ_by_at_most_one_and_multinomial_ones_by_their_law():
-    centers = orthonormal_centers(10, 4, 2, "axes", stream(0, "centers"))
+    centers = orthonormal_centers(10, 4, 2, "axes", rng=stream(0, "centers"))
 
-    balanced = sample_mixture(centers, 1002, 0.1, "balanced", stream(0, "train")).counts(4)
-    drawn = sample_mixture(centers, 10_000, 0.1, "multinomial", stream(0, "train")).counts(4)
+    balanced = tally(sample_mixture(centers, 1002, 0.1, "balanced", rng=stream(0, "train")))
+    drawn = tally(sample_mixture(centers, 10_000, 0.1, "multinomial", rng=stream(0, "train")))
 
     assert sorted(balanced) == [250, 250, 251, 251]
     assert np.abs(drawn - 2500).max() < 5 * np.sqrt(10_000 * 0.25 * 0.75)
@@ -142,9 +147,11 @@ def test_equal_shares_give_the_first_subclasses_one_sample_more(label, more):
 
 
 def test_drawn_sizes_follow_the_same_law():
-    centers = orthonormal_centers(10, 5, 3, "axes", stream(0, "centers"))
+    centers = orthonormal_centers(10, 5, 3, "axes", rng=stream(0, "centers"))
 
-    drawn = sample_mixture(centers, 12_000, 0.1, "multinomial", stream(0, "train"), 4.0).counts(5)
+    drawn = tally(
+        sample_mixture(centers, 12_000, 0.1, "multinomial", rng=stream(0, "train"), imbalance=4.0)
+    )
 
     share = np.array([4, 2, 1, 4, 1]) / 12
     assert np.abs(drawn - 12_000 * share).max() < 5 * np.sqrt(12_000 * 0.25)
@@ -153,9 +160,9 @@ def test_drawn_sizes_follow_the_same_law():
 
 def test_equal_shares_are_drawn_as_integers():
     # Scenarios without `imbalance` keep their samples.
-    centers = orthonormal_centers(10, 4, 2, "axes", stream(0, "centers"))
+    centers = orthonormal_centers(10, 4, 2, "axes", rng=stream(0, "centers"))
 
-    drawn = sample_mixture(centers, 50, 0.1, "multinomial", stream(0, "train"))
+    drawn = sample_mixture(centers, 50, 0.1, "multinomial", rng=stream(0, "train"))
 
     assert np.array_equal(drawn.subclass, stream(0, "train").integers(4, size=50))
 
@@ -168,8 +175,8 @@ def test_training_and_test_samples_of_a_scenario_follow_its_law_and_its_angle():
     # Two positive subclasses and one negative share 4, 1 and 4 of 9: 26⅔, 6⅔, 26⅔ of 60, whose
     # remainders are equal, and 13⅓, 3⅓, 13⅓ of 30.
     assert problem.test is not None
-    assert np.array_equal(problem.train.counts(3), [27, 7, 26])
-    assert np.array_equal(problem.test.counts(3), [14, 3, 13])
+    assert np.array_equal(tally(problem.train), [27, 7, 26])
+    assert np.array_equal(tally(problem.test), [14, 3, 13])
     assert np.allclose(problem.pi, np.array([27, 7, 26]) / 60, atol=1e-15)
     assert problem.centers.orthonormality_error == pytest.approx(0.5, abs=1e-14)
 
@@ -193,7 +200,8 @@ def test_an_npz_with_centers_is_taken_as_given(tmp_path):
         X_test=X[:2], y_test=np.array([1, -1]),
     )  # fmt: skip
 
-    train, test, centers = read_npz(path)
+    split = read_npz(path)
+    train, test, centers = split.train, split.test, split.centers
 
     assert train.n == 4 and test is not None and test.n == 2
     assert centers.origin == "given" and np.array_equal(centers.label, [1, 1, -1])
@@ -202,8 +210,8 @@ def test_an_npz_with_centers_is_taken_as_given(tmp_path):
 def test_missing_centers_are_the_means_of_subclasses_or_of_classes(tmp_path):
     subclass = np.array([0, 1, 2, 2])
 
-    by_subclass = read_npz(_write(tmp_path / "a.npz", X=X, y=Y, subclass=subclass))[2]
-    by_class = read_npz(_write(tmp_path / "b.npz", X=X, y=Y))[2]
+    by_subclass = read_npz(_write(tmp_path / "a.npz", X=X, y=Y, subclass=subclass)).centers
+    by_class = read_npz(_write(tmp_path / "b.npz", X=X, y=Y)).centers
 
     assert by_subclass.origin == "subclass means"
     assert np.array_equal(by_subclass.mu[2], [0, 0, 0.5, 0.5])
@@ -273,7 +281,7 @@ def test_classes_whose_mean_is_zero_need_subclasses(tmp_path):
 
     with pytest.raises(DataError, match="mean of each class must not be 0 where subclasses are"):
         read_npz(_write(tmp_path / "a.npz", X=x, y=y))
-    centers = read_npz(_write(tmp_path / "b.npz", X=x, y=y, subclass=np.arange(4)))[2]
+    centers = read_npz(_write(tmp_path / "b.npz", X=x, y=y, subclass=np.arange(4))).centers
     np.testing.assert_array_equal(centers.mu, x)
 
 
@@ -290,6 +298,8 @@ def test_centers_refuse_labels_that_are_no_classes():
         Centers(np.eye(2), np.array([0, 1]), "given")
 
 
-def test_a_dataset_counts_subclasses_only_where_they_are_known():
-    with pytest.raises(DataError, match="subclass"):
-        Dataset(X, Y.astype(float), None).counts(2)
+def test_signs_stand_in_for_subclasses_that_are_not_known(tmp_path):
+    train = read_npz(_write(tmp_path / "a.npz", X=X, y=Y)).train
+
+    assert not train.subclasses_known and train.K == 2
+    np.testing.assert_array_equal(train.labels("sign"), Y)

@@ -8,9 +8,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from gflow import cli
-from gflow.data.extractors import own_extractor, torchvision_extractor
-from gflow.data.features import read_features
-from gflow.data.photographs import read_photograph, write_features
+from gflow.data.kinds.features import read_features
+from gflow.data.make.extractors import own_extractor, torchvision_extractor
+from gflow.data.make.photographs import read_photograph, write_features
 from gflow.errors import DataError, ScenarioError
 
 FORMATS = ("a.jpg", "b.png", "c.GIF", "d.bmp", "e.webp")

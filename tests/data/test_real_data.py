@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import gflow
-from gflow.data import digits
-from gflow.data.cifar import PIXELS, TEST, TRAIN, read_cifar
-from gflow.data.digits import FILES, Digits, read_digits, read_idx, unpacked, write_idx
-from gflow.data.download import download_mnist
-from gflow.data.features import read_features, split_by_category
-from gflow.data.labeled import Labeled, prepared, two_classes
-from gflow.data.source import labeled
+from gflow.data.dataset import Dataset
+from gflow.data.kinds import mnist
+from gflow.data.kinds.cifar10 import PIXELS, TEST, TRAIN, read_cifar
+from gflow.data.kinds.features import read_features, split_by_category
+from gflow.data.kinds.mnist import FILES, Digits, read_digits, read_idx, unpacked, write_idx
+from gflow.data.labels import prepared, signs_of
+from gflow.data.make.download import download_mnist
 from gflow.errors import DataError, ScenarioError
 from gflow.judges.series import value_of
 from gflow.runs.index import home
@@ -133,18 +133,27 @@ def test_the_packaged_digits_are_even_and_look_like_digits():
 def some(n=60, C=4, D=5, seed=0):
     rng = np.random.default_rng(seed)
     label = rng.integers(C, size=n)
-    return Labeled(
-        rng.standard_normal((n, D)) + label[:, None], label, tuple("abcd"[:C]), tuple(range(C))
+    return Dataset(
+        rng.standard_normal((n, D)) + label[:, None],
+        label,
+        names=tuple("abcd"[:C]),
+        class_of=tuple(range(C)),
+        sign=signs_of(tuple(range(C)), (1, 3)),
     )
+
+
+def read(scenario):
+    """The samples of a scenario."""
+    return scenario.data.read(scenario.seed)
 
 
 @pytest.mark.parametrize("count", [1, 8, 30, 60])
 def test_a_choice_of_samples_is_even_over_classes(count):
     data = some()
 
-    chosen = data.chosen(count, np.random.default_rng(1))
+    chosen = data.subset(count, np.random.default_rng(1))
 
-    counts, available = np.bincount(chosen.label, minlength=4), np.bincount(data.label)
+    counts, available = np.bincount(chosen.subclass, minlength=4), np.bincount(data.subclass)
     assert counts.sum() == count
     # Nobody gets more than one above the least, unless that one has no more.
     assert all(counts[k] <= counts.min() + 1 or counts.min() == available.min() for k in range(4))
@@ -153,8 +162,8 @@ def test_a_choice_of_samples_is_even_over_classes(count):
 
 
 def test_more_samples_than_there_are_is_a_mistake():
-    with pytest.raises(DataError, match="must be at most what is there, 60, but one is 61"):
-        some().chosen(61, np.random.default_rng(1))
+    with pytest.raises(DataError, match="must be at most the number there is, 60, but one is 61"):
+        some().subset(61, np.random.default_rng(1))
 
 
 def test_inputs_are_centered_by_the_training_mean_and_scaled():
@@ -175,23 +184,25 @@ def test_inputs_are_centered_by_the_training_mean_and_scaled():
 
 
 def test_labels_come_in_three_grains():
-    data = Labeled(np.eye(6), np.arange(6) % 5, tuple("abcde"), (0, 1, 2, 0, 1))
-    assert (data.K, data.C) == (5, 3)
-    assert data.label.tolist() == [0, 1, 2, 0, 1, 0]
+    class_of = (0, 1, 2, 0, 1)
+    sign = signs_of(class_of, None)  # the odd class, that of b and e
 
-    train, _, centers = two_classes(data, data, None)  # the odd class, that of b and e
+    data = Dataset(np.eye(6), np.arange(6) % 5, tuple("abcde"), class_of, sign)
 
-    assert centers.label.tolist() == [-1, 1, -1, -1, 1]
-    assert train.y.tolist() == [-1, 1, -1, -1, 1, -1]
-    assert train.subclass.tolist() == [0, 1, 2, 3, 4, 0]
+    assert (data.K, data.C) == (5, 3) and sign == (-1, 1, -1, -1, 1)
+    assert [data.outputs(grain) for grain in ("sign", "classes", "subclasses")] == [1, 3, 5]
+    assert data.targets("sign").tolist() == [-1, 1, -1, -1, 1, -1]
+    assert data.targets("classes").tolist() == [0, 1, 2, 0, 1, 0]
+    assert data.targets("subclasses").tolist() == [0, 1, 2, 3, 4, 0]
+    assert data.labels("subclasses").tolist() == [0, 1, 2, 0, 1, 0]
 
 
 def test_parity_is_a_class_modulo_two():
     parity = PARITY.replace("extract = true", "extract = true, classes = 2")
-    train, _ = labeled(gflow.parse_scenario(parity))
+    train = read(gflow.parse_scenario(parity)).train
 
     assert (train.K, train.C) == (10, 2)
-    np.testing.assert_array_equal(train.label, train.subclass % 2)
+    np.testing.assert_array_equal(train.labels("classes"), train.subclass % 2)
 
 
 def test_any_map_of_labels_can_be_listed():
@@ -200,13 +211,13 @@ def test_any_map_of_labels_can_be_listed():
             PARITY.replace("extract = true", f"extract = true, classes = {classes}")
         )
 
-    train, _ = labeled(asked([0, 0, 0, 1, 1, 1, 2, 2, 2, 2]))
+    train = read(asked([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])).train
 
     assert (train.K, train.C) == (10, 3)
-    np.testing.assert_array_equal(train.label, np.minimum(train.subclass // 3, 2))
+    np.testing.assert_array_equal(train.labels("classes"), np.minimum(train.subclass // 3, 2))
     for wrong in ([0, 1], [0, 0, 0, 2, 2, 2, 2, 2, 2, 2]):
         with pytest.raises(DataError, match=r"must list a class, 0, 1, … without gaps, for each"):
-            labeled(asked(wrong))
+            read(asked(wrong))
 
 
 def test_a_mixture_has_two_classes():
@@ -214,21 +225,22 @@ def test_a_mixture_has_two_classes():
         'kind = "mnist", extract = true, samples = 200, test_samples = 100, length = "unit"',
         "dimension = 9, subclasses = 4, positive_subclasses = 3, noise = 0.1, samples = 40",
     )
-    train, _ = labeled(gflow.parse_scenario(text))
+    train = read(gflow.parse_scenario(text)).train
 
     assert train.class_of == (1, 1, 1, 0)
 
 
-def test_classes_become_subclasses_of_two():
-    train, _, centers = two_classes(some(), some(seed=1), (1, 3))
+def test_some_classes_are_positive_and_the_others_are_not():
+    data = some()
 
-    assert centers.label.tolist() == [-1, 1, -1, 1]
-    np.testing.assert_array_equal(train.y, np.where(np.isin(some().label, (1, 3)), 1, -1))
-    np.testing.assert_array_equal(train.subclass, some().label)
-    np.testing.assert_allclose(centers.mu[2], some().x[some().label == 2].mean(axis=0))
+    assert data.sign == (-1, 1, -1, 1)
+    np.testing.assert_array_equal(
+        data.labels("sign"), np.where(np.isin(data.subclass, (1, 3)), 1, -1)
+    )
+    np.testing.assert_allclose(data.means[2], data.x[data.subclass == 2].mean(axis=0))
     for wrong in ((0, 1, 2, 3), (7,)):
         with pytest.raises(DataError, match="must hold some but not all of the classes 0 to 3"):
-            two_classes(some(), some(), wrong)
+            signs_of((0, 1, 2, 3), wrong)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +276,7 @@ def test_a_file_that_is_none_is_told(tmp_path):
 
 GAPS = """
 data = {{kind = "features", path = "{path}", classes = 10, length = "unit"}}
-network = {{width = 6, power = 3, init_scale = 1.0, outputs = "{outputs}"}}
+network = {{width = 6, power = 3, init_scale = 1.0, kind = "layers", outputs = "{outputs}"}}
 flow = {{end_time = 0.2}}
 """
 
@@ -279,7 +291,7 @@ def test_classes_that_no_category_falls_into_are_left_out(tmp_path, outputs):
     run = gflow.simulate(gflow.parse_scenario(GAPS.format(path=path, outputs=outputs)))
 
     assert np.asarray(run.network(x)).shape == (20, 3)
-    assert labeled(run.scenario)[0].class_of == (0, 1, 2, 1)
+    assert read(run.scenario).train.class_of == (0, 1, 2, 1)
 
 
 def test_many_outputs_may_be_tested_on_one_sample(tmp_path):
@@ -342,7 +354,7 @@ def test_every_category_is_split():
 
 def test_nan_features_are_told():
     with pytest.raises(DataError, match="inputs must be finite, but row 1 is not"):
-        Labeled(np.array([[0.0], [np.nan]]), np.zeros(2, int), ("a",), (0,))
+        Dataset(np.array([[0.0], [np.nan]]), np.zeros(2, int), ("a",), (0,), (1,))
 
 
 @pytest.fixture
@@ -361,7 +373,7 @@ def test_files_are_fetched_from_the_first_mirror_that_has_them(tmp_path, mirror,
     served, address = mirror
     written(served)
     checksums = {n: hashlib.md5(unpacked(served / f"{n}.gz")).hexdigest() for n in FILES}
-    monkeypatch.setattr(digits, "FILES", checksums)
+    monkeypatch.setattr(mnist, "FILES", checksums)
     told = []
 
     download_mnist(tmp_path / "data", [address + "nowhere/", address], told.append)
@@ -404,7 +416,7 @@ def test_cifar_files_are_five_batches_and_a_test_batch(tmp_path):
     np.testing.assert_array_equal(train.pixels[0], first[1 : 1 + PIXELS])
     toml = PARITY.replace('kind = "mnist", extract = true, samples = 200, test_samples = 100',
                           f'kind = "cifar10", path = "{tmp_path}"')  # fmt: skip
-    one, _ = labeled(gflow.parse_scenario(toml))
+    one = read(gflow.parse_scenario(toml)).train
     assert (one.n, one.D, one.C) == (100, 3072, 10)
 
 
@@ -443,7 +455,9 @@ def test_parity_of_digits_flows_with_digits_as_subclasses():
 def test_classes_of_many_categories_have_an_average_each():
     text = PARITY.replace(
         'kind = "mnist", extract = true, samples = 200, test_samples = 100', 'kind = "features"'
-    ).replace("width = 20", 'width = 5, outputs = "classes", input_normalized = true')
+    ).replace(
+        "width = 20", 'width = 5, kind = "layers", outputs = "classes", input_normalized = true'
+    )
     text = text.replace("1e-3", "1.0").replace("end_time = 5.0", "end_time = 0.1")
     run = gflow.simulate(gflow.parse_scenario(text))
 
@@ -465,9 +479,10 @@ def test_keys_of_a_mixture_have_no_value_for_digits():
 
 
 def test_features_come_with_the_package():
-    train, test = labeled(gflow.parse_scenario(PARITY.replace(
+    split = read(gflow.parse_scenario(PARITY.replace(
         'kind = "mnist", extract = true, samples = 200, test_samples = 100', 'kind = "features"'
     )))  # fmt: skip
+    train, test = split.train, split.test
 
     assert (train.n, test.n, train.D, train.K, train.C) == (640, 160, 1280, 40, 10)
     assert train.class_of == tuple(range(10)) * 4

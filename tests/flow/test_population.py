@@ -146,9 +146,10 @@ def test_the_blurred_field_is_the_expectation_of_the_sample_field(p):
     neurons = _neurons(10, D, -400.0)
     label = np.array([1, 1, -1])
     data = sample_mixture(
-        Centers(np.eye(K, D), label, "given"), n, alpha, "balanced", np.random.default_rng(1)
+        Centers(np.eye(K, D), label, "given"), n, alpha, "balanced", rng=np.random.default_rng(1)
     )
-    flow = system(neurons, data.x, data.y, p)
+    y = data.labels("sign")
+    flow = system(neurons, data.x, y, p)
     field, reduced, points, frame = _blurred(neurons, _mixture(K, 2, D, alpha), p)
 
     mean = field(jnp.zeros(()), FlowState.begin(reduced), points).weights
@@ -159,11 +160,11 @@ def test_the_blurred_field_is_the_expectation_of_the_sample_field(p):
     gate = (z > 0) * 1.0 if p == 1 else z ** (p - 1)
     lifted = np.asarray(frame.lift(mean).direction)
     for j in range(len(u)):
-        each = s[j] * p * data.y[:, None] * gate[:, j : j + 1] * (data.x - z[:, j : j + 1] * u[j])
+        each = s[j] * p * y[:, None] * gate[:, j : j + 1] * (data.x - z[:, j : j + 1] * u[j])
         # Six standard deviations of a mean of n, coordinate by coordinate.
         allowed = 6 * each.std(axis=0) / np.sqrt(n)
         assert (np.abs(np.asarray(found.direction)[j] - lifted[j]) < allowed).all()
-        allowed = 6 * (data.y * gate[:, j] * z[:, j]).std() / np.sqrt(n)
+        allowed = 6 * (y * gate[:, j] * z[:, j]).std() / np.sqrt(n)
         assert abs(float(found.log_norm[j] - mean.log_norm[j])) < allowed
 
 
@@ -312,9 +313,8 @@ def _population_start(p=3.0, alpha=0.2, log_norm=-20.0, times=(5.0, 20.0, 60.0))
     neurons = _neurons(h, D, log_norm, seed=6)
     label = np.where(np.arange(K) < K1, 1, -1)
     centers = Centers(np.eye(K, D), label, "given")
-    sample = sample_mixture(centers, 400, alpha, "balanced", np.random.default_rng(7))
-    assert sample.subclass is not None
-    mixture = Mixture.of(sample.x, sample.y, sample.subclass, np.full(400, 1 / 400))
+    sample = sample_mixture(centers, 400, alpha, "balanced", rng=np.random.default_rng(7))
+    mixture = Mixture.of(sample.x, sample.labels("sign"), sample.subclass, np.full(400, 1 / 400))
     found = population_start(
         neurons, mixture, LOSS, p, Schedule(np.array(times)),
         Controls("tsit5" if p >= 2 else "bosh3", 0.0, 1e-4, 0.0, 5000),
@@ -416,11 +416,11 @@ end_time = 16000.0
 def test_the_start_differs_from_the_exact_flow_by_what_it_predicts(p):
     problem = prepare(parse_scenario(QUESTION.format(p=p)))
     train = problem.train
-    assert train.subclass is not None
     omega = np.full(train.n, 1 / train.n)
+    mixture = Mixture.of(train.x, train.labels("sign"), train.subclass, omega)
 
     start = population_start(
-        problem.weights, Mixture.of(train.x, train.y, train.subclass, omega), problem.field.loss,
+        problem.weights, mixture, problem.field.loss,
         float(p), problem.schedule, problem.controls,
         lambda t, state: {}, lambda before, now: False, lambda t, seen: None,
     )  # fmt: skip

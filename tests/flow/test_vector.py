@@ -15,17 +15,20 @@ from gflow.judges.conservation import ENERGY
 from gflow.network.deep import DeepNetwork
 from gflow.network.neurons import PolarNeurons
 from gflow.network.vector import VectorNeurons, vector_neurons
+from gflow.network.weights import Task
 from gflow.runs import store
+from gflow.scenario import VectorTable
 
 EPS = np.finfo(np.float64).eps
 
 
 def drawn(C=3, h=7, D=5, eps=0.4, bias=True, normalized=False, seed=0):
     rng = np.random.default_rng(seed)
-    neurons = vector_neurons(h, D, C, np.log(eps), rng, bias, normalized)
+    table = VectorTable(width=h, power=3, init_scale=eps, bias=bias, input_normalized=normalized)
+    neurons = vector_neurons(table, Task(np.eye(2, D), np.eye(2, D), C, None, seed))
     norms = jnp.asarray(np.log(eps) + rng.standard_normal(h) / 2)
     b = jnp.asarray(rng.standard_normal(C)) if bias else None
-    return VectorNeurons(neurons.direction, neurons.output, norms, b, normalized)
+    return VectorNeurons(neurons.direction, neurons.output, norms, b, input_normalized=normalized)
 
 
 def plain(neurons, p):
@@ -33,7 +36,7 @@ def plain(neurons, p):
     size = jnp.exp(neurons.log_norm)[:, None]
     return DeepNetwork(
         (size * neurons.direction,), (size * neurons.output).T, neurons.bias, p,
-        neurons.input_normalized,
+        input_normalized=neurons.input_normalized,
     )  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def test_a_filling_row_weighs_nothing():
 MANY = """
 name = "many"
 data = {dimension = 30, subclasses = 6, positive_subclasses = 3, noise = 0.1, samples = 300, test_samples = 60}
-network = {width = 60, power = 3, init_scale = 1e-300, init = "balanced", outputs = "classes", bias = true}
+network = {kind = "vector", width = 60, power = 3, init_scale = 1e-300, outputs = "classes", bias = true}
 flow = {end_time = 60000.0, end_loss = 1e-2, precision = "float64"}
 """  # noqa: E501
 
@@ -182,9 +185,9 @@ def test_at_any_scale_directions_move_alike_and_energy_is_kept():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('outputs = "classes"', 'outputs = "classes", hidden_layers = 2', 'must not be "bala'),
-        ('outputs = "classes", bias = true', "bias = false", "`network.init` must be one of gauss"),
-        ('init = "balanced", ', "", "`network.init_scale` must be >= 1e-125 in plain coordinates"),
+        ('outputs = "classes"', 'outputs = "classes", hidden_layers = 2', 'kind = "layers" only'),
+        ("bias = true", 'init = "gaussian"', 'kind = "neurons" or "layers" only'),
+        ('"vector"', '"layers"', "`network.init_scale` must be >= 1e-125 in plain coordinates"),
     ],
 )  # fmt: skip
 def test_what_balanced_many_outputs_are_not_is_told(old, new, words):

@@ -43,7 +43,7 @@ def test_all_28_predictions_are_entered_in_order():
 
 
 def test_a_scenario_may_ask_about_whatever_can_be_judged():
-    assert tuple(one.id for one in ALL) == PREDICTIONS
+    assert [one.id for one in ALL] == list(PREDICTIONS)
 
 
 @pytest.mark.parametrize("one", [one for one in ALL if one.scenario], ids=lambda one: one.number)

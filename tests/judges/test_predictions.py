@@ -130,7 +130,7 @@ def test_conjecture_is_measured_but_not_judged_off_its_setting(evidence, table, 
 
 
 def test_centers_at_a_smaller_angle_put_what_is_said_about_centers_outside(evidence):
-    oblique = equiangular_centers(20, 3, 2, "axes", 60.0, stream(1, "centers"))
+    oblique = equiangular_centers(20, 3, 2, "axes", angle=60.0, rng=stream(1, "centers"))
     found = replace(evidence, centers=oblique)
 
     conjecture, alignment = judge_conjecture(found), judge_alignment(found)
@@ -143,7 +143,7 @@ def test_centers_at_a_smaller_angle_put_what_is_said_about_centers_outside(evide
     assert alignment.measured == judge_alignment(evidence).measured
     assert rule.measured == judge_voronoi_rule(evidence).measured
     # Means of samples are never orthogonal to rounding, and pass up to a cosine of 0.1.
-    near = equiangular_centers(20, 3, 2, "axes", 88.0, stream(1, "centers"))
+    near = equiangular_centers(20, 3, 2, "axes", angle=88.0, rng=stream(1, "centers"))
     for centers, verdict in ((near, Verdict.HOLDS), (oblique, Verdict.OUTSIDE)):
         means = replace(centers, origin="subclass means")
         assert judge_alignment(replace(evidence, centers=means)).verdict is verdict

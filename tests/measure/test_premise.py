@@ -13,7 +13,7 @@ import gflow
 from gflow import cli
 from gflow.data.centers import Centers
 from gflow.data.clusters import clustered, estimated, silhouettes
-from gflow.data.dataset import read_npz
+from gflow.data.kinds.file import read_npz
 from gflow.data.mixture import sample_mixture
 from gflow.errors import DataError, ScenarioError
 from gflow.measure.premise import premise
@@ -23,14 +23,14 @@ from gflow.report.premise_report import premise_figure, premise_json, premise_li
 
 def mixture(K=6, K1=4, D=400, n=600, alpha=0.5, seed=0):
     centers = Centers(np.eye(K, D), np.where(np.arange(K) < K1, 1, -1), "given")
-    return sample_mixture(centers, n, alpha, "balanced", np.random.default_rng(seed))
+    return sample_mixture(centers, n, alpha, "balanced", rng=np.random.default_rng(seed))
 
 
 def test_cosines_of_a_mixture_are_those_of_the_theory():
     K, D, alpha = 6, 400, 0.5
     data = mixture(K, D=D, alpha=alpha)
 
-    found = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
+    found = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     # A cosine of two samples scatters by some α√(2 + α²)/√D/(1 + α²) = 0.03 about its mean, and 600
     # independent samples pin the median of all pairs to 1.25 · 0.03/√600; five of that.
@@ -52,7 +52,7 @@ def test_noise_is_unbiased_in_few_samples(N):
     K, D, alpha = 40, 2000, 1.4
     data = mixture(K, 20, D, N * K, alpha)
 
-    found = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
+    found = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     # dα/dc = -(1 + α²)²/(2α); five deviations of the mean over K subclasses, and what the bend
     # of (1 - c)/c adds to second order, var c/c³ of α².
@@ -80,7 +80,7 @@ def test_repeated_samples_are_no_more_clusters_than_directions(tmp_path):
     np.savez(tmp_path / "a.npz", X=x, y=y)
 
     assert list(silhouettes(x[y > 0], 0)) == [2]
-    found = read_npz(tmp_path / "a.npz", clusters="estimate")[0]
+    found = read_npz(tmp_path / "a.npz", clusters="estimate").train
     np.testing.assert_array_equal(np.bincount(found.subclass), [4, 4, 3, 3])
 
 
@@ -90,7 +90,7 @@ def test_fewer_clusters_than_asked_for_are_numbered_without_gaps(tmp_path):
     np.savez(tmp_path / "a.npz", X=x, y=y)
 
     with pytest.warns(ConvergenceWarning, match="distinct clusters"):
-        found = read_npz(tmp_path / "a.npz", clusters=(3, 2))[0]
+        found = read_npz(tmp_path / "a.npz", clusters=(3, 2)).train
 
     np.testing.assert_array_equal(np.bincount(found.subclass), [4, 4, 3, 3])
 
@@ -129,8 +129,8 @@ def test_lengths_do_not_count_and_scale_invariance_is_exact():
     data = mixture(n=60)
     scaled = data.x * np.random.default_rng(1).uniform(0.1, 10, (60, 1))
 
-    a = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
-    b = premise(scaled, data.subclass, data.y, seed=0, clusters=False)
+    a = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
+    b = premise(scaled, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     np.testing.assert_allclose(a.across, b.across, atol=1e-12)
     assert a.noise == pytest.approx(b.noise)
@@ -139,7 +139,7 @@ def test_lengths_do_not_count_and_scale_invariance_is_exact():
 @pytest.mark.parametrize("alpha", [0.1, 1.0])
 def test_clusters_are_the_subclasses_of_a_mixture(alpha):
     data = mixture(K=5, K1=5 - 1, alpha=alpha, n=500)
-    mine = data.y > 0
+    mine = data.labels("sign") > 0
 
     found = clustered(data.x[mine], 4, seed=3)
 
@@ -172,9 +172,10 @@ def test_clusters_are_of_directions():
 def test_a_file_without_subclasses_is_clustered(tmp_path, clusters):
     data = mixture(alpha=0.2)
     path = tmp_path / "mine.npz"
-    np.savez(path, X=data.x, y=data.y)
+    np.savez(path, X=data.x, y=data.labels("sign"))
 
-    train, _, centers = read_npz(path, clusters, seed=1)
+    split = read_npz(path, clusters, seed=1)
+    train, centers = split.train, split.centers
 
     assert adjusted_rand_score(data.subclass, train.subclass) == 1
     assert centers.label.tolist() == [1, 1, 1, 1, -1, -1]
@@ -182,7 +183,7 @@ def test_a_file_without_subclasses_is_clustered(tmp_path, clusters):
     np.testing.assert_allclose(
         centers.mu, [train.x[train.subclass == k].mean(axis=0) for k in range(6)]
     )
-    assert read_npz(path)[2].origin == "class means"
+    assert read_npz(path).centers.origin == "class means"
 
 
 FILE = """
@@ -195,7 +196,7 @@ flow = {{end_time = 150.0}}
 @pytest.mark.slow
 def test_neurons_are_tracked_against_clusters(tmp_path):
     data = mixture(D=60, alpha=0.1)
-    np.savez(tmp_path / "mine.npz", X=data.x, y=data.y)
+    np.savez(tmp_path / "mine.npz", X=data.x, y=data.labels("sign"))
     text = FILE.format(path=tmp_path / "mine.npz", clusters='"estimate"')
 
     run = gflow.simulate(gflow.parse_scenario(text))
@@ -208,7 +209,7 @@ def test_neurons_are_tracked_against_clusters(tmp_path):
 def test_subclasses_and_clusters_together_are_a_mistake(tmp_path):
     data = mixture(n=60)
     path = tmp_path / "mine.npz"
-    np.savez(path, X=data.x, y=data.y, subclass=data.subclass)
+    np.savez(path, X=data.x, y=data.labels("sign"), subclass=data.subclass)
 
     with pytest.raises(DataError, match=r'`data.clusters` must be "none" where the file has an'):
         read_npz(path, "estimate")
@@ -273,7 +274,7 @@ def test_without_scikit_learn_the_command_says_the_rest(tmp_path, monkeypatch):
 def test_a_class_of_one_subclass_has_no_pairs_within_it(tmp_path):
     data = mixture(K=2, K1=1, n=40)
 
-    found = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
+    found = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     assert "of no pair" in premise_lines(found)[2]
     assert len(style.save(premise_figure(found), tmp_path, "premise")) == 2

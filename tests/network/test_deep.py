@@ -10,26 +10,29 @@ from scipy.special import logsumexp
 from systems import system
 
 import gflow
-from gflow.data.source import some_of_test
 from gflow.flow.field import FlowState
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
 from gflow.judges.conservation import ENERGY
-from gflow.network.deep import DeepNetwork, deep_network, stable_rank
+from gflow.measure.stable_rank import stable_rank
+from gflow.network.deep import DeepNetwork, deep_network
 from gflow.network.initial import cartesian
+from gflow.network.weights import Task
 from gflow.robustness.norm import Norm
 from gflow.runs import store
-from gflow.runs.radii import attacked, read_witnesses
+from gflow.runs.radii import attacked, read_witnesses, some_of_test
 from gflow.runs.verdicts import judge
-from gflow.scenario import RobustnessTable
-from gflow.scenario.layer_rules import SMALLEST_OUTPUT
+from gflow.scenario import LayersTable, RobustnessTable
+from gflow.scenario.rules import SMALLEST_OUTPUT
 
 EPS = np.finfo(np.float64).eps
 
 
-def drawn(p, widths=(6, 5, 5), C=3, seed=0, scale=1.0, **rest):
-    options = dict(bias=False, input_normalized=True, skip=False, layer_norm=False) | rest
-    return deep_network(widths, C, scale, np.random.default_rng(seed), p, **options)
+def drawn(p, widths=(6, 5, 5), C=3, seed=0, scale=1.0, class_of=None, **rest):
+    D, width, *others = widths
+    options = dict(hidden_layers=1 + len(others), input_normalized=True) | rest
+    table = LayersTable(width=width, power=p, init_scale=scale, **options)
+    return deep_network(table, Task(np.eye(2, D), np.eye(2, D), C, class_of, seed))
 
 
 def by_hand(network, x):
@@ -313,7 +316,7 @@ def test_stable_ranks_of_known_features():
 DEEP = """
 name = "deep"
 data = {kind = "mnist", extract = true, samples = 300, test_samples = 100}
-network = {width = 20, power = 3, init_scale = 1.0, outputs = "classes", hidden_layers = 2, input_normalized = true, bias = true}
+network = {kind = "layers", width = 20, power = 3, init_scale = 1.0, outputs = "classes", hidden_layers = 2, input_normalized = true, bias = true}
 flow = {end_time = 0.3}
 train = {method = "adam", step_size = 3e-3, batch = 50}
 robustness = {norms = ["linf"], attacked = 10}
@@ -411,7 +414,7 @@ def test_a_deep_flow_conserves_what_its_steps_do_not():
 
 FINE = """
 data = {dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.1, samples = 200, test_samples = 40}
-network = {width = 40, power = 1, init_scale = 1.0, outputs = "subclasses"}
+network = {kind = "layers", width = 40, power = 1, init_scale = 1.0, outputs = "subclasses"}
 flow = {end_time = 60.0, end_loss = 0.05}
 """  # noqa: E501
 
@@ -443,7 +446,11 @@ def test_a_run_on_subclasses_is_about_classes(tmp_path):
             "`flow.chart` must be left out",
         ),
         ("end_time = 60.0", 'end_time = 60.0, loss = "square"', "`flow.loss` must be left out for"),
-        ("width = 40", "width = 40, balanced = false", "`network.balanced` must be true for a net"),
+        (
+            "width = 40",
+            "width = 40, balanced = false",
+            '`network.balanced` must be given with network.kind = "neurons" only',
+        ),
         ("init_scale = 1.0", "init_scale = 1e-16", "`network.init_scale` must be >= 1e-15 in pl"),
         ("init_scale = 1.0", "init_scale = 1e-9, hidden_layers = 3", "must be >= 3.2e-08 in plain"),
         (
@@ -491,14 +498,11 @@ def test_many_outputs_need_no_test_samples():
     assert run.test == {} and run.card["test"] == "no test samples"
 
 
-def test_how_it_is_deep_tells_runs_apart():
-    plain = gflow.parse_scenario(
-        DEEP.split("network")[0] + 'network = {width = 20, power = 3, init_scale = 1.0}\n'
-        "flow = {end_time = 0.3}\n"
-    )  # fmt: skip
-    more = plain.model_copy(update={"network": plain.network.model_copy(update={"skip": True})})
+def test_every_key_of_layers_tells_runs_apart():
+    plain = gflow.parse_scenario(DEEP)
 
-    assert not plain.network.is_deep and more.network.is_deep
+    more = gflow.parse_scenario(DEEP, overrides=["network.skip=true"])
+
     assert plain.digest() != more.digest()
 
 
@@ -516,8 +520,8 @@ def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be true in a"),
-        ("power = 3", 'power = 3, init = "sphere"', '`network.init` must be one of gaussian, kai'),
+        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be given with"),
+        ("power = 3", 'power = 3, init = "sphere"', "`network.init` must fit network.kind, but is"),
         ("attacked = 10", "attacked = 10, published = true", "`robustness.published` must be"),
         ('kind = "mnist", extract = true, samples = 300, test_samples = 100',
          'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),
@@ -532,7 +536,7 @@ def test_what_deep_networks_cannot_do_is_told(old, new, words):
 
 LATE = """
 data = {{dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.05, samples = 80, test_samples = 0}}
-network = {{width = 20, power = 2, init_scale = {scale}, hidden_layers = 2, input_normalized = true}}
+network = {{kind = "layers", width = 20, power = 2, init_scale = {scale}, hidden_layers = 2, input_normalized = true}}
 flow = {{end_time = 1e6, end_loss = 0.5, tolerance = 1e-5, precision = "float64", loss = "logistic"}}
 record = {{groups = []}}
 """  # noqa: E501

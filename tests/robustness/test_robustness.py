@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 import gflow
 from gflow.cli import app
 from gflow.data.centers import Centers
-from gflow.data.source import draw_test
 from gflow.errors import DataError, RecordError
 from gflow.judges.catalogue import CATALOGUE
 from gflow.judges.robust_accuracy import accuracy_law, judge_robustness_over_scale
@@ -76,8 +75,8 @@ def test_radii_are_read_back_as_they_were_measured(stored):
 
 @pytest.mark.parametrize("norm", [Norm.L2, Norm.LINF])
 def test_stored_perturbations_flip_the_stored_network(stored, norm):
-    test = draw_test(stored.scenario)
-    x, y = np.asarray(test.x, float), np.asarray(test.y, float)
+    test = stored.scenario.data.read_test(stored.scenario.seed)
+    x, y = test.x, test.labels("sign")
     witness = read_witnesses(stored.folder, norm)
 
     found = y * Population.of(stored.network)(x + witness.perturbation * (1 + 1e-9))

@@ -17,6 +17,9 @@ from gflow.errors import ScenarioError
 from gflow.flow import stepper
 from gflow.flow.integrate import SAFE_ATOL
 from gflow.flow.losses import LOSSES
+from gflow.network.deep import INITIALIZATIONS
+from gflow.network.initial import SHAPES
+from gflow.robustness.norm import Norm
 from gflow.scenario import (
     FlowTable,
     Scenario,
@@ -25,9 +28,12 @@ from gflow.scenario import (
     question,
     schema,
 )
-from gflow.scenario.tables import HEAD
+from gflow.scenario import words as vocabulary
+from gflow.scenario.axis import label_word
+from gflow.scenario.tables import HEAD, models_of, variable_keys
 from gflow.scenario.toml_lines import key_lines, read_toml, write_toml
 
+VARIABLE = variable_keys()
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.toml"))
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 
@@ -159,7 +165,7 @@ def test_all_mistakes_come_at_once():
     ]
 
 
-@pytest.mark.parametrize("key", [key for key in scenarios.VARIABLE if key != "data.path"])
+@pytest.mark.parametrize("key", [key for key in VARIABLE if key != "data.path"])
 def test_no_key_takes_values_of_another_kind(key):
     table, _, name = key.rpartition(".")
     right = [
@@ -169,11 +175,14 @@ def test_no_key_takes_values_of_another_kind(key):
         ("network.layer_norm", True),
     ]  # fmt: skip
     wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
-    kind = next(m for m in scenarios.TABLES["data"] if table != "data" or name in m.model_fields)
-    other = table == "data" and kind is not scenarios.MixtureData
+    models = models_of(table)
+    kind = next((m for m in models if name in m.model_fields), None)
+    of_a_kind = (
+        {"kind": kind.model_fields["kind"].default} if kind not in (*models[:1], None) else {}
+    )
 
     for value in (value for value in wrong if (key, value) not in right):
-        given = {name: value} | ({"kind": kind.model_fields["kind"].default} if other else {})
+        given = of_a_kind | {name: value}
         toml = text(**{table: given}) if table else write_toml({name: value}) + text()
 
         assert any(f"`{key}" in told and "must be" in told for told in mistakes(toml)), value
@@ -357,9 +366,9 @@ def test_labels_tell_close_values_apart():
 
 def test_last_parts_of_keys_tell_them_apart():
     # Labels of points rest on it.
-    last = [key.rpartition(".")[2] for key in scenarios.VARIABLE]
+    labels = [label_word(key) for key in VARIABLE]
 
-    assert len(set(last)) == len(last)
+    assert len(set(labels)) == len(labels)
 
 
 # --- Meaning ------------------------------------------------------------------------------------
@@ -428,7 +437,10 @@ def test_sentences_know_every_key_of_a_scenario():
 
 
 def test_words_of_files_are_words_of_the_code():
-    assert set(get_args(FlowTable.model_fields["loss"].annotation)) == set(LOSSES)
+    assert set(vocabulary.LOSSES) == set(LOSSES)
+    assert set(vocabulary.NORMS) == set(Norm)
+    assert set(vocabulary.NEURON_INITS) == set(SHAPES)
+    assert set(vocabulary.LAYER_INITS) == set(INITIALIZATIONS) - {"balanced"}
     assert set(get_args(FlowTable.model_fields["solver"].annotation)) == {
         "auto",
         *stepper.SOLVERS,
@@ -446,7 +458,7 @@ def test_reading_a_scenario_imports_no_jax():
 
 words = st.sampled_from(
     [*scenarios.LETTERS, "kind", "power", "count", "start", "stop", "together", "network.power"]
-    + [part for key in scenarios.VARIABLE for part in key.split(".")]
+    + [part for key in VARIABLE for part in key.split(".")]
 )
 keys = words | st.text(max_size=5)
 plain = st.one_of(
@@ -501,7 +513,7 @@ def test_any_value_in_a_sound_scenario_is_taken_or_refused(table, key, value):
 
 
 @searched
-@given(st.sampled_from(scenarios.VARIABLE), st.lists(values, max_size=3) | values)
+@given(st.sampled_from(VARIABLE), st.lists(values, max_size=3) | values)
 def test_anything_that_varies_is_taken_or_refused(key, value):
     sound_or_mistaken(text(vary={key: value}))
 

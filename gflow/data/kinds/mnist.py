@@ -1,7 +1,7 @@
-"""MNIST: images of handwritten digits in IDX files, as arrays and as subclasses of two classes.
+"""Data of kind "mnist": images of handwritten digits in IDX files.
 
-One idea: a digit is a subclass, and a class is a set of digits, so parity is one label map among
-many and alignment is tracked against the mean images of digits.
+A digit is a subclass, and a class is a set of digits, so parity is one label map among many and
+alignment is tracked against the mean images of digits.
 
 Files may be gzipped or not.  They are looked for where the scenario says, then in `$GFLOW_DATA`,
 then where `gflow data mnist` puts them.  A few thousand digits come with the package.
@@ -19,7 +19,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
+from pydantic import Field
 
+from gflow.data.dataset import Dataset, Split
+from gflow.data.kind import IMAGE_RADII, AbstractRealData, Facts, Sizes
+from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
 VALIDATION = 10_000
@@ -34,6 +38,60 @@ FILES = {
 """The files, and the MD5 of each when it is unpacked."""
 
 _UINT8 = 0x08
+
+
+class DigitData(AbstractRealData):
+    """MNIST: images of handwritten digits (final)."""
+
+    kind: Literal["mnist"] = Field(default="mnist", description="where samples come from")
+    path: Path | None = Field(
+        default=None,
+        strict=False,
+        description="folder with the IDX files, relative to the scenario file; else $GFLOW_DATA, "
+        "then where `gflow data mnist` puts them",
+    )
+    extract: bool = Field(
+        default=False, description="whether to take the 3000 and 1000 digits that come with gflow"
+    )
+    split: Literal["official", "published"] = Field(
+        default="official",
+        description="60,000 and 10,000 images, or as in the experiments of 2024 the first 50,000 "
+        "training images and the other 10,000",
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        n, m = (3000, 1000) if self.extract else (60_000, 10_000)
+        return Sizes(self.samples or n, self.test_samples or m, 784, 10, self.class_count)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return () if self.extract else digit_files(self.path)
+
+    @property
+    def facts(self) -> Facts:
+        radii = IMAGE_RADII if self.length == "given" else None
+        return Facts(shuffled=True, attack_radii=radii, picture=(28, 28))
+
+    def read(self, seed: int) -> Split:
+        train, test = (
+            self._labeled(one) for one in read_digits(self.path, self.split, self.extract)
+        )
+        return self.split_of(train, test, seed)
+
+    def read_test(self, seed: int) -> Dataset | None:
+        return self.read(seed).test
+
+    def _labeled(self, digits: "Digits") -> Dataset:
+        class_of = classes_of(range(10), self.classes)
+        sign = signs_of(class_of, self.positive)
+        return Dataset(
+            digits.pixels / 255.0,
+            digits.digit,
+            names=tuple("0123456789"),
+            class_of=class_of,
+            sign=sign,
+        )
 
 
 class Digits(NamedTuple):

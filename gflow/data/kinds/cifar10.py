@@ -1,18 +1,22 @@
-"""CIFAR-10: color images of ten kinds of things in binary files, as arrays.
+"""Data of kind "cifar10": color images of ten kinds of things in binary files.
 
-One idea: a record is a label and 3072 bytes, and a file is nothing but records, so its length says
-whether it is whole.  The pickled version of the data set is not read.
+A record is a label and 3072 bytes, and a file is nothing but records, so its length says whether it
+is whole.  The pickled version of the data set is not read.
 
 **Source:** Krizhevsky, 2009; the layout is that of its "binary version".
 """
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
+from pydantic import Field
 
+from gflow.data.dataset import Dataset, Split
+from gflow.data.kind import IMAGE_RADII, AbstractRealData, Facts, Sizes
+from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
 PIXELS = 3 * 32 * 32
@@ -24,6 +28,45 @@ NAMES = (
 
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST = "test_batch.bin"
+
+
+class ImageData(AbstractRealData):
+    """CIFAR-10: color images of ten kinds of things (final)."""
+
+    kind: Literal["cifar10"] = Field(default="cifar10", description="where samples come from")
+    path: Path | None = Field(
+        default=None,
+        strict=False,
+        description="folder with the binary files, relative to the scenario file; else "
+        "cifar-10-batches-bin in $GFLOW_DATA",
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        n, m = self.samples or 50_000, self.test_samples or 10_000
+        return Sizes(n, m, PIXELS, len(NAMES), self.class_count)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return image_files(self.path)
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(shuffled=True, attack_radii=IMAGE_RADII if self.length == "given" else None)
+
+    def read(self, seed: int) -> Split:
+        train, test = map(self._labeled, read_cifar(self.path))
+        return self.split_of(train, test, seed)
+
+    def read_test(self, seed: int) -> Dataset | None:
+        return self.read(seed).test
+
+    def _labeled(self, images: "Images") -> Dataset:
+        class_of = classes_of(range(len(NAMES)), self.classes)
+        sign = signs_of(class_of, self.positive)
+        return Dataset(
+            images.pixels / 255.0, images.label, names=NAMES, class_of=class_of, sign=sign
+        )
 
 
 class Images(NamedTuple):

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from gflow.data.extractors import SIDE, Extractor
-from gflow.data.features import LEAST
+from gflow.data.kinds.features import LEAST
+from gflow.data.make.extractors import SIDE, Extractor
 from gflow.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")

@@ -1,7 +1,7 @@
-"""Features of a pretrained network, labeled by category, from an npz file.
+"""Data of kind "features": those of a pretrained network, labeled by category, from an npz file.
 
-One idea: as in the experiments of 2024, the label of a category is its index modulo a few classes,
-so a class is made of many unrelated subclasses (theory E4).
+As in the experiments of 2024, the label of a category is its index modulo a few classes, so a class
+is made of many unrelated subclasses (theory E4).
 
 A few hundred features of real photographs come with the package.
 
@@ -11,19 +11,77 @@ A few hundred features of real photographs come with the package.
 
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from pydantic import Field
 
-from gflow.data.npz import read_arrays
+from gflow.data.dataset import Dataset, Split
+from gflow.data.kind import AbstractRealData, Facts, Sizes
+from gflow.data.labels import classes_of, signs_of
+from gflow.data.npz import array_shapes, read_arrays
 from gflow.errors import DataError
+from gflow.random import stream
 
 LEAST = 2
 """Fewest samples of a category: one to train on and one to test on."""
 
 MOST = 1_000_000
 """Categories are numbered below it."""
+
+PACKAGED = {"x": (800, 1280), "names": (40,)}
+"""Shapes of the arrays that come with gflow."""
+
+FEATURE_RADII = {"linf": (0.002, 0.005, 0.01), "l2": (0.05, 0.1, 0.2), "l1": (0.5, 1.0, 2.0)}
+"""Attack radii of features of mean length 1."""
+
+
+class FeatureData(AbstractRealData):
+    """Features of a pretrained network, labeled by category (final)."""
+
+    kind: Literal["features"] = Field(default="features", description="where samples come from")
+    path: Path | None = Field(
+        default=None,
+        strict=False,
+        description="npz file with x, y and names, relative to the scenario file; else the "
+        "features of 800 photographs that come with gflow",
+    )
+    test_share: float = Field(
+        default=0.2, gt=0, lt=1, description="share of every category that is tested on"
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        shapes = PACKAGED if self.path is None else array_shapes(self.path)
+        n, D = shapes.get("x", (0, 0))
+        m = round(n * self.test_share)
+        K = shapes.get("names", (10,))[0]  # categories without names are not counted here
+        return Sizes(self.samples or n - m, self.test_samples or m, D, K, self.class_count)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return () if self.path is None else (self.path,)
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(shuffled=True, attack_radii=FEATURE_RADII)
+
+    def read(self, seed: int) -> Split:
+        """Categories that have samples are the subclasses, in their order."""
+        features = read_features(self.path)
+        present, subclass = np.unique(features.category, return_inverse=True)
+        names = tuple(features.names[k] for k in present)
+        class_of = classes_of(present.tolist(), self.classes)
+        sign = signs_of(class_of, self.positive)
+        train, test = (
+            Dataset(features.x[some], subclass[some], names=names, class_of=class_of, sign=sign)
+            for some in split_by_category(features.category, self.test_share, stream(seed, "split"))
+        )
+        return self.split_of(train, test, seed)
+
+    def read_test(self, seed: int) -> Dataset | None:
+        return self.read(seed).test
 
 
 class Features(NamedTuple):

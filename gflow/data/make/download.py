@@ -7,7 +7,7 @@ is found later is whole.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gflow.data.digits import FILES, is_published, unpacked
+from gflow.data.kinds.mnist import FILES, is_published, unpacked
 from gflow.errors import DataError
 
 MIRRORS = (

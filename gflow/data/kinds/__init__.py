@@ -1,0 +1,12 @@
+"""The kinds of data by the names that scenario files use."""
+
+from gflow.data.kind import AbstractData
+from gflow.data.kinds.cifar10 import ImageData
+from gflow.data.kinds.features import FeatureData
+from gflow.data.kinds.file import FileData
+from gflow.data.kinds.mixture import MixtureData
+from gflow.data.kinds.mnist import DigitData
+from gflow.table import Registry
+
+DATA = Registry[AbstractData](MixtureData, FileData, DigitData, FeatureData, ImageData)
+"""Tables that `[data]` may be, by `data.kind`; the first is the default."""

@@ -1,0 +1,282 @@
+"""Data of kind "file": a caller's own samples in an npz file.
+
+A flow needs only inputs, labels and weights; subclasses and centers are what the theory asks about,
+so they may be missing and are then replaced by the best that the arrays allow.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import Field
+
+from gflow.data.centers import Centers
+from gflow.data.clusters import clustered, estimated, silhouettes
+from gflow.data.dataset import Dataset, Split, check_both_signs, check_finite
+from gflow.data.kind import AbstractData, Facts, Sizes
+from gflow.data.npz import array_shapes, read_arrays
+from gflow.errors import DataError
+
+Clusters = Literal["none", "estimate"] | tuple[int, ...]
+"""What to do without subclasses: nothing; find clusters; find so many of +1 and of -1."""
+
+
+class FileData(AbstractData):
+    """A caller's own samples in an npz file (final)."""
+
+    has_expectation = False
+    grains = ("sign",)
+
+    kind: Literal["file"] = Field(default="file", description="where samples come from")
+    path: Path = Field(
+        strict=False,
+        description="npz file with arrays X and y, relative to the scenario file",
+        examples=["samples.npz"],
+    )
+    clusters: (
+        Literal["none", "estimate"]
+        | Annotated[
+            tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=2, max_length=2)
+        ]
+    ) = Field(
+        default="none",
+        description="where the file has no subclasses: clusters of directions in their place, so "
+        "many of the class +1 and of -1, or as many as silhouettes suggest",
+        examples=[[6, 4]],
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        shapes = array_shapes(self.path)
+        if len(shapes.get("X", ())) != 2:
+            what = f"has shape {shapes['X']}" if "X" in shapes else "is missing"
+            raise DataError(
+                f"{self.path}: array `X` must be inputs of shape (n, D), but {what}; write it with "
+                "numpy.savez(path, X=..., y=...)."
+            )
+        n, D = shapes["X"]
+        return Sizes(n, shapes.get("X_test", (0,))[0], D, shapes.get("centers", (2,))[0], 2)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
+    @property
+    def facts(self) -> Facts:
+        return Facts()
+
+    def read(self, seed: int) -> Split:
+        return read_npz(self.path, self.clusters, seed)
+
+    def read_test(self, seed: int) -> Dataset | None:
+        return self.read(seed).test
+
+
+_ARRAYS = {
+    "X": "inputs, shape (n, D)",
+    "y": "labels +1 or -1, shape (n,)",
+    "subclass": "index of each sample's subclass from 0, shape (n,)",
+    "centers": "subclass centers, shape (K, D)",
+    "X_test": "test inputs, shape (m, D)",
+    "y_test": "test labels, shape (m,)",
+}
+
+
+def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
+    """Read a caller's own samples from an npz file.
+
+    **Arguments:**
+
+    - `path`: a file with arrays `X` (n, D) and `y` (n,) of +1 and -1, and where known `subclass`
+        (n,), `centers` (K, D), `X_test` (m, D), `y_test` (m,).
+    - `clusters`: "none"; or what stands in for `subclass` if the file has none, clusters within
+        each class: as many as silhouettes suggest, or so many of +1 and of -1.
+    - `seed`: of the search for clusters.
+
+    **Returns:** a `Split`; its centers are those of the file, else the mean of each subclass, else
+    the mean of each class (two subclasses).
+
+    **Raises:** `DataError` naming the file, the array, what it must be and what it is.
+    """
+    arrays = read_arrays(path, "X=..., y=...")
+    try:
+        return _from_arrays(arrays, clusters, seed)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -> Split:
+    for name in ("X", "y"):
+        if name not in arrays:
+            raise DataError(
+                f"array `{name}` ({_ARRAYS[name]}) must be there, but the file holds only "
+                f"{sorted(arrays)}; write it with numpy.savez(path, X=..., y=...)."
+            )
+    unknown = sorted(set(arrays) - set(_ARRAYS))
+    if unknown:
+        raise DataError(
+            f"arrays must be among {sorted(_ARRAYS)}, but the file also holds {unknown}; leave "
+            "them out."
+        )
+    x, y = _samples(arrays, "X", "y")
+    subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
+    test = _test_split(arrays, x.shape[1])
+    if clusters == "none":
+        train, centers = _with_centers(arrays, x, y, subclass)
+        return Split(train, test, centers)
+    if subclass is not None:
+        raise DataError(
+            '`data.clusters` must be "none" where the file has an array `subclass`, but is '
+            f"{clusters}; take one of them out."
+        )
+    train, centers = _with_centers(arrays, x, y, _clustered(x, y, clusters, seed))
+    return Split(train, test, replace(centers, origin="means of clusters"))
+
+
+def _clustered(
+    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], clusters: Clusters, seed: int
+) -> Int[np.ndarray, " n"]:
+    """Clusters of the class +1, then those of -1."""
+    subclass, begin = np.zeros(len(x), np.int64), 0
+    for i, sign in enumerate((1, -1)):
+        mine = x[y == sign]
+        k = estimated(silhouettes(mine, seed)) if clusters == "estimate" else int(clusters[i])
+        cluster = clustered(mine, k, seed)
+        subclass[y == sign] = begin + cluster
+        begin += cluster.max() + 1
+    return subclass
+
+
+def _samples(
+    arrays: dict[str, np.ndarray], inputs: str, labels: str
+) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
+    """Inputs and their labels ±1."""
+    x, y = _real(arrays, inputs, 2), _real(arrays, labels, 1)
+    if y.shape != (len(x),):
+        raise DataError(
+            f"`{labels}` must have one label per row of `{inputs}` (n = {len(x)}), but has shape "
+            f"{y.shape}; give a vector of +1 and -1."
+        )
+    check_finite(x, f"`{inputs}`")
+    if not np.isin(y, (-1, 1)).all():
+        raise DataError(
+            f"`{labels}` must hold only +1 and -1, but holds {np.unique(y)[:5].tolist()}; map the "
+            "two classes to +1 and -1."
+        )
+    check_both_signs(y, f"`{labels}`")
+    return x, y
+
+
+def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:
+    array = arrays[name]
+    if array.ndim != ndim or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise DataError(
+            f"array `{name}` must be real numbers ({_ARRAYS[name]}), but is {array.dtype} with "
+            f"shape {array.shape}; store it so."
+        )
+    return array.astype(np.float64)
+
+
+def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
+    subclass = arrays["subclass"]
+    if (
+        subclass.shape != (n,)
+        or not np.issubdtype(subclass.dtype, np.integer)
+        or subclass.min(initial=0) < 0
+        or subclass.max(initial=0) >= n
+    ):
+        raise DataError(
+            f"array `subclass` must be integers from 0 to n - 1 ({_ARRAYS['subclass']}), but is "
+            f"{subclass.dtype} with shape {subclass.shape}; number the subclasses without gaps."
+        )
+    return subclass.astype(np.int64)
+
+
+def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
+    given = {"X_test", "y_test"} & set(arrays)
+    if not given:
+        return None
+    if len(given) == 1:
+        raise DataError(
+            f"`X_test` and `y_test` must come together, but only {given.pop()} is there; add the "
+            "other."
+        )
+    x, y = _samples(arrays, "X_test", "y_test")
+    if x.shape[1] != D:
+        raise DataError(
+            f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."
+        )
+    return _by_sign(x, y)
+
+
+def _by_sign(x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]) -> Dataset:
+    """Samples whose subclasses nobody has labeled: the two signs stand in for them."""
+    return Dataset(
+        x,
+        np.where(y > 0, 0, 1),
+        names=("+1", "-1"),
+        class_of=(1, 0),
+        sign=(1, -1),
+        subclasses_known=False,
+    )
+
+
+def _with_centers(
+    arrays: dict[str, np.ndarray],
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    subclass: Int[np.ndarray, " n"] | None,
+) -> tuple[Dataset, Centers]:
+    """Training samples, and their centers as the arrays give them."""
+    if subclass is None:
+        if "centers" in arrays:
+            raise DataError(
+                "`subclass` must be there when `centers` is (it tells the class of a center), but "
+                "is missing; add it."
+            )
+        means = np.stack([x[y > 0].mean(axis=0), x[y < 0].mean(axis=0)])
+        if not means.any(axis=1).all():
+            raise DataError(
+                "the mean of each class must not be 0 where subclasses are unknown, but one is; "
+                "add an array `subclass`."
+            )
+        return _by_sign(x, y), Centers(means, np.array([1, -1]), "class means")
+    label = _signs(y, subclass)
+    K = len(label)
+    train = Dataset(
+        x,
+        subclass,
+        names=tuple(f"{k}" for k in range(K)),
+        class_of=tuple(int(sign > 0) for sign in label),
+        sign=tuple(label.tolist()),
+    )
+    if "centers" not in arrays:
+        means = np.stack([x[subclass == k].mean(axis=0) for k in range(K)])
+        return train, Centers(means, label, "subclass means")
+    mu = _real(arrays, "centers", 2)
+    if mu.shape != (K, train.D):
+        raise DataError(
+            f"`centers` must have shape (K, D) = ({K}, {train.D}), but has {mu.shape}; give one "
+            "row per subclass."
+        )
+    if not np.isfinite(mu).all():
+        raise DataError("`centers` must be finite, but holds nan or inf; repair them.")
+    return train, Centers(mu, label, "given")
+
+
+def _signs(y: Float[np.ndarray, " n"], subclass: Int[np.ndarray, " n"]) -> Int[np.ndarray, " K"]:
+    """Class of each subclass, ±1, which all of its samples share."""
+    K = int(subclass.max()) + 1
+    label = np.zeros(K, dtype=np.int64)
+    for k in range(K):
+        classes = np.unique(y[subclass == k])
+        if len(classes) != 1:
+            what = "none" if len(classes) == 0 else "samples of both classes"
+            raise DataError(
+                f"every `subclass` 0..{K - 1} must have samples of one class, but {k} has {what}; "
+                "number the subclasses without gaps, each within one class."
+            )
+        label[k] = int(classes[0])
+    return label

@@ -1,0 +1,172 @@
+"""Data of kind "mixture": samples drawn from K Gaussian subclasses around equiangular centers.
+
+Every set of samples draws from its own stream of the seed, so test samples can be drawn again at
+any time, without the training samples.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from gflow.data.centers import Centers
+from gflow.data.dataset import Dataset, Split
+from gflow.data.kind import AbstractData, Facts, Sizes
+from gflow.data.mixture import equiangular_centers, sample_mixture
+from gflow.random import stream
+from gflow.table import Mistake, rule
+
+
+class MixtureData(AbstractData):
+    """Samples of a mixture of K Gaussian subclasses around equiangular centers (final)."""
+
+    has_expectation = True
+    grains = ("sign", "classes", "subclasses")
+
+    kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
+    dimension: int = Field(ge=2, description="input dimension", examples=[1000])
+    subclasses: int = Field(ge=2, description="number of subclasses of both classes", examples=[10])
+    positive_subclasses: int = Field(
+        ge=1, description="number of subclasses of the positive class", examples=[6]
+    )
+    noise: float = Field(
+        ge=0,
+        description="within-subclass scale, dimensionless: ‖x - μ‖ ≈ noise",
+        examples=[0.1],
+    )
+    samples: int = Field(ge=1, description="number of training samples", examples=[2000])
+    test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
+    counts: Literal["balanced", "multinomial"] = Field(
+        default="balanced",
+        description="samples per subclass: as even as possible, or drawn uniformly; with "
+        "imbalance, by its law instead",
+    )
+    imbalance: float = Field(
+        default=1.0,
+        ge=1,
+        description="largest subclass over smallest, in expectation if drawn; sizes fall "
+        "geometrically from the first to the last subclass of each class",
+        examples=[4.0],
+    )
+    centers: Literal["axes", "rotated"] = Field(
+        default="axes", description="subclass centers: the first coordinate axes, or a random frame"
+    )
+    center_angle: float = Field(
+        default=90.0,
+        gt=0,
+        le=90,
+        description="angle between any two centers, degrees; below 90 they share a direction",
+        examples=[60.0],
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(self.samples, self.test_samples, self.dimension, self.subclasses, 2)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(
+            noise=self.noise,
+            tau=self.noise / self.dimension**0.5,
+            drawn=self.samples,
+            test_drawn=self.test_samples,
+            imbalance=self.imbalance,
+        )
+
+    def read(self, seed: int) -> Split:
+        centers = self._centers(seed)
+        return Split(
+            self._draw(centers, self.samples, seed, "train"), self.read_test(seed), centers
+        )
+
+    def read_test(self, seed: int) -> Dataset | None:
+        if not self.test_samples:
+            return None
+        return self._draw(self._centers(seed), self.test_samples, seed, "test")
+
+    def _centers(self, seed: int) -> Centers:
+        return equiangular_centers(
+            self.dimension,
+            self.subclasses,
+            self.positive_subclasses,
+            self.centers,
+            angle=self.center_angle,
+            rng=stream(seed, "centers"),
+        )
+
+    def _draw(self, centers: Centers, n: int, seed: int, name: str) -> Dataset:
+        return sample_mixture(
+            centers,
+            n,
+            self.noise,
+            self.counts,
+            rng=stream(seed, name),
+            imbalance=self.imbalance,
+        )
+
+
+@rule(MixtureData, reads=("data.subclasses", "data.positive_subclasses"))
+def _both_classes(data: MixtureData) -> Iterator[Mistake]:
+    K, K1 = data.subclasses, data.positive_subclasses
+    if K1 >= K:
+        yield Mistake(
+            "data.positive_subclasses",
+            "`data.positive_subclasses` must be < `data.subclasses` (the negative class needs one "
+            f"too), but positive_subclasses = {K1} and subclasses = {K}; try {K // 2}.",
+        )
+
+
+@rule(MixtureData, reads=("data.subclasses", "data.dimension", "data.center_angle"))
+def _room_for_centers(data: MixtureData) -> Iterator[Mistake]:
+    K, D = data.subclasses, data.dimension
+    if K > D and data.center_angle == 90:
+        yield Mistake(
+            "data.subclasses",
+            "`data.subclasses` must be <= `data.dimension` (centers are orthonormal), but "
+            f"subclasses = {K} and dimension = {D}; try dimension = {K}.",
+        )
+    elif K >= D and data.center_angle < 90:
+        yield Mistake(
+            "data.subclasses",
+            "`data.subclasses` must be < `data.dimension` (below 90 degrees the centers share one "
+            f"more direction), but subclasses = {K}, dimension = {D} and center_angle = "
+            f"{data.center_angle:g}; try dimension = {K + 1}.",
+        )
+
+
+@rule(MixtureData, reads=("data.subclasses", "data.imbalance"))
+def _something_to_outweigh(data: MixtureData) -> Iterator[Mistake]:
+    if data.imbalance > 1 and data.subclasses == 2:
+        yield Mistake(
+            "data.imbalance",
+            "`data.imbalance` must be 1 with one subclass in each class (sizes fall within a "
+            f"class), but is {data.imbalance:g} with subclasses = 2; take it out, or raise "
+            "data.subclasses.",
+        )
+
+
+@rule(MixtureData, reads=("data.subclasses", "data.samples"))
+def _samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
+    K, n = data.subclasses, data.samples
+    if n < K:
+        yield Mistake(
+            "data.samples",
+            "`data.samples` must be >= `data.subclasses` (no subclass may be without a sample), "
+            f"but samples = {n} and subclasses = {K}; try {K}.",
+        )
+
+
+@rule(MixtureData, reads=("data.subclasses", "data.test_samples"))
+def _test_samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
+    K, m = data.subclasses, data.test_samples
+    if 0 < m < K:
+        yield Mistake(
+            "data.test_samples",
+            "`data.test_samples` must be 0 or >= `data.subclasses`, but test_samples = "
+            f"{m} and subclasses = {K}; try {K}.",
+        )

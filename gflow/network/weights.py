@@ -1,0 +1,142 @@
+"""What a gradient flow moves, and what every kind of weights says of itself (abstract)."""
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from gflow.scenario.networks import AbstractNetworkTable
+
+
+class Observables(NamedTuple):
+    """What is observed of weights on samples at one time."""
+
+    outputs: Float[Array, " n"] | Float[Array, "n C"]
+    """f(x_i), in the precision of the state."""
+    features: Float[Array, "n h"] | None
+    """Outputs of the last hidden layer, in the precision of the samples; None if not looked at."""
+    numbers: dict[str, Array]
+    """What else is recorded, under the names of the record."""
+
+
+class AbstractWeights(eqx.Module):
+    """Whatever a gradient flow moves: float arrays, and how they stay in their chart (abstract)."""
+
+    chart: eqx.AbstractClassVar[str]
+    """Name of the coordinates, by which the velocity is chosen."""
+
+    @property
+    @abc.abstractmethod
+    def width(self) -> int:
+        """Number of neurons that one evaluation of the velocity is for."""
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> jnp.dtype:
+        """Precision of the state."""
+
+    @abc.abstractmethod
+    def projected(self) -> Self:
+        """The same weights with rounding and truncation drift off their chart removed."""
+
+
+class AbstractFirstLayer(AbstractWeights):
+    """Weights of which h neurons read the inputs: what a run records and stores (abstract)."""
+
+    aligns: eqx.AbstractClassVar[bool]
+    """Whether neurons align at a time known in advance, by which records are scheduled."""
+
+    direction: eqx.AbstractVar[Float[Array, "h D"]]
+    log_norm: eqx.AbstractVar[Float[Array, " h"]]
+    log_output: eqx.AbstractVar[Float[Array, " h"]]
+    sign: eqx.AbstractVar[Float[Array, " h"]]
+    degree: eqx.AbstractVar[float]
+    class_of: eqx.AbstractVar[tuple[int, ...] | None]
+
+    @abc.abstractmethod
+    def network(self, p: float) -> Callable:
+        """Their outputs with power `p`, a function of inputs (n, D)."""
+
+    @abc.abstractmethod
+    def function(self, p: float) -> Callable:
+        """The classifier they are with power `p`, a function of inputs (n, D)."""
+
+    @abc.abstractmethod
+    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
+        """What is observed on the first `n` of samples that are cut into blocks."""
+
+    @abc.abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is stored of them, by name."""
+
+    @abc.abstractmethod
+    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
+        """What stands on the card of a run for weights of this kind only."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+        """What `arrays` stored; `table` says what is no array."""
+
+    @property
+    def width(self) -> int:
+        """h."""
+        return self.log_norm.shape[0]
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Precision of the state."""
+        return self.log_norm.dtype
+
+
+class Task(NamedTuple):
+    """What a network is asked to learn, as far as its start depends on it."""
+
+    centers: Float[np.ndarray, "K D"]
+    """Subclass centers μ_k."""
+    averages: Float[np.ndarray, "2 D"]
+    """Class averages μ̄₊ and μ̄₋."""
+    outputs: int
+    """Number of outputs."""
+    class_of: tuple[int, ...] | None
+    """Class of each output where outputs are subclasses; None where they are what is asked for."""
+    seed: int
+
+    @property
+    def D(self) -> int:
+        """Input dimension."""
+        return self.centers.shape[1]
+
+
+def observe_layers(network: Any, x: Float[Array, "B b D"], n: int, dtype: jnp.dtype) -> Observables:
+    """Outputs and hidden features by one pass over the blocks, and the size of each layer."""
+
+    def block(_, rows: Float[Array, "b D"]):
+        return None, (network(rows), network.features(rows))
+
+    _, (f, z) = jax.lax.scan(block, None, x)
+    f = f.reshape(-1, *f.shape[2:])[:n].astype(dtype)
+    sizes = network.sizes
+    numbers = {"squared_norm": jnp.sum(sizes**2), "layer_size": sizes}
+    return Observables(f, z.reshape(-1, z.shape[-1])[:n], numbers)
+
+
+def feature_rows(record: Mapping[str, Any]) -> dict[str, str]:
+    """The row of a card about hidden features."""
+    rank = float(np.asarray(record["stable_rank"])[-1])
+    return {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+
+
+def named_arrays(**arrays: object) -> dict[str, np.ndarray]:
+    """Arrays as numpy stores them; those that are None are left out."""
+    return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+
+
+def class_of_in(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...] | None:
+    """The classes of outputs, if they were stored."""
+    return tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None

@@ -1,0 +1,131 @@
+"""What every table of a scenario file is made of: strict keys, open lists of words, and rules.
+
+A table stands with the thing it describes (a kind of data, a kind of network), so this module lies
+below all of them.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+class Table(BaseModel):
+    """Keys and their values; strict, and closed to other keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Mistake(NamedTuple):
+    """What is wrong with a scenario."""
+
+    key: str
+    """Dotted key whose place in the file is shown."""
+    text: str
+    """A sentence: what must be, what is, and the cure."""
+
+
+Check = Callable[..., Iterator[Mistake]]
+
+
+class Rule(NamedTuple):
+    """How keys that are sound by themselves go together."""
+
+    tables: tuple[type[Table], ...]
+    """The tables that `check` takes, in this order."""
+    keys: tuple[str, ...]
+    """Dotted keys that `check` reads; it is not asked where one of them is faulty."""
+    check: Check
+
+
+class Words:
+    """An open list of words, of which a key may hold one: `Annotated[str, Words("a", "b")]`."""
+
+    def __init__(self, *words: str):
+        self.words = list(words)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+    def add(self, word: str) -> None:
+        """Allow one more word; nothing happens if it is allowed already."""
+        if word not in self.words:
+            self.words.append(word)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._member, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"enum": list(self.words), "type": "string"}
+
+    def _member(self, word: str) -> str:
+        if word not in self.words:
+            raise ValueError
+        return word
+
+
+T = TypeVar("T", bound=Table)
+
+
+class Registry(Generic[T]):
+    """The tables that one name of a scenario file may stand for, told apart by their `kind`."""
+
+    def __init__(self, *tables: type[T]):
+        self._tables: dict[str, type[T]] = {}
+        for table in tables:
+            self.add(table)
+
+    def add(self, table: type[T]) -> type[T]:
+        """Register a table by the default of its key `kind`; also as a decorator."""
+        self._tables[table.model_fields["kind"].default] = table
+        return table
+
+    def get(self, kind: object) -> type[T] | None:
+        """The table of a kind; None if there is none."""
+        return self._tables.get(kind) if isinstance(kind, str) else None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of all kinds, the default first."""
+        return tuple(self._tables)
+
+    @property
+    def tables(self) -> tuple[type[T], ...]:
+        """All tables, the default first."""
+        return tuple(self._tables.values())
+
+
+def _without_repeats(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise ValueError
+    return values
+
+
+DISTINCT = AfterValidator(_without_repeats)
+"""Marks a list none of whose entries may stand twice."""
+
+LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
+"""Marks a list of a file, which becomes a tuple."""
+
+
+RULES: list[Rule] = []
+"""Every rule, in the order in which mistakes are told."""
+
+
+def rule(*tables: type[Table], reads: tuple[str, ...]) -> Callable[[Check], Check]:
+    """Mark a function of tables as a rule of scenario files.
+
+    **Arguments:**
+
+    - `tables`: the tables it takes; the rule is asked where a file has one of each.
+    - `reads`: dotted keys it reads; it is not asked where one of them is faulty.
+    """
+
+    def mark(check: Check) -> Check:
+        RULES.append(Rule(tables, reads, check))
+        return check
+
+    return mark
