@@ -54,7 +54,8 @@ def weights(neurons: PolarNeurons) -> tuple[jax.Array, jax.Array]:
 
 def plain(question: gflow.Scenario, power: int) -> Answer:
     problem = prepare(question)
-    x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.labels("sign"), "float32")
+    x = jnp.asarray(problem.train.x, "float32")
+    y = jnp.asarray(problem.train.labels("sign"), "float32")
     theta = weights(problem.weights)
 
     def output(theta, x):

@@ -27,7 +27,8 @@ QUICK = ["flow.tolerance=1e-2", "flow.merge_angle=4e-3", "record.linear=8", "rec
 def epoch_of(question: gflow.Scenario):
     """A call that trains for one epoch, and its operations."""
     problem = prepare(question)
-    x, y = jnp.asarray(problem.train.x, "float32"), jnp.asarray(problem.train.labels("sign"), "float32")
+    x = jnp.asarray(problem.train.x, "float32")
+    y = jnp.asarray(problem.train.labels("sign"), "float32")
     theta = weights(problem.weights)
     power, sgd = question.network.power, optax.sgd(STEP)
 
