@@ -13,7 +13,8 @@ import numpy as np
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Hypothesis, Opinion, unmet
 from gflow.judges.series import Told, opinion_of, series
-from gflow.laws.timescales import growth_rate, step_delay
+from gflow.laws.reduced import growth_rate
+from gflow.laws.timescales import step_delay
 from gflow.measure.phases import ALIGNED_SHARE
 
 LATE = 0.05

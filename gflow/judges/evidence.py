@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
 from gflow.flow.coalesce import NOTHING_LEFT_OUT, LeftOut
-from gflow.flow.losses import LOSSES
+from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
 from gflow.measure.phases import Phases, find_phases
@@ -65,9 +65,14 @@ class Evidence:
         return self.scenario.network.degree
 
     @property
+    def loss(self) -> AbstractScalarLoss:
+        """The loss of one output."""
+        return LOSSES[self.scenario.flow.loss]
+
+    @property
     def kappa(self) -> float:
         """Force of the loss at output 0."""
-        return LOSSES[self.scenario.flow.loss].kappa
+        return self.loss.kappa
 
     @property
     def imbalance(self) -> float:

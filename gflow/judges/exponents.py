@@ -15,7 +15,8 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Hypothesis, Opinion, outside, unmet
 from gflow.judges.series import Series, Told, opinion_of, series, value_of
 from gflow.judges.slope import Slope, slope
-from gflow.laws.timescales import escape_slope, growth_rate
+from gflow.laws.reduced import growth_rate
+from gflow.laws.timescales import escape_slope
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
 from gflow.network.reference import ORTHONORMAL, subclass_target
@@ -160,21 +161,10 @@ def _field_error(run: Evidence, t: float) -> float:
     at, p = int(np.flatnonzero(run.times == t)[0]), run.p
     u = coordinates(run)[at]
     gate = np.maximum(u, 0) ** (p - 1) if p > 1 else (u > 0).astype(float)
-    force = _force_change(run, _outputs(run)[at])
+    force = run.loss.force_change(run.centers.label.astype(np.float64), _outputs(run)[at])
     added = p * run.pi * force * gate
     along = (added * u).sum(axis=1)
     return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())
-
-
-def _force_change(run: Evidence, f: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
-    """g_k - g_k(0) at the centers, with all digits while f is tiny."""
-    y = run.centers.label.astype(np.float64)
-    loss = run.scenario.flow.loss
-    if loss == "exponential":
-        return y * np.expm1(-y * f)
-    if loss == "logistic":
-        return -y * np.tanh(y * f / 2) / 2
-    return -run.kappa * f
 
 
 def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:

@@ -15,6 +15,7 @@ from gflow.judges.finding import Hypothesis, Opinion, unmet
 from gflow.judges.series import Told, opinion_of
 from gflow.judges.slope import slope
 from gflow.laws.timescales import (
+    SOLVED,
     aligned_squared_norm,
     fit,
     late_loss,
@@ -59,7 +60,7 @@ GROWN = 0.1
 
 
 SATURATED = 0.99
-"""Output up to which a square loss is followed."""
+"""Output up to which it is followed under a loss that saturates at 1."""
 
 
 class Group(NamedTuple):
@@ -78,7 +79,7 @@ def judge_ei_law(evidence: Evidence) -> Opinion:
     """Ei(z_k) - Ei(z_k0) = 2 π_k t, and the like for other losses (theory D8, prediction P13)."""
     allowed = EI_LAW if evidence.alpha == 0 else EI_LAW_NOISY
     expected = f"growth of the potential within {allowed:.1%} of 2π_k t"
-    assumed = (*_aligned(evidence), _resolved_by(evidence, allowed))
+    assumed = (*_aligned(evidence), _solved(evidence), _resolved_by(evidence, allowed))
     if opinion := unmet(expected, assumed):
         return opinion
     told = [_follows(evidence, group, allowed) for group in followed(evidence)]
@@ -165,6 +166,11 @@ def _exponential(evidence: Evidence) -> Hypothesis:
     return Hypothesis("exponential loss", loss, loss == "exponential")
 
 
+def _solved(evidence: Evidence) -> Hypothesis:
+    loss = evidence.scenario.flow.loss
+    return Hypothesis("a loss whose potential has a closed form", loss, loss in SOLVED)
+
+
 def _late(evidence: Evidence) -> Hypothesis:
     fitted = evidence.phases.fitted if evidence.phases else np.nan
     t = float(evidence.times[-1])
@@ -210,16 +216,19 @@ class Line(NamedTuple):
 def potential_line(evidence: Evidence, group: Group) -> Line | None:
     """The rise of a group's potential; None unless it has grown at three recorded times.
 
-    With a square loss the output tends to 1 and its potential to infinity, so it is followed up to
+    There is none either if the potential of the loss has no closed form.  Under a loss that
+    saturates the output tends to 1 and its potential to infinity, so it is followed up to
     `SATURATED` only.
     """
-    loss = evidence.scenario.flow.loss
-    ceiling = SATURATED if loss in ("half_square", "square") else np.inf
+    loss = evidence.loss
+    if loss.name not in SOLVED:
+        return None
+    ceiling = SATURATED if loss.saturates else np.inf
     grown = np.flatnonzero((group.z >= GROWN) & (group.z <= ceiling))
     if len(grown) < 3:
         return None
     z, t = group.z[grown], evidence.times[grown]
-    rise = np.asarray(potential(z, loss)) - np.asarray(potential(z[:1], loss))
+    rise = np.asarray(potential(z, loss.name)) - np.asarray(potential(z[:1], loss.name))
     return Line(2 * group.pi * np.sqrt(group.m) * (t - t[0])[1:], rise[1:])
 
 

@@ -193,12 +193,15 @@ def alignment_time(u0: float, c: float, p: float) -> float:
 
 def stability_rates(p: float, m: int) -> Rates:
     """Rates (p-2) m^{1-p/2} and -m^{1-p/2} at the average of m own centers (theory D5)."""
-    growth = extremal_growth(p, m)
+    growth = growth_rate(p, m)
     return Rates((p - 2) * growth, -growth)
 
 
-def extremal_growth(p: float, m: int) -> float:
-    """Growth m^{1-p/2} of log ρ at the average of m own centers, in units of κπ (theory D5, D7)."""
+def growth_rate(p: float, m: int) -> float:
+    """λ = m^{1-p/2}: growth of log ‖w_j‖ at the average of m own centers, in units of κπ.
+
+    **Source:** theory D5, D7.
+    """
     return float(m) ** (1 - p / 2)
 
 

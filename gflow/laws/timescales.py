@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Real
 from scipy.special import expi, factorial, log_expit
 
-from gflow.laws.reduced import alignment_time
+from gflow.flow.losses import LOSSES, AbstractScalarLoss
+from gflow.laws.reduced import alignment_time, growth_rate
 
 PerTime = float | Float[np.ndarray, "*T"]
 """A number, or one for every recorded time."""
@@ -23,8 +24,8 @@ PerGroup = float | int | Real[np.ndarray, " G"]
 
 ALIGNED_COSINE = 0.99
 
-_KAPPA = {"exponential": 1.0, "logistic": 0.5, "half_square": 1.0, "square": 2.0}
-_SQUARES = ("half_square", "square")
+SOLVED = ("exponential", "logistic", "half_square", "square")
+"""Losses whose potential is known in closed form (theory D8)."""
 
 
 def alignment_end(D: int, K_own: int, p: float, rate: float) -> float:
@@ -46,14 +47,6 @@ def alignment_end(D: int, K_own: int, p: float, rate: float) -> float:
     start = min(np.sqrt(2 * np.log(K_own + 1) / D), 0.5)
     gain = growth_rate(min(p, 2.0), K_own)
     return alignment_time(float(start), ALIGNED_COSINE, p) / (gain * rate)
-
-
-def growth_rate(p: float, m: int) -> float:
-    """λ = m^{1-p/2}: growth of log ‖w_j‖ at the average of m own centers, in units of κπ.
-
-    **Source:** theory D5, D7.
-    """
-    return m ** (1 - p / 2)
 
 
 def escape_slope(rate: float, kappa: float, pi: float) -> float:
@@ -111,7 +104,7 @@ def potential(z: PerTime, loss: str) -> PerTime:
 
     **Returns:** ψ, dimensionless.
 
-    **Raises:** `ValueError` for an unknown loss.
+    **Raises:** `ValueError` for a loss whose potential has no closed form.
 
     **Source:** theory D8.
     """
@@ -121,11 +114,11 @@ def potential(z: PerTime, loss: str) -> PerTime:
 
 def potential_of_log(log_z: PerTime, loss: str) -> PerTime:
     """`potential` at log z, which does not underflow: (log z)/κ + an analytic function of z."""
-    kappa = _kappa(loss)
-    if loss not in _SQUARES:
-        return log_z / kappa + _entire_part(np.exp(log_z))
+    solved = _solved(loss)
+    if not solved.saturates:
+        return log_z / solved.kappa + _entire_part(np.exp(log_z))
     with np.errstate(divide="ignore"):
-        return (log_z - np.log(np.abs(np.expm1(log_z)))) / kappa
+        return (log_z - np.log(np.abs(np.expm1(log_z)))) / solved.kappa
 
 
 def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerTime:
@@ -139,7 +132,8 @@ def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerT
     - `loss`: its name in scenario files.
     - `m`: subclasses that grow as one.
 
-    **Raises:** `ValueError` for a start outside this range or an unknown loss.
+    **Raises:** `ValueError` for a start outside this range, and for a loss whose potential has no
+    closed form.
 
     **Source:** theory D8.
     """
@@ -152,7 +146,7 @@ def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerT
 
 def fit_log(log_z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerTime:
     """log z(t) from log z(0): `fit` for starts that underflow, as ε² does below ε = 1e-154."""
-    if loss in _SQUARES and not log_z0 < 0:
+    if _solved(loss).saturates and not log_z0 < 0:
         raise ValueError(
             f"`z0` must be below 1 for the square losses, but log z0 = {log_z0:g}. Start earlier."
         )
@@ -280,11 +274,14 @@ def smoothed_margin(loss_value: PerTime, omega_min: float, squared_norm: PerTime
     return -np.log(loss_value / omega_min) / squared_norm
 
 
-def _kappa(loss: str) -> float:
-    """|∂ℓ/∂f| at f = 0 (theory section 2)."""
-    if loss not in _KAPPA:
-        raise ValueError(f"`loss` must be one of {', '.join(_KAPPA)}, but is {loss!r}; try one.")
-    return _KAPPA[loss]
+def _solved(loss: str) -> AbstractScalarLoss:
+    """A loss whose potential is known: `SOLVED`."""
+    if loss not in SOLVED:
+        raise ValueError(
+            f"`loss` must have a potential in closed form, but {loss!r} has none here; try "
+            f"{', '.join(SOLVED)}."
+        )
+    return LOSSES[loss]
 
 
 def _entire_part(z: PerTime) -> PerTime:
@@ -296,8 +293,9 @@ def _entire_part(z: PerTime) -> PerTime:
 
 def _log_of_potential(psi: PerTime, loss: str) -> PerTime:
     """The log z at which ψ(z) = psi."""
-    kappa = _kappa(loss)
-    if loss in _SQUARES:
+    solved = _solved(loss)
+    kappa = solved.kappa
+    if solved.saturates:
         return log_expit(kappa * psi)
     # ψ is convex in log z, so Newton's method descends to the solution from above, in 7 steps.
     # Above: Ei(z) - log z >= γ, and from z = 2 on it is >= e^z/2z while z <= 2 log(1 + ψ).

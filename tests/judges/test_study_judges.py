@@ -6,8 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from questions import ESCAPING
+from systems import Quartic
 
 from gflow.data.centers import Centers
+from gflow.flow.losses import LOSSES
 from gflow.judges.comparisons import judge_charts, judge_selection, judge_unbalanced_times
 from gflow.judges.exponents import (
     escape_law,
@@ -18,7 +20,14 @@ from gflow.judges.exponents import (
     judge_polynomial_escape,
 )
 from gflow.judges.finding import Verdict
-from gflow.judges.fitting import judge_ei_law, judge_late_gap, judge_late_rates, judge_margin
+from gflow.judges.fitting import (
+    followed,
+    judge_ei_law,
+    judge_late_gap,
+    judge_late_rates,
+    judge_margin,
+    potential_line,
+)
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.series import series
 from gflow.network.prelu import Network
@@ -70,6 +79,17 @@ def test_escape_times_have_the_slopes_of_theory_and_slower_ones_do_not(escaping)
     later = [slowed(run, 1.05) for run in escaping]
     assert judge_escape_slopes(later).verdict is Verdict.FAILS
     assert judge_escape_slopes(escaping[:2]).verdict is Verdict.OUTSIDE
+
+
+def test_no_law_is_guessed_for_a_loss_without_one(late, monkeypatch):
+    monkeypatch.setitem(LOSSES, "quartic", Quartic())
+    toy = asked(late, "flow", loss="quartic")
+
+    opinion = judge_ei_law(toy)
+    assert opinion.verdict is Verdict.OUTSIDE
+    assert "a loss whose potential has a closed form: quartic, not met" in opinion.reason
+    assert all(potential_line(toy, group) is None for group in followed(toy))
+    assert judge_late_rates(toy).verdict is judge_margin(toy).verdict is Verdict.OUTSIDE
 
 
 def test_the_larger_class_must_escape_first_at_one(escaping):

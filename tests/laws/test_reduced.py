@@ -19,7 +19,7 @@ from gflow.laws.reduced import (
     blow_up,
     capture_time,
     conserved,
-    extremal_growth,
+    growth_rate,
     limit,
     stability_rates,
     tilt,
@@ -195,7 +195,7 @@ def test_weights_are_a_unit_of_time(start, factor, t):
 def test_equal_coordinates_move_as_one_that_is_faster_by_the_growth_of_their_average(p, c0, way, m):
     # c = <u, μ̄_S> obeys dc/dt̂ = m^{1-p/2} c^{p-1} (1 - c²).
     c = c0 + (0.99 - c0) * way
-    t = alignment_time(c0, c, p) / extremal_growth(p, m)
+    t = alignment_time(c0, c, p) / growth_rate(p, m)
 
     found = aligned(np.full(m, c0 / np.sqrt(m)), np.sqrt(1 - c0**2), np.ones(m), p, np.array([t]))
 
@@ -221,7 +221,7 @@ def test_no_time_is_too_late(p):
     found = aligned(U0, PERP0, Y, p, times)
 
     tends = limit(U0, Y, p)
-    rate = extremal_growth(p, int(np.count_nonzero(tends))) if p != 2 else 1
+    rate = growth_rate(p, int(np.count_nonzero(tends))) if p != 2 else 1
     assert np.abs(found.u - tends).max() < 10 * EPS
     assert np.diff(found.log_growth) == pytest.approx(rate / p * np.diff(times), rel=10 * EPS)
 
@@ -411,7 +411,7 @@ def test_rates_are_the_derivatives_of_the_field_at_an_average(p, m):
     for k in range(m, m + 3):
         assert found.outside == pytest.approx(rate(np.eye(m + 3)[k]), abs=EPS / step)
     Q = velocity(average, y, p, np.ones(m + 3), asleep)[1]
-    assert extremal_growth(p, m) == pytest.approx(Q, rel=10 * EPS)
+    assert growth_rate(p, m) == pytest.approx(Q, rel=10 * EPS)
 
 
 # --- Noise and imbalance ------------------------------------------------------------------------
