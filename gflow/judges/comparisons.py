@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs, the_flow
+from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, outside, unmet
+from gflow.judges.finding import Opinion, outside, unmet
 from gflow.judges.series import Series, Told, opinion_of, series
+from gflow.judges.shared_hypotheses import the_flow
 from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import unbalanced_time
 from gflow.measure.alignment import CONE, contributing, mass_share
 from gflow.network.reference import ORTHONORMAL

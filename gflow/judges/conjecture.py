@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.judges.finding import Opinion, Verdict, missing, outside
+from gflow.judges.shared_hypotheses import equal_weights, normalized, vanishing
+from gflow.laws.hypothesis import Hypothesis, loss_among
 from gflow.measure.distance import Distance, contrast, distance
 from gflow.network.reference import ORTHONORMAL, Target, average_target, subclass_target
 
@@ -69,6 +71,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         reason,
         (own.lower, own.upper),
         _details(evidence, own, cross_targets, crosses),
+        hypotheses(evidence),
     )
 
 
@@ -107,9 +110,8 @@ def _no_distance(evidence: Evidence) -> str:
 
 
 def _verdict(evidence: Evidence, own: Distance, crosses: list[Cross]) -> tuple[Verdict, str]:
-    unmet = _unmet(evidence)
-    if unmet:
-        return Verdict.OUTSIDE, " ".join(unmet)
+    if missed := missing(hypotheses(evidence)):
+        return Verdict.OUTSIDE, missed
     if evidence.too_early and own.lower > OWN_BAR:
         return Verdict.UNDECIDED, evidence.too_early
     wording = "The poster's wording (p > 2). " if 2 < evidence.p < 3 else ""
@@ -122,38 +124,19 @@ def _verdict(evidence: Evidence, own: Distance, crosses: list[Cross]) -> tuple[V
     return Verdict.HOLDS, f"{wording}Certified by {own.bound}; this seed."
 
 
-def _unmet(evidence: Evidence) -> list[str]:
-    """Hypotheses of the conjecture that this run does not meet, as sentences."""
-    scenario, p = evidence.scenario, evidence.p
-    alpha = evidence.alpha or 0.0
-    known = evidence.has("neurons")
-    start = float(np.exp(evidence.log_mass[0]).sum()) if known else 0.0
-    rows = [
-        (not known, "The start was not recorded (record group `neurons`)."),
-        (1 < p <= 2, f"The conjecture is about p = 1 and p >= 3, but p = {p:g}."),
-        (
-            scenario.flow.loss not in ("exponential", "logistic"),
-            f"It is about exponential or logistic loss, but the loss is {scenario.flow.loss}.",
-        ),
-        (evidence.alpha is None, "The within-subclass noise is not known."),
-        (
-            alpha > LARGEST_NOISE,
-            f"It is about small noise, read as α <= {LARGEST_NOISE}, but α = {alpha:.3g}.",
-        ),
-        (
-            start > LARGEST_START,
-            f"Initialization must be vanishing, but Σ_j m_j = {start:.2g} at t = 0.",
-        ),
-        (
-            evidence.degree != 1,
-            "It is about the normalized activation, but network.normalized = false.",
-        ),
-        (
-            evidence.imbalance > 1,
-            f"It is about subclasses of equal weight, but data.imbalance = {evidence.imbalance:g}.",
-        ),
-    ]
-    return [sentence for unmet, sentence in rows if unmet]
+def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """What the conjecture assumes of a run, beside targets that mean something."""
+    p, alpha = evidence.p, evidence.alpha
+    noise = "unknown" if alpha is None else f"{alpha:.3g}"
+    small = alpha is not None and alpha <= LARGEST_NOISE
+    return (
+        Hypothesis("p = 1 or p > 2", f"{p:g}", not 1 < p <= 2),
+        loss_among(evidence.scenario.flow.loss, ("exponential", "logistic")),
+        Hypothesis(f"α <= {LARGEST_NOISE:g}", noise, small),
+        vanishing(evidence, LARGEST_START),
+        normalized(evidence),
+        *equal_weights(evidence),
+    )
 
 
 def _measured(

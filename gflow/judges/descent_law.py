@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.series import Told, opinion_of, series
+from gflow.judges.shared_hypotheses import recorded
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import step_delay
 from gflow.measure.phases import ALIGNED_SHARE
@@ -34,11 +36,10 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     it is at the published step; what longer steps do is reported.
     """
     expected = f"alignment and escape times within {LATE:.0%} of the flow's"
-    kept = all(run.has("neurons") and run.has("centers") for run in evidences)
-    found = _pairs(evidences) if kept else []
+    found = _pairs(evidences) if recorded(*evidences).met else []
     fine = [pair for pair in found if quiet_delay(pair.steps) <= 1 + FINE]
     assumed = (
-        Hypothesis("neurons and centers recorded", "yes" if kept else "no", kept),
+        recorded(*evidences),
         Hypothesis(
             f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth",
             f"{len(fine)} of {len(found)} pairs", bool(fine),

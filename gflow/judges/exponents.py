@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from gflow.judges.alignment_phase import clock, coordinates, negligible, the_flow
+from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, outside, unmet
+from gflow.judges.finding import Opinion, outside, unmet
 from gflow.judges.series import Series, Told, opinion_of, series, value_of
+from gflow.judges.shared_hypotheses import normalized, recorded, the_flow
 from gflow.judges.slope import Slope, slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
 from gflow.measure.distance import distance
@@ -49,12 +51,11 @@ FEWEST = 3
 def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
-    plain = all(run.degree == 1 for run in evidences)
     even = all(run.p >= 2 or run.imbalance == 1 for run in evidences)
     assumed = (
         *_over(evidences, "network.init_scale"),
-        Hypothesis("normalized activation", "yes" if plain else "no", plain),
-        Hypothesis("p < 2: subclasses of equal weight", "yes" if even else "no", even),
+        normalized(*evidences),
+        Hypothesis.whether("p < 2: subclasses of equal weight", even),
     )
     if opinion := unmet(expected, assumed):
         return opinion
@@ -263,7 +264,7 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     """Without ‖w‖^{p-1} in the denominator T_esc ∝ ε^{-(p-1)} (prediction P24)."""
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
     plain = all(not run.scenario.network.normalized and run.p > 1 for run in evidences)
-    unnormalized = Hypothesis("no normalization, p > 1", "yes" if plain else "no", plain)
+    unnormalized = Hypothesis.whether("no normalization, p > 1", plain)
     assumed = (*_over(evidences, "network.init_scale"), unnormalized)
     if opinion := unmet(expected, assumed):
         return opinion
@@ -278,10 +279,9 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
 
 def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
     values = {value_of(run.scenario, key) for run in evidences}
-    recorded = all(run.has("neurons") and run.has("centers") for run in evidences)
     return (
         Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
-        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
+        recorded(*evidences),
         the_flow(*evidences),
     )
 

@@ -9,11 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from gflow.judges.alignment_phase import equal_weights, the_flow
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.series import Told, opinion_of
+from gflow.judges.shared_hypotheses import (
+    aligned_mass,
+    equal_weights,
+    normalized,
+    recorded,
+    the_flow,
+)
 from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.timescales import (
     SOLVED,
     aligned_squared_norm,
@@ -91,8 +98,8 @@ def judge_late_gap(evidence: Evidence) -> Opinion:
     expected = f"q₊ - q₋ within {LATE_GAP:.0%} of its law; floor of the distance to F"
     noise = np.inf if evidence.alpha is None else evidence.alpha
     assumed = (
-        Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
-        Hypothesis(f"α <= {FLOOR_NOISE:g}", f"{noise:g}", noise <= FLOOR_NOISE),
+        Hypothesis.that("p", evidence.p, "=", 1),
+        Hypothesis.that("α", noise, "<=", FLOOR_NOISE),
         _unequal_classes(evidence),
         *_aligned(evidence),
         _exponential(evidence),
@@ -126,8 +133,7 @@ def judge_late_rates(evidence: Evidence) -> Opinion:
 def judge_margin(evidence: Evidence) -> Opinion:
     """The smoothed margin never falls, and the normalized one has its limit (prediction P16)."""
     expected = f"no decrease; at α = 0 limit within {MARGIN_LIMIT:.0%}, extrapolated in 1/log t"
-    drawn = evidence.drawn is not None
-    known = Hypothesis("samples of the mixture", "yes" if drawn else "no", drawn)
+    known = Hypothesis.whether("samples of the mixture", evidence.drawn is not None)
     assumed = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
     if opinion := unmet(expected, assumed):
         return opinion
@@ -140,18 +146,14 @@ def judge_margin(evidence: Evidence) -> Opinion:
 
 
 def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    p = evidence.p
-    recorded, share = evidence.has("centers") and evidence.has("neurons"), 0.0
-    if recorded and p != 2:
-        share = float(evidence.aligned_share[-1])
     return (
-        Hypothesis("p = 1 or p > 2", f"{p:g}", p == 1 or p > 2),
-        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
-        Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
+        recorded(evidence),
+        *aligned_mass(evidence),
         Hypothesis("no early stop", evidence.outcome.reason.value, evidence.outcome.complete),
-        Hypothesis("normalized activation", f"degree {evidence.degree:g}", evidence.degree == 1),
+        normalized(evidence),
         the_flow(evidence),
-        *equal_weights(evidence, p < 2),  # else a class does not follow one equation (theory D8)
+        # Else a class does not follow one equation (theory D8).
+        *equal_weights(evidence, needed=evidence.p < 2),
     )
 
 

@@ -13,10 +13,11 @@ from gflow.judges.alignment_phase import (
     noise_free,
     resolved,
     signs,
-    vanishing,
 )
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, Verdict, unmet
+from gflow.judges.finding import Opinion, Verdict, unmet
+from gflow.judges.shared_hypotheses import vanishing
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import aligned
 
 CLOSED_FORM = 1e-4
@@ -29,7 +30,7 @@ CONTINUUM = 1e-6
 def judge_closed_form(evidence: Evidence) -> Opinion:
     """Directions follow the solution of noise-free alignment (theory D3, prediction P5)."""
     expected = f"|u_k - formula| <= {CLOSED_FORM:g} while Σ m_j <= {NEGLIGIBLE_MASS:g}"
-    assumed = (*noise_free(evidence), vanishing(evidence))
+    assumed = (*noise_free(evidence), vanishing(evidence, NEGLIGIBLE_MASS))
     if opinion := unmet(expected, assumed):
         return opinion
     quiet = negligible(evidence)
@@ -66,8 +67,7 @@ def judge_continuum(evidence: Evidence) -> Opinion:
     """At p = 2 neurons of one sign keep the ratios of their ξ_k for ever (D2g, prediction P7)."""
     allowed = max(CONTINUUM, 10 * evidence.scenario.flow.tolerance)
     expected = f"drift of log ξ_jk/ξ_ik <= {allowed:.0e}"
-    is_two = Hypothesis("p = 2", f"{evidence.p:g}", evidence.p == 2)
-    assumed = (*noise_free(evidence), is_two)
+    assumed = (*noise_free(evidence), Hypothesis.that("p", evidence.p, "=", 2))
     if opinion := unmet(expected, assumed):
         return opinion
     gain = _gain(evidence)

@@ -10,11 +10,18 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.series import Told, opinion_of, series
+from gflow.judges.shared_hypotheses import (
+    aligned_mass,
+    equal_weights,
+    normalized,
+    orthonormal,
+    recorded,
+)
 from gflow.judges.slope import slope
 from gflow.laws.critical_radii import critical_radii, two_neuron_radii
-from gflow.network.reference import ORTHONORMAL
+from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.robustness.radius import Radii, radii
 
 BY_MASS = 0.01
@@ -89,20 +96,14 @@ def late(evidence: Evidence) -> bool:
 
 def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What the law by masses assumes of a run."""
-    recorded = evidence.has("centers") and evidence.has("neurons")
-    share = float(evidence.aligned_share[-1]) if recorded and evidence.p != 2 else 0.0
-    error, p = evidence.centers.orthonormality_error, evidence.p
-    both = len(set(evidence.centers.label.tolist())) == 2
     return (
-        Hypothesis("p = 1 or p > 2", f"{p:g}", p == 1 or p > 2),
-        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
-        Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", error <= ORTHONORMAL),
-        Hypothesis("two classes", "yes" if both else "no", both),
-        Hypothesis("p < 2: subclasses of equal weight", f"{evidence.imbalance:g} : 1",
-                   p >= 2 or evidence.imbalance == 1),
-        Hypothesis("normalized activation", f"degree {evidence.degree:g}", evidence.degree == 1),
-        Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
-    )  # fmt: skip
+        recorded(evidence),
+        *aligned_mass(evidence),
+        orthonormal(evidence),
+        Hypothesis.whether("two classes", len(set(evidence.centers.label.tolist())) == 2),
+        *equal_weights(evidence, needed=evidence.p < 2),
+        normalized(evidence),
+    )
 
 
 def _compared(
@@ -123,10 +124,10 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     """The radius falls like K^{-1/2} at p = 1 and stays for p >= 3 (D6, prediction P21)."""
     expected = f"slope in log K {RADIUS_SLOPE:g} at p = 1, 0 for p >= 3, ± {RADIUS_SLOPE_ERROR:g}"
     counts = {run.centers.K for run in evidences}
-    met = all(one.met for run in evidences for one in aligned(run))
+    met = all(all_met(aligned(run)) for run in evidences)
     assumed = (
         Hypothesis("three values of `data.subclasses`", f"{len(counts)}", len(counts) >= 3),
-        Hypothesis("aligned runs on orthonormal centers", "yes" if met else "no", met),
+        Hypothesis.whether("aligned runs on orthonormal centers", met),
     )
     if opinion := unmet(expected, assumed):
         return opinion

@@ -13,18 +13,18 @@ from gflow.judges.alignment_phase import (
     RESOLUTION,
     clock,
     coordinates,
-    equal_weights,
     known,
     negligible,
     noise_free,
     own,
     signs,
-    vanishing,
 )
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.series import Told, opinion_of
+from gflow.judges.shared_hypotheses import equal_weights, vanishing
 from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import angle_at_average, capture_time, stability_rates, tilt
 
 RATE = 0.02
@@ -59,8 +59,8 @@ def judge_stability(evidence: Evidence) -> Opinion:
     expected = f"rates within {RATE:.0%} of theory D5"
     assumed = (
         *noise_free(evidence),
-        *equal_weights(evidence, evidence.p < 2),
-        _quiet_start(evidence),
+        *equal_weights(evidence, needed=evidence.p < 2),
+        vanishing(evidence, RESTED),
         Hypothesis("p != 2", f"{evidence.p:g}", evidence.p != 2),
     )
     if opinion := unmet(expected, assumed):
@@ -74,10 +74,10 @@ def judge_stability(evidence: Evidence) -> Opinion:
 def judge_angle_and_norm(evidence: Evidence) -> Opinion:
     """p > 2: angle ∝ (ρ(0)/ρ)^p without noise, a plateau α/√N with it (prediction P10)."""
     assumed = (
-        Hypothesis("p > 2", f"{evidence.p:g}", evidence.p > 2),
+        Hypothesis.that("p", evidence.p, ">", 2),
         *known(evidence),
-        *equal_weights(evidence, evidence.alpha != 0),
-        _quiet_start(evidence),
+        *equal_weights(evidence, needed=evidence.alpha != 0),
+        vanishing(evidence, RESTED),
     )
     expected = (
         f"slope of log angle over log ρ within {RATE:.0%} of -p"
@@ -97,10 +97,10 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     """p = 1: without noise the awake own centers are averaged, with noise all (prediction P8)."""
     expected = "α = 0: sin(angle to μ̄_A) <= ρ(0)/ρ; α > 0: resting angle and capture times of D4"
     assumed = (
-        Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
+        Hypothesis.that("p", evidence.p, "=", 1),
         *known(evidence),
         *equal_weights(evidence),
-        _quiet_start(evidence),
+        vanishing(evidence, RESTED),
     )
     if opinion := unmet(expected, assumed):
         return opinion
@@ -110,10 +110,6 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
         told = [*_angles_to_average(evidence), _capture(evidence)]
     undecided = "Too little recorded, or an angle below what the tolerance resolves."
     return opinion_of(expected, told, assumed, _READ, undecided)
-
-
-def _quiet_start(evidence: Evidence) -> Hypothesis:
-    return vanishing(evidence, RESTED)
 
 
 def _against(title: str, found: Float[np.ndarray, " q"], law: float) -> Told:

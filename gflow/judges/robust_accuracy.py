@@ -11,13 +11,15 @@ from jaxtyping import Float
 
 from gflow.data.source import draw_test
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.radii_at_centers import IDEAL, aligned, late
 from gflow.judges.series import Series, Told, opinion_of, series
+from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
 from gflow.laws.bayes import bayes_radii
 from gflow.laws.critical_radii import average_accuracy, quadratic_distance, subclass_accuracy
+from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.laws.published import any_robust_accuracy, bayes_robust_accuracy, robust_radius
-from gflow.network.reference import ORTHONORMAL, average_classifier, subclass_classifier
+from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.robustness.attack import share_beyond
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius import Radii, radii
@@ -77,7 +79,7 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
     x, y = _test(evidence, evidence.robustness.n)
     told = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
-    if evidence.p != 2 and late(evidence) and all(one.met for one in aligned(evidence)):
+    if evidence.p != 2 and late(evidence) and all_met(aligned(evidence)):
         told.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
@@ -132,22 +134,23 @@ def _below_bound(evidence: Evidence, found: Radii) -> Told:
 def _measured(evidence: Evidence) -> tuple[Hypothesis, ...]:
     found = evidence.robustness
     n = found.n if found is not None and Norm.L2 in found.radii else 0
-    return (*_mixture(evidence), Hypothesis(f"radii in l2 of {FEWEST} test samples", f"{n}",
-                                            n >= FEWEST),
-            Hypothesis("p = 1 or p >= 2", f"{evidence.p:g}", evidence.p == 1 or evidence.p >= 2),
-            Hypothesis("normalized activation", f"degree {evidence.degree:g}",
-                       evidence.degree == 1))  # fmt: skip
+    p = evidence.p
+    return (
+        *_mixture(evidence),
+        Hypothesis(f"radii in l2 of {FEWEST} test samples", f"{n}", n >= FEWEST),
+        Hypothesis("p = 1 or p >= 2", f"{p:g}", p == 1 or p >= 2),
+        normalized(evidence),
+    )
 
 
 def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    tau, error = evidence.tau, evidence.centers.orthonormality_error
+    tau = evidence.tau
     found = "not a mixture" if tau is None else f"τ = {tau:.2g}"
     return (
         Hypothesis("a mixture with noise", found, tau is not None and tau > 0),
-        Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", error <= ORTHONORMAL),
-        Hypothesis("subclasses of equal weight", f"{evidence.imbalance:g} : 1",
-                   evidence.imbalance == 1),
-    )  # fmt: skip
+        orthonormal(evidence),
+        *equal_weights(evidence),
+    )
 
 
 def _test(evidence: Evidence, count: int | None = None):
@@ -204,8 +207,8 @@ def judge_robustness_over_scale(evidences: Sequence[Evidence]) -> Opinion:
     assumed = (
         Hypothesis("three values of `network.init_scale` at p > 2", f"{len(scales)}",
                    len(scales) >= 3),
-        Hypothesis("radii in l2 of test samples", "yes" if measured else "no", measured),
-        Hypothesis("flows that fitted every sample", "yes" if ended else "no", ended),
+        Hypothesis.whether("radii in l2 of test samples", measured),
+        Hypothesis.whether("flows that fitted every sample", ended),
     )  # fmt: skip
     if opinion := unmet(expected, assumed):
         return opinion

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, Verdict
+from gflow.judges.finding import Opinion, Verdict
+from gflow.laws.hypothesis import Hypothesis
 from gflow.scenario import Scenario
 
 FOLLOWING = ("flow.end_time", "flow.end_loss", "flow.tolerance", "flow.absolute_tolerance", "name")

@@ -5,7 +5,7 @@ function that returns both.  Where the printed form is doubtful or loose it stan
 that can be proved.
 
 All statements are about fresh samples of the mixture of theory section 3, whose orthonormal centers
-are understood (`hypotheses.orthonormal_centers`).  Probabilities are as printed: a lower bound
+are understood (`hypothesis.orthonormal_centers`).  Probabilities are as printed: a lower bound
 that is not positive, or an upper bound above 1, says nothing.  What is published about gradient
 flow is in `published_flow`.
 """
@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gflow.laws.hypotheses import Predicate, all_met
+from gflow.laws.hypothesis import Hypothesis, all_met
 
 AVERAGE_C = 0.5
 """Value of the universal constant of theory A1 that is proved; the attack allows no larger one."""
@@ -32,7 +32,7 @@ class Published:
 
     value: float
     """The bound; nan where its formula has no meaning."""
-    hypotheses: tuple[Predicate, ...]
+    hypotheses: tuple[Hypothesis, ...]
     exponents: Mapping[str, float] | None = None
     """None for a bound with constants.  Else only an order is published: `value` is the product of
     these quantities to these powers."""
@@ -47,9 +47,9 @@ class Published:
         return "\n  ".join([value, *map(str, self.hypotheses)])
 
 
-def above_two(p: float) -> Predicate:
+def above_two(p: float) -> Hypothesis:
     """p > 2: what training needs (theory D5), and what most statements ask for."""
-    return Predicate.that("p", p, ">", 2)
+    return Hypothesis.that("p", p, ">", 2)
 
 
 def robust_radius(slack: float) -> float:
@@ -86,7 +86,7 @@ def average_attacked_accuracy(
     **Source:** Min and Vidal, ICML 2024; theory A1.
     """
     value = 2 * _tail(C * D * rho**2 / K, alpha)
-    return Published(value, (Predicate.that("ρ", rho, ">", 0), _constant(C, AVERAGE_C)))
+    return Published(value, (Hypothesis.that("ρ", rho, ">", 0), _constant(C, AVERAGE_C)))
 
 
 def subclass_clean_accuracy(
@@ -126,7 +126,7 @@ def subclass_clean_accuracy_derived(p: float, D: int, K: int, alpha: float) -> P
     **Source:** theory A2, T16.
     """
     value = 1 - 2 * K * _tail(SUBCLASS_CLEAN_C * D / K, alpha)
-    return Published(value, (Predicate.that("p", p, ">=", 2),))
+    return Published(value, (Hypothesis.that("p", p, ">=", 2),))
 
 
 def subclass_robust_accuracy_derived(
@@ -139,7 +139,7 @@ def subclass_robust_accuracy_derived(
     **Source:** theory A2, T16.
     """
     value = 1 - 2 * K * _tail(SUBCLASS_ROBUST_C * D * slack**2 / (2 * K**2), alpha)
-    return Published(value, (Predicate.that("p", p, ">=", 2), *_slack(slack)))
+    return Published(value, (Hypothesis.that("p", p, ">=", 2), *_slack(slack)))
 
 
 def any_robust_accuracy(K1: int, K2: int) -> Published:
@@ -161,8 +161,8 @@ def bayes_robust_accuracy(nu: float, D: int, K: int, alpha: float) -> Published:
     """
     least = 2 * math.sqrt(2) * alpha**2 * math.log(K) / D
     asked = (
-        Predicate.that("ν", nu, ">=", least, "2√2 α² log K/D"),
-        Predicate.that("ν", nu, "<=", math.sqrt(2), "√2"),
+        Hypothesis.that("ν", nu, ">=", least, written="2√2 α² log K/D"),
+        Hypothesis.that("ν", nu, "<=", math.sqrt(2), written="√2"),
     )
     return Published(1 - 2 * K * _tail(D * nu**2 / 64, alpha), asked)
 
@@ -190,9 +190,9 @@ def nearby_robust_accuracy(
     value = 1 - 2 * K * _tail(D * root**2 / (2 * K**2), alpha) - 4 * _tail(3 / 8, alpha)
     asked = (
         above_two(p),
-        Predicate.that("ν", nu, ">", 0),
-        Predicate.that("ν", nu, "<=", (math.sqrt(2) / 8) ** p, "(√2/8)^p"),
-        Predicate.that("degree of f in x", degree, "=", 1),
+        Hypothesis.that("ν", nu, ">", 0),
+        Hypothesis.that("ν", nu, "<=", (math.sqrt(2) / 8) ** p, written="(√2/8)^p"),
+        Hypothesis.that("degree of f in x", degree, "=", 1),
     )
     return Published(value, asked)
 
@@ -203,11 +203,11 @@ def _tail(rate, alpha):
 
 
 def _constant(C, largest):
-    return Predicate.that("C", C, "<=", largest)
+    return Hypothesis.that("C", C, "<=", largest)
 
 
 def _slack(slack):
     return (
-        Predicate.that("δ", slack, ">", 0),
-        Predicate.that("δ", slack, "<", math.sqrt(2), "√2"),
+        Hypothesis.that("δ", slack, ">", 0),
+        Hypothesis.that("δ", slack, "<", math.sqrt(2), written="√2"),
     )

@@ -14,9 +14,9 @@ import math
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from gflow.laws.hypotheses import (
+from gflow.laws.hypothesis import (
     CENTER_GAP,
-    Predicate,
+    Hypothesis,
     balanced_counts,
     enough_dimension,
     enough_samples,
@@ -43,7 +43,7 @@ def learning_hypotheses(
     gap: float,
     constant: float,
     factor: float,
-) -> tuple[Predicate, ...]:
+) -> tuple[Hypothesis, ...]:
     """What Theorem 1 of 2025 asks for, as far as numbers can say.
 
     Beside these: `orthonormal_centers`, `balanced_start` and `occupied_cells`, which need arrays.
@@ -52,7 +52,7 @@ def learning_hypotheses(
 
     - `counts`: samples of each subclass.
     - `log_eps`: log ε.
-    - `gap`: `hypotheses.gap` of the start.
+    - `gap`: `hypothesis.gap` of the start.
     - `constant`: least α² D, α² N and gap that pass for "of order"; not published.
     - `factor`: how far ε may be from α^{8K}, as a factor.
 
@@ -106,9 +106,9 @@ def alignment_time_printed(
     noise = C * math.log(K / failure) * alpha**2
     asked = (
         above_two(p),
-        Predicate.that("gap", gap, ">", 0),
-        Predicate.that("gap", gap, "<=", CENTER_GAP, "1 - 1/√2"),
-        Predicate.that("C log(K/δ) α²", noise, "<", 1),
+        Hypothesis.that("gap", gap, ">", 0),
+        Hypothesis.that("gap", gap, "<=", CENTER_GAP, written="1 - 1/√2"),
+        Hypothesis.that("C log(K/δ) α²", noise, "<", 1),
     )
     if not (p > 2 and 0 < gap < 1):
         return Published(math.nan, asked)
@@ -134,14 +134,18 @@ def negligible_time(p: float, K: int, h: int, log_eps: float, largest: float) ->
     size = log_eps + math.log(h) / 2
     asked = (
         above_two(p),
-        Predicate.that(
-            "log ε", log_eps, "<=", -math.log(4 * math.sqrt(h) * largest**2), "-log(4 √h Wmax²)"
+        Hypothesis.that(
+            "log ε",
+            log_eps,
+            "<=",
+            -math.log(4 * math.sqrt(h) * largest**2),
+            written="-log(4 √h Wmax²)",
         ),
     )
     return Published(-((p - 1) * math.log(2) + size) / (2 ** (p + 2) * K), asked)
 
 
-def fitting_time(alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def fitting_time(alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """t* = Õ(log 1/α0), when the loss is Õ(α0⁴) for the first time; only this order is published.
 
     Whether a run is there can be read off its loss only: `fitted`.
@@ -151,7 +155,7 @@ def fitting_time(alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
     return Published(-safe_log(alpha), hypotheses, {"log 1/α": 1.0})
 
 
-def fitting_span(p: float, alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def fitting_span(p: float, alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """Ω̃(α0^{-min(p-2, 2)}), how long the loss stays Õ(α0⁴) at least; only this order is published.
 
     The end of that span is T* of the paper.
@@ -162,12 +166,12 @@ def fitting_span(p: float, alpha: float, hypotheses: tuple[Predicate, ...]) -> P
     return Published(math.exp(exponent * safe_log(alpha)), hypotheses, {"α": exponent})
 
 
-def fitted(loss: float, alpha: float, constant: float) -> Predicate:
+def fitted(loss: float, alpha: float, constant: float) -> Hypothesis:
     """The loss is at most constant·α⁴, which stands for t >= t* (theory G5, section 8)."""
-    return Predicate.that("L", loss, "<=", constant * alpha**4, f"{constant:g} α⁴")
+    return Hypothesis.that("L", loss, "<=", constant * alpha**4, written=f"{constant:g} α⁴")
 
 
-def learned_distance(alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def learned_distance(alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """sup_{‖x‖=1} |f_p(x) - F^(p)(x)| = Õ(α0²) from t* on; only this order is published.
 
     The exponent 2 comes from Lemma 17 as printed; its corrected form gives 1 (theory T1).
@@ -204,7 +208,7 @@ def aligned_distance_corrected(p: float, K: int, slack: float, nu: float, void: 
 
 
 def early_alignment_error(
-    n: int, h: int, log_eps: float, hypotheses: tuple[Predicate, ...]
+    n: int, h: int, log_eps: float, hypotheses: tuple[Hypothesis, ...]
 ) -> Published:
     """Order ε n √h of max_j ‖du_j/dt - s_j (I - u_j u_jᵀ) x_a(w_j)‖ during early alignment.
 
@@ -222,7 +226,7 @@ def early_alignment_error(
 
 
 def early_alignment_end(
-    n: int, h: int, log_eps: float, hypotheses: tuple[Predicate, ...]
+    n: int, h: int, log_eps: float, hypotheses: tuple[Hypothesis, ...]
 ) -> Published:
     """Order (1/n) log(1/(√h ε)) of the time T up to which early alignment is described.
 
@@ -236,7 +240,7 @@ def early_alignment_end(
 
 def early_hypotheses(
     p: float, loss: str, h: int, log_eps: float, constant: float
-) -> tuple[Predicate, ...]:
+) -> tuple[Hypothesis, ...]:
     """What Lemma 1 of 2024 asks for, beside `balanced_start`.
 
     `constant` is the largest ε √h that passes for O(1); it is not published.
@@ -244,10 +248,14 @@ def early_hypotheses(
     **Source:** Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1.
     """
     return (
-        Predicate.that("p", p, "=", 1),
+        Hypothesis.that("p", p, "=", 1),
         loss_among(loss, ("exponential", "logistic")),
-        Predicate.that(
-            "log ε", log_eps, "<=", safe_log(constant) - math.log(h) / 2, f"log({constant:g}/√h)"
+        Hypothesis.that(
+            "log ε",
+            log_eps,
+            "<=",
+            safe_log(constant) - math.log(h) / 2,
+            written=f"log({constant:g}/√h)",
         ),
     )
 
@@ -271,7 +279,7 @@ def separability(x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> floa
 
 def separable_hypotheses(
     n: int, h: int, mu: float, log_eps: float, constant: float
-) -> tuple[Predicate, ...]:
+) -> tuple[Hypothesis, ...]:
     """What Theorem 1 of 2024 asks for beside `early_hypotheses`: separability, and a tiny ε.
 
     μ > 0 and ε <= (constant/√h) exp(-(n/√μ) log n), compared in logarithms.
@@ -281,12 +289,14 @@ def separable_hypotheses(
     exponent = n * math.log(n) / math.sqrt(mu) if mu > 0 else math.nan
     largest = safe_log(constant) - math.log(h) / 2 - exponent
     return (
-        Predicate.that("separability μ", mu, ">", 0),
-        Predicate.that("log ε", log_eps, "<=", largest, f"log({constant:g}/√h) - (n/√μ) log n"),
+        Hypothesis.that("separability μ", mu, ">", 0),
+        Hypothesis.that(
+            "log ε", log_eps, "<=", largest, written=f"log({constant:g}/√h) - (n/√μ) log n"
+        ),
     )
 
 
-def separable_alignment_time(n: int, mu: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def separable_alignment_time(n: int, mu: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """Order log(n)/√μ of the time t1 by which every neuron is in its class cone or dead.
 
     Flow time in the sum convention; nan if μ <= 0.
@@ -309,10 +319,10 @@ def late_loss(time: float, start: float, loss: float, rate: float) -> Published:
     **Source:** Min, Mallada and Vidal, ICLR 2024, Theorem 1; theory C2.
     """
     value = loss / (loss * rate * (time - start) + 1)
-    return Published(value, (Predicate.that("t", time, ">=", start, "t2"),))
+    return Published(value, (Hypothesis.that("t", time, ">=", start, written="t2"),))
 
 
 def _aligned_distance(chord, p, K, nu, void):
     """Lemma 17 with `chord` for the largest ‖u_j - μ_k‖."""
     value = K * (1 + nu) * (2**p - 1) * chord + K * nu + void
-    return Published(value, (Predicate.that("p", p, ">=", 1),))
+    return Published(value, (Hypothesis.that("p", p, ">=", 1),))

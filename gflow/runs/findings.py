@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gflow.errors import RecordError
-from gflow.judges.finding import Finding, Hypothesis, Opinion, Verdict
+from gflow.judges.finding import Finding, Opinion, Verdict
+from gflow.laws.hypothesis import Hypothesis
 from gflow.runs.code import code_hash
 from gflow.runs.files import read_json, seal_of, write_sealed
 

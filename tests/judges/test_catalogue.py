@@ -10,10 +10,11 @@ from questions import SMALL
 
 from gflow.errors import ScenarioError
 from gflow.judges.catalogue import ALL, CATALOGUE, named
-from gflow.judges.finding import Hypothesis, Verdict, unmet
+from gflow.judges.finding import Verdict, unmet
 from gflow.judges.own_predictions import load_predictions
 from gflow.judges.series import Told, verdict_of
 from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.report.theory_table import found_in, markdown
 from gflow.runs.study import answer
 from gflow.runs.verdicts import judged

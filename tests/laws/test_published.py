@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from gflow.data.centers import Centers
-from gflow.laws import hypotheses as asks
+from gflow.laws import hypothesis as asks
 from gflow.laws import published, published_flow, reduced
-from gflow.laws.hypotheses import CENTER_GAP, Predicate, all_met, gap
+from gflow.laws.hypothesis import CENTER_GAP, Hypothesis, all_met, gap
 
 SAMPLES = 20_000
 LEVEL = 1e-6
@@ -734,13 +734,11 @@ def test_the_early_error_is_the_first_output_grown_until_the_end(n, h, log_eps):
 @given(n=st.integers(2, 5000), h=st.integers(1, 10**4), mu=st.floats(1e-3, 1))
 def test_the_scale_of_separable_data_lets_alignment_end_in_time(n, h, mu):
     # ε = exp(-(n/√μ) log n)/√h is where the end of early alignment is the alignment time.
-    (_, scale) = published_flow.separable_hypotheses(n, h, mu, -1.0, 1.0)
+    largest = -n * math.log(n) / math.sqrt(mu) - math.log(h) / 2
     aligned = published_flow.separable_alignment_time(n, mu, ()).value
 
-    assert published_flow.early_alignment_end(n, h, scale.threshold, ()).value == pytest.approx(
-        aligned
-    )
-    for log_eps, met in ((scale.threshold - 1, True), (scale.threshold + 1, False)):
+    assert published_flow.early_alignment_end(n, h, largest, ()).value == pytest.approx(aligned)
+    for log_eps, met in ((largest - 1, True), (largest + 1, False)):
         assert all_met(published_flow.separable_hypotheses(n, h, mu, log_eps, 1.0)) is met
 
 
@@ -822,11 +820,15 @@ def test_early_alignment_is_about_relu_and_a_small_scale(p, loss, log_eps, met):
 
 
 def test_a_hypothesis_says_what_was_measured():
-    found = Predicate.that("α² N", 0.25, ">=", 1)
+    hypothesis = Hypothesis.that("α² N", 0.25, ">=", 1)
 
-    assert (found.measured, found.threshold, found.met) == (0.25, 1.0, False)
-    assert str(found) == "α² N >= 1: not met (0.25 to 1)"
-    assert "met (3 to 2)" in str(Predicate.that("p", 3, ">", 2))
+    assert hypothesis == Hypothesis("α² N >= 1", "0.25", False)
+    assert str(hypothesis) == "α² N >= 1: 0.25, not met"
+    assert str(Hypothesis.that("p", 3, ">", 2)) == "p > 2: 3, met"
+    assert str(Hypothesis.that("ν", math.nan, "<=", 4, written="2²")) == (
+        "ν <= 2² = 4: nan, not decided"
+    )
+    assert str(Hypothesis.whether("two classes", False)) == "two classes: no, not met"
 
 
 @pytest.mark.parametrize(
@@ -840,15 +842,15 @@ def test_a_hypothesis_says_what_was_measured():
     ],
 )
 def test_a_relation_means_what_it_says(relation, below, equal, above):
-    found = [Predicate.that("a", a, relation, 2).met for a in (1, 2, 3)]
+    found = [Hypothesis.that("a", a, relation, 2).met for a in (1, 2, 3)]
 
     assert found == [below, equal, above]
-    assert Predicate.that("a", math.nan, relation, 2).met is None
-    assert Predicate.that("a", 1, relation, math.nan).met is None
+    assert Hypothesis.that("a", math.nan, relation, 2).met is None
+    assert Hypothesis.that("a", 1, relation, math.nan).met is None
 
 
 def test_one_unmet_hypothesis_outweighs_an_undecided_one():
-    yes, no, open_ = (Predicate.that("a", a, "<", 2) for a in (1, 3, math.nan))
+    yes, no, open_ = (Hypothesis.that("a", a, "<", 2) for a in (1, 3, math.nan))
 
     assert all_met(()) is all_met((yes,)) is True
     assert all_met((yes, open_)) is None
@@ -863,7 +865,7 @@ def test_a_published_statement_prints_its_value_and_every_hypothesis():
     assert text[0] == f"{bound.value:.4g}"
     assert [line.strip() for line in text[1:]] == [str(h) for h in bound.hypotheses]
     assert str(order).startswith("of order 0.01\n")
-    assert "ν <= √2: not met (2 to 1.414)" in str(bound)
+    assert "ν <= √2 = 1.414: 2, not met" in str(bound)
 
 
 def test_centers_off_by_more_than_rounding_are_not_orthonormal():
@@ -880,7 +882,7 @@ def test_a_start_is_balanced_if_every_neuron_is():
     dead = norm_ - np.array([0, np.inf, 0])
 
     assert asks.balanced_start(norm_, norm_).met is True
-    assert asks.balanced_start(norm_, off).measured == pytest.approx(math.expm1(2e-3))
+    assert asks.balanced_start(norm_, off).measured == f"{math.expm1(2e-3):.4g}"
     assert asks.balanced_start(norm_, off).met is False
     assert asks.balanced_start(norm_, dead).met is False
     assert asks.balanced_start(dead, dead).met is None
@@ -896,6 +898,6 @@ def test_a_cell_counts_only_neurons_of_its_class_that_won_it():
     assert occupied([1, 1, -1, 1]).met is True
     assert occupied([1, 1, 1, 1]).met is False  # the last is void, and μ_3 has no neuron
     assert occupied([1, 1, 1, -1]).met is True
-    assert occupied([1, 1, -1, -1]).measured == 1
+    assert occupied([1, 1, -1, -1]).measured == "1"
     assert occupied([1, -1], (0, 2)).met is False
     assert occupied([1, 1, -1], (1, 3, 2)).met is False  # only the void one is closest to μ_1
