@@ -12,6 +12,7 @@ import numpy as np
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, missing, outside
+from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.shared_hypotheses import equal_weights, normalized, vanishing
 from gflow.laws.hypothesis import Hypothesis, loss_among
 from gflow.measure.distance import Distance, contrast, distance
@@ -167,3 +168,14 @@ def _details(
         details[f"cross_{target.name}_certified"] = cross.distance.upper
         details[f"contrast_{target.name}"] = cross.contrast.lower
     return details
+
+
+PREDICTIONS = (
+    Prediction(
+        "conjecture-1", "P17",
+        "Up to scale the network becomes F (p = 1) or F^(p) (p >= 3).",
+        f"{MV24}, Conjecture 1; theory section 7, P17",
+        "inf_{c>0} sup_{‖x‖=1} |c f(x) - F(x)| ≪ 1",
+        judge=judge_conjecture, scenario="quickstart",
+    ),
+)  # fmt: skip

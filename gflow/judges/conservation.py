@@ -4,12 +4,17 @@ One idea: these hold for the exact flow at any time, so a miss is the integrator
 criterion is a fixed multiple of the tolerance that was used.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.series import Series, Told, opinion_of, series
 from gflow.measure.margin import imbalance
+from gflow.random import stream
 
 DRIFT = 10.0
 """Drift allowed in a conserved quantity, in units of the tolerance (predictions P1, P2)."""
@@ -26,6 +31,15 @@ ENERGY = 30.0
 Fixed by a convergence test on small flows, whose imbalance was up to 10 tolerances at every
 tolerance from 1e-2 to 1e-6.
 """
+
+CHARTS = 100.0
+"""Difference of outputs allowed between charts, in tolerances (P4)."""
+
+CHARTS_LEAST = 1e-6
+"""Difference that is always allowed (P4)."""
+
+CHARTS_KINKS = 1e-3
+"""The same at p < 2, where kinks limit what a tolerance buys (P4)."""
 
 STEPS = "The network descends in steps, which conserve it up to their size only."
 """Why nothing conserved is judged on descent."""
@@ -137,3 +151,64 @@ def _tolerance(evidence: Evidence) -> float:
     """Tolerance of one step, but not below the rounding of the matrix products."""
     rounding = {"float32": 1e-6, "float64": 1e-14}[evidence.scenario.flow.precision]
     return max(evidence.scenario.flow.tolerance, rounding)
+
+
+def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
+    """Polar, light-cone and Cartesian flows end in the same function (prediction P4)."""
+    expected = f"outputs agree to {CHARTS:g} tolerances (p < 2: {CHARTS_KINKS:g})"
+    evidences = [run for run in evidences if run.is_flow]
+    charts = {run.scenario.flow.chart for run in evidences}
+    if len(charts) < 2:
+        return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
+    told = [_same_function(one) for one in series(evidences, "flow.chart")]
+    reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
+    undecided = "A flow ended early or at a time of its own, or had no other chart."
+    return opinion_of(expected, told, (), reason, undecided)
+
+
+def _same_function(one: Series) -> Told:
+    first, charts = one.runs[0], [run.scenario.flow.chart for run in one.runs]
+    drawn = stream(first.scenario.seed, "inputs").standard_normal((512, first.centers.D))
+    x = np.concatenate([drawn / np.linalg.norm(drawn, axis=1, keepdims=True), first.centers.mu])
+    outputs = np.stack([np.asarray(run.network(x)) for run in one.runs])
+    gap = float(np.ptp(outputs, axis=0).max() / np.abs(outputs).max())
+    tolerance = max(run.scenario.flow.tolerance for run in one.runs)
+    allowed = max(CHARTS * tolerance, CHARTS_LEAST)
+    if first.p < 2:
+        allowed = max(allowed, CHARTS_KINKS)
+    together = len({float(run.times[-1]) for run in one.runs}) == 1
+    complete = all(run.outcome.complete for run in one.runs) and together
+    fits = gap <= allowed if complete and len(charts) > 1 else None
+    return Told(one.title, fits, f"{gap:.1e} (allowed {allowed:.0e}; {', '.join(charts)})")
+
+
+PREDICTIONS = (
+    Prediction(
+        "balancedness", "P1",
+        "‖w_j‖² - v_j² is constant (‖w_j‖² - p v_j² without normalization).",
+        f"{MV25}, Assumption 1; theory D2a, P1",
+        "d(ρ_j² - v_j²)/dt = 0",
+        judge=judge_balancedness, scenario="unbalanced",
+    ),
+    Prediction(
+        "orthogonal-invariant", "P2",
+        "<e, w_j>‖w_j‖^(p-1) is constant for e orthogonal to all samples.",
+        "theory D2b, P2",
+        "d(ρ_j^p <e, u_j>)/dt = 0 for <e, x_i> = 0",
+        judge=judge_orthogonal_invariant, scenario="voronoi-rule",
+    ),
+    Prediction(
+        "energy-balance", "P3",
+        "L(0) - L(t) = ∫₀ᵗ ‖dθ/dt‖² dt.",
+        "theory D2d, P3",
+        "dL/dt = -‖dθ/dt‖²",
+        judge=judge_energy_balance, scenario="voronoi-rule",
+    ),
+    Prediction(
+        "charts", "P4",
+        "The flow ends in the same function in every chart.",
+        "theory D1, P4",
+        "f_polar = f_lightcone = f_Cartesian",
+        judge_study=judge_charts, scenario="unbalanced",
+    ),
+)  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.series import Told, opinion_of, series
 from gflow.judges.shared_hypotheses import recorded
 from gflow.laws.hypothesis import Hypothesis
@@ -140,3 +141,14 @@ def output_gap(run: Evidence, flow: Evidence) -> float:
     """Largest relative difference of |f(μ_k)| at the end."""
     mine, theirs = (one.record["center_output"].values[-1] for one in (run, flow))
     return float(np.abs(mine / theirs - 1).max())
+
+
+PREDICTIONS = (
+    Prediction(
+        "sgd", "P26",
+        "Stochastic gradient descent follows the flow at t = step size × steps.",
+        f"{MV24}, section 5.1; theory P26",
+        "θ_{s+1} = θ_s - η ∇L_batch(θ_s) against dθ/dt = -∇L(θ), t = ηs",
+        judge_study=judge_descent, scenario="flow-vs-sgd",
+    ),
+)  # fmt: skip

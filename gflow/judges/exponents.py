@@ -13,6 +13,7 @@ from jaxtyping import Float
 from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, outside, unmet
+from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.series import Series, Told, opinion_of, series, value_of
 from gflow.judges.shared_hypotheses import normalized, recorded, the_flow
 from gflow.judges.slope import Slope, slope
@@ -299,3 +300,42 @@ def _slope_told(title: str, x, y, law: float, allowed: float) -> Told:
 def _opinion(expected: str, told: list[Told], assumed: tuple[Hypothesis, ...]) -> Opinion:
     undecided = "Too few points, or an interval that reaches the criterion from outside."
     return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided)
+
+
+PREDICTIONS = (
+    Prediction(
+        "escape-slopes", "P11",
+        "The time to escape grows with log 1/ε at a known slope; larger classes first at p = 1.",
+        "theory D7, P11",
+        "dT_esc/d log(1/ε) = 1/(κ π λ); λ = √K_own at p = 1, 1 for p >= 2",
+        judge_study=judge_escape_slopes, scenario="escape-slope", figure="escape",
+    ),
+    Prediction(
+        "phase-separation", "P12",
+        "While f ≪ 1 directions follow the frozen alignment field up to O(ε²) at fixed t.",
+        "Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1, P12",
+        "max_j ‖du_j/dt - s_j P x^(p)(u_j)‖ ∝ ε²",
+        judge_study=judge_phase_separation, scenario="phase-separation",
+    ),
+    Prediction(
+        "distance-scaling", "P18",
+        "The distance grows like the noise and falls like the root of the samples (p >= 3).",
+        "theory D9, G5, P18",
+        "dist ≈ L_p α/√N",
+        judge_study=judge_distance_scaling, scenario="noise-sweep",
+    ),
+    Prediction(
+        "polynomial-escape", "P24",
+        "Without normalization the escape time is a power of 1/ε.",
+        f"{MV25}, appendix B.2; theory P24",
+        "T_esc ∝ ε^(-(p-1))",
+        judge_study=judge_polynomial_escape, scenario="unnormalized-polynomial",
+    ),
+    Prediction(
+        "loss-independence", "P27",
+        "Before escape directions do not depend on the loss at equal κ t, up to O(ε²).",
+        f"{MV25}, remarks; theory A4, P27",
+        "|u(κt; loss) - u(κt; loss')| ∝ ε²",
+        judge_study=judge_loss_independence, scenario="loss-independence",
+    ),
+)  # fmt: skip

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.series import Told, opinion_of
 from gflow.judges.shared_hypotheses import (
     aligned_mass,
@@ -294,3 +295,35 @@ def _margin_limit(evidence: Evidence) -> Told:
     law = late_margin(evidence.p, centers.K1, centers.K - centers.K1)
     fits = abs(found / law - 1) <= MARGIN_LIMIT
     return Told("normalized margin", fits, f"tends to {found:.4f} (law {law:.4f})")
+
+
+PREDICTIONS = (
+    Prediction(
+        "ei-law", "P13",
+        "Outputs at the centers grow by an exponential integral law.",
+        "theory D8, P13; open in " + MV25 + " for exponential loss",
+        "Ei(z_k(t)) - Ei(z_k(0)) = 2 π_k t (exponential loss)",
+        judge=judge_ei_law, scenario="ei-law", figure="fitting_law",
+    ),
+    Prediction(
+        "late-gap", "P14",
+        "ReLU classes of unequal size keep a gap that dies like 1/log t, and so does the distance.",
+        "theory D8, P14",
+        "Ei(q±) = 2 π √K± t; floor = √(K1 K2) |q₊ - q₋|/√(K1 q₊² + K2 q₋²)",
+        judge=judge_late_gap, scenario="late-gap",
+    ),
+    Prediction(
+        "late-rates", "P15",
+        "Late loss and norm follow from the outputs at the centers.",
+        "theory D8, P15",
+        "2 t L = Σ_k E(z_k), E(z) = Ei(z) e^(-z); ‖θ‖² = 2 Σ_k z_k",
+        judge=judge_late_rates, scenario="ei-law",
+    ),
+    Prediction(
+        "margin", "P16",
+        "The smoothed margin never falls, and the normalized margin has a known limit.",
+        "Lyu and Li, ICLR 2020; theory D8, C3, P16",
+        "min y f/‖θ‖² → 1/(2K) for p >= 2, 1/(2(√K1 + √K2)) at p = 1",
+        judge=judge_margin, scenario="ei-law",
+    ),
+)  # fmt: skip

@@ -16,6 +16,7 @@ from gflow.judges.alignment_phase import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, unmet
+from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.shared_hypotheses import vanishing
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import aligned
@@ -93,3 +94,21 @@ def _spread(gain: Float[np.ndarray, "T h K"]) -> float:
     """Largest difference between two neurons, over centers and times; 0 without two."""
     known = [column[:, ~np.isnan(column[0])] for column in np.moveaxis(gain, 2, 0)]
     return max((float(np.ptp(c, axis=1).max()) for c in known if c.shape[1] > 1), default=0.0)
+
+
+PREDICTIONS = (
+    Prediction(
+        "closed-form", "P5",
+        "Without noise and while f ≪ 1 directions follow a closed form.",
+        "theory D3, P5; p > 2: " + MV25 + ", eq. 13",
+        "u = ξ/|ξ|, dξ_k/dχ = y_k σ(ξ_k)^(p-1), dχ = |ξ|^(2-p) p κ π dt",
+        judge=judge_closed_form, scenario="voronoi-rule", figure="closed_forms",
+    ),
+    Prediction(
+        "continuum", "P7",
+        "At p = 2 nothing is selected: neurons of one sign keep the ratios of their ξ_k.",
+        "theory D2g, D3, P7",
+        "log(ξ_jk/ξ_ik) constant, ξ = ρ² u",
+        judge=judge_continuum, scenario="p-continuum", figure="closed_forms",
+    ),
+)  # fmt: skip

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Finding, Opinion
 
+MV24 = "Min and Vidal, ICML 2024"
+MV25 = "Min and Vidal, ICML 2025"
+
 Judge = Callable[[Evidence], Opinion]
 StudyJudge = Callable[[Sequence[Evidence]], Opinion]
 

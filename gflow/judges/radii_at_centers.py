@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.series import Told, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     aligned_mass,
@@ -152,3 +153,21 @@ def _slope_over_K(title: str, runs: Sequence[Evidence]) -> Told:
     misses = any(one.excludes(law, RADIUS_SLOPE_ERROR) for one in ends)
     text = f"certified {ends[0]}, attacked {ends[1]} (law {law:g})"
     return Told(title, True if fits else False if misses else None, text)
+
+
+PREDICTIONS = (
+    Prediction(
+        "critical-radii", "P19",
+        "F falls at 1/√K, F^(p) at 1/√2, and trained networks where their masses say.",
+        f"{MV24}, main theorems; theory D6, P19",
+        "R* = 1/√K (F), 1/√(1 + K_o^max(2/p-1, 0)) (F^(p))",
+        judge=judge_critical_radii, scenario="robustness-vs-K",
+    ),
+    Prediction(
+        "radius-over-K", "P21",
+        "The critical radius falls like K^(-1/2) at p = 1 and stays at p = 3.",
+        f"{MV24}, main theorems; theory D6, P21",
+        "R* = 1/√K against 1/√2",
+        judge_study=judge_radius_over_K, scenario="robustness-vs-K",
+    ),
+)  # fmt: skip

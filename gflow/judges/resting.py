@@ -21,6 +21,7 @@ from gflow.judges.alignment_phase import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import Prediction
 from gflow.judges.series import Told, opinion_of
 from gflow.judges.shared_hypotheses import equal_weights, vanishing
 from gflow.judges.slope import slope
@@ -255,3 +256,28 @@ def _capture_law(evidence: Evidence, awake: Bool[np.ndarray, "h K"]) -> Float[np
     start, alpha, D = np.abs(coordinates(evidence)[0]), evidence.alpha or 0.0, evidence.centers.D
     counts = np.maximum(awake.sum(axis=1), 1)
     return np.stack([capture_time(u, alpha, D, int(m)) for u, m in zip(start, counts, strict=True)])
+
+
+PREDICTIONS = (
+    Prediction(
+        "partial-activation", "P8",
+        "ReLU neurons average the own centers they are awake to; noise wakes the others.",
+        "theory D3, D4, T13, P8",
+        "α = 0: sin(u, μ̄_A) <= ρ(0)/ρ; α > 0: angle √(α²/N + K_o (bτ)²) to the class average",
+        judge=judge_partial_activation, scenario="partial-activation", figure="closed_forms",
+    ),
+    Prediction(
+        "stability", "P9",
+        "Directions approach or leave fixed points at their linear rates.",
+        "theory D5, P9",
+        "rates m^(1-p/2) toward μ̄_S from outside, (p-2) m^(1-p/2) away from it within its span",
+        judge=judge_stability, scenario="stability", figure="rates",
+    ),
+    Prediction(
+        "angle-and-norm", "P10",
+        "For p > 2 the angle to the attractor is tied to the norm, down to the tilt by samples.",
+        "theory D4, D5, P10",
+        "sin(angle) ∝ (ρ(0)/ρ)^p at α = 0; angle → α/√N",
+        judge=judge_angle_and_norm, scenario="voronoi-rule", figure="rates",
+    ),
+)  # fmt: skip

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from gflow.data.source import draw_test
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.radii_at_centers import IDEAL, aligned, late
 from gflow.judges.series import Series, Told, opinion_of, series
 from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
@@ -233,3 +234,28 @@ def _over_scale(one: Series) -> Told:
     fits = False if surely_rose else True if fell and not perhaps_rose else None
     text = f"[{low[0]:.3f}, {high[0]:.3f}] to [{low[-1]:.3f}, {high[-1]:.3f}], {where}"
     return Told(one.title, fits, text)
+
+
+PREDICTIONS = (
+    Prediction(
+        "robust-accuracy", "P20",
+        "Robust accuracy of F and F^(p) follows a normal and a Gauss-Hermite law.",
+        f"{MV25}, Proposition 1; theory D6, G1, P20",
+        "RobAcc_F(R) = cdf((1/√K - R)/τ)",
+        judge=judge_robust_accuracy, scenario="first-experiment-2", figure="robust_accuracy",
+    ),
+    Prediction(
+        "robustness-over-scale", "P23",
+        "The robustness of p = 3 falls as the initialization grows.",
+        f"{MV25}, figure 7; theory P23",
+        judge_study=judge_robustness_over_scale, scenario="gap-vs-init-scale",
+        figure="critical_radius",
+    ),
+    Prediction(
+        "bayes", "P25",
+        "The Bayes classifier is robust up to √2/2, and nothing is beyond.",
+        f"{MV25}, Propositions 1 and 2; theory G1, G2, P25",
+        "certified R* = (x_k - max_opp x_l - τ² log K_o)/√2",
+        judge=judge_bayes, scenario="first-experiment-2",
+    ),
+)  # fmt: skip

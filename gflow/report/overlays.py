@@ -16,13 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
-from gflow.judges.comparisons import mass_by_place
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import escape_law
 from gflow.judges.fitting import followed, potential_line
 from gflow.judges.noise_free import closed_form
 from gflow.judges.resting import chord_to_target
 from gflow.judges.series import series
+from gflow.judges.specialization import mass_by_place
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
 from gflow.report.panels import NotDrawable

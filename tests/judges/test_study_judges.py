@@ -10,7 +10,7 @@ from systems import Quartic
 
 from gflow.data.centers import Centers
 from gflow.flow.losses import LOSSES
-from gflow.judges.comparisons import judge_charts, judge_selection, judge_unbalanced_times
+from gflow.judges.conservation import judge_charts
 from gflow.judges.exponents import (
     escape_law,
     judge_distance_scaling,
@@ -30,6 +30,8 @@ from gflow.judges.fitting import (
 )
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.series import series
+from gflow.judges.specialization import judge_selection
+from gflow.judges.unbalanced_times import judge_unbalanced_times
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_target
 from gflow.runs.experiment import simulate
