@@ -17,9 +17,6 @@ from gflow.runs.files import read_json, seal_of, write_sealed
 
 _NAME = "findings.json"
 
-_JUDGES = ("judges", "laws", "robustness", "measure", "network", "data")
-"""Packages whose code a verdict depends on."""
-
 
 def save_findings(
     folder: Path,
@@ -73,7 +70,7 @@ def read_verdicts(folder: Path) -> dict[str, str]:
 def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, object]:
     return {
         "gflow": version("gflow"),
-        "judges": code_hash(*_JUDGES),
+        "judges": code_hash("judges"),
         "ids": list(ids),
         "about": [seal for run in runs or (folder,) for seal in _seals(run)],
     }
@@ -92,8 +89,8 @@ def _finding(row: dict) -> Finding:
         row["expected"],
         row["measured"],
         row["reason"],
-        None if bracket is None else (float(bracket[0]), float(bracket[1])),
-        dict(row["details"]),
-        tuple(Hypothesis(**hypothesis) for hypothesis in row["hypotheses"]),
+        bracket=None if bracket is None else (float(bracket[0]), float(bracket[1])),
+        details=dict(row["details"]),
+        hypotheses=tuple(Hypothesis(**hypothesis) for hypothesis in row["hypotheses"]),
     )
     return Finding(row["id"], row["statement"], row["source"], opinion)
