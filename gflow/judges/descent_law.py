@@ -18,6 +18,7 @@ from gflow.judges.shared_hypotheses import recorded
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import step_delay
+from gflow.measure.alignment import contributing_share, first_time_at, to_target
 from gflow.measure.phases import ALIGNED_SHARE
 
 LATE = 0.05
@@ -117,24 +118,15 @@ def quiet_delay(run: Evidence) -> float:
 
 def moments(run: Evidence) -> tuple[float, float]:
     """Times of alignment and of escape, both interpolated; nan where never."""
-    share, t = run.aligned_share, run.times
-    i = int((share >= ALIGNED_SHARE).argmax())
-    if share[i] < ALIGNED_SHARE:
-        aligned = np.nan
-    elif i == 0:
-        aligned = t[0]
-    else:
-        part = (ALIGNED_SHARE - share[i - 1]) / (share[i] - share[i - 1])
-        aligned = t[i - 1] + part * (t[i] - t[i - 1])
-    return float(aligned), run.phases.escape if run.phases else np.nan
+    aligned = first_time_at(ALIGNED_SHARE, run.times, run.aligned_share)
+    return aligned, run.phases.escape if run.phases else np.nan
 
 
 def tilt(run: Evidence) -> float:
     """Mass-weighted angle of contributing neurons to their targets at the end, radians."""
-    share = np.where(run.contributing, run.share, 0)
-    chosen = np.arange(len(share)), run.target
-    chord = run.record["chord"].values[-1].astype(np.float64)[chosen]
-    return float(share / share.sum() @ (2 * np.arcsin(np.minimum(chord / 2, 1))))
+    chord = to_target(run.record["chord"].values[-1].astype(np.float64), run.target)
+    angle = 2 * np.arcsin(np.minimum(chord / 2, 1))
+    return float(contributing_share(run.log_mass[-1]) @ angle)
 
 
 def output_gap(run: Evidence, flow: Evidence) -> float:

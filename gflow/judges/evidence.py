@@ -16,7 +16,16 @@ from gflow.data.centers import Centers
 from gflow.flow.coalesce import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.trajectory import Effort, Outcome
-from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
+from gflow.measure.alignment import (
+    aligned_share,
+    contributing,
+    contributing_share,
+    mass_share,
+    mean_closest_cosines,
+    mean_own_cosines,
+    target,
+    to_target,
+)
 from gflow.measure.phases import Phases, find_phases
 from gflow.robustness.bracket import Robustness
 from gflow.scenario import MixtureData, Scenario
@@ -136,8 +145,7 @@ class Evidence:
     @cached_property
     def aligned_share(self) -> Float[np.ndarray, " T"]:
         """Share of the final contributing mass within 10 degrees of its target."""
-        share = np.where(self.contributing, self.share, 0.0)
-        return aligned_share(self.target_cosine, share / share.sum())
+        return aligned_share(self.target_cosine, contributing_share(self.log_mass[-1]))
 
     @cached_property
     def phases(self) -> Phases | None:
@@ -160,9 +168,7 @@ class Evidence:
         """
         cosine = self.record["cosine"].values[at].astype(np.float64)
         sign = self.record["sign"].values[at]
-        own = np.where(sign[:, None] == self.centers.label, cosine[:, : self.centers.K], -1.0)
-        average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
-        return float(self.share @ own.max(axis=1)), float(self.share @ average)
+        return mean_own_cosines(cosine, sign, self.centers.label, self.share)
 
     def closest_cosines(self, at: int) -> tuple[float, float]:
         """Cosines to the closest center and the closest class average, weighted by final mass.
@@ -172,9 +178,7 @@ class Evidence:
         - `at`: index of a recorded time.
         """
         cosine = self.record["cosine"].values[at].astype(np.float64)
-        parts = cosine[:, : self.centers.K], cosine[:, self.centers.K :]
-        center, average = (float(self.share @ part.max(axis=1)) for part in parts)
-        return center, average
+        return mean_closest_cosines(cosine, self.centers.K, self.share)
 
     @property
     def too_early(self) -> str:

@@ -14,7 +14,7 @@ from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, outside, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.series import Series, Told, opinion_of, series, value_of
+from gflow.judges.series import Series, Told, opinion_of, series
 from gflow.judges.shared_hypotheses import normalized, recorded, the_flow
 from gflow.judges.slope import Slope, slope
 from gflow.laws.hypothesis import Hypothesis
@@ -229,7 +229,7 @@ def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
 
 
 def _varies(runs: Sequence[Evidence], key: str) -> bool:
-    return len({value_of(run.scenario, key) for run in runs}) >= FEWEST
+    return len({run.scenario.value(key) for run in runs}) >= FEWEST
 
 
 def _has_own_distance(run: Evidence) -> bool:
@@ -240,7 +240,7 @@ def _has_own_distance(run: Evidence) -> bool:
 
 def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
     name = key.split(".")[1]
-    x = np.array([value_of(run.scenario, key) for run in one.runs], float)
+    x = np.array([run.scenario.value(key) for run in one.runs], float)
     found = np.array([_own_distance(run) for run in one.runs])
     floor = np.array([mass_floor(run) for run in one.runs])
     above = found >= ABOVE_FLOOR * floor
@@ -279,7 +279,7 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
 
 
 def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
-    values = {value_of(run.scenario, key) for run in evidences}
+    values = {run.scenario.value(key) for run in evidences}
     return (
         Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
         recorded(*evidences),

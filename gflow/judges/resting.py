@@ -27,6 +27,7 @@ from gflow.judges.shared_hypotheses import equal_weights, vanishing
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import angle_at_average, capture_time, stability_rates, tilt
+from gflow.measure.alignment import to_target
 
 RATE = 0.02
 """Relative error allowed in a rate or slope (P9, P10)."""
@@ -139,7 +140,7 @@ def _rate_at_target(evidence: Evidence) -> Told:
 def chord_to_target(evidence: Evidence) -> Float[np.ndarray, "T h"]:
     """‖u_j - μ‖ to the reference that theory sends each neuron to."""
     chord = evidence.record["chord"].values.astype(np.float64)
-    return np.take_along_axis(chord, evidence.target[None, :, None], axis=2)[..., 0]
+    return to_target(chord, np.broadcast_to(evidence.target, chord.shape[:2]))
 
 
 def _slopes(evidence: Evidence, x: Float[np.ndarray, "T h"]) -> Float[np.ndarray, " q"]:

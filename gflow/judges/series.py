@@ -25,14 +25,6 @@ class Series(NamedTuple):
     """In the order of the key they were asked along."""
 
 
-def value_of(scenario: Scenario, key: str) -> Any:
-    """The value of a dotted key of a scenario; None where data of its kind have no such key."""
-    value: Any = scenario
-    for name in key.split("."):
-        value = getattr(value, name, None)
-    return value
-
-
 def series(evidences: Sequence[Evidence], *along: str) -> list[Series]:
     """Runs sorted into series.
 
@@ -55,7 +47,7 @@ def series(evidences: Sequence[Evidence], *along: str) -> list[Series]:
         title = ", ".join(f"{key.split('.')[-1]} = {_shown(question.get(key))}" for key in apart)
         found.setdefault(title, []).append(evidence)
     return [
-        Series(title, tuple(sorted(runs, key=lambda run: value_of(run.scenario, along[0]))))
+        Series(title, tuple(sorted(runs, key=lambda run: run.scenario.value(along[0]))))
         for title, runs in found.items()
     ]
 

@@ -14,6 +14,8 @@ from gflow.judges.shared_hypotheses import the_flow
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import unbalanced_time
+from gflow.laws.timescales import ALIGNED_COSINE
+from gflow.measure.alignment import first_time_at
 
 UNBALANCED_SLOPE, BALANCED_SLOPE, SLOPE_ERROR = -2.0, -1.0, 0.1
 """Exponents of the alignment time in the initial cosine at p = 3, and the error allowed (P28)."""
@@ -83,17 +85,11 @@ def _single_coordinate(run: Evidence) -> tuple[Float[np.ndarray, " q"], Float[np
     start = np.where(mine, u[0], 0).sum(axis=1)
     alone = (np.where(mine, -1, u[0]).max(axis=1) <= 0) & (start > 0) & (start <= SMALL_START)
     cosine = np.where(mine, u, -1).max(axis=2)
-    reached = (cosine >= 0.99) & negligible(run)[:, None]
+    reached = (cosine >= ALIGNED_COSINE) & negligible(run)[:, None]
     chosen = np.flatnonzero(alone & reached.any(axis=0))
     t_hat = clock(run)
-    when = np.array([_crossing(t_hat, cosine[:, j]) for j in chosen])
+    when = np.array([first_time_at(ALIGNED_COSINE, t_hat, cosine[:, j]) for j in chosen])
     return start[chosen], when
-
-
-def _crossing(t: Float[np.ndarray, " T"], cosine: Float[np.ndarray, " T"]) -> float:
-    i = int((cosine >= 0.99).argmax())
-    a, b = cosine[i - 1], cosine[i]
-    return float(t[i - 1] + (0.99 - a) / (b - a) * (t[i] - t[i - 1]))
 
 
 PREDICTIONS = (

@@ -18,7 +18,6 @@ from gflow.data.features import read_features, split_by_category
 from gflow.data.labeled import Labeled, prepared, two_classes
 from gflow.data.source import labeled
 from gflow.errors import DataError, ScenarioError
-from gflow.judges.series import value_of
 from gflow.runs.index import home
 from gflow.scenario import RobustnessTable
 
@@ -460,8 +459,8 @@ def test_classes_of_many_categories_have_an_average_each():
 def test_keys_of_a_mixture_have_no_value_for_digits():
     scenario = gflow.parse_scenario(PARITY)
 
-    assert value_of(scenario, "data.subclasses") is None
-    assert value_of(scenario, "data.length") == "unit"
+    assert scenario.value("data.subclasses") is None
+    assert scenario.value("data.length") == "unit"
 
 
 def test_features_come_with_the_package():
