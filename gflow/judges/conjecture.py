@@ -70,9 +70,9 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         _EXPECTED,
         _measured(own_target, own, cross_targets, crosses),
         reason,
-        (own.lower, own.upper),
-        _details(evidence, own, cross_targets, crosses),
-        hypotheses(evidence),
+        bracket=(own.lower, own.upper),
+        details=_details(evidence, own, cross_targets, crosses),
+        hypotheses=hypotheses(evidence),
     )
 
 

@@ -163,7 +163,7 @@ def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
     told = [_same_function(one) for one in series(evidences, "flow.chart")]
     reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
     undecided = "A flow ended early or at a time of its own, or had no other chart."
-    return opinion_of(expected, told, (), reason, undecided)
+    return opinion_of(expected, told, (), reason, undecided=undecided)
 
 
 def _same_function(one: Series) -> Told:

@@ -55,7 +55,9 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
         "the target in the end."
     )
     told = [_held_against(pair) for pair in fine]
-    opinion = opinion_of(expected, told, assumed, reason, "A run ended early or did not escape.")
+    opinion = opinion_of(
+        expected, told, assumed, reason, undecided="A run ended early or did not escape."
+    )
     rest = "; ".join(str(_held_against(pair)) for pair in found if pair not in fine)
     return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion
 

@@ -97,7 +97,7 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
 def _escapes(one: Series) -> list[Told]:
     x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
     told = [
-        _slope_told(law.title, x, law.times, law.slope, ESCAPE * law.slope)
+        _slope_told(law.title, x, law.times, law.slope, allowed=ESCAPE * law.slope)
         for law in escape_law(one)
     ]
     order = _order(one, _escape_times(one)) if one.runs[0].p == 1 else None
@@ -146,7 +146,9 @@ def _separation(one: Series) -> Told:
         return Told(one.title, None, "no scheduled time at which all are negligible")
     x = np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
     y = np.log([_field_error(run, t) for run in one.runs])
-    return _slope_told(f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, SEPARATION_ERROR)
+    return _slope_told(
+        f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, allowed=SEPARATION_ERROR
+    )
 
 
 def _common_time(runs: Sequence[Evidence], mass: float = 1e-2) -> float | None:
@@ -192,7 +194,9 @@ def _spread_slope(one: Series) -> Told:
         mine = [run for run in one.runs if run.scenario.network.init_scale == scale]
         u = np.stack([coordinates(run)[_at_clock(run, shared)] for run in mine])
         spread.append(float(np.ptp(u, axis=0).max()))
-    return _slope_told(one.title, np.log(scales), np.log(spread), INDEPENDENCE, INDEPENDENCE_ERROR)
+    return _slope_told(
+        one.title, np.log(scales), np.log(spread), INDEPENDENCE, allowed=INDEPENDENCE_ERROR
+    )
 
 
 def _common_clock(runs: Sequence[Evidence]) -> float | None:
@@ -248,7 +252,7 @@ def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
         text = f"only {int(above.sum())} of {len(x)} distances lie above the floor"
         return Told(f"{one.title} in {name}".strip(), None, text)
     title = f"{one.title} in {name}".strip()
-    return _slope_told(title, np.log(x[above]), np.log(found[above]), law, allowed)
+    return _slope_told(title, np.log(x[above]), np.log(found[above]), law, allowed=allowed)
 
 
 def _own_distance(run: Evidence) -> float:
@@ -274,7 +278,7 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
         x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
         when = np.array([escape_times(run.times, _outputs(run)).min() for run in one.runs])
         law = one.runs[0].p - 1
-        told.append(_slope_told(one.title, x, np.log(when), law, POLYNOMIAL_ERROR))
+        told.append(_slope_told(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR))
     return _opinion(expected, told, assumed)
 
 
@@ -287,7 +291,14 @@ def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
     )
 
 
-def _slope_told(title: str, x, y, law: float, allowed: float) -> Told:
+def _slope_told(
+    title: str,
+    x: Float[np.ndarray, " q"],
+    y: Float[np.ndarray, " q"],
+    law: float,
+    *,
+    allowed: float,
+) -> Told:
     """A slope against its law; None where some points are missing or the interval straddles."""
     there = np.isfinite(x) & np.isfinite(y)
     if len(set(x[there])) < FEWEST:
@@ -299,7 +310,7 @@ def _slope_told(title: str, x, y, law: float, allowed: float) -> Told:
 
 def _opinion(expected: str, told: list[Told], assumed: tuple[Hypothesis, ...]) -> Opinion:
     undecided = "Too few points, or an interval that reaches the criterion from outside."
-    return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided)
+    return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided=undecided)
 
 
 PREDICTIONS = (

@@ -243,7 +243,7 @@ def _gap(evidence: Evidence) -> Told:
         return Told("gap", None, "the classes have not grown long enough")
     start, t = begun[0], np.array([evidence.times[-1] - evidence.times[begun[0]]])
     ends = [
-        float(np.asarray(fit(float(g.z[start]), t, g.pi, "exponential", g.m))[0])
+        float(np.asarray(fit(float(g.z[start]), t, g.pi, "exponential", m=g.m))[0])
         for g in (plus, minus)
     ]
     found, law = float(plus.z[-1] - minus.z[-1]), ends[0] - ends[1]

@@ -59,7 +59,8 @@ def closed_form(
     seen = signs(evidence)[:, None] * evidence.centers.label.astype(np.float64)
     beside = np.sqrt(np.clip(1 - (start**2).sum(axis=1), 0, None))
     each = [
-        aligned(start[j], float(beside[j]), seen[j], evidence.p, t_hat, weights).u for j in neurons
+        aligned(start[j], float(beside[j]), seen[j], evidence.p, t_hat=t_hat, weights=weights).u
+        for j in neurons
     ]
     return np.stack(each, axis=1)
 

@@ -77,7 +77,7 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
     undecided = "The bracket reaches from inside the criterion to outside."
-    return opinion_of(expected, told, assumed, reason, undecided)
+    return opinion_of(expected, told, assumed, reason, undecided=undecided)
 
 
 def tilt_of(evidence: Evidence) -> float:

@@ -111,7 +111,7 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     else:
         told = [*_angles_to_average(evidence), _capture(evidence)]
     undecided = "Too little recorded, or an angle below what the tolerance resolves."
-    return opinion_of(expected, told, assumed, _READ, undecided)
+    return opinion_of(expected, told, assumed, _READ, undecided=undecided)
 
 
 def _against(title: str, found: Float[np.ndarray, " q"], law: float) -> Told:
@@ -152,7 +152,10 @@ def _slopes(evidence: Evidence, x: Float[np.ndarray, "T h"]) -> Float[np.ndarray
     return _line_slopes(x, np.log(np.where(window, chord, 1.0)), window)
 
 
-def _line_slopes(x, y, window) -> Float[np.ndarray, " q"]:
+def _line_slopes(
+    x: Float[np.ndarray, "T h"], y: Float[np.ndarray, "T h"], window: Bool[np.ndarray, "T h"]
+) -> Float[np.ndarray, " q"]:
+    """dy/dx of every column that has three times in its window."""
     chosen = np.flatnonzero(window.sum(axis=0) >= 3)
     return np.array([slope(x[window[:, j], j], y[window[:, j], j]).value for j in chosen])
 
@@ -224,7 +227,9 @@ def _angles_to_average(evidence: Evidence) -> list[Told]:
             return [Told(title, None, "a class without neurons")]
         share = evidence.share[mine] / evidence.share[mine].sum()
         chord = evidence.record["chord"].values[at_rest, mine, column].astype(np.float64)
-        law = angle_at_average(evidence.alpha or 0.0, _per_subclass(evidence), centers.D, m, others)
+        law = angle_at_average(
+            evidence.alpha or 0.0, _per_subclass(evidence), centers.D, m, K2=others
+        )
         told.append(_resolved(title, float(np.sqrt(share @ chord**2)), law, evidence))
     return told
 

@@ -84,10 +84,12 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
         told.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
-    return opinion_of(expected, told, assumed, reason, "A bracket straddles the criterion.")
+    return opinion_of(
+        expected, told, assumed, reason, undecided="A bracket straddles the criterion."
+    )
 
 
-def _ideal(evidence: Evidence, x, y) -> Told:
+def _ideal(evidence: Evidence, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]) -> Told:
     p = evidence.p
     name = "F" if p < 2 else f"F^({p:g})"
     network = average_classifier(evidence.centers)
@@ -154,7 +156,10 @@ def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
     )
 
 
-def _test(evidence: Evidence, count: int | None = None):
+def _test(
+    evidence: Evidence, count: int | None = None
+) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
+    """The first test samples of a run, drawn again, and their labels."""
     test = draw_test(evidence.scenario)
     assert test is not None, "it is asked for by a hypothesis"
     x, y = (np.asarray(values[:count], np.float64) for values in (test.x, test.y))

@@ -91,6 +91,7 @@ def opinion_of(
     told: Sequence[Told],
     assumed: tuple[Hypothesis, ...],
     reason: str,
+    *,
     undecided: str = "Too little of the record lies where this can be read.",
 ) -> Opinion:
     """The opinion that its parts add up to; `undecided` is the reason where they do not."""

@@ -158,7 +158,7 @@ def _choices(evidence: Evidence) -> _Choice:
     K, p = evidence.centers.K, evidence.p
     cosine = evidence.record["cosine"].values[..., :K]
     sign, label = evidence.record["sign"].values[0], evidence.centers.label
-    predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p)
+    predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p=p)
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
     best = np.where(own(evidence), cosine, -1.0)
     reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
@@ -214,7 +214,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
     if ignored := len(recorded) - len(chosen):
         reason += f" {ignored} runs with centers that are not orthonormal are not judged."
-    return opinion_of(expected, told, assumed, reason, "A run never escapes.")
+    return opinion_of(expected, told, assumed, reason, undecided="A run never escapes.")
 
 
 def share_at_centers(run: Evidence) -> float:

@@ -197,7 +197,7 @@ def own_coordinates(
     return np.where(np.equal.outer(sign, label), u0, -1.0)
 
 
-def _depth(own):
+def _depth(own: Float[np.ndarray, "h K"]) -> Float[np.ndarray, " h"]:
     """b of `gap`."""
     padded = np.pad(own, ((0, 0), (1, 0)), constant_values=-1.0)
     second, top = np.sort(padded, axis=1)[:, -2:].T

@@ -74,7 +74,7 @@ def average_clean_accuracy(D: int, K: int, alpha: float, C: float = AVERAGE_C) -
 
 
 def average_attacked_accuracy(
-    rho: float, D: int, K: int, alpha: float, C: float = AVERAGE_C
+    rho: float, D: int, K: int, alpha: float, *, C: float = AVERAGE_C
 ) -> Published:
     """An upper bound on the accuracy of F under one perturbation of length (1 + ρ)/√K.
 
@@ -90,7 +90,7 @@ def average_attacked_accuracy(
 
 
 def subclass_clean_accuracy(
-    p: float, D: int, K: int, alpha: float, C: float = SUBCLASS_CLEAN_C
+    p: float, D: int, K: int, alpha: float, *, C: float = SUBCLASS_CLEAN_C
 ) -> Published:
     """A lower bound on the clean accuracy of the subclass classifier F^(p).
 
@@ -106,7 +106,7 @@ def subclass_clean_accuracy(
 
 
 def subclass_robust_accuracy(
-    slack: float, p: float, D: int, K: int, alpha: float, C: float = SUBCLASS_ROBUST_C
+    slack: float, p: float, D: int, K: int, *, alpha: float, C: float = SUBCLASS_ROBUST_C
 ) -> Published:
     """A lower bound on the robust accuracy of F^(p) at radius (√2 - δ)/2.
 
@@ -130,7 +130,7 @@ def subclass_clean_accuracy_derived(p: float, D: int, K: int, alpha: float) -> P
 
 
 def subclass_robust_accuracy_derived(
-    slack: float, p: float, D: int, K: int, alpha: float
+    slack: float, p: float, D: int, K: int, *, alpha: float
 ) -> Published:
     """A lower bound on the robust accuracy of F^(p) at radius (√2 - δ)/2, with all constants.
 
@@ -168,7 +168,7 @@ def bayes_robust_accuracy(nu: float, D: int, K: int, alpha: float) -> Published:
 
 
 def nearby_robust_accuracy(
-    nu: float, p: float, D: int, K: int, alpha: float, degree: float
+    nu: float, p: float, D: int, K: int, *, alpha: float, degree: float
 ) -> Published:
     """A lower bound on the robust accuracy of f near F^(p) at radius (√2 - 8 ν^{1/p})/2.
 
@@ -197,16 +197,16 @@ def nearby_robust_accuracy(
     return Published(value, asked)
 
 
-def _tail(rate, alpha):
+def _tail(rate: float, alpha: float) -> float:
     """exp(-rate/α²), also without noise."""
     return math.exp(-rate / alpha**2) if alpha**2 > 0 else float(rate <= 0)
 
 
-def _constant(C, largest):
+def _constant(C: float, largest: float) -> Hypothesis:
     return Hypothesis.that("C", C, "<=", largest)
 
 
-def _slack(slack):
+def _slack(slack: float) -> tuple[Hypothesis, Hypothesis]:
     return (
         Hypothesis.that("δ", slack, ">", 0),
         Hypothesis.that("δ", slack, "<", math.sqrt(2), written="√2"),

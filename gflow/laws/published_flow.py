@@ -84,7 +84,7 @@ def start_constants(p: float, gap: float) -> tuple[float, float]:
 
 
 def alignment_time_printed(
-    p: float, gap: float, K: int, alpha: float, failure: float, C: float
+    p: float, gap: float, K: int, alpha: float, *, failure: float, C: float
 ) -> Published:
     """The printed upper bound t1 on the time by which 1 - cos(w_j, μ_k) = Õ(α²).
 
@@ -117,7 +117,7 @@ def alignment_time_printed(
     return Published(start - 2 / (p * (2 ** (p - 1) - 2)) * safe_log(noise), asked)
 
 
-def negligible_time(p: float, K: int, h: int, log_eps: float, largest: float) -> Published:
+def negligible_time(p: float, K: int, h: int, log_eps: float, *, largest: float) -> Published:
     """A lower bound t2 on how long the network stays negligible, max |f| <= 2 ε √h Wmax².
 
     t2 = 1/(2^{p+2} K) log(1/(2^{p-1} √h ε)), flow time with π_k = κ = 1.  The paper has neurons
@@ -181,17 +181,21 @@ def learned_distance(alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Publis
     return Published(alpha**2, hypotheses, {"α": 2.0})
 
 
-def aligned_distance_printed(p: float, K: int, slack: float, nu: float, void: float) -> Published:
+def aligned_distance_printed(
+    p: float, K: int, slack: float, nu: float, *, void: float
+) -> Published:
     """Lemma 17 as printed, which is wrong (theory T1): K (1+ν)(2^p - 1) 2δ + K ν + ζ.
 
     It takes ‖u - μ‖ for 2 (1 - cos).  Arguments and claim as for `aligned_distance_corrected`.
 
     **Source:** Min and Vidal, ICML 2025, Lemma 17; theory G9.
     """
-    return _aligned_distance(2 * slack, p, K, nu, void)
+    return _aligned_distance(2 * slack, p, K, nu, void=void)
 
 
-def aligned_distance_corrected(p: float, K: int, slack: float, nu: float, void: float) -> Published:
+def aligned_distance_corrected(
+    p: float, K: int, slack: float, nu: float, *, void: float
+) -> Published:
     """An upper bound on sup_{‖x‖=1} |f_p(x) - F^(p)(x)|: K (1+ν)(2^p - 1) √(2δ) + K ν + ζ.
 
     Lemma 17 with ‖u - μ‖ = √(2 (1 - cos)).  The bounds of `measure.certificate` are smaller.
@@ -204,7 +208,7 @@ def aligned_distance_corrected(p: float, K: int, slack: float, nu: float, void: 
 
     **Source:** Min and Vidal, ICML 2025, Lemma 17, corrected; theory G9, T1.
     """
-    return _aligned_distance(math.sqrt(2 * max(slack, 0.0)), p, K, nu, void)
+    return _aligned_distance(math.sqrt(2 * max(slack, 0.0)), p, K, nu, void=void)
 
 
 def early_alignment_error(
@@ -239,7 +243,7 @@ def early_alignment_end(
 
 
 def early_hypotheses(
-    p: float, loss: str, h: int, log_eps: float, constant: float
+    p: float, loss: str, h: int, log_eps: float, *, constant: float
 ) -> tuple[Hypothesis, ...]:
     """What Lemma 1 of 2024 asks for, beside `balanced_start`.
 
@@ -278,7 +282,7 @@ def separability(x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> floa
 
 
 def separable_hypotheses(
-    n: int, h: int, mu: float, log_eps: float, constant: float
+    n: int, h: int, mu: float, log_eps: float, *, constant: float
 ) -> tuple[Hypothesis, ...]:
     """What Theorem 1 of 2024 asks for beside `early_hypotheses`: separability, and a tiny ε.
 
@@ -307,7 +311,7 @@ def separable_alignment_time(n: int, mu: float, hypotheses: tuple[Hypothesis, ..
     return Published(value, hypotheses, {"log n": 1.0, "μ": -0.5})
 
 
-def late_loss(time: float, start: float, loss: float, rate: float) -> Published:
+def late_loss_bound(time: float, start: float, loss: float, rate: float) -> Published:
     """An upper bound on the loss at a time t >= t2: L(t2)/(L(t2) a (t - t2) + 1).
 
     **Arguments:**
@@ -322,7 +326,7 @@ def late_loss(time: float, start: float, loss: float, rate: float) -> Published:
     return Published(value, (Hypothesis.that("t", time, ">=", start, written="t2"),))
 
 
-def _aligned_distance(chord, p, K, nu, void):
+def _aligned_distance(chord: float, p: float, K: int, nu: float, *, void: float) -> Published:
     """Lemma 17 with `chord` for the largest ‖u_j - μ_k‖."""
     value = K * (1 + nu) * (2**p - 1) * chord + K * nu + void
     return Published(value, (Hypothesis.that("p", p, ">=", 1),))

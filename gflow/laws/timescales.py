@@ -121,7 +121,7 @@ def potential_of_log(log_z: PerTime, loss: str) -> PerTime:
         return (log_z - np.log(np.abs(np.expm1(log_z)))) / solved.kappa
 
 
-def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerTime:
+def fit(z0: float, t: PerTime, pi: float, loss: str, *, m: float | int = 1) -> PerTime:
     """|f(μ_k)| at times t after it was `z0`: the solution of dz/dt = 2π√m |g(z)| z.
 
     **Arguments:**
@@ -141,10 +141,10 @@ def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerT
         raise ValueError(
             f"`z0` must be positive, but is {z0:g}. If it underflowed, give log z0 to `fit_log`."
         )
-    return np.exp(fit_log(float(np.log(z0)), t, pi, loss, m))
+    return np.exp(fit_log(float(np.log(z0)), t, pi, loss, m=m))
 
 
-def fit_log(log_z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerTime:
+def fit_log(log_z0: float, t: PerTime, pi: float, loss: str, *, m: float | int = 1) -> PerTime:
     """log z(t) from log z(0): `fit` for starts that underflow, as ε² does below ε = 1e-154."""
     if _solved(loss).saturates and not log_z0 < 0:
         raise ValueError(
@@ -159,6 +159,7 @@ def escape_time(
     z_a: Float[np.ndarray, " G"],
     pi: PerGroup,
     loss: str,
+    *,
     level: float = 0.5,
     m: PerGroup = 1,
 ) -> Float[np.ndarray, " G"]:

@@ -235,7 +235,7 @@ def _sphere_panel(run: Run, ax: Axes) -> None:
     colors = [style.reference_colors(label)[k] for k in members]
     _basins(ax, p, colors)
     for start in _triangle(FLOW_LINES):
-        path = aligned(start, 0.0, np.ones(3), p, np.linspace(0, 12 if p > 2 else 5, 80)).u
+        path = aligned(start, 0.0, np.ones(3), p, t_hat=np.linspace(0, 12 if p > 2 else 5, 80)).u
         ax.plot(path @ _EAST, path @ _NORTH, color=LEVEL, lw=0.35, alpha=0.7)
     _fixed_points(ax, p)
     _neurons_on(ax, run, members)

@@ -113,7 +113,7 @@ def test_the_attack_on_F_allows_no_constant_above_one_half():
 
     def bound(C):
         rho = z * alpha * math.sqrt(K / D)
-        value = [published.average_attacked_accuracy(r, D, K, alpha, C) for r in rho]
+        value = [published.average_attacked_accuracy(r, D, K, alpha, C=C) for r in rho]
         return np.log([v.value for v in value]), [v.met for v in value]
 
     proved, met = bound(published.AVERAGE_C)
@@ -147,8 +147,8 @@ def test_subclass_classifiers_are_as_robust_as_published(mixed, p):
         x, y, k, label = mixture(np.random.default_rng(3), D, K1, K2, alpha)
         sure = lead(x, y, k, label, p)
         for slack in (0.2, 0.6, 1.2):
-            printed = published.subclass_robust_accuracy(slack, p, D, K1 + K2, alpha)
-            derived = published.subclass_robust_accuracy_derived(slack, p, D, K1 + K2, alpha)
+            printed = published.subclass_robust_accuracy(slack, p, D, K1 + K2, alpha=alpha)
+            derived = published.subclass_robust_accuracy_derived(slack, p, D, K1 + K2, alpha=alpha)
 
             survives = sure > math.sqrt(2) * published.robust_radius(slack)
             assert printed.value <= derived.value
@@ -163,11 +163,11 @@ def test_each_bound_is_the_union_bound_at_its_slack(D, K, share, p):
     nu = (share * math.sqrt(2) / 8) ** p
 
     clean = published.subclass_clean_accuracy_derived(p, D, K, alpha).value
-    robust = published.subclass_robust_accuracy_derived(slack, p, D, K, alpha).value
+    robust = published.subclass_robust_accuracy_derived(slack, p, D, K, alpha=alpha).value
     bayes = published.bayes_robust_accuracy(slack, D, K, alpha).value
-    nearby = published.nearby_robust_accuracy(nu, p, D, K, alpha, 1.0).value
+    nearby = published.nearby_robust_accuracy(nu, p, D, K, alpha=alpha, degree=1.0).value
 
-    printed = published.subclass_robust_accuracy(slack, p, D, K, alpha).value
+    printed = published.subclass_robust_accuracy(slack, p, D, K, alpha=alpha).value
 
     near = pytest.approx
     assert 1 - printed == near((1 - robust) * (K + 1) / K)
@@ -186,11 +186,11 @@ def test_a_universal_constant_stands_in_the_exponent(D, K, slack, C):
     alpha = math.sqrt(D / K) / 2
     tails = {
         lambda C: 1 - published.average_clean_accuracy(D, K, alpha, C).value: 2,
-        lambda C: published.average_attacked_accuracy(slack, D, K, alpha, C).value: 2,
-        lambda C: 1 - published.subclass_clean_accuracy(3.0, D, K, alpha, C).value: 2 * (K + 1),
-        lambda C: 1 - published.subclass_robust_accuracy(slack, 3.0, D, K, alpha, C).value: (
-            2 * (K + 1)
-        ),
+        lambda C: published.average_attacked_accuracy(slack, D, K, alpha, C=C).value: 2,
+        lambda C: 1 - published.subclass_clean_accuracy(3.0, D, K, alpha, C=C).value: 2 * (K + 1),
+        lambda C: (
+            1 - published.subclass_robust_accuracy(slack, 3.0, D, K, alpha=alpha, C=C).value
+        ): (2 * (K + 1)),
     }
     for tail, prefactor in tails.items():
         assert tail(2 * C) * prefactor == pytest.approx(tail(C) ** 2, rel=1e-9)
@@ -214,11 +214,13 @@ def test_the_clean_bound_of_F_is_two_gaussian_tails_at_one_half(D, K, alpha):
 def test_bounds_improve_with_dimension_and_worsen_with_noise(D, K, alpha, C, more):
     lower = [
         lambda D, alpha: published.average_clean_accuracy(D, K, alpha, C).value,
-        lambda D, alpha: -published.average_attacked_accuracy(0.5, D, K, alpha, C).value,
-        lambda D, alpha: published.subclass_clean_accuracy(3.0, D, K, alpha, C).value,
-        lambda D, alpha: published.subclass_robust_accuracy(0.5, 3.0, D, K, alpha, C).value,
+        lambda D, alpha: -published.average_attacked_accuracy(0.5, D, K, alpha, C=C).value,
+        lambda D, alpha: published.subclass_clean_accuracy(3.0, D, K, alpha, C=C).value,
+        lambda D, alpha: published.subclass_robust_accuracy(0.5, 3.0, D, K, alpha=alpha, C=C).value,
         lambda D, alpha: published.bayes_robust_accuracy(0.5, D, K, alpha).value,
-        lambda D, alpha: published.nearby_robust_accuracy(1e-3, 3.0, D, K, alpha, 1.0).value,
+        lambda D, alpha: (
+            published.nearby_robust_accuracy(1e-3, 3.0, D, K, alpha=alpha, degree=1.0).value
+        ),
     ]
     for bound in lower:
         assert bound(2 * D, alpha) >= bound(D, alpha) >= bound(D, more * alpha)
@@ -227,15 +229,15 @@ def test_bounds_improve_with_dimension_and_worsen_with_noise(D, K, alpha, C, mor
 def test_without_noise_every_bound_is_certain():
     assert published.average_clean_accuracy(9, 4, 0.0).value == 1
     assert published.average_attacked_accuracy(0.1, 9, 4, 0.0).value == 0
-    assert published.subclass_robust_accuracy(0.1, 3.0, 9, 4, 0.0).value == 1
-    assert published.nearby_robust_accuracy(1e-3, 3.0, 9, 4, 1e-200, 1.0).value == 1
+    assert published.subclass_robust_accuracy(0.1, 3.0, 9, 4, alpha=0.0).value == 1
+    assert published.nearby_robust_accuracy(1e-3, 3.0, 9, 4, alpha=1e-200, degree=1.0).value == 1
 
 
 @pytest.mark.parametrize(
     ("slack", "met"), [(0.0, False), (0.1, True), (1.41, True), (math.sqrt(2), False)]
 )
 def test_the_robust_bound_is_about_radii_between_zero_and_the_critical_one(slack, met):
-    assert published.subclass_robust_accuracy(slack, 3.0, 9, 4, 0.1).met is met
+    assert published.subclass_robust_accuracy(slack, 3.0, 9, 4, alpha=0.1).met is met
     assert (0 < published.robust_radius(slack) < 1 / math.sqrt(2)) is met
 
 
@@ -310,7 +312,7 @@ def test_functions_of_degree_p_near_F_p_are_as_robust_as_published_for_degree_on
         x, y, k, label = mixture(np.random.default_rng(5), D, K1, K2, alpha)
         sure, length = lead(x, y, k, label, p), np.linalg.norm(x, axis=1)
         for root in (0.02, 0.1, 0.17):
-            bound = published.nearby_robust_accuracy(root**p, p, D, K1 + K2, alpha, p)
+            bound = published.nearby_robust_accuracy(root**p, p, D, K1 + K2, alpha=alpha, degree=p)
             radius = published.robust_radius(8 * root)
 
             g = sure - math.sqrt(2) * radius
@@ -319,13 +321,19 @@ def test_functions_of_degree_p_near_F_p_are_as_robust_as_published_for_degree_on
 
 
 def test_only_functions_of_degree_one_meet_proposition_three():
-    assert published.nearby_robust_accuracy(1e-3, 3.0, 9, 4, 0.1, 1.0).met is True
-    assert published.nearby_robust_accuracy(1e-3, 3.0, 9, 4, 0.1, 3.0).met is False
-    assert published.nearby_robust_accuracy(1e-3, 2.0, 9, 4, 0.1, 1.0).met is False
-    assert published.nearby_robust_accuracy(0.0, 3.0, 9, 4, 0.1, 1.0).met is False
+    assert published.nearby_robust_accuracy(1e-3, 3.0, 9, 4, alpha=0.1, degree=1.0).met is True
+    assert published.nearby_robust_accuracy(1e-3, 3.0, 9, 4, alpha=0.1, degree=3.0).met is False
+    assert published.nearby_robust_accuracy(1e-3, 2.0, 9, 4, alpha=0.1, degree=1.0).met is False
+    assert published.nearby_robust_accuracy(0.0, 3.0, 9, 4, alpha=0.1, degree=1.0).met is False
     largest = (math.sqrt(2) / 8) ** 3
-    assert published.nearby_robust_accuracy(0.99 * largest, 3.0, 9, 4, 0.1, 1.0).met is True
-    assert published.nearby_robust_accuracy(1.01 * largest, 3.0, 9, 4, 0.1, 1.0).met is False
+    assert (
+        published.nearby_robust_accuracy(0.99 * largest, 3.0, 9, 4, alpha=0.1, degree=1.0).met
+        is True
+    )
+    assert (
+        published.nearby_robust_accuracy(1.01 * largest, 3.0, 9, 4, alpha=0.1, degree=1.0).met
+        is False
+    )
 
 
 # ICML 2025: Lemma 17.
@@ -367,7 +375,11 @@ def test_the_corrected_lemma_17_is_never_violated(seed, p, tilt):
     points /= np.linalg.norm(points, axis=1, keepdims=True)
 
     bound = published_flow.aligned_distance_corrected(
-        p, K, 1 - float(cosine.min()), float(np.abs(np.bincount(k, m) - 1).max()), float(rest.sum())
+        p,
+        K,
+        1 - float(cosine.min()),
+        float(np.abs(np.bincount(k, m) - 1).max()),
+        void=float(rest.sum()),
     )
 
     # 1 - cos is right to 1e-16, so √(2δ) to 1.5e-8, and its factor is at most 66.
@@ -386,8 +398,10 @@ def test_one_tilted_neuron_violates_lemma_17_as_printed():
     x = np.zeros((1, K + 1))
     x[0, [0, -1]] = math.sqrt(2 / 3), math.sqrt(1 / 3)
 
-    printed = published_flow.aligned_distance_printed(p, K, 1 - math.cos(tilt), 0.0, 0.0).value
-    corrected = published_flow.aligned_distance_corrected(p, K, 1 - math.cos(tilt), 0.0, 0.0).value
+    printed = published_flow.aligned_distance_printed(p, K, 1 - math.cos(tilt), 0.0, void=0.0).value
+    corrected = published_flow.aligned_distance_corrected(
+        p, K, 1 - math.cos(tilt), 0.0, void=0.0
+    ).value
 
     sup = network_error(x, u, np.ones(K), label, label, p)
     assert sup == pytest.approx(0.0115, abs=1e-4)
@@ -401,12 +415,13 @@ def test_one_tilted_neuron_violates_lemma_17_as_printed():
     slack=st.floats(0, 0.5), nu=st.floats(0, 1), void=st.floats(0, 1), p=POWERS, K=st.integers(1, 9)
 )
 def test_mass_errors_enter_both_forms_of_lemma_17_alike(slack, nu, void, p, K):
-    printed = published_flow.aligned_distance_printed(p, K, slack, nu, void).value
-    corrected = published_flow.aligned_distance_corrected(p, K, slack, nu, void).value
+    printed = published_flow.aligned_distance_printed(p, K, slack, nu, void=void).value
+    corrected = published_flow.aligned_distance_corrected(p, K, slack, nu, void=void).value
 
     assert K * nu + void <= printed <= corrected * (1 + 1e-12)
     assert corrected - K * nu - void == pytest.approx(
-        (1 + nu) * published_flow.aligned_distance_corrected(p, K, slack, 0.0, 0.0).value, abs=1e-9
+        (1 + nu) * published_flow.aligned_distance_corrected(p, K, slack, 0.0, void=0.0).value,
+        abs=1e-9,
     )
 
 
@@ -533,7 +548,7 @@ def test_the_printed_alignment_time_undercuts_the_exact_one_for_large_powers(p, 
     found = gap(np.array([[start, 0.0]]), np.ones(1), np.ones(2))
 
     def printed(alpha):
-        return published_flow.alignment_time_printed(p, found, K, alpha, K / math.e, 1.0)
+        return published_flow.alignment_time_printed(p, found, K, alpha, failure=K / math.e, C=1.0)
 
     slope = (printed(alpha).value - printed(math.sqrt(alpha)).value) / -math.log(alpha)
     assert slope == pytest.approx(2 / (p * (2 ** (p - 1) - 2)))
@@ -553,7 +568,7 @@ def test_at_its_center_a_neuron_gets_the_printed_time_of_its_start():
     # γ = 1 - 1/√2: b1 = 1/√2, √(2γ) = b2 = √(2 - √2) at p = 3; with α = 1 the logarithm is 0.
     b1, b2 = math.sqrt(1 / 2), math.sqrt(2 - math.sqrt(2))
 
-    time = published_flow.alignment_time_printed(3.0, CENTER_GAP, 4, 1.0, 4 / math.e, 1.0)
+    time = published_flow.alignment_time_printed(3.0, CENTER_GAP, 4, 1.0, failure=4 / math.e, C=1.0)
 
     assert published_flow.start_constants(3.0, CENTER_GAP) == pytest.approx((b1, b2))
     assert time.value == pytest.approx(20 / (3 * b2 * b1))
@@ -568,14 +583,14 @@ def test_a_degenerate_start_or_power_two_never_aligns():
         "noise": (3.0, 0.1, 1.1, False),
     }
     for name, (p, found, alpha, met) in cases.items():
-        time = published_flow.alignment_time_printed(p, found, 4, alpha, 4 / math.e, 1.0)
+        time = published_flow.alignment_time_printed(p, found, 4, alpha, failure=4 / math.e, C=1.0)
         assert time.met is met, name
         assert math.isnan(time.value) == (name in ("p", "gap")), name
 
 
 def test_a_smaller_gap_takes_longer_and_no_noise_for_ever():
     def time(found, alpha=0.1):
-        return published_flow.alignment_time_printed(3.0, found, 4, alpha, 0.1, 0.1).value
+        return published_flow.alignment_time_printed(3.0, found, 4, alpha, failure=0.1, C=0.1).value
 
     gaps = np.linspace(1e-4, CENTER_GAP, 20)
     assert (np.diff([time(float(g)) for g in gaps]) < 0).all()
@@ -585,7 +600,7 @@ def test_a_smaller_gap_takes_longer_and_no_noise_for_ever():
 @given(p=POWERS, K=st.integers(2, 20), h=st.integers(1, 5000), log_eps=st.floats(-700, -10))
 def test_the_network_is_negligible_as_long_as_published(p, K, h, log_eps):
     # Noise-free each neuron grows at rate at most κπ = 1 (theory D11): |f| <= h ε² Wmax² e^{2t}.
-    bound = published_flow.negligible_time(p, K, h, log_eps, 1.0)
+    bound = published_flow.negligible_time(p, K, h, log_eps, largest=1.0)
 
     output = math.log(h) + 2 * log_eps + 2 * bound.value
     assert bound.met
@@ -596,13 +611,15 @@ def test_the_negligible_time_is_one_where_its_formula_says_so():
     # log 1/(2^{p-1} √h ε) = 2^{p+2} K at p = 3, K = 4, h = 100.
     log_eps = -(128 + math.log(4 * 10))
 
-    assert published_flow.negligible_time(3.0, 4, 100, log_eps, 1.0).value == pytest.approx(1)
+    assert published_flow.negligible_time(3.0, 4, 100, log_eps, largest=1.0).value == pytest.approx(
+        1
+    )
 
 
 @pytest.mark.parametrize(("largest", "met"), [(1.0, True), (2.0, False)])
 def test_the_negligible_time_asks_for_a_small_scale(largest, met):
     # ε = 1/(4 √h Wmax²) at √h = 10, Wmax = √2 is 1/80.
-    assert published_flow.negligible_time(3.0, 4, 100, -math.log(80), largest).met is met
+    assert published_flow.negligible_time(3.0, 4, 100, -math.log(80), largest=largest).met is met
 
 
 @pytest.mark.parametrize("p", [2.5, 3.0, 4.0])
@@ -611,8 +628,10 @@ def test_the_printed_window_is_empty_at_the_scale_that_the_theorem_asks_for(p, a
     K, h = 5, 50
     scale = 8 * K * math.log(alpha)
 
-    start = published_flow.alignment_time_printed(p, CENTER_GAP, K, alpha, K / math.e, 1.0)
-    end = published_flow.negligible_time(p, K, h, scale, 1.0)
+    start = published_flow.alignment_time_printed(
+        p, CENTER_GAP, K, alpha, failure=K / math.e, C=1.0
+    )
+    end = published_flow.negligible_time(p, K, h, scale, largest=1.0)
 
     assert start.met and end.met
     assert end.value < start.value
@@ -739,15 +758,15 @@ def test_the_scale_of_separable_data_lets_alignment_end_in_time(n, h, mu):
 
     assert published_flow.early_alignment_end(n, h, largest, ()).value == pytest.approx(aligned)
     for log_eps, met in ((largest - 1, True), (largest + 1, False)):
-        assert all_met(published_flow.separable_hypotheses(n, h, mu, log_eps, 1.0)) is met
+        assert all_met(published_flow.separable_hypotheses(n, h, mu, log_eps, constant=1.0)) is met
 
 
 def test_separability_is_refused_when_not_positive_or_unknown():
     for mu in (0.0, -0.1):
-        (margin, scale) = published_flow.separable_hypotheses(10, 4, mu, -1e9, 1.0)
+        (margin, scale) = published_flow.separable_hypotheses(10, 4, mu, -1e9, constant=1.0)
         assert (margin.met, scale.met) == (False, None)
         assert math.isnan(published_flow.separable_alignment_time(10, mu, ()).value)
-    assert published_flow.separable_hypotheses(10, 4, math.nan, -1e9, 1.0)[0].met is None
+    assert published_flow.separable_hypotheses(10, 4, math.nan, -1e9, constant=1.0)[0].met is None
 
 
 @pytest.mark.parametrize("angle", [0.1, 0.7, 1.2])
@@ -785,20 +804,20 @@ def test_orthonormal_subclasses_are_not_separable():
 @given(loss=st.floats(1e-6, 1), rate=st.floats(1e-3, 10), first=st.floats(0, 100), more=POWERS)
 def test_the_late_loss_forgets_where_it_started(loss, rate, first, more):
     # The solution of dL/dt = -a L²: starting again in the middle changes nothing.
-    middle = published_flow.late_loss(5 + first, 5.0, loss, rate).value
-    restarted = published_flow.late_loss(5 + first + more, 5 + first, middle, rate).value
-    straight = published_flow.late_loss(5 + first + more, 5.0, loss, rate)
+    middle = published_flow.late_loss_bound(5 + first, 5.0, loss, rate).value
+    restarted = published_flow.late_loss_bound(5 + first + more, 5 + first, middle, rate).value
+    straight = published_flow.late_loss_bound(5 + first + more, 5.0, loss, rate)
 
     assert restarted == pytest.approx(straight.value, rel=1e-12)
     step = 1e-3 / (rate * loss)
-    change = published_flow.late_loss(5 + step, 5.0, loss, rate).value - loss
+    change = published_flow.late_loss_bound(5 + step, 5.0, loss, rate).value - loss
     assert change / step == pytest.approx(-rate * loss**2, rel=2e-3)
     assert straight.met
 
 
 def test_the_late_loss_is_about_later_times():
-    assert published_flow.late_loss(4.9, 5.0, 0.1, 1.0).met is False
-    assert published_flow.late_loss(5.0, 5.0, 0.1, 1.0).value == 0.1
+    assert published_flow.late_loss_bound(4.9, 5.0, 0.1, 1.0).met is False
+    assert published_flow.late_loss_bound(5.0, 5.0, 0.1, 1.0).value == 0.1
 
 
 @pytest.mark.parametrize(
@@ -813,7 +832,7 @@ def test_the_late_loss_is_about_later_times():
 )
 def test_early_alignment_is_about_relu_and_a_small_scale(p, loss, log_eps, met):
     # ε <= 1/√h = .1 at h = 100.
-    assert all_met(published_flow.early_hypotheses(p, loss, 100, log_eps, 1.0)) is met
+    assert all_met(published_flow.early_hypotheses(p, loss, 100, log_eps, constant=1.0)) is met
 
 
 # Hypotheses.
