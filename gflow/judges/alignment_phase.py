@@ -1,7 +1,7 @@
-"""What judges read off the alignment phase: coordinates, the clock, and what its laws assume.
+"""The alignment phase of a run: coordinates, the clock, and what its laws assume.
 
 One idea: while the network is negligible every neuron moves alone in a fixed field (theory D3, D4),
-so the recorded times at which Σ m_j is small are those a law of that field speaks of.
+so the recorded times at which Σ m_j is small are those that laws of that field are about.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from gflow.judges.shared_hypotheses import orthonormal, recorded, the_flow
 from gflow.laws.hypothesis import Hypothesis
 
 NEGLIGIBLE_MASS = 1e-5
-"""Largest Σ m_j at which the network passes for zero (P5)."""
+"""Largest Σ m_j at which the network counts as zero (P5)."""
 
 RESOLUTION = 100.0
 """A trajectory is resolved to this many tolerances of one step."""

@@ -1,8 +1,8 @@
 """The catalogue: the 28 predictions of the theory, each with its source and its judges.
 
-One idea: a criterion is fixed here before anything is measured, and a judge is a pure function of
-stored values, so any run or study can be judged again.  A FAILS is a finding to report, never a
-threshold to loosen.
+A criterion is fixed before anything is measured, and a judge is a pure function of stored values,
+so any run or study can be judged again.  A FAILS is a finding to report, never a threshold to
+loosen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,9 +68,9 @@ def check(
 
     **Returns:** one `Finding` per prediction that is about one run, in the order of the catalogue.
     """
-    asked = evidence.scenario.checks.predictions if ids is None else ids
-    found = (one(evidence) for one in (*ALL, *own) if asked == "all" or one.id in asked)
-    return tuple(finding for finding in found if finding is not None)
+    requested = evidence.scenario.checks.predictions if ids is None else ids
+    findings = (one(evidence) for one in (*ALL, *own) if requested == "all" or one.id in requested)
+    return tuple(finding for finding in findings if finding is not None)
 
 
 def check_study(
@@ -87,5 +87,5 @@ def check_study(
     **Returns:** one `Finding` per prediction that is about several runs, in the order of the
     catalogue; none without runs.
     """
-    found = (one.over(evidences) for one in (*ALL, *own) if one.id in ids and evidences)
-    return tuple(finding for finding in found if finding is not None)
+    findings = (one.over(evidences) for one in (*ALL, *own) if one.id in ids and evidences)
+    return tuple(finding for finding in findings if finding is not None)

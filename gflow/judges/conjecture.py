@@ -35,7 +35,7 @@ _EXPECTED = f"own <= {OWN_BAR} certified; cross >= {CROSS_SHARE:g} x contrast se
 
 @dataclass(frozen=True)
 class Cross:
-    """A classifier the network should not have become."""
+    """How far the network is from a classifier it should not have become."""
 
     distance: Distance
     contrast: Distance
@@ -77,14 +77,14 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
 
 
 def _bracketed(evidence: Evidence, target: Target) -> Distance:
-    """The distance of the network to `target`, with what coalescing left out inside the bracket."""
-    found = distance(evidence.network, target, evidence.scenario.seed)
+    """The distance of the network to `target`, widened by what folding left out."""
+    bracket = distance(evidence.network, target, evidence.scenario.seed)
     log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
-    changed = evidence.left_out.total * float(np.exp(found.log_c + log_total)) / found.supremum
+    changed = evidence.left_out.total * float(np.exp(bracket.log_c + log_total)) / bracket.supremum
     return replace(
-        found,
-        lower=max(found.lower - changed, 0.0),
-        upper=min(found.upper + changed, 1.0),
+        bracket,
+        lower=max(bracket.lower - changed, 0.0),
+        upper=min(bracket.upper + changed, 1.0),
     )
 
 
@@ -98,7 +98,7 @@ def targets(evidence: Evidence) -> tuple[Target, list[Target]]:
 
 
 def _no_distance(evidence: Evidence) -> str:
-    """Why F and F^(p) mean nothing here; empty if they do."""
+    """Why F and F^(p) are not defined here; empty if they are."""
     centers = evidence.centers
     if centers.origin != "given":
         return f"The subclass centers are not known (taken from {centers.origin})."
@@ -106,7 +106,7 @@ def _no_distance(evidence: Evidence) -> str:
         error = centers.orthonormality_error
         return f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g})."
     if centers.K1 == 1 and centers.K - centers.K1 == 1 and evidence.p == 1:
-        return "With one subclass a class, F and F^(1) coincide."
+        return "With one subclass per class, F and F^(1) coincide."
     return ""
 
 

@@ -1,7 +1,7 @@
-"""Judges of what every gradient flow conserves (theory D2): the run's own numerics on trial.
+"""Judges of the run's own numerics: what every gradient flow conserves (theory D2), and its charts.
 
-One idea: these hold for the exact flow at any time, so a miss is the integrator's, and every
-criterion is a fixed multiple of the tolerance that was used.
+One idea: these statements hold for the exact flow at any time, so a miss is the integrator's, and
+every criterion is a fixed multiple of the tolerance that was used (predictions P1 to P4).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.series import Series, Told, opinion_of, series
+from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.measure.margin import imbalance
 from gflow.random import stream
 
@@ -23,7 +23,7 @@ MEANINGFUL = 1e-2
 """Largest allowed drift at which the orthogonal invariant still says something (P2)."""
 
 ALONG = 1e-12
-"""Least |<e, u_j>| at the start that is more than rounding; neurons below are not judged (P2)."""
+"""Least |<e, u_j>| at the start that is more than rounding; other neurons are not judged (P2)."""
 
 ENERGY = 30.0
 """Energy imbalance allowed, relative to L(0), in units of the tolerance (P3).
@@ -41,8 +41,8 @@ CHARTS_LEAST = 1e-6
 CHARTS_KINKS = 1e-3
 """The same at p < 2, where kinks limit what a tolerance buys (P4)."""
 
-STEPS = "The network descends in steps, which conserve it up to their size only."
-"""Why nothing conserved is judged on descent."""
+STEPS = "The network descends in steps, which conserve it only up to their size."
+"""Why no conserved quantity is judged on descent."""
 
 _SLIDING = (
     "At p < 2 steps that slide along a ReLU kink alternate between its two sides, and the integral "
@@ -92,8 +92,8 @@ def judge_balancedness(evidence: Evidence) -> Opinion:
     drift = float(np.abs(delta - delta[0]).max() / np.exp(2 * log_norm).max())
     verdict = Verdict.HOLDS if drift <= allowed else Verdict.FAILS
     verdict = verdict if np.isfinite(drift) else Verdict.UNDECIDED
-    kept = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
-    reason = f"Largest change of {kept} over neurons and times, relative to max ‖w_j‖²."
+    invariant = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
+    reason = f"Largest change of {invariant} over neurons and times, relative to max ‖w_j‖²."
     return Opinion(verdict, expected, f"{drift:.1e}", reason)
 
 
@@ -138,11 +138,11 @@ def _orthogonal_drift(
     log_norm = evidence.record["log_norm"].values
     power = evidence.p / evidence.degree
     along = log_invariant[0] - power * log_norm[0][:, None]  # log |<e, u_j>|
-    seen = (along > np.log(ALONG)).any(axis=-1)
+    resolvable = (along > np.log(ALONG)).any(axis=-1)
     with np.errstate(invalid="ignore"):
         each = np.abs(np.expm1(log_invariant - log_invariant[0]))
     drift = np.where(along > np.log(ALONG), each, 0.0).max(axis=-1)
-    drift = np.where(seen, drift, np.nan)
+    drift = np.where(resolvable, drift, np.nan)
     growth = np.exp(np.minimum(power * (log_norm - log_norm[0]), 300.0))
     return drift, DRIFT * _tolerance(evidence) * np.maximum(growth, 1.0)
 
@@ -160,16 +160,16 @@ def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
     charts = {run.scenario.flow.chart for run in evidences}
     if len(charts) < 2:
         return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
-    told = [_same_function(one) for one in series(evidences, "flow.chart")]
+    comparisons = [_same_function(one) for one in series(evidences, "flow.chart")]
     reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
-    undecided = "A flow ended early or at a time of its own, or had no other chart."
-    return opinion_of(expected, told, (), reason, undecided=undecided)
+    undecided = "A flow ended early or at another time than the rest, or there was no other chart."
+    return opinion_of(expected, comparisons, (), reason, undecided=undecided)
 
 
-def _same_function(one: Series) -> Told:
+def _same_function(one: Series) -> Comparison:
     first, charts = one.runs[0], [run.scenario.flow.chart for run in one.runs]
-    drawn = stream(first.scenario.seed, "inputs").standard_normal((512, first.centers.D))
-    x = np.concatenate([drawn / np.linalg.norm(drawn, axis=1, keepdims=True), first.centers.mu])
+    inputs = stream(first.scenario.seed, "inputs").standard_normal((512, first.centers.D))
+    x = np.concatenate([inputs / np.linalg.norm(inputs, axis=1, keepdims=True), first.centers.mu])
     outputs = np.stack([np.asarray(run.network(x)) for run in one.runs])
     gap = float(np.ptp(outputs, axis=0).max() / np.abs(outputs).max())
     tolerance = max(run.scenario.flow.tolerance for run in one.runs)
@@ -179,7 +179,7 @@ def _same_function(one: Series) -> Told:
     together = len({float(run.times[-1]) for run in one.runs}) == 1
     complete = all(run.outcome.complete for run in one.runs) and together
     fits = gap <= allowed if complete and len(charts) > 1 else None
-    return Told(one.title, fits, f"{gap:.1e} (allowed {allowed:.0e}; {', '.join(charts)})")
+    return Comparison(one.title, fits, f"{gap:.1e} (allowed {allowed:.0e}; {', '.join(charts)})")
 
 
 PREDICTIONS = (

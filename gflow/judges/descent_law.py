@@ -1,6 +1,6 @@
-"""Judge of what descent in steps shares with the flow: prediction P26.
+"""Judge of whether descent in steps follows the flow: prediction P26.
 
-One idea: every run that descends is held against the flow of the same data and initialization, at
+Every run that descends is compared with the flow of the same data and initialization, at
 t = step size × steps.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV24, Prediction
-from gflow.judges.series import Told, opinion_of, series
+from gflow.judges.series import Comparison, opinion_of, series
 from gflow.judges.shared_hypotheses import recorded
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
@@ -35,30 +35,30 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     """SGD aligns and escapes when the flow does, at t = step size × steps (prediction P26).
 
     Judged where the recursion of quiet growth alone is late by at most half of what is allowed, as
-    it is at the published step; what longer steps do is reported.
+    at the published step; for longer steps the times are only reported.
     """
     expected = f"alignment and escape times within {LATE:.0%} of the flow's"
-    found = _pairs(evidences) if recorded(*evidences).met else []
-    fine = [pair for pair in found if quiet_delay(pair.steps) <= 1 + FINE]
-    assumed = (
+    pairs = _pairs(evidences) if recorded(*evidences).met else []
+    fine = [pair for pair in pairs if quiet_delay(pair.steps) <= 1 + FINE]
+    hypotheses = (
         recorded(*evidences),
         Hypothesis(
             f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth",
-            f"{len(fine)} of {len(found)} pairs", bool(fine),
+            f"{len(fine)} of {len(pairs)} pairs", bool(fine),
         ),
     )  # fmt: skip
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
     reason = (
         "Times at which 95 % of the mass is within 10 degrees of its target, and at which the "
         "first |f(μ_k)| is 1/2, interpolated between records; tilt is the mass-weighted angle to "
         "the target in the end."
     )
-    told = [_held_against(pair) for pair in fine]
+    comparisons = [_compared(pair) for pair in fine]
     opinion = opinion_of(
-        expected, told, assumed, reason, undecided="A run ended early or did not escape."
+        expected, comparisons, hypotheses, reason, undecided="A run ended early or did not escape."
     )
-    rest = "; ".join(str(_held_against(pair)) for pair in found if pair not in fine)
+    rest = "; ".join(str(_compared(pair)) for pair in pairs if pair not in fine)
     return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion
 
 
@@ -81,7 +81,7 @@ def _pairs(evidences: Sequence[Evidence]) -> list[_Pair]:
     ]
 
 
-def _held_against(pair: _Pair) -> Told:
+def _compared(pair: _Pair) -> Comparison:
     title, flow, run = pair
     train = run.scenario.train
     batch = f"batch {train.batch}" if train.batch else "all samples"
@@ -89,12 +89,14 @@ def _held_against(pair: _Pair) -> Told:
     name += f", β = {train.momentum:g}" if train.momentum else ""
     name = f"{title}, {name}" if title else name
     if not run.outcome.complete:
-        return Told(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
+        return Comparison(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
     if not flow.outcome.complete:
-        return Told(name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}")
+        return Comparison(
+            name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}"
+        )
     late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
     fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
-    return Told(
+    return Comparison(
         name,
         fits,
         f"aligned {_percent(late[0])}, escape {_percent(late[1])} (recursion "
@@ -108,7 +110,7 @@ def _percent(share: float) -> str:
 
 
 def quiet_delay(run: Evidence) -> float:
-    """By what factor an aligned network that is not yet noticeable grows slower than in the flow.
+    """The factor by which a still negligible, aligned network grows slower than in the flow.
 
     **Source:** theory P26.
     """

@@ -1,6 +1,6 @@
 """Everything a verdict may rest on: the question, and what the flow left behind.
 
-One idea: theory judges values, never files and never a running flow, so a stored run can be judged
+One idea: judges see values, never files and never a running flow, so a stored run can be judged
 again at any time.
 """
 
@@ -33,7 +33,7 @@ from gflow.scenario import MixtureData, Scenario
 
 @dataclass(frozen=True)
 class Evidence:
-    """A finished flow, as the theory sees it."""
+    """A finished flow, as judges see it."""
 
     scenario: Scenario
     """The question: one flow."""
@@ -49,7 +49,7 @@ class Evidence:
     outcome: Outcome
     effort: Effort
     left_out: LeftOut = NOTHING_LEFT_OUT
-    """What integrating neurons together may have changed."""
+    """What folding neurons may have changed."""
     robustness: Robustness | None = None
     """Radii of test samples; None if they were not measured."""
 
@@ -60,7 +60,7 @@ class Evidence:
 
     @property
     def has_laws(self) -> bool:
-        """Whether the catalogue speaks of networks of this kind."""
+        """Whether the catalogue is about networks of this kind."""
         return self.scenario.network.has_laws
 
     @property
@@ -117,7 +117,7 @@ class Evidence:
 
     @property
     def log_mass_now(self) -> Float[np.ndarray, " h"]:
-        """log m_j at the end, whatever was recorded."""
+        """log m_j at the end, also if neurons were not recorded."""
         return np.asarray(self.network.log_mass)
 
     @cached_property

@@ -1,7 +1,7 @@
-"""Judges of exponents: what a study over ε, α or N shows as a slope (P11, P12, P18, P24, P27).
+"""Judges of exponents: slopes that a study over ε, α or N shows (P11, P12, P18, P24, P27).
 
-One idea: every series of the study gives a slope with a confidence interval, and the criterion is
-about the slope.
+Every series of the study gives a slope with a confidence interval, and the criterion is about the
+slope.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, outside, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.series import Series, Told, opinion_of, series
+from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import normalized, recorded, the_flow
-from gflow.judges.slope import Slope, slope
+from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
@@ -53,15 +53,15 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
     even = all(run.p >= 2 or run.imbalance == 1 for run in evidences)
-    assumed = (
+    hypotheses = (
         *_over(evidences, "network.init_scale"),
         normalized(*evidences),
         Hypothesis.whether("p < 2: subclasses of equal weight", even),
     )
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
-    return _opinion(expected, told, assumed)
+    comparisons = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
+    return _opinion(expected, comparisons, hypotheses)
 
 
 class EscapeLaw(NamedTuple):
@@ -69,7 +69,7 @@ class EscapeLaw(NamedTuple):
 
     title: str
     times: Float[np.ndarray, " q"]
-    """First for p < 2, where a class escapes as a whole, else the mean over its subclasses."""
+    """The first of the class for p < 2, where all escape as one; else the mean over subclasses."""
     slope: float
     """1/(κ π λ): flow time per factor e of ε."""
 
@@ -82,7 +82,7 @@ def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
         mine = first.centers.label == s
         when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
         rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
-        # The mean over subclasses of slopes that are apart where their weights are.
+        # Subclasses of different weights have different slopes; their mean is that of the times.
         slopes = [escape_slope(rate, first.kappa, pi) for pi in first.pi[mine].tolist()]
         slope_law = float(np.mean(slopes))
         title = ", ".join(part for part in (one.title, f"class {name}") if part)
@@ -94,32 +94,32 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
     return np.stack([escape_times(run.times, _outputs(run)) for run in one.runs])
 
 
-def _escapes(one: Series) -> list[Told]:
+def _escapes(one: Series) -> list[Comparison]:
     x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
-    told = [
-        _slope_told(law.title, x, law.times, law.slope, allowed=ESCAPE * law.slope)
+    comparisons = [
+        _compared_slope(law.title, x, law.times, law.slope, allowed=ESCAPE * law.slope)
         for law in escape_law(one)
     ]
     order = _order(one, _escape_times(one)) if one.runs[0].p == 1 else None
-    return told if order is None else [*told, order]
+    return comparisons if order is None else [*comparisons, order]
 
 
-def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Told | None:
+def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Comparison | None:
     """Whether the class with more subclasses escapes first; None for equal classes."""
     label = one.runs[0].centers.label
     plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
     size = int(label.sum())
     if size == 0:
         return None
-    # A class that has not escaped yet comes later than one that has.
+    # A class that has not escaped counts as later than one that has.
     first, second = (np.nan_to_num(t, nan=np.inf) for t in ((plus, minus) if size > 0 else
                                                             (minus, plus)))  # fmt: skip
     known = np.isfinite(np.minimum(first, second))
     title = f"{one.title} order".strip()
     if not known.any():
-        return Told(title, None, "no class escapes")
+        return Comparison(title, None, "no class escapes")
     fits = bool((first < second)[known].all())
-    return Told(title, fits, "larger class first" if fits else "it is not")
+    return Comparison(title, fits, "larger class first" if fits else "not always the larger class")
 
 
 def _outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
@@ -133,20 +133,20 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
         "α = 0", ", ".join({f"{run.alpha}" for run in evidences}),
         all(run.alpha == 0 for run in evidences),
     )  # fmt: skip
-    assumed = (*_over(evidences, "network.init_scale"), noise)
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_over(evidences, "network.init_scale"), noise)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_separation(one) for one in series(evidences, "network.init_scale")]
-    return _opinion(expected, told, assumed)
+    comparisons = [_separation(one) for one in series(evidences, "network.init_scale")]
+    return _opinion(expected, comparisons, hypotheses)
 
 
-def _separation(one: Series) -> Told:
+def _separation(one: Series) -> Comparison:
     t = _common_time(one.runs)
     if t is None:
-        return Told(one.title, None, "no scheduled time at which all are negligible")
+        return Comparison(one.title, None, "no scheduled time at which all are negligible")
     x = np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
     y = np.log([_field_error(run, t) for run in one.runs])
-    return _slope_told(
+    return _compared_slope(
         f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, allowed=SEPARATION_ERROR
     )
 
@@ -176,38 +176,40 @@ def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
     expected = f"spread over losses: slope in log ε {INDEPENDENCE:g} ± {INDEPENDENCE_ERROR:g}"
     losses = {run.scenario.flow.loss for run in evidences}
     several = Hypothesis("two losses or more", ", ".join(sorted(losses)), len(losses) > 1)
-    assumed = (*_over(evidences, "network.init_scale"), several)
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_over(evidences, "network.init_scale"), several)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")]
-    return _opinion(expected, told, assumed)
+    comparisons = [
+        _spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")
+    ]
+    return _opinion(expected, comparisons, hypotheses)
 
 
-def _spread_slope(one: Series) -> Told:
+def _spread_slope(one: Series) -> Comparison:
     """Slope of the largest difference of directions at the last common κ t."""
     scales = sorted({run.scenario.network.init_scale for run in one.runs})
     shared = _common_clock(one.runs)
     if shared is None:
-        return Told(one.title, None, "no common κ t at which all are negligible")
+        return Comparison(one.title, None, "no common κ t at which all are negligible")
     spread = []
     for scale in scales:
         mine = [run for run in one.runs if run.scenario.network.init_scale == scale]
         u = np.stack([coordinates(run)[_at_clock(run, shared)] for run in mine])
         spread.append(float(np.ptp(u, axis=0).max()))
-    return _slope_told(
+    return _compared_slope(
         one.title, np.log(scales), np.log(spread), INDEPENDENCE, allowed=INDEPENDENCE_ERROR
     )
 
 
 def _common_clock(runs: Sequence[Evidence]) -> float | None:
-    found = [
+    clocks = [
         {
             float(f"{c:.9g}")
             for c in clock(run)[run.record["scheduled"].values & negligible(run, 1e-2)]
         }
         for run in runs
     ]
-    return max((c for c in set.intersection(*found) if c > 0), default=None)
+    return max((c for c in set.intersection(*clocks) if c > 0), default=None)
 
 
 def _at_clock(run: Evidence, value: float) -> int:
@@ -228,8 +230,8 @@ def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
         "data.noise": (NOISE_SLOPE, NOISE_SLOPE_ERROR),
         "data.samples": (SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR),
     }
-    told = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
-    return _opinion(expected, told, ())
+    comparisons = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
+    return _opinion(expected, comparisons, ())
 
 
 def _varies(runs: Sequence[Evidence], key: str) -> bool:
@@ -237,22 +239,22 @@ def _varies(runs: Sequence[Evidence], key: str) -> bool:
 
 
 def _has_own_distance(run: Evidence) -> bool:
-    """Whether it came to fit noisy samples of an orthonormal mixture, p >= 3."""
+    """Whether it has fitted noisy samples of an orthonormal mixture with p >= 3."""
     drawn = run.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
     return bool(drawn and run.p >= 3 and run.alpha and run.has("centers") and not run.too_early)
 
 
-def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
+def _scaling(one: Series, key: str, law: float, allowed: float) -> Comparison:
     name = key.split(".")[1]
     x = np.array([run.scenario.value(key) for run in one.runs], float)
-    found = np.array([_own_distance(run) for run in one.runs])
+    distances = np.array([_own_distance(run) for run in one.runs])
     floor = np.array([mass_floor(run) for run in one.runs])
-    above = found >= ABOVE_FLOOR * floor
+    above = distances >= ABOVE_FLOOR * floor
     if len(set(x[above])) < FEWEST:
         text = f"only {int(above.sum())} of {len(x)} distances lie above the floor"
-        return Told(f"{one.title} in {name}".strip(), None, text)
+        return Comparison(f"{one.title} in {name}".strip(), None, text)
     title = f"{one.title} in {name}".strip()
-    return _slope_told(title, np.log(x[above]), np.log(found[above]), law, allowed=allowed)
+    return _compared_slope(title, np.log(x[above]), np.log(distances[above]), law, allowed=allowed)
 
 
 def _own_distance(run: Evidence) -> float:
@@ -270,16 +272,18 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
     plain = all(not run.scenario.network.normalized and run.p > 1 for run in evidences)
     unnormalized = Hypothesis.whether("no normalization, p > 1", plain)
-    assumed = (*_over(evidences, "network.init_scale"), unnormalized)
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_over(evidences, "network.init_scale"), unnormalized)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = []
+    comparisons = []
     for one in series(evidences, "network.init_scale"):
         x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
         when = np.array([escape_times(run.times, _outputs(run)).min() for run in one.runs])
         law = one.runs[0].p - 1
-        told.append(_slope_told(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR))
-    return _opinion(expected, told, assumed)
+        comparisons.append(
+            _compared_slope(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR)
+        )
+    return _opinion(expected, comparisons, hypotheses)
 
 
 def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
@@ -291,26 +295,30 @@ def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
     )
 
 
-def _slope_told(
+def _compared_slope(
     title: str,
     x: Float[np.ndarray, " q"],
     y: Float[np.ndarray, " q"],
     law: float,
     *,
     allowed: float,
-) -> Told:
-    """A slope against its law; None where some points are missing or the interval straddles."""
-    there = np.isfinite(x) & np.isfinite(y)
-    if len(set(x[there])) < FEWEST:
-        return Told(title, None, f"only {int(there.sum())} of {len(x)} points")
-    found: Slope = slope(x[there], y[there])
-    fits = True if found.within(law, allowed) else (False if found.excludes(law, allowed) else None)
-    return Told(title, fits, f"{found} (law {law:.4g})")
+) -> Comparison:
+    """A slope against its law; undecided with too few points or an interval that straddles."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    if len(set(x[finite])) < FEWEST:
+        return Comparison(title, None, f"only {int(finite.sum())} of {len(x)} points")
+    line = slope(x[finite], y[finite])
+    fits = True if line.within(law, allowed) else (False if line.excludes(law, allowed) else None)
+    return Comparison(title, fits, f"{line} (law {law:.4g})")
 
 
-def _opinion(expected: str, told: list[Told], assumed: tuple[Hypothesis, ...]) -> Opinion:
-    undecided = "Too few points, or an interval that reaches the criterion from outside."
-    return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided=undecided)
+def _opinion(
+    expected: str, comparisons: list[Comparison], hypotheses: tuple[Hypothesis, ...]
+) -> Opinion:
+    undecided = "Too few points, or an interval that straddles the criterion."
+    return opinion_of(
+        expected, comparisons, hypotheses, "Slope with its 95 % interval.", undecided=undecided
+    )
 
 
 PREDICTIONS = (

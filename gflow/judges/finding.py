@@ -1,4 +1,4 @@
-"""What a check says: a verdict, and what it rests on."""
+"""Findings: a verdict on a statement, and what it rests on."""
 
 import enum
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from gflow.laws.hypothesis import Hypothesis, all_met
 
 
 class Verdict(enum.StrEnum):
-    """How a statement fares on a run."""
+    """How a statement holds up on a run."""
 
     HOLDS = "HOLDS"
     """The bracket lies on the claimed side."""
@@ -19,12 +19,12 @@ class Verdict(enum.StrEnum):
     OUTSIDE = "OUTSIDE"
     """A hypothesis is not met, or what the check needs was not recorded."""
     NOT_MEASURED = "NOT MEASURED"
-    """No stored run says anything of it."""
+    """No stored run says anything about it."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a judge makes of a run: everything in a finding but the statement itself."""
+    """What a judge concludes about a run: a finding without the statement itself."""
 
     verdict: Verdict
     expected: str
@@ -34,9 +34,9 @@ class Opinion:
     bracket: tuple[float, float] | None = None
     """[searched, certified] where the measure is a supremum, else None."""
     details: dict[str, float | str] = field(default_factory=dict)
-    """Numbers that let a miss be traced to time, samples or dynamics."""
+    """Numbers by which a miss can be traced to time, samples or dynamics."""
     hypotheses: tuple[Hypothesis, ...] = ()
-    """What the statement assumes, as far as it was looked at."""
+    """What the statement assumes, as far as it was checked."""
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ CONTINUUM = 1e-6
 def judge_closed_form(evidence: Evidence) -> Opinion:
     """Directions follow the solution of noise-free alignment (theory D3, prediction P5)."""
     expected = f"|u_k - formula| <= {CLOSED_FORM:g} while Σ m_j <= {NEGLIGIBLE_MASS:g}"
-    assumed = (*noise_free(evidence), vanishing(evidence, NEGLIGIBLE_MASS))
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*noise_free(evidence), vanishing(evidence, NEGLIGIBLE_MASS))
+    if opinion := unmet(expected, hypotheses):
         return opinion
     quiet = negligible(evidence)
     every = np.arange(evidence.record.sizes["neuron"])
@@ -41,7 +41,7 @@ def judge_closed_form(evidence: Evidence) -> Opinion:
     worst = float(error.max(initial=0.0))
     verdict, why = resolved(evidence, worst, CLOSED_FORM)
     reason = f"Largest over {error.shape[1]} neurons and {error.shape[0]} times.{why}"
-    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
+    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=hypotheses)
 
 
 def closed_form(
@@ -56,10 +56,10 @@ def closed_form(
     - `neurons`: indices.
     """
     start, weights = coordinates(evidence)[0], evidence.pi / evidence.pi.mean()
-    seen = signs(evidence)[:, None] * evidence.centers.label.astype(np.float64)
+    label = signs(evidence)[:, None] * evidence.centers.label.astype(np.float64)
     beside = np.sqrt(np.clip(1 - (start**2).sum(axis=1), 0, None))
     each = [
-        aligned(start[j], float(beside[j]), seen[j], evidence.p, t_hat=t_hat, weights=weights).u
+        aligned(start[j], float(beside[j]), label[j], evidence.p, t_hat=t_hat, weights=weights).u
         for j in neurons
     ]
     return np.stack(each, axis=1)
@@ -69,8 +69,8 @@ def judge_continuum(evidence: Evidence) -> Opinion:
     """At p = 2 neurons of one sign keep the ratios of their ξ_k for ever (D2g, prediction P7)."""
     allowed = max(CONTINUUM, 10 * evidence.scenario.flow.tolerance)
     expected = f"drift of log ξ_jk/ξ_ik <= {allowed:.0e}"
-    assumed = (*noise_free(evidence), Hypothesis.that("p", evidence.p, "=", 2))
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*noise_free(evidence), Hypothesis.that("p", evidence.p, "=", 2))
+    if opinion := unmet(expected, hypotheses):
         return opinion
     gain = _gain(evidence)
     worst = max(_spread(gain[:, signs(evidence) == s]) for s in (1, -1))
@@ -79,7 +79,7 @@ def judge_continuum(evidence: Evidence) -> Opinion:
     if not count:
         verdict, why = Verdict.UNDECIDED, " No coordinate stays awake."
     reason = f"Over {count} awake coordinates, through all phases.{why}"
-    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
+    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=hypotheses)
 
 
 def _gain(evidence: Evidence) -> Float[np.ndarray, "T h K"]:

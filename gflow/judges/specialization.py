@@ -1,4 +1,4 @@
-"""Judges of where neurons go (theory D3, D5): targets and the Voronoi rule."""
+"""Judges of where neurons go (theory D3, D5): targets, the Voronoi rule, selection."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from gflow.judges.alignment_phase import coordinates, own, signs
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside, unmet
 from gflow.judges.prediction import MV24, MV25, Prediction
-from gflow.judges.series import Told, opinion_of
+from gflow.judges.series import Comparison, opinion_of
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import void_share, winner
 from gflow.measure.alignment import CONE, contributing, mass_share
@@ -34,7 +34,7 @@ VORONOI_NOISY = 0.9
 """Share of neurons that must follow the Voronoi rule at α > 0; all of them at α = 0 (P6)."""
 
 OBLIQUE = 0.1
-"""Largest cosine between two means of subclasses that pass for orthogonal centers."""
+"""Largest cosine between two subclass means that still count as orthogonal centers."""
 
 _NEEDS = "The record groups `neurons` and `centers` are needed."
 
@@ -55,8 +55,8 @@ def judge_alignment(evidence: Evidence) -> Opinion:
         reason = "Without noise p < 2 neurons need not reach the whole class average (theory T13)."
         return outside(expected, reason)
     elsewhere = _oblique(evidence) or _drawn_elsewhere(evidence)
-    found = _aligned_mass(evidence, expected)
-    return replace(found, verdict=Verdict.OUTSIDE, reason=elsewhere) if elsewhere else found
+    opinion = _aligned_mass(evidence, expected)
+    return replace(opinion, verdict=Verdict.OUTSIDE, reason=elsewhere) if elsewhere else opinion
 
 
 def _aligned_mass(evidence: Evidence, expected: str) -> Opinion:
@@ -89,7 +89,7 @@ def _oblique(evidence: Evidence) -> str:
         return ""
     return (
         f"The subclass centers are not orthonormal ({what} = {error:.2g}), so a neuron at "
-        "one is drawn to the others too."
+        "one is attracted by the others too."
     )
 
 
@@ -133,8 +133,8 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
         return outside(expected, _NEEDS)
     if evidence.p <= 2:
         return outside(expected, f"The rule is about p > 2, but p = {evidence.p:g}.")
-    oblique, found = _oblique(evidence), _followed(evidence, expected, needed)
-    return replace(found, verdict=Verdict.OUTSIDE, reason=oblique) if oblique else found
+    oblique, opinion = _oblique(evidence), _followed(evidence, expected, needed)
+    return replace(opinion, verdict=Verdict.OUTSIDE, reason=oblique) if oblique else opinion
 
 
 def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
@@ -197,15 +197,15 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
     powers = {run.p for run in chosen}
     sizes = [min(run.centers.K1, run.centers.K - run.centers.K1) for run in chosen]
-    assumed = (
+    hypotheses = (
         Hypothesis("two powers or more of normalized flows on orthonormal centers",
                    f"{len(powers)}", len(powers) > 1),
         Hypothesis("K1, K2 >= 2", f"{min(sizes, default=0)}", min(sizes, default=0) >= 2),
     )  # fmt: skip
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
     scales = sorted({run.scenario.network.init_scale for run in chosen})
-    told = [
+    comparisons = [
         _selected(
             f"ε = {scale:g}", [run for run in chosen if run.scenario.network.init_scale == scale]
         )
@@ -214,7 +214,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
     if ignored := len(recorded) - len(chosen):
         reason += f" {ignored} runs with centers that are not orthonormal are not judged."
-    return opinion_of(expected, told, assumed, reason, undecided="A run never escapes.")
+    return opinion_of(expected, comparisons, hypotheses, reason, undecided="A run never escapes.")
 
 
 def share_at_centers(run: Evidence) -> float:
@@ -242,7 +242,7 @@ def mass_by_place(run: Evidence) -> tuple[float, float, float]:
     return (*shares, 1 - sum(shares))
 
 
-def _selected(title: str, runs: Sequence[Evidence]) -> Told:
+def _selected(title: str, runs: Sequence[Evidence]) -> Comparison:
     """Shares of runs below, at and above p = 2 against the criterion; None if one never escapes."""
     low, high = 1 - SELECTED, SELECTED
     fits, texts = [], []
@@ -252,13 +252,13 @@ def _selected(title: str, runs: Sequence[Evidence]) -> Told:
         ("p > 2", lambda p: p > 2, lambda share: share >= high),
     ):
         shares = [share_at_centers(run) for run in runs if belongs(run.p)]
-        seen = [share for share in shares if np.isfinite(share)]
-        fits += [None] * (len(shares) - len(seen)) + [bool(allowed(share)) for share in seen]
-        if seen:
-            ends = dict.fromkeys(f"{share:.3f}" for share in (min(seen), max(seen)))
+        finite = [share for share in shares if np.isfinite(share)]
+        fits += [None] * (len(shares) - len(finite)) + [bool(allowed(share)) for share in finite]
+        if finite:
+            ends = dict.fromkeys(f"{share:.3f}" for share in (min(finite), max(finite)))
             texts.append(f"{name}: {' to '.join(ends)}")
     verdict = False if False in fits else None if None in fits else True
-    return Told(title, verdict, ", ".join(texts) or "no escape")
+    return Comparison(title, verdict, ", ".join(texts) or "no escape")
 
 
 PREDICTIONS = (

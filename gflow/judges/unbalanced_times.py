@@ -9,7 +9,7 @@ from gflow.judges.alignment_phase import clock, coordinates, negligible, own
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import Prediction
-from gflow.judges.series import Told, opinion_of
+from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import the_flow
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
@@ -38,22 +38,22 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
     )
     sizes = {(run.centers.K1, run.centers.K - run.centers.K1) for run in evidences}
     quiet = all(run.alpha == 0 and run.has("neurons") for run in evidences)
-    assumed = (
-        Hypothesis("one subclass a class", str(sorted(sizes)), sizes == {(1, 1)}),
+    hypotheses = (
+        Hypothesis("one subclass per class", str(sorted(sizes)), sizes == {(1, 1)}),
         Hypothesis("α = 0, p = 3, neurons recorded", "yes" if quiet else "no", quiet
                    and all(run.p == 3 and run.degree == 1 for run in evidences)),
         the_flow(*evidences),
         _from_nothing(evidences),
     )  # fmt: skip
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [t for run in evidences for t in _times_to_align(run)]
+    comparisons = [t for run in evidences for t in _times_to_align(run)]
     reason = "Neurons whose opposite coordinate is asleep, time to cosine 0.99."
-    return opinion_of(expected, told, assumed, reason)
+    return opinion_of(expected, comparisons, hypotheses, reason)
 
 
 def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
-    """Unbalanced starts have output weights of about 0."""
+    """That unbalanced starts have output weights of about 0."""
     starts = [
         (run.record["log_output"] - run.record["log_norm"]).values[0].max()
         for run in evidences
@@ -63,24 +63,30 @@ def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
     return Hypothesis(f"unbalanced: |v| <= {NOTHING:g}‖w‖", f"{largest:.1e}", largest <= NOTHING)
 
 
-def _times_to_align(run: Evidence) -> list[Told]:
+def _times_to_align(run: Evidence) -> list[Comparison]:
     u0, when = _single_coordinate(run)
     balanced = run.scenario.network.balanced
     title = "balanced" if balanced else "v = 0"
     if len(u0) < 5:
-        return [Told(title, None, f"only {len(u0)} neurons aligned")]
-    found = slope(np.log(u0), np.log(when))
+        return [Comparison(title, None, f"only {len(u0)} neurons aligned")]
+    exponent = slope(np.log(u0), np.log(when))
     law = BALANCED_SLOPE if balanced else UNBALANCED_SLOPE
-    told = [Told(f"{title} exponent", found.within(law, SLOPE_ERROR), f"{found} (law {law:g})")]
+    comparisons = [
+        Comparison(
+            f"{title} exponent", exponent.within(law, SLOPE_ERROR), f"{exponent} (law {law:g})"
+        )
+    ]
     if not balanced:
         law_times = np.array([unbalanced_time(float(u), run.p) for u in u0])
         ratio = float(np.median(when / law_times))
-        told.append(Told("prefactor", abs(ratio - 1) <= PREFACTOR, f"{ratio:.3f} of √p/u0²"))
-    return told
+        comparisons.append(
+            Comparison("prefactor", abs(ratio - 1) <= PREFACTOR, f"{ratio:.3f} of √p/u0²")
+        )
+    return comparisons
 
 
 def _single_coordinate(run: Evidence) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
-    """Initial cosine and t̂ to cosine 0.99 of neurons that only their own center moves."""
+    """Initial cosines of neurons moved by their own center alone, and t̂ at which they align."""
     u, mine = coordinates(run), own(run)
     start = np.where(mine, u[0], 0).sum(axis=1)
     alone = (np.where(mine, -1, u[0]).max(axis=1) <= 0) & (start > 0) & (start <= SMALL_START)

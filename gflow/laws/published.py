@@ -160,11 +160,11 @@ def bayes_robust_accuracy(nu: float, D: int, K: int, alpha: float) -> Published:
     **Source:** Min and Vidal, ICML 2025, Proposition 2; theory G2.
     """
     least = 2 * math.sqrt(2) * alpha**2 * math.log(K) / D
-    asked = (
+    hypotheses = (
         Hypothesis.that("ν", nu, ">=", least, written="2√2 α² log K/D"),
         Hypothesis.that("ν", nu, "<=", math.sqrt(2), written="√2"),
     )
-    return Published(1 - 2 * K * _tail(D * nu**2 / 64, alpha), asked)
+    return Published(1 - 2 * K * _tail(D * nu**2 / 64, alpha), hypotheses)
 
 
 def nearby_robust_accuracy(
@@ -188,13 +188,13 @@ def nearby_robust_accuracy(
     """
     root = max(nu, 0.0) ** (1 / p)
     value = 1 - 2 * K * _tail(D * root**2 / (2 * K**2), alpha) - 4 * _tail(3 / 8, alpha)
-    asked = (
+    hypotheses = (
         above_two(p),
         Hypothesis.that("ν", nu, ">", 0),
         Hypothesis.that("ν", nu, "<=", (math.sqrt(2) / 8) ** p, written="(√2/8)^p"),
         Hypothesis.that("degree of f in x", degree, "=", 1),
     )
-    return Published(value, asked)
+    return Published(value, hypotheses)
 
 
 def _tail(rate: float, alpha: float) -> float:

@@ -104,17 +104,17 @@ def alignment_time_printed(
     **Source:** Min and Vidal, ICML 2025, Proposition 4; theory G7.
     """
     noise = C * math.log(K / failure) * alpha**2
-    asked = (
+    hypotheses = (
         above_two(p),
         Hypothesis.that("gap", gap, ">", 0),
         Hypothesis.that("gap", gap, "<=", CENTER_GAP, written="1 - 1/√2"),
         Hypothesis.that("C log(K/δ) α²", noise, "<", 1),
     )
     if not (p > 2 and 0 < gap < 1):
-        return Published(math.nan, asked)
+        return Published(math.nan, hypotheses)
     b1, b2 = start_constants(p, gap)
     start = 20 / ((p - 2) * p * b2 * b1 ** (p - 2))
-    return Published(start - 2 / (p * (2 ** (p - 1) - 2)) * safe_log(noise), asked)
+    return Published(start - 2 / (p * (2 ** (p - 1) - 2)) * safe_log(noise), hypotheses)
 
 
 def negligible_time(p: float, K: int, h: int, log_eps: float, *, largest: float) -> Published:
@@ -132,7 +132,7 @@ def negligible_time(p: float, K: int, h: int, log_eps: float, *, largest: float)
     **Source:** Min and Vidal, ICML 2025, Proposition 4; theory G7.
     """
     size = log_eps + math.log(h) / 2
-    asked = (
+    hypotheses = (
         above_two(p),
         Hypothesis.that(
             "log ε",
@@ -142,7 +142,7 @@ def negligible_time(p: float, K: int, h: int, log_eps: float, *, largest: float)
             written="-log(4 √h Wmax²)",
         ),
     )
-    return Published(-((p - 1) * math.log(2) + size) / (2 ** (p + 2) * K), asked)
+    return Published(-((p - 1) * math.log(2) + size) / (2 ** (p + 2) * K), hypotheses)
 
 
 def fitting_time(alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
