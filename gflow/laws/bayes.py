@@ -1,8 +1,8 @@
 """The Bayes classifier of the mixture, and how robust it is (theory D6, G2).
 
-One idea: with Gaussian subclasses of equal weight it compares two soft maxima of <x, μ_k>/τ², so
-its sign is that of a difference of maxima up to τ² log K, which gives its radii in closed form up
-to as much.
+One idea: with Gaussian subclasses of equal weight it compares two soft maxima of <x, μ_k>/τ², so up
+to τ² log K its sign is that of a difference of maxima, and to the same accuracy its radii have a
+closed form.
 """
 
 import numpy as np
@@ -85,6 +85,7 @@ def _flip(
     other: int,
 ) -> Float[np.ndarray, " n"]:
     """Distance to the first error along (μ_l - μ_k)/√2 for one opposite l; else inf."""
+    # Where the classifier errs at the far end, halve the interval that has the change of sign.
     way = (np.arange(centers.K) == other) / np.sqrt(2) - np.eye(centers.K)[k] / np.sqrt(2)
     low, high = np.zeros(len(z)), np.full(len(z), 2.0)
     against = (y > 0) != (centers.label[other] > 0)

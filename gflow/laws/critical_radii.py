@@ -1,8 +1,8 @@
 """How robust the reference classifiers are, exactly (theory D6): radii and robust accuracies.
 
-One idea: seen from a sample, F, F^(p) and networks of one neuron per subclass depend on the inner
-products with the centers only, so the smallest perturbation that flips a sign is a small problem
-with a closed form.  Everything is in the l2 norm, in units of the norm of a center.
+One idea: F, F^(p) and networks of one neuron per subclass depend on an input only through its inner
+products with the centers, so the smallest perturbation that flips the sign is a small problem with
+a closed form.  Unless a norm is given everything is in l2, in units of the norm of a center.
 """
 
 import numpy as np
@@ -55,12 +55,12 @@ def reference_radii(norm: Norm, K: int) -> tuple[float, float, float]:
 
 
 IMAGE_RADII = {Norm.LINF: (0.05, 0.1, 0.2), Norm.L2: (0.5, 1.0, 2.0), Norm.L1: (5.0, 10.0, 20.0)}
-"""Attack radii of images of unit range: those of the published tables, and one more (theory E2)."""
+"""Attack radii for images of unit range: those of published tables, and one more (theory E2)."""
 
 FEATURE_RADII = {
     Norm.LINF: (0.002, 0.005, 0.01), Norm.L2: (0.05, 0.1, 0.2), Norm.L1: (0.5, 1.0, 2.0),
 }  # fmt: skip
-"""Attack radii of features of mean length 1."""
+"""Attack radii for features of mean length 1."""
 
 
 def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The coordinates of a noise-free neuron at given times, each solved on its own (theory D3).
 
-One idea: ξ_k(χ) is elementary, and all the work is to find χ at a time t̂ = ∫₀^χ |ξ|^{p-2} dχ′.
+One idea: ξ_k(χ) is elementary, so all that is left is to find χ at a time t̂ = ∫₀^χ |ξ|^{p-2} dχ′.
 With s in place of χ, where
 
     χ = E (1 - e^{-s})  if χ ends at a finite E (a blow-up, or the death of all there is) ,
@@ -58,12 +58,15 @@ def log_coordinates(
             f"earliest time is {np.min(t_hat):g}; count times from the start."
         )
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        # At p = 2, and where nothing moves, χ is t̂ and logarithms grow linearly.
         if p == 2 or not push.any():
             top = push.max()
             return np.log(np.abs(a)) + (push - top) * t_hat[:, None], top * t_hat
         clock = _clock(a, push, p)
+        # At p = 1 the clock is explicit, unless every moving coordinate dies.
         if p == 1 and not clock.ends:
             return _relu(a, push, t_hat)
+        # Otherwise invert t̂(s) and read the coordinates off at s.
         s = clock.invert(t_hat)
         return clock.logs(s), (s if clock.ends else -s) / clock.q
 
@@ -165,9 +168,11 @@ class _Clock(NamedTuple):
 
     def panels(self, latest: float) -> Float[np.ndarray, " S"]:
         """Ends of panels up to a time that `latest` does not reach."""
+        # Widths grow geometrically; dt̂/ds >= 1/pace says how many panels reach `latest`.
         first = _FIRST * min(1.0, abs(self.q))
         count = np.log1p(latest * self.pace * (_GROWTH - 1) / first) / np.log(_GROWTH)
         ladder = first * np.expm1(np.log(_GROWTH) * np.arange(count + 3)) / (_GROWTH - 1)
+        # Below each death the clock is rough, so panels crowd there.
         deaths = -np.log1p(-1 / self.gain[self.gain > 1])[:, None]
         near = np.concatenate([deaths, deaths * (1 - _CROWDING)], axis=1)
         return np.unique(np.concatenate([ladder, self.early(ladder), near.ravel()]))
@@ -179,9 +184,11 @@ class _Clock(NamedTuple):
 
     def invert(self, t_hat: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
         """s at given times, by Newton's method kept inside a shrinking bracket."""
+        # Tabulate the clock at the ends of panels, and find the panel of each time.
         ends = self.panels(t_hat.max(initial=0))
         passed = np.append(0, np.cumsum(self.elapsed(ends[:-1], ends[1:])))
         i = np.searchsorted(passed, t_hat, side="right") - 1
+        # Inside it take Newton's step, or halve the bracket where the step would leave it.
         start, low, high = ends[i], ends[i], ends[i + 1]
         s = low
         for _ in range(100):

@@ -1,8 +1,8 @@
-"""The published bounds on accuracy, with their constants and with what they ask for.
+"""The published bounds on accuracy, with their constants and their hypotheses.
 
 One idea: a number from a theorem is never quoted without its hypotheses, so each statement is a
-function that returns both.  Where the printed form is doubtful or loose it stands beside the one
-that can be proved.
+function that returns both.  Where the printed form is doubtful or loose, the form that can be
+proved stands beside it.
 
 All statements are about fresh samples of the mixture of theory section 3, whose orthonormal centers
 are understood (`hypothesis.orthonormal_centers`).  Probabilities are as printed: a lower bound
@@ -28,7 +28,7 @@ SUBCLASS_ROBUST_C = 0.5
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper states for given parameters, and what it asks for."""
+    """What a paper states for given parameters, and under which hypotheses."""
 
     value: float
     """The bound; nan where its formula has no meaning."""
@@ -48,7 +48,7 @@ class Published:
 
 
 def above_two(p: float) -> Hypothesis:
-    """p > 2: what training needs (theory D5), and what most statements ask for."""
+    """p > 2: what training needs (theory D5), and most statements assume."""
     return Hypothesis.that("p", p, ">", 2)
 
 
@@ -175,7 +175,7 @@ def nearby_robust_accuracy(
     1 - 2K exp(-D ν^{2/p}/(2 K² α²)) - 4 exp(-3/(8 α²)) for f(γx) = γ f(x), γ > 0, with
     dist(f, F^(p)) <= ν <= (√2/8)^p.
 
-    A pReLU network has degree p in x, so that for p > 2 no network meets what is asked (theory
+    A pReLU network has degree p in x, so that for p > 2 no network meets the hypotheses (theory
     T4).  The conclusion is true for degree p as well, by the triangle inequality of theory G3.
 
     **Arguments:**

@@ -1,9 +1,9 @@
-"""What is published about gradient flow: times, distances, and what they ask for.
+"""What is published about gradient flow: times, distances, and their hypotheses.
 
-One idea: most of these are orders whose constants are not published.  The value of such a statement
-has the constant set to 1 and its exponents are there, since slopes are what can be compared.  The
-two that are wrong or unproved as printed (theory T1, T10) say so, and the first stands beside the
-form that can be proved.
+Most of these are orders whose constants are not published.  The value of such a statement has the
+constant set to 1, and comes with its exponents, since slopes are what can be compared.  The two
+that are wrong or unproved as printed (theory T1, T10) say so, and beside the first stands the form
+that can be proved.
 
 Times are flow times in the convention of each paper (theory section 2): π_k = κ = 1 for 2025, the
 sum over samples for 2024.
@@ -44,7 +44,7 @@ def learning_hypotheses(
     constant: float,
     factor: float,
 ) -> tuple[Hypothesis, ...]:
-    """What Theorem 1 of 2025 asks for, as far as numbers can say.
+    """The hypotheses of Theorem 1 of 2025, as far as numbers can tell.
 
     Beside these: `orthonormal_centers`, `balanced_start` and `occupied_cells`, which need arrays.
 
@@ -245,7 +245,7 @@ def early_alignment_end(
 def early_hypotheses(
     p: float, loss: str, h: int, log_eps: float, *, constant: float
 ) -> tuple[Hypothesis, ...]:
-    """What Lemma 1 of 2024 asks for, beside `balanced_start`.
+    """The hypotheses of Lemma 1 of 2024, beside `balanced_start`.
 
     `constant` is the largest ε √h that passes for O(1); it is not published.
 
@@ -284,7 +284,7 @@ def separability(x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> floa
 def separable_hypotheses(
     n: int, h: int, mu: float, log_eps: float, *, constant: float
 ) -> tuple[Hypothesis, ...]:
-    """What Theorem 1 of 2024 asks for beside `early_hypotheses`: separability, and a tiny ε.
+    """The hypotheses of Theorem 1 of 2024 beside `early_hypotheses`: separability, and a tiny ε.
 
     μ > 0 and ε <= (constant/√h) exp(-(n/√μ) log n), compared in logarithms.
 

@@ -1,12 +1,12 @@
-"""One neuron before the network is noticed, reduced to its coordinates along the K centers.
+"""One neuron while the network is negligible, reduced to its coordinates along the K centers.
 
-One idea: without noise the coordinates of ξ = (ρ/ρ(0))^p u do not see each other if time runs as
-dχ = |ξ|^{2-p} dt̂ (theory D3).  So a whole alignment is K explicit functions and one scalar clock
-t̂(χ), which is integrated where it is smooth: a solver of the flow shares no step with it.  The
-rest are limits and rates of the same motion, and what noise and imbalance change to leading order.
+One idea: without noise the coordinates of ξ = (ρ/ρ(0))^p u decouple if time runs as dχ = |ξ|^{2-p}
+dt̂ (theory D3).  So a whole alignment is K explicit functions and one scalar clock t̂(χ), which is
+integrated where it is smooth: it shares no step with a solver of the flow.  The rest are limits and
+rates of the same motion, and what noise and imbalance change to leading order.
 
-Everything is told for a neuron of class +1; for one of class -1 flip all labels.  Times are
-alignment times t̂ = p·κ·π·t, dimensionless.  Nothing here knows of a sample or of fitting.
+Everything is stated for a neuron of class +1; for one of class -1 flip all labels.  Times are
+alignment times t̂ = p·κ·π·t, dimensionless.  Neither samples nor fitting enter.
 """
 
 from typing import NamedTuple
@@ -49,7 +49,7 @@ def aligned(
     t_hat: Float[np.ndarray, " T"],
     weights: Float[np.ndarray, " K"] | None = None,
 ) -> Aligned:
-    """The noise-free flow of a neuron that is too small to be noticed, at any alignment time.
+    """The noise-free flow of a neuron while the network is negligible, at any alignment time.
 
         du_k/dt̂ = π_k y_k σ(u_k)^{p-1} - Q u_k ,  Q = Σ_l π_l y_l σ(u_l)^p ,  d log ρ/dt̂ = Q/p
 
@@ -210,7 +210,7 @@ def growth_rate(p: float, m: int) -> float:
 def capture_time(
     u_k: Float[np.ndarray, " h"], alpha: float, D: int, m: int
 ) -> Float[np.ndarray, " h"]:
-    """About when noise wakes a sleeping own coordinate at p = 1; a scale law, not an identity.
+    """When noise wakes a sleeping own coordinate at p = 1: a scale law, not an identity.
 
         t̂ ≈ (1/√m) log(√D |u_k(0)| √m/α) ,  at least 0
 

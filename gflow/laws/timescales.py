@@ -1,8 +1,8 @@
 """The clocks of a flow: how long alignment takes, when outputs escape, how they grow from then on.
 
-One idea: aligned neurons make a subclass a single number z = |f(μ_k)|, and under every loss dz/dt =
-2π|g(z)|z has a potential that grows at the constant speed 2π.  Fitting is reading that potential
-backward, in log z, so that a start below 1e-300 is as good as any.
+One idea: aligned neurons reduce a subclass to a single number z = |f(μ_k)|, and under every loss
+dz/dt = 2π|g(z)|z has a potential that grows at the constant speed 2π.  Fitting is inverting that
+potential, in log z, so that a start below 1e-300 is as good as any.
 
 The laws are exact without noise once neurons are aligned, and decide nothing: that is for judges.
 π is the weight of a subclass, never 3.14 (theory section 1).  `m` counts subclasses that grow as
@@ -60,7 +60,7 @@ def escape_slope(rate: float, kappa: float, pi: float) -> float:
 
 
 def step_delay(step_size: float, momentum: float, rate: float) -> float:
-    """By what factor exponential growth is slower in steps than in the flow, at t = η/(1-β) a step.
+    """The factor by which growth is slower in steps than in the flow, at t = η/(1-β) per step.
 
     Where the flow multiplies by e^{λη/(1-β)}, SGD with momentum β multiplies by the larger root z
     of z² - (1 + β + ηλ) z + β = 0, so the factor is λη/((1-β) log z); without momentum
