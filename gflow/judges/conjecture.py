@@ -28,7 +28,7 @@ LARGEST_NOISE = 0.3
 """Largest α of the published experiment; "α small" is read as α <= 0.3."""
 
 LARGEST_START = 1e-2
-"""Largest Σ_j m_j at t = 0 that passes for vanishing initialization."""
+"""Largest Σ_j m_j at t = 0 that counts as vanishing initialization."""
 
 _EXPECTED = f"own <= {OWN_BAR} certified; cross >= {CROSS_SHARE:g} x contrast searched"
 

@@ -61,7 +61,7 @@ MARGIN_LIMIT = 0.03
 """Relative error allowed in the extrapolated normalized margin (P16)."""
 
 MARGIN_ROUNDING = 1e-8
-"""Relative decrease of the smoothed margin that passes for none (P16)."""
+"""Relative decrease of the smoothed margin that counts as none (P16)."""
 
 GROWN = 0.1
 """Output from which a subclass is followed: below it the law says little."""

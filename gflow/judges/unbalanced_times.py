@@ -24,10 +24,10 @@ PREFACTOR = 0.03
 """Relative error allowed in the prefactor of the unbalanced alignment time (P28)."""
 
 NOTHING = 1e-3
-"""Largest |v_j|/‖w_j‖ that passes for a start from v = 0 (P28)."""
+"""Largest |v_j|/‖w_j‖ that counts as a start from v = 0 (P28)."""
 
 SMALL_START = 0.06
-"""Largest initial cosine that passes for small (P28)."""
+"""Largest initial cosine that counts as small (P28)."""
 
 
 def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:

@@ -20,7 +20,7 @@ from gflow.data.centers import Centers
 from gflow.network.reference import ORTHONORMAL
 
 BALANCED = 1e-6
-"""Largest relative |‖w‖² - v²| that passes for balanced: rounding of recorded logarithms."""
+"""Largest relative |‖w‖² - v²| that counts as balanced: rounding of recorded logarithms."""
 
 CENTER_GAP = 1 - 1 / math.sqrt(2)
 """Gap of a neuron at its center, in a class with two or more subclasses: 45 degrees, 0.293."""

@@ -53,7 +53,7 @@ def learning_hypotheses(
     - `counts`: samples of each subclass.
     - `log_eps`: log ε.
     - `gap`: `hypothesis.gap` of the start.
-    - `constant`: least α² D, α² N and gap that pass for "of order"; not published.
+    - `constant`: least α² D, α² N and gap that count as "of order"; not published.
     - `factor`: how far ε may be from α^{8K}, as a factor.
 
     **Source:** Min and Vidal, ICML 2025, Theorem 1; theory G5, section 8.
@@ -247,7 +247,7 @@ def early_hypotheses(
 ) -> tuple[Hypothesis, ...]:
     """The hypotheses of Lemma 1 of 2024, beside `balanced_start`.
 
-    `constant` is the largest ε √h that passes for O(1); it is not published.
+    `constant` is the largest ε √h that counts as O(1); it is not published.
 
     **Source:** Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1.
     """
