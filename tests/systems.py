@@ -3,7 +3,7 @@
 Written from theory D1 to D8 with numpy and scipy alone, so they share no line with gflow.
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +12,29 @@ from scipy.integrate import quad
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField, Samples
 from gflow.flow.integrate import integrate
-from gflow.flow.losses import LOSSES
+from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Trajectory
 from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
+
+
+class Quartic(AbstractScalarLoss):
+    """ℓ = (1 - y f)⁴/4, for which no law has a closed form (final)."""
+
+    name: ClassVar[str] = "quartic"
+    kappa: ClassVar[float] = 1.0
+    saturates: ClassVar[bool] = True
+
+    def value(self, y, f):
+        return (1 - y * f) ** 4 / 4
+
+    def force(self, y, f):
+        return y * (1 - y * f) ** 3
+
+    def force_change(self, y, f):
+        z = y * f
+        return y * z * (-3 + 3 * z - z**2)
 
 
 class System(NamedTuple):

@@ -3,13 +3,9 @@
 import ast
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "gflow"
+from gflow.runs.code import ROOMS as ORDER
 
-ORDER = (
-    "errors", "plugin", "random", "table", "data", "scenario", "cost", "network", "flow", "measure",
-    "robustness", "laws", "judges", "runs", "report", "cli",
-)  # fmt: skip
-"""The house from top to bottom."""
+PACKAGE = Path(__file__).parent.parent / "gflow"
 
 JAX_FREE = ("errors", "plugin", "random", "table", "data", "scenario", "cost")
 

@@ -1,41 +1,58 @@
 """The losses a flow descends, as functions of label and output.
 
-One idea: the flow needs only a value and the force g = -∂ℓ/∂ŷ; the force at ŷ = 0 sets the clock
-of the whole alignment phase and is called κ (theory section 2).
+One idea: the flow needs only a value and the force g = -∂ℓ/∂f; the force at f = 0 sets the clock of
+the whole alignment phase and is called κ (theory section 2).  What else judges and scenario files
+need to know of a loss stands beside it, so a new loss is one class and a call of `register_loss`.
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Real
 from optax.losses import softmax_cross_entropy_with_integer_labels
 
 
 class AbstractLoss(eqx.Module):
-    """A loss ℓ(y, f) for labels y = ±1."""
+    """A loss ℓ(y, f) of one sample."""
 
-    @property
-    @abc.abstractmethod
-    def kappa(self) -> float:
-        """|∂ℓ/∂f| at f = 0 (dimensionless)."""
+    kappa: eqx.AbstractClassVar[float]
+    """κ, the size of the force at f = 0 (dimensionless)."""
 
     @abc.abstractmethod
-    def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def value(self, y: Real[Array, "*n"], f: Float[Array, "*outputs"]) -> Float[Array, "*n"]:
         """ℓ(y, f)."""
 
     @abc.abstractmethod
-    def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def force(self, y: Real[Array, "*n"], f: Float[Array, "*outputs"]) -> Float[Array, "*outputs"]:
         """g = -∂ℓ/∂f."""
 
 
-class Exponential(AbstractLoss):
-    """ℓ = e^{-y f}, κ = 1 (final)."""
+class AbstractScalarLoss(AbstractLoss):
+    """A loss of one output f for labels y = ±1."""
 
-    @property
-    def kappa(self) -> float:
-        return 1.0
+    name: eqx.AbstractClassVar[str]
+    """What scenario files call it."""
+    saturates: eqx.AbstractClassVar[bool]
+    """Whether the force vanishes at f = y, so that outputs tend to their labels; else they grow
+    for ever."""
+
+    @abc.abstractmethod
+    def force_change(
+        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
+    ) -> Float[np.ndarray, "*n"]:
+        """g(y, f) - g(y, 0), to all digits however small f is; in numpy, for recorded outputs."""
+
+
+class Exponential(AbstractScalarLoss):
+    """ℓ = e^{-y f} (final)."""
+
+    name: ClassVar[str] = "exponential"
+    kappa: ClassVar[float] = 1.0
+    saturates: ClassVar[bool] = False
 
     def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return jnp.exp(-y * f)
@@ -43,13 +60,18 @@ class Exponential(AbstractLoss):
     def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return y * jnp.exp(-y * f)
 
+    def force_change(
+        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
+    ) -> Float[np.ndarray, "*n"]:
+        return y * np.expm1(-y * f)
 
-class Logistic(AbstractLoss):
-    """ℓ = log(1 + e^{-y f}), κ = 1/2 (final)."""
 
-    @property
-    def kappa(self) -> float:
-        return 0.5
+class Logistic(AbstractScalarLoss):
+    """ℓ = log(1 + e^{-y f}) (final)."""
+
+    name: ClassVar[str] = "logistic"
+    kappa: ClassVar[float] = 0.5
+    saturates: ClassVar[bool] = False
 
     def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return jax.nn.softplus(-y * f)
@@ -57,13 +79,18 @@ class Logistic(AbstractLoss):
     def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return y * jax.nn.sigmoid(-y * f)
 
+    def force_change(
+        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
+    ) -> Float[np.ndarray, "*n"]:
+        return -y * np.tanh(y * f / 2) / 2
 
-class HalfSquare(AbstractLoss):
-    """ℓ = (y - f)²/2, κ = 1 (final)."""
 
-    @property
-    def kappa(self) -> float:
-        return 1.0
+class HalfSquare(AbstractScalarLoss):
+    """ℓ = (y - f)²/2 (final)."""
+
+    name: ClassVar[str] = "half_square"
+    kappa: ClassVar[float] = 1.0
+    saturates: ClassVar[bool] = True
 
     def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return (y - f) ** 2 / 2
@@ -71,13 +98,18 @@ class HalfSquare(AbstractLoss):
     def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return y - f
 
+    def force_change(
+        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
+    ) -> Float[np.ndarray, "*n"]:
+        return -f
 
-class Square(AbstractLoss):
-    """ℓ = (y - f)², κ = 2: the mean-squared error of machine-learning libraries (final)."""
 
-    @property
-    def kappa(self) -> float:
-        return 2.0
+class Square(AbstractScalarLoss):
+    """ℓ = (y - f)², the mean-squared error of machine-learning libraries (final)."""
+
+    name: ClassVar[str] = "square"
+    kappa: ClassVar[float] = 2.0
+    saturates: ClassVar[bool] = True
 
     def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return (y - f) ** 2
@@ -85,14 +117,19 @@ class Square(AbstractLoss):
     def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
         return 2 * (y - f)
 
+    def force_change(
+        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
+    ) -> Float[np.ndarray, "*n"]:
+        return -2 * f
+
 
 class CrossEntropy(AbstractLoss):
-    """ℓ = log Σ_c e^{f_c} - f_y for labels y = 0, 1, … and C outputs (final)."""
+    """ℓ = log Σ_c e^{f_c} - f_y for labels y = 0, 1, … and C outputs (final).
 
-    @property
-    def kappa(self) -> float:
-        """1: the force on the outputs at f = 0 is 1 - 1/C on the own one and -1/C on the others."""
-        return 1.0
+    The force at f = 0 is 1 - 1/C on the output of the label and -1/C on the others; κ is 1.
+    """
+
+    kappa: ClassVar[float] = 1.0
 
     def value(self, y: Real[Array, " n"], f: Float[Array, "n C"]) -> Float[Array, " n"]:
         return softmax_cross_entropy_with_integer_labels(f, y.astype(int))
@@ -101,10 +138,21 @@ class CrossEntropy(AbstractLoss):
         return jax.nn.one_hot(y.astype(int), f.shape[1], dtype=f.dtype) - jax.nn.softmax(f, axis=1)
 
 
-LOSSES: dict[str, AbstractLoss] = {
-    "exponential": Exponential(),
-    "logistic": Logistic(),
-    "half_square": HalfSquare(),
-    "square": Square(),
-}
-"""The losses of one output, by the names scenario files use."""
+LOSSES: dict[str, AbstractScalarLoss] = {}
+"""The losses of one output, by name."""
+
+
+def register_loss(loss: AbstractScalarLoss) -> None:
+    """Add a loss to `LOSSES` under its own name.
+
+    **Raises:** `ValueError` if another loss has this name.
+    """
+    if loss.name in LOSSES:
+        raise ValueError(
+            f"`name` must be new, but there is a loss called {loss.name!r}; choose another."
+        )
+    LOSSES[loss.name] = loss
+
+
+for _loss in (Exponential(), Logistic(), HalfSquare(), Square()):
+    register_loss(_loss)

@@ -6,7 +6,7 @@ aside.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -75,11 +75,8 @@ class _Weights(AbstractWeights):
 class _CallersLoss(AbstractLoss):
     """A loss of the caller's (final)."""
 
+    kappa: ClassVar[float] = 1.0
     of: Callable = eqx.field(static=True)
-
-    @property
-    def kappa(self) -> float:
-        return 1.0
 
     def value(self, y: Array, f: Array) -> Array:
         return self.of(f, y)

@@ -1,18 +1,19 @@
-"""What judges read off the alignment phase: coordinates, the clock, and what its laws assume.
+"""The alignment phase of a run: coordinates, the clock, and what its laws assume.
 
 One idea: while the network is negligible every neuron moves alone in a fixed field (theory D3, D4),
-so the recorded times at which Σ m_j is small are those a law of that field speaks of.
+so the recorded times at which Σ m_j is small are those that laws of that field are about.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Verdict
-from gflow.network.reference import ORTHONORMAL
+from gflow.judges.finding import Verdict
+from gflow.judges.shared_hypotheses import orthonormal, recorded, the_flow
+from gflow.laws.hypothesis import Hypothesis
 
 NEGLIGIBLE_MASS = 1e-5
-"""Largest Σ m_j at which the network passes for zero (P5)."""
+"""Largest Σ m_j at which the network counts as zero (P5)."""
 
 RESOLUTION = 100.0
 """A trajectory is resolved to this many tolerances of one step."""
@@ -56,47 +57,22 @@ def noise_free(evidence: Evidence) -> tuple[Hypothesis, ...]:
     return (_noise(evidence, "α = 0", evidence.alpha == 0), *_setting(evidence))
 
 
-def vanishing(evidence: Evidence, mass: float = NEGLIGIBLE_MASS) -> Hypothesis:
-    """That there is a phase to speak of: Σ m_j is at most `mass` when the record begins."""
-    if not evidence.has("neurons"):
-        return Hypothesis(f"Σ m_j <= {mass:g} at the start", "not recorded", False)
-    start = float(np.exp(evidence.log_mass[0]).sum())
-    return Hypothesis(f"Σ m_j <= {mass:g} at the start", f"{start:.1e}", start <= mass)
-
-
 def _noise(evidence: Evidence, text: str, met: bool) -> Hypothesis:
     return Hypothesis(text, "unknown" if evidence.alpha is None else f"{evidence.alpha:g}", met)
 
 
 def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    network, error = evidence.neurons, evidence.centers.orthonormality_error
-    recorded = evidence.has("neurons") and evidence.has("centers")
-    given = evidence.centers.origin == "given" and error <= ORTHONORMAL
-    plain = network.balanced and network.normalized
-    drawn = evidence.drawn is not None
+    network = evidence.neurons
     return (
-        Hypothesis("samples of the mixture", _yes(drawn), drawn),
-        Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", given),
-        Hypothesis("neurons and centers recorded", _yes(recorded), recorded),
-        Hypothesis("balanced start, normalized activation", _yes(plain), plain),
+        Hypothesis.whether("samples of the mixture", evidence.drawn is not None),
+        Hypothesis.whether("centers known, not estimated", evidence.centers.origin == "given"),
+        orthonormal(evidence),
+        recorded(evidence),
+        Hypothesis.whether(
+            "balanced start, normalized activation", network.balanced and network.normalized
+        ),
         the_flow(evidence),
     )
-
-
-def the_flow(*evidences: Evidence) -> Hypothesis:
-    """That the flow was followed, and not steps that descend."""
-    flows = all(one.is_flow for one in evidences)
-    return Hypothesis("the flow, not descent in steps", _yes(flows), flows)
-
-
-def equal_weights(evidence: Evidence, needed: bool = True) -> tuple[Hypothesis, ...]:
-    """That all subclasses weigh the same, if a law needs it."""
-    ratio = evidence.imbalance
-    return (Hypothesis("subclasses of equal weight", f"{ratio:g} : 1", ratio == 1),) * needed
-
-
-def _yes(met: bool) -> str:
-    return "yes" if met else "no"
 
 
 def resolved(evidence: Evidence, error: float, allowed: float) -> tuple[Verdict, str]:

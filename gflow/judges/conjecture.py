@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.judges.finding import Opinion, Verdict, missing, outside
+from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.shared_hypotheses import equal_weights, normalized, vanishing
+from gflow.laws.hypothesis import Hypothesis, loss_among
 from gflow.measure.distance import Distance, contrast, distance
 from gflow.network.reference import ORTHONORMAL, Target, average_target, subclass_target
 
@@ -25,14 +28,14 @@ LARGEST_NOISE = 0.3
 """Largest α of the published experiment; "α small" is read as α <= 0.3."""
 
 LARGEST_START = 1e-2
-"""Largest Σ_j m_j at t = 0 that passes for vanishing initialization."""
+"""Largest Σ_j m_j at t = 0 that counts as vanishing initialization."""
 
 _EXPECTED = f"own <= {OWN_BAR} certified; cross >= {CROSS_SHARE:g} x contrast searched"
 
 
 @dataclass(frozen=True)
 class Cross:
-    """A classifier the network should not have become."""
+    """How far the network is from a classifier it should not have become."""
 
     distance: Distance
     contrast: Distance
@@ -67,20 +70,21 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         _EXPECTED,
         _measured(own_target, own, cross_targets, crosses),
         reason,
-        (own.lower, own.upper),
-        _details(evidence, own, cross_targets, crosses),
+        bracket=(own.lower, own.upper),
+        details=_details(evidence, own, cross_targets, crosses),
+        hypotheses=hypotheses(evidence),
     )
 
 
 def _bracketed(evidence: Evidence, target: Target) -> Distance:
-    """The distance of the network to `target`, with what coalescing left out inside the bracket."""
-    found = distance(evidence.network, target, evidence.scenario.seed)
+    """The distance of the network to `target`, widened by what folding left out."""
+    bracket = distance(evidence.network, target, evidence.scenario.seed)
     log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
-    changed = evidence.left_out.total * float(np.exp(found.log_c + log_total)) / found.supremum
+    changed = evidence.left_out.total * float(np.exp(bracket.log_c + log_total)) / bracket.supremum
     return replace(
-        found,
-        lower=max(found.lower - changed, 0.0),
-        upper=min(found.upper + changed, 1.0),
+        bracket,
+        lower=max(bracket.lower - changed, 0.0),
+        upper=min(bracket.upper + changed, 1.0),
     )
 
 
@@ -94,7 +98,7 @@ def targets(evidence: Evidence) -> tuple[Target, list[Target]]:
 
 
 def _no_distance(evidence: Evidence) -> str:
-    """Why F and F^(p) mean nothing here; empty if they do."""
+    """Why F and F^(p) are not defined here; empty if they are."""
     centers = evidence.centers
     if centers.origin != "given":
         return f"The subclass centers are not known (taken from {centers.origin})."
@@ -102,14 +106,13 @@ def _no_distance(evidence: Evidence) -> str:
         error = centers.orthonormality_error
         return f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g})."
     if centers.K1 == 1 and centers.K - centers.K1 == 1 and evidence.p == 1:
-        return "With one subclass a class, F and F^(1) coincide."
+        return "With one subclass per class, F and F^(1) coincide."
     return ""
 
 
 def _verdict(evidence: Evidence, own: Distance, crosses: list[Cross]) -> tuple[Verdict, str]:
-    unmet = _unmet(evidence)
-    if unmet:
-        return Verdict.OUTSIDE, " ".join(unmet)
+    if missed := missing(hypotheses(evidence)):
+        return Verdict.OUTSIDE, missed
     if evidence.too_early and own.lower > OWN_BAR:
         return Verdict.UNDECIDED, evidence.too_early
     wording = "The poster's wording (p > 2). " if 2 < evidence.p < 3 else ""
@@ -122,38 +125,19 @@ def _verdict(evidence: Evidence, own: Distance, crosses: list[Cross]) -> tuple[V
     return Verdict.HOLDS, f"{wording}Certified by {own.bound}; this seed."
 
 
-def _unmet(evidence: Evidence) -> list[str]:
-    """Hypotheses of the conjecture that this run does not meet, as sentences."""
-    scenario, p = evidence.scenario, evidence.p
-    alpha = evidence.alpha or 0.0
-    known = evidence.has("neurons")
-    start = float(np.exp(evidence.log_mass[0]).sum()) if known else 0.0
-    rows = [
-        (not known, "The start was not recorded (record group `neurons`)."),
-        (1 < p <= 2, f"The conjecture is about p = 1 and p >= 3, but p = {p:g}."),
-        (
-            scenario.flow.loss not in ("exponential", "logistic"),
-            f"It is about exponential or logistic loss, but the loss is {scenario.flow.loss}.",
-        ),
-        (evidence.alpha is None, "The within-subclass noise is not known."),
-        (
-            alpha > LARGEST_NOISE,
-            f"It is about small noise, read as α <= {LARGEST_NOISE}, but α = {alpha:.3g}.",
-        ),
-        (
-            start > LARGEST_START,
-            f"Initialization must be vanishing, but Σ_j m_j = {start:.2g} at t = 0.",
-        ),
-        (
-            evidence.degree != 1,
-            "It is about the normalized activation, but network.normalized = false.",
-        ),
-        (
-            evidence.imbalance > 1,
-            f"It is about subclasses of equal weight, but data.imbalance = {evidence.imbalance:g}.",
-        ),
-    ]
-    return [sentence for unmet, sentence in rows if unmet]
+def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """What the conjecture assumes of a run, beside targets that mean something."""
+    p, alpha = evidence.p, evidence.alpha
+    noise = "unknown" if alpha is None else f"{alpha:.3g}"
+    small = alpha is not None and alpha <= LARGEST_NOISE
+    return (
+        Hypothesis("p = 1 or p > 2", f"{p:g}", not 1 < p <= 2),
+        loss_among(evidence.scenario.flow.loss, ("exponential", "logistic")),
+        Hypothesis(f"α <= {LARGEST_NOISE:g}", noise, small),
+        vanishing(evidence, LARGEST_START),
+        normalized(evidence),
+        *equal_weights(evidence),
+    )
 
 
 def _measured(
@@ -184,3 +168,14 @@ def _details(
         details[f"cross_{target.name}_certified"] = cross.distance.upper
         details[f"contrast_{target.name}"] = cross.contrast.lower
     return details
+
+
+PREDICTIONS = (
+    Prediction(
+        "conjecture-1", "P17",
+        "Up to scale the network becomes F (p = 1) or F^(p) (p >= 3).",
+        f"{MV24}, Conjecture 1; theory section 7, P17",
+        "inf_{c>0} sup_{‖x‖=1} |c f(x) - F(x)| ≪ 1",
+        judge=judge_conjecture, scenario="quickstart",
+    ),
+)  # fmt: skip

@@ -1,15 +1,20 @@
-"""Judges of what every gradient flow conserves (theory D2): the run's own numerics on trial.
+"""Judges of the run's own numerics: what every gradient flow conserves (theory D2), and its charts.
 
-One idea: these hold for the exact flow at any time, so a miss is the integrator's, and every
-criterion is a fixed multiple of the tolerance that was used.
+One idea: these statements hold for the exact flow at any time, so a miss is the integrator's, and
+every criterion is a fixed multiple of the tolerance that was used (predictions P1 to P4).
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.measure.margin import imbalance
+from gflow.random import stream
 
 DRIFT = 10.0
 """Drift allowed in a conserved quantity, in units of the tolerance (predictions P1, P2)."""
@@ -18,7 +23,7 @@ MEANINGFUL = 1e-2
 """Largest allowed drift at which the orthogonal invariant still says something (P2)."""
 
 ALONG = 1e-12
-"""Least |<e, u_j>| at the start that is more than rounding; neurons below are not judged (P2)."""
+"""Least |<e, u_j>| at the start that is more than rounding; other neurons are not judged (P2)."""
 
 ENERGY = 30.0
 """Energy imbalance allowed, relative to L(0), in units of the tolerance (P3).
@@ -27,8 +32,17 @@ Fixed by a convergence test on small flows, whose imbalance was up to 10 toleran
 tolerance from 1e-2 to 1e-6.
 """
 
-STEPS = "The network descends in steps, which conserve it up to their size only."
-"""Why nothing conserved is judged on descent."""
+CHARTS = 100.0
+"""Difference of outputs allowed between charts, in tolerances (P4)."""
+
+CHARTS_LEAST = 1e-6
+"""Difference that is always allowed (P4)."""
+
+CHARTS_KINKS = 1e-3
+"""The same at p < 2, where kinks limit what a tolerance buys (P4)."""
+
+STEPS = "The network descends in steps, which conserve it only up to their size."
+"""Why no conserved quantity is judged on descent."""
 
 _SLIDING = (
     "At p < 2 steps that slide along a ReLU kink alternate between its two sides, and the integral "
@@ -78,8 +92,8 @@ def judge_balancedness(evidence: Evidence) -> Opinion:
     drift = float(np.abs(delta - delta[0]).max() / np.exp(2 * log_norm).max())
     verdict = Verdict.HOLDS if drift <= allowed else Verdict.FAILS
     verdict = verdict if np.isfinite(drift) else Verdict.UNDECIDED
-    kept = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
-    reason = f"Largest change of {kept} over neurons and times, relative to max ‖w_j‖²."
+    invariant = "‖w_j‖² - v_j²" if evidence.degree == 1 else f"‖w_j‖² - {evidence.degree:g}·v_j²"
+    reason = f"Largest change of {invariant} over neurons and times, relative to max ‖w_j‖²."
     return Opinion(verdict, expected, f"{drift:.1e}", reason)
 
 
@@ -124,11 +138,11 @@ def _orthogonal_drift(
     log_norm = evidence.record["log_norm"].values
     power = evidence.p / evidence.degree
     along = log_invariant[0] - power * log_norm[0][:, None]  # log |<e, u_j>|
-    seen = (along > np.log(ALONG)).any(axis=-1)
+    resolvable = (along > np.log(ALONG)).any(axis=-1)
     with np.errstate(invalid="ignore"):
         each = np.abs(np.expm1(log_invariant - log_invariant[0]))
     drift = np.where(along > np.log(ALONG), each, 0.0).max(axis=-1)
-    drift = np.where(seen, drift, np.nan)
+    drift = np.where(resolvable, drift, np.nan)
     growth = np.exp(np.minimum(power * (log_norm - log_norm[0]), 300.0))
     return drift, DRIFT * _tolerance(evidence) * np.maximum(growth, 1.0)
 
@@ -137,3 +151,64 @@ def _tolerance(evidence: Evidence) -> float:
     """Tolerance of one step, but not below the rounding of the matrix products."""
     rounding = {"float32": 1e-6, "float64": 1e-14}[evidence.scenario.flow.precision]
     return max(evidence.scenario.flow.tolerance, rounding)
+
+
+def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
+    """Polar, light-cone and Cartesian flows end in the same function (prediction P4)."""
+    expected = f"outputs agree to {CHARTS:g} tolerances (p < 2: {CHARTS_KINKS:g})"
+    evidences = [run for run in evidences if run.is_flow]
+    charts = {run.scenario.flow.chart for run in evidences}
+    if len(charts) < 2:
+        return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
+    comparisons = [_same_function(one) for one in series(evidences, "flow.chart")]
+    reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
+    undecided = "A flow ended early or at another time than the rest, or there was no other chart."
+    return opinion_of(expected, comparisons, (), reason, undecided=undecided)
+
+
+def _same_function(one: Series) -> Comparison:
+    first, charts = one.runs[0], [run.scenario.flow.chart for run in one.runs]
+    inputs = stream(first.scenario.seed, "inputs").standard_normal((512, first.centers.D))
+    x = np.concatenate([inputs / np.linalg.norm(inputs, axis=1, keepdims=True), first.centers.mu])
+    outputs = np.stack([np.asarray(run.network(x)) for run in one.runs])
+    gap = float(np.ptp(outputs, axis=0).max() / np.abs(outputs).max())
+    tolerance = max(run.scenario.flow.tolerance for run in one.runs)
+    allowed = max(CHARTS * tolerance, CHARTS_LEAST)
+    if first.p < 2:
+        allowed = max(allowed, CHARTS_KINKS)
+    together = len({float(run.times[-1]) for run in one.runs}) == 1
+    complete = all(run.outcome.complete for run in one.runs) and together
+    fits = gap <= allowed if complete and len(charts) > 1 else None
+    return Comparison(one.title, fits, f"{gap:.1e} (allowed {allowed:.0e}; {', '.join(charts)})")
+
+
+PREDICTIONS = (
+    Prediction(
+        "balancedness", "P1",
+        "‖w_j‖² - v_j² is constant (‖w_j‖² - p v_j² without normalization).",
+        f"{MV25}, Assumption 1; theory D2a, P1",
+        "d(ρ_j² - v_j²)/dt = 0",
+        judge=judge_balancedness, scenario="unbalanced",
+    ),
+    Prediction(
+        "orthogonal-invariant", "P2",
+        "<e, w_j>‖w_j‖^(p-1) is constant for e orthogonal to all samples.",
+        "theory D2b, P2",
+        "d(ρ_j^p <e, u_j>)/dt = 0 for <e, x_i> = 0",
+        judge=judge_orthogonal_invariant, scenario="voronoi-rule",
+    ),
+    Prediction(
+        "energy-balance", "P3",
+        "L(0) - L(t) = ∫₀ᵗ ‖dθ/dt‖² dt.",
+        "theory D2d, P3",
+        "dL/dt = -‖dθ/dt‖²",
+        judge=judge_energy_balance, scenario="voronoi-rule",
+    ),
+    Prediction(
+        "charts", "P4",
+        "The flow ends in the same function in every chart.",
+        "theory D1, P4",
+        "f_polar = f_lightcone = f_Cartesian",
+        judge_study=judge_charts, scenario="unbalanced",
+    ),
+)  # fmt: skip

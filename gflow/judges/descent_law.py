@@ -1,6 +1,6 @@
-"""Judge of what descent in steps shares with the flow: prediction P26.
+"""Judge of whether descent in steps follows the flow: prediction P26.
 
-One idea: every run that descends is held against the flow of the same data and initialization, at
+Every run that descends is compared with the flow of the same data and initialization, at
 t = step size × steps.
 """
 
@@ -11,9 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
-from gflow.judges.series import Told, opinion_of, series
-from gflow.laws.timescales import growth_rate, step_delay
+from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.series import Comparison, opinion_of, series
+from gflow.judges.shared_hypotheses import recorded
+from gflow.laws.hypothesis import Hypothesis
+from gflow.laws.reduced import growth_rate
+from gflow.laws.timescales import step_delay
+from gflow.measure.alignment import contributing_share, first_time_at, to_target
 from gflow.measure.phases import ALIGNED_SHARE
 
 LATE = 0.05
@@ -30,29 +35,30 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     """SGD aligns and escapes when the flow does, at t = step size × steps (prediction P26).
 
     Judged where the recursion of quiet growth alone is late by at most half of what is allowed, as
-    it is at the published step; what longer steps do is reported.
+    at the published step; for longer steps the times are only reported.
     """
     expected = f"alignment and escape times within {LATE:.0%} of the flow's"
-    kept = all(run.has("neurons") and run.has("centers") for run in evidences)
-    found = _pairs(evidences) if kept else []
-    fine = [pair for pair in found if quiet_delay(pair.steps) <= 1 + FINE]
-    assumed = (
-        Hypothesis("neurons and centers recorded", "yes" if kept else "no", kept),
+    pairs = _pairs(evidences) if recorded(*evidences).met else []
+    fine = [pair for pair in pairs if quiet_delay(pair.steps) <= 1 + FINE]
+    hypotheses = (
+        recorded(*evidences),
         Hypothesis(
             f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth",
-            f"{len(fine)} of {len(found)} pairs", bool(fine),
+            f"{len(fine)} of {len(pairs)} pairs", bool(fine),
         ),
     )  # fmt: skip
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
     reason = (
         "Times at which 95 % of the mass is within 10 degrees of its target, and at which the "
         "first |f(μ_k)| is 1/2, interpolated between records; tilt is the mass-weighted angle to "
         "the target in the end."
     )
-    told = [_held_against(pair) for pair in fine]
-    opinion = opinion_of(expected, told, assumed, reason, "A run ended early or did not escape.")
-    rest = "; ".join(str(_held_against(pair)) for pair in found if pair not in fine)
+    comparisons = [_compared(pair) for pair in fine]
+    opinion = opinion_of(
+        expected, comparisons, hypotheses, reason, undecided="A run ended early or did not escape."
+    )
+    rest = "; ".join(str(_compared(pair)) for pair in pairs if pair not in fine)
     return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion
 
 
@@ -75,7 +81,7 @@ def _pairs(evidences: Sequence[Evidence]) -> list[_Pair]:
     ]
 
 
-def _held_against(pair: _Pair) -> Told:
+def _compared(pair: _Pair) -> Comparison:
     title, flow, run = pair
     train = run.scenario.train
     batch = f"batch {train.batch}" if train.batch else "all samples"
@@ -83,12 +89,14 @@ def _held_against(pair: _Pair) -> Told:
     name += f", β = {train.momentum:g}" if train.momentum else ""
     name = f"{title}, {name}" if title else name
     if not run.outcome.complete:
-        return Told(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
+        return Comparison(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
     if not flow.outcome.complete:
-        return Told(name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}")
+        return Comparison(
+            name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}"
+        )
     late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
     fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
-    return Told(
+    return Comparison(
         name,
         fits,
         f"aligned {_percent(late[0])}, escape {_percent(late[1])} (recursion "
@@ -102,7 +110,7 @@ def _percent(share: float) -> str:
 
 
 def quiet_delay(run: Evidence) -> float:
-    """By what factor an aligned network that is not yet noticeable grows slower than in the flow.
+    """The factor by which a still negligible, aligned network grows slower than in the flow.
 
     **Source:** theory P26.
     """
@@ -114,27 +122,29 @@ def quiet_delay(run: Evidence) -> float:
 
 def moments(run: Evidence) -> tuple[float, float]:
     """Times of alignment and of escape, both interpolated; nan where never."""
-    share, t = run.aligned_share, run.times
-    i = int((share >= ALIGNED_SHARE).argmax())
-    if share[i] < ALIGNED_SHARE:
-        aligned = np.nan
-    elif i == 0:
-        aligned = t[0]
-    else:
-        part = (ALIGNED_SHARE - share[i - 1]) / (share[i] - share[i - 1])
-        aligned = t[i - 1] + part * (t[i] - t[i - 1])
-    return float(aligned), run.phases.escape if run.phases else np.nan
+    aligned = first_time_at(ALIGNED_SHARE, run.times, run.aligned_share)
+    return aligned, run.phases.escape if run.phases else np.nan
 
 
 def tilt(run: Evidence) -> float:
     """Mass-weighted angle of contributing neurons to their targets at the end, radians."""
-    share = np.where(run.contributing, run.share, 0)
-    chosen = np.arange(len(share)), run.target
-    chord = run.record["chord"].values[-1].astype(np.float64)[chosen]
-    return float(share / share.sum() @ (2 * np.arcsin(np.minimum(chord / 2, 1))))
+    chord = to_target(run.record["chord"].values[-1].astype(np.float64), run.target)
+    angle = 2 * np.arcsin(np.minimum(chord / 2, 1))
+    return float(contributing_share(run.log_mass[-1]) @ angle)
 
 
 def output_gap(run: Evidence, flow: Evidence) -> float:
     """Largest relative difference of |f(μ_k)| at the end."""
     mine, theirs = (one.record["center_output"].values[-1] for one in (run, flow))
     return float(np.abs(mine / theirs - 1).max())
+
+
+PREDICTIONS = (
+    Prediction(
+        "sgd", "P26",
+        "Stochastic gradient descent follows the flow at t = step size × steps.",
+        f"{MV24}, section 5.1; theory P26",
+        "θ_{s+1} = θ_s - η ∇L_batch(θ_s) against dθ/dt = -∇L(θ), t = ηs",
+        judge_study=judge_descent, scenario="flow-vs-sgd",
+    ),
+)  # fmt: skip

@@ -1,6 +1,6 @@
 """Everything a verdict may rest on: the question, and what the flow left behind.
 
-One idea: theory judges values, never files and never a running flow, so a stored run can be judged
+One idea: judges see values, never files and never a running flow, so a stored run can be judged
 again at any time.
 """
 
@@ -14,9 +14,18 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
 from gflow.flow.coalesce import NOTHING_LEFT_OUT, LeftOut
-from gflow.flow.losses import LOSSES
+from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.trajectory import Effort, Outcome
-from gflow.measure.alignment import aligned_share, contributing, mass_share, target, to_target
+from gflow.measure.alignment import (
+    aligned_share,
+    contributing,
+    contributing_share,
+    mass_share,
+    mean_closest_cosines,
+    mean_own_cosines,
+    target,
+    to_target,
+)
 from gflow.measure.phases import Phases, find_phases
 from gflow.robustness.bracket import Robustness
 from gflow.scenario import NeuronsTable, Scenario
@@ -24,7 +33,7 @@ from gflow.scenario import NeuronsTable, Scenario
 
 @dataclass(frozen=True)
 class Evidence:
-    """A finished flow, as the theory sees it."""
+    """A finished flow, as judges see it."""
 
     scenario: Scenario
     """The question: one flow."""
@@ -40,7 +49,7 @@ class Evidence:
     outcome: Outcome
     effort: Effort
     left_out: LeftOut = NOTHING_LEFT_OUT
-    """What integrating neurons together may have changed."""
+    """What folding neurons may have changed."""
     robustness: Robustness | None = None
     """Radii of test samples; None if they were not measured."""
 
@@ -51,7 +60,7 @@ class Evidence:
 
     @property
     def has_laws(self) -> bool:
-        """Whether the catalogue speaks of networks of this kind."""
+        """Whether the catalogue is about networks of this kind."""
         return self.scenario.network.has_laws
 
     @property
@@ -70,9 +79,14 @@ class Evidence:
         return self.scenario.network.degree
 
     @property
+    def loss(self) -> AbstractScalarLoss:
+        """The loss of one output."""
+        return LOSSES[self.scenario.flow.loss]
+
+    @property
     def kappa(self) -> float:
         """Force of the loss at output 0."""
-        return LOSSES[self.scenario.flow.loss].kappa
+        return self.loss.kappa
 
     @property
     def imbalance(self) -> float:
@@ -105,7 +119,7 @@ class Evidence:
 
     @property
     def log_mass_now(self) -> Float[np.ndarray, " h"]:
-        """log m_j at the end, whatever was recorded."""
+        """log m_j at the end, also if neurons were not recorded."""
         return np.asarray(self.network.log_mass)
 
     @cached_property
@@ -133,8 +147,7 @@ class Evidence:
     @cached_property
     def aligned_share(self) -> Float[np.ndarray, " T"]:
         """Share of the final contributing mass within 10 degrees of its target."""
-        share = np.where(self.contributing, self.share, 0.0)
-        return aligned_share(self.target_cosine, share / share.sum())
+        return aligned_share(self.target_cosine, contributing_share(self.log_mass[-1]))
 
     @cached_property
     def phases(self) -> Phases | None:
@@ -157,9 +170,7 @@ class Evidence:
         """
         cosine = self.record["cosine"].values[at].astype(np.float64)
         sign = self.record["sign"].values[at]
-        own = np.where(sign[:, None] == self.centers.label, cosine[:, : self.centers.K], -1.0)
-        average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
-        return float(self.share @ own.max(axis=1)), float(self.share @ average)
+        return mean_own_cosines(cosine, sign, self.centers.label, self.share)
 
     def closest_cosines(self, at: int) -> tuple[float, float]:
         """Cosines to the closest center and the closest class average, weighted by final mass.
@@ -169,9 +180,7 @@ class Evidence:
         - `at`: index of a recorded time.
         """
         cosine = self.record["cosine"].values[at].astype(np.float64)
-        parts = cosine[:, : self.centers.K], cosine[:, self.centers.K :]
-        center, average = (float(self.share @ part.max(axis=1)) for part in parts)
-        return center, average
+        return mean_closest_cosines(cosine, self.centers.K, self.share)
 
     @property
     def too_early(self) -> str:

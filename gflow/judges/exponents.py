@@ -1,7 +1,7 @@
-"""Judges of exponents: what a study over ε, α or N shows as a slope (P11, P12, P18, P24, P27).
+"""Judges of exponents: slopes that a study over ε, α or N shows (P11, P12, P18, P24, P27).
 
-One idea: every series of the study gives a slope with a confidence interval, and the criterion is
-about the slope.
+Every series of the study gives a slope with a confidence interval, and the criterion is about the
+slope.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from gflow.judges.alignment_phase import clock, coordinates, negligible, the_flow
+from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, outside, unmet
-from gflow.judges.series import Series, Told, opinion_of, series, value_of
-from gflow.judges.slope import Slope, slope
-from gflow.laws.timescales import escape_slope, growth_rate
+from gflow.judges.finding import Opinion, outside, unmet
+from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.series import Comparison, Series, opinion_of, series
+from gflow.judges.shared_hypotheses import normalized, recorded, the_flow
+from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
+from gflow.laws.reduced import growth_rate
+from gflow.laws.timescales import escape_slope
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
 from gflow.network.reference import ORTHONORMAL, subclass_target
@@ -48,17 +52,16 @@ FEWEST = 3
 def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
-    plain = all(run.degree == 1 for run in evidences)
     even = all(run.p >= 2 or run.imbalance == 1 for run in evidences)
-    assumed = (
+    hypotheses = (
         *_over(evidences, "network.init_scale"),
-        Hypothesis("normalized activation", "yes" if plain else "no", plain),
-        Hypothesis("p < 2: subclasses of equal weight", "yes" if even else "no", even),
+        normalized(*evidences),
+        Hypothesis.whether("p < 2: subclasses of equal weight", even),
     )
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
-    return _opinion(expected, told, assumed)
+    comparisons = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
+    return _opinion(expected, comparisons, hypotheses)
 
 
 class EscapeLaw(NamedTuple):
@@ -66,7 +69,7 @@ class EscapeLaw(NamedTuple):
 
     title: str
     times: Float[np.ndarray, " q"]
-    """First for p < 2, where a class escapes as a whole, else the mean over its subclasses."""
+    """The first of the class for p < 2, where all escape as one; else the mean over subclasses."""
     slope: float
     """1/(κ π λ): flow time per factor e of ε."""
 
@@ -79,7 +82,7 @@ def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
         mine = first.centers.label == s
         when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
         rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
-        # The mean over subclasses of slopes that are apart where their weights are.
+        # Subclasses of different weights have different slopes; their mean is that of the times.
         slopes = [escape_slope(rate, first.kappa, pi) for pi in first.pi[mine].tolist()]
         slope_law = float(np.mean(slopes))
         title = ", ".join(part for part in (one.title, f"class {name}") if part)
@@ -91,32 +94,32 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
     return np.stack([escape_times(run.times, _outputs(run)) for run in one.runs])
 
 
-def _escapes(one: Series) -> list[Told]:
+def _escapes(one: Series) -> list[Comparison]:
     x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
-    told = [
-        _slope_told(law.title, x, law.times, law.slope, ESCAPE * law.slope)
+    comparisons = [
+        _compared_slope(law.title, x, law.times, law.slope, allowed=ESCAPE * law.slope)
         for law in escape_law(one)
     ]
     order = _order(one, _escape_times(one)) if one.runs[0].p == 1 else None
-    return told if order is None else [*told, order]
+    return comparisons if order is None else [*comparisons, order]
 
 
-def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Told | None:
+def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Comparison | None:
     """Whether the class with more subclasses escapes first; None for equal classes."""
     label = one.runs[0].centers.label
     plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
     size = int(label.sum())
     if size == 0:
         return None
-    # A class that has not escaped yet comes later than one that has.
+    # A class that has not escaped counts as later than one that has.
     first, second = (np.nan_to_num(t, nan=np.inf) for t in ((plus, minus) if size > 0 else
                                                             (minus, plus)))  # fmt: skip
     known = np.isfinite(np.minimum(first, second))
     title = f"{one.title} order".strip()
     if not known.any():
-        return Told(title, None, "no class escapes")
+        return Comparison(title, None, "no class escapes")
     fits = bool((first < second)[known].all())
-    return Told(title, fits, "larger class first" if fits else "it is not")
+    return Comparison(title, fits, "larger class first" if fits else "not always the larger class")
 
 
 def _outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
@@ -130,20 +133,22 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
         "α = 0", ", ".join({f"{run.alpha}" for run in evidences}),
         all(run.alpha == 0 for run in evidences),
     )  # fmt: skip
-    assumed = (*_over(evidences, "network.init_scale"), noise)
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_over(evidences, "network.init_scale"), noise)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_separation(one) for one in series(evidences, "network.init_scale")]
-    return _opinion(expected, told, assumed)
+    comparisons = [_separation(one) for one in series(evidences, "network.init_scale")]
+    return _opinion(expected, comparisons, hypotheses)
 
 
-def _separation(one: Series) -> Told:
+def _separation(one: Series) -> Comparison:
     t = _common_time(one.runs)
     if t is None:
-        return Told(one.title, None, "no scheduled time at which all are negligible")
+        return Comparison(one.title, None, "no scheduled time at which all are negligible")
     x = np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
     y = np.log([_field_error(run, t) for run in one.runs])
-    return _slope_told(f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, SEPARATION_ERROR)
+    return _compared_slope(
+        f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, allowed=SEPARATION_ERROR
+    )
 
 
 def _common_time(runs: Sequence[Evidence], mass: float = 1e-2) -> float | None:
@@ -160,21 +165,10 @@ def _field_error(run: Evidence, t: float) -> float:
     at, p = int(np.flatnonzero(run.times == t)[0]), run.p
     u = coordinates(run)[at]
     gate = np.maximum(u, 0) ** (p - 1) if p > 1 else (u > 0).astype(float)
-    force = _force_change(run, _outputs(run)[at])
+    force = run.loss.force_change(run.centers.label.astype(np.float64), _outputs(run)[at])
     added = p * run.pi * force * gate
     along = (added * u).sum(axis=1)
     return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())
-
-
-def _force_change(run: Evidence, f: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
-    """g_k - g_k(0) at the centers, with all digits while f is tiny."""
-    y = run.centers.label.astype(np.float64)
-    loss = run.scenario.flow.loss
-    if loss == "exponential":
-        return y * np.expm1(-y * f)
-    if loss == "logistic":
-        return -y * np.tanh(y * f / 2) / 2
-    return -run.kappa * f
 
 
 def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
@@ -182,36 +176,40 @@ def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
     expected = f"spread over losses: slope in log ε {INDEPENDENCE:g} ± {INDEPENDENCE_ERROR:g}"
     losses = {run.scenario.flow.loss for run in evidences}
     several = Hypothesis("two losses or more", ", ".join(sorted(losses)), len(losses) > 1)
-    assumed = (*_over(evidences, "network.init_scale"), several)
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_over(evidences, "network.init_scale"), several)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")]
-    return _opinion(expected, told, assumed)
+    comparisons = [
+        _spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")
+    ]
+    return _opinion(expected, comparisons, hypotheses)
 
 
-def _spread_slope(one: Series) -> Told:
+def _spread_slope(one: Series) -> Comparison:
     """Slope of the largest difference of directions at the last common κ t."""
     scales = sorted({run.scenario.network.init_scale for run in one.runs})
     shared = _common_clock(one.runs)
     if shared is None:
-        return Told(one.title, None, "no common κ t at which all are negligible")
+        return Comparison(one.title, None, "no common κ t at which all are negligible")
     spread = []
     for scale in scales:
         mine = [run for run in one.runs if run.scenario.network.init_scale == scale]
         u = np.stack([coordinates(run)[_at_clock(run, shared)] for run in mine])
         spread.append(float(np.ptp(u, axis=0).max()))
-    return _slope_told(one.title, np.log(scales), np.log(spread), INDEPENDENCE, INDEPENDENCE_ERROR)
+    return _compared_slope(
+        one.title, np.log(scales), np.log(spread), INDEPENDENCE, allowed=INDEPENDENCE_ERROR
+    )
 
 
 def _common_clock(runs: Sequence[Evidence]) -> float | None:
-    found = [
+    clocks = [
         {
             float(f"{c:.9g}")
             for c in clock(run)[run.record["scheduled"].values & negligible(run, 1e-2)]
         }
         for run in runs
     ]
-    return max((c for c in set.intersection(*found) if c > 0), default=None)
+    return max((c for c in set.intersection(*clocks) if c > 0), default=None)
 
 
 def _at_clock(run: Evidence, value: float) -> int:
@@ -232,31 +230,31 @@ def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
         "data.noise": (NOISE_SLOPE, NOISE_SLOPE_ERROR),
         "data.samples": (SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR),
     }
-    told = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
-    return _opinion(expected, told, ())
+    comparisons = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
+    return _opinion(expected, comparisons, ())
 
 
 def _varies(runs: Sequence[Evidence], key: str) -> bool:
-    return len({value_of(run.scenario, key) for run in runs}) >= FEWEST
+    return len({run.scenario.value(key) for run in runs}) >= FEWEST
 
 
 def _has_own_distance(run: Evidence) -> bool:
-    """Whether it came to fit noisy samples of an orthonormal mixture, p >= 3."""
+    """Whether it has fitted noisy samples of an orthonormal mixture with p >= 3."""
     drawn = run.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
     return bool(drawn and run.p >= 3 and run.alpha and run.has("centers") and not run.too_early)
 
 
-def _scaling(one: Series, key: str, law: float, allowed: float) -> Told:
+def _scaling(one: Series, key: str, law: float, allowed: float) -> Comparison:
     name = key.split(".")[1]
-    x = np.array([value_of(run.scenario, key) for run in one.runs], float)
-    found = np.array([_own_distance(run) for run in one.runs])
+    x = np.array([run.scenario.value(key) for run in one.runs], float)
+    distances = np.array([_own_distance(run) for run in one.runs])
     floor = np.array([mass_floor(run) for run in one.runs])
-    above = found >= ABOVE_FLOOR * floor
+    above = distances >= ABOVE_FLOOR * floor
     if len(set(x[above])) < FEWEST:
         text = f"only {int(above.sum())} of {len(x)} distances lie above the floor"
-        return Told(f"{one.title} in {name}".strip(), None, text)
+        return Comparison(f"{one.title} in {name}".strip(), None, text)
     title = f"{one.title} in {name}".strip()
-    return _slope_told(title, np.log(x[above]), np.log(found[above]), law, allowed)
+    return _compared_slope(title, np.log(x[above]), np.log(distances[above]), law, allowed=allowed)
 
 
 def _own_distance(run: Evidence) -> float:
@@ -273,39 +271,90 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     """Without ‖w‖^{p-1} in the denominator T_esc ∝ ε^{-(p-1)} (prediction P24)."""
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
     plain = all(not run.neurons.normalized and run.p > 1 for run in evidences)
-    unnormalized = Hypothesis("no normalization, p > 1", "yes" if plain else "no", plain)
-    assumed = (*_over(evidences, "network.init_scale"), unnormalized)
-    if opinion := unmet(expected, assumed):
+    unnormalized = Hypothesis.whether("no normalization, p > 1", plain)
+    hypotheses = (*_over(evidences, "network.init_scale"), unnormalized)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = []
+    comparisons = []
     for one in series(evidences, "network.init_scale"):
         x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
         when = np.array([escape_times(run.times, _outputs(run)).min() for run in one.runs])
         law = one.runs[0].p - 1
-        told.append(_slope_told(one.title, x, np.log(when), law, POLYNOMIAL_ERROR))
-    return _opinion(expected, told, assumed)
+        comparisons.append(
+            _compared_slope(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR)
+        )
+    return _opinion(expected, comparisons, hypotheses)
 
 
 def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
-    values = {value_of(run.scenario, key) for run in evidences}
-    recorded = all(run.has("neurons") and run.has("centers") for run in evidences)
+    values = {run.scenario.value(key) for run in evidences}
     return (
         Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
-        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
+        recorded(*evidences),
         the_flow(*evidences),
     )
 
 
-def _slope_told(title: str, x, y, law: float, allowed: float) -> Told:
-    """A slope against its law; None where some points are missing or the interval straddles."""
-    there = np.isfinite(x) & np.isfinite(y)
-    if len(set(x[there])) < FEWEST:
-        return Told(title, None, f"only {int(there.sum())} of {len(x)} points")
-    found: Slope = slope(x[there], y[there])
-    fits = True if found.within(law, allowed) else (False if found.excludes(law, allowed) else None)
-    return Told(title, fits, f"{found} (law {law:.4g})")
+def _compared_slope(
+    title: str,
+    x: Float[np.ndarray, " q"],
+    y: Float[np.ndarray, " q"],
+    law: float,
+    *,
+    allowed: float,
+) -> Comparison:
+    """A slope against its law; undecided with too few points or an interval that straddles."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    if len(set(x[finite])) < FEWEST:
+        return Comparison(title, None, f"only {int(finite.sum())} of {len(x)} points")
+    line = slope(x[finite], y[finite])
+    fits = True if line.within(law, allowed) else (False if line.excludes(law, allowed) else None)
+    return Comparison(title, fits, f"{line} (law {law:.4g})")
 
 
-def _opinion(expected: str, told: list[Told], assumed: tuple[Hypothesis, ...]) -> Opinion:
-    undecided = "Too few points, or an interval that reaches the criterion from outside."
-    return opinion_of(expected, told, assumed, "Slope with its 95 % interval.", undecided)
+def _opinion(
+    expected: str, comparisons: list[Comparison], hypotheses: tuple[Hypothesis, ...]
+) -> Opinion:
+    undecided = "Too few points, or an interval that straddles the criterion."
+    return opinion_of(
+        expected, comparisons, hypotheses, "Slope with its 95 % interval.", undecided=undecided
+    )
+
+
+PREDICTIONS = (
+    Prediction(
+        "escape-slopes", "P11",
+        "The time to escape grows with log 1/ε at a known slope; larger classes first at p = 1.",
+        "theory D7, P11",
+        "dT_esc/d log(1/ε) = 1/(κ π λ); λ = √K_own at p = 1, 1 for p >= 2",
+        judge_study=judge_escape_slopes, scenario="escape-slope", figure="escape",
+    ),
+    Prediction(
+        "phase-separation", "P12",
+        "While f ≪ 1 directions follow the frozen alignment field up to O(ε²) at fixed t.",
+        "Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1, P12",
+        "max_j ‖du_j/dt - s_j P x^(p)(u_j)‖ ∝ ε²",
+        judge_study=judge_phase_separation, scenario="phase-separation",
+    ),
+    Prediction(
+        "distance-scaling", "P18",
+        "The distance grows like the noise and falls like the root of the samples (p >= 3).",
+        "theory D9, G5, P18",
+        "dist ≈ L_p α/√N",
+        judge_study=judge_distance_scaling, scenario="noise-sweep",
+    ),
+    Prediction(
+        "polynomial-escape", "P24",
+        "Without normalization the escape time is a power of 1/ε.",
+        f"{MV25}, appendix B.2; theory P24",
+        "T_esc ∝ ε^(-(p-1))",
+        judge_study=judge_polynomial_escape, scenario="unnormalized-polynomial",
+    ),
+    Prediction(
+        "loss-independence", "P27",
+        "Before escape directions do not depend on the loss at equal κ t, up to O(ε²).",
+        f"{MV25}, remarks; theory A4, P27",
+        "|u(κt; loss) - u(κt; loss')| ∝ ε²",
+        judge_study=judge_loss_independence, scenario="loss-independence",
+    ),
+)  # fmt: skip

@@ -1,11 +1,14 @@
-"""What a check says: a verdict, and what it rests on."""
+"""Findings: a verdict on a statement, and what it rests on."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+
+from gflow.laws.hypothesis import Hypothesis, all_met
 
 
 class Verdict(enum.StrEnum):
-    """How a statement fares on a run."""
+    """How a statement holds up on a run."""
 
     HOLDS = "HOLDS"
     """The bracket lies on the claimed side."""
@@ -16,26 +19,12 @@ class Verdict(enum.StrEnum):
     OUTSIDE = "OUTSIDE"
     """A hypothesis is not met, or what the check needs was not recorded."""
     NOT_MEASURED = "NOT MEASURED"
-    """No stored run says anything of it."""
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """What a statement assumes, and whether it is so."""
-
-    text: str
-    """The assumption with its threshold, such as "α <= 0.3"."""
-    measured: str
-    """What was found."""
-    met: bool
-
-    def __str__(self) -> str:
-        return f"{self.text}: {self.measured}, {'met' if self.met else 'not met'}"
+    """No stored run says anything about it."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a judge makes of a run: everything in a finding but the statement itself."""
+    """What a judge concludes about a run: a finding without the statement itself."""
 
     verdict: Verdict
     expected: str
@@ -45,9 +34,9 @@ class Opinion:
     bracket: tuple[float, float] | None = None
     """[searched, certified] where the measure is a supremum, else None."""
     details: dict[str, float | str] = field(default_factory=dict)
-    """Numbers that let a miss be traced to time, samples or dynamics."""
+    """Numbers by which a miss can be traced to time, samples or dynamics."""
     hypotheses: tuple[Hypothesis, ...] = ()
-    """What the statement assumes, as far as it was looked at."""
+    """What the statement assumes, as far as it was checked."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +70,18 @@ def outside(expected: str, reason: str, measured: str = "not judged") -> Opinion
 
 
 def unmet(expected: str, hypotheses: tuple[Hypothesis, ...]) -> Opinion | None:
-    """`outside`, if a hypothesis is not met; None if the statement speaks of this run."""
-    missed = [str(hypothesis) for hypothesis in hypotheses if not hypothesis.met]
-    if not missed:
+    """The opinion where the statement does not apply; None if every hypothesis is met.
+
+    OUTSIDE if a hypothesis is not met; UNDECIDED if that could not be decided.
+    """
+    met = all_met(hypotheses)
+    if met:
         return None
-    return Opinion(
-        Verdict.OUTSIDE, expected, "not judged", "; ".join(missed) + ".", hypotheses=hypotheses
-    )
+    verdict = Verdict.UNDECIDED if met is None else Verdict.OUTSIDE
+    return Opinion(verdict, expected, "not judged", missing(hypotheses), hypotheses=hypotheses)
+
+
+def missing(hypotheses: Sequence[Hypothesis]) -> str:
+    """The hypotheses that are not known to be met, as a sentence; empty if there are none."""
+    missed = [str(hypothesis) for hypothesis in hypotheses if not hypothesis.met]
+    return "; ".join(missed) + "." if missed else ""

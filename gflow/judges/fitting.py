@@ -1,7 +1,7 @@
 """Judges of the fitting and the late phase (theory D8): predictions P13 to P16.
 
-One idea: aligned neurons make the flow one equation per subclass (p > 2) or class (p < 2), which
-an exponential integral solves, so outputs at the centers tell loss, norm and margin from then on.
+One idea: once neurons are aligned the flow is one equation per subclass (p > 2) or class (p < 2),
+solved by an exponential integral, and outputs at the centers determine loss, norm and margin.
 """
 
 from typing import NamedTuple
@@ -9,12 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from gflow.judges.alignment_phase import equal_weights, the_flow
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
-from gflow.judges.series import Told, opinion_of
+from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.series import Comparison, opinion_of
+from gflow.judges.shared_hypotheses import (
+    aligned_mass,
+    equal_weights,
+    normalized,
+    recorded,
+    the_flow,
+)
 from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.timescales import (
+    SOLVED,
     aligned_squared_norm,
     fit,
     late_loss,
@@ -42,8 +51,8 @@ FLOOR_NOISY = 0.25
 """The same up to `FLOOR_NOISE` (P14)."""
 
 FLOOR_NOISE = 0.01
-"""Largest α at which the gap, a small difference, is that of the noise-free laws, and the floor is
-all there is of the distance (P14)."""
+"""Largest α at which the gap, a small difference, is that of the noise-free laws, and the distance
+is the floor alone (P14)."""
 
 LATE = 0.05
 """Relative error allowed in loss and squared norm (P15)."""
@@ -52,14 +61,14 @@ MARGIN_LIMIT = 0.03
 """Relative error allowed in the extrapolated normalized margin (P16)."""
 
 MARGIN_ROUNDING = 1e-8
-"""Relative decrease of the smoothed margin that passes for none (P16)."""
+"""Relative decrease of the smoothed margin that counts as none (P16)."""
 
 GROWN = 0.1
-"""Output from which a subclass is followed: below it little of the law has been seen."""
+"""Output from which a subclass is followed: below it the law says little."""
 
 
 SATURATED = 0.99
-"""Output up to which a square loss is followed."""
+"""Output up to which it is followed under a loss that saturates at 1."""
 
 
 class Group(NamedTuple):
@@ -78,35 +87,37 @@ def judge_ei_law(evidence: Evidence) -> Opinion:
     """Ei(z_k) - Ei(z_k0) = 2 π_k t, and the like for other losses (theory D8, prediction P13)."""
     allowed = EI_LAW if evidence.alpha == 0 else EI_LAW_NOISY
     expected = f"growth of the potential within {allowed:.1%} of 2π_k t"
-    assumed = (*_aligned(evidence), _resolved_by(evidence, allowed))
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_aligned(evidence), _solved(evidence), _resolved_by(evidence, allowed))
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_follows(evidence, group, allowed) for group in followed(evidence)]
-    return opinion_of(expected, told, assumed, f"From |f(μ_k)| = {GROWN:g} on, at recorded times.")
+    comparisons = [_follows(evidence, group, allowed) for group in followed(evidence)]
+    return opinion_of(
+        expected, comparisons, hypotheses, f"From |f(μ_k)| = {GROWN:g} on, at recorded times."
+    )
 
 
 def judge_late_gap(evidence: Evidence) -> Opinion:
     """p = 1: q₊ - q₋ by two Ei laws, and the distance to F it leaves (D8, prediction P14)."""
     expected = f"q₊ - q₋ within {LATE_GAP:.0%} of its law; floor of the distance to F"
     noise = np.inf if evidence.alpha is None else evidence.alpha
-    assumed = (
-        Hypothesis("p = 1", f"{evidence.p:g}", evidence.p == 1),
-        Hypothesis(f"α <= {FLOOR_NOISE:g}", f"{noise:g}", noise <= FLOOR_NOISE),
+    hypotheses = (
+        Hypothesis.that("p", evidence.p, "=", 1),
+        Hypothesis.that("α", noise, "<=", FLOOR_NOISE),
         _unequal_classes(evidence),
         *_aligned(evidence),
         _exponential(evidence),
     )
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_gap(evidence), _floor(evidence)]
-    return opinion_of(expected, told, assumed, "At the last recorded time.")
+    comparisons = [_gap(evidence), _floor(evidence)]
+    return opinion_of(expected, comparisons, hypotheses, "At the last recorded time.")
 
 
 def judge_late_rates(evidence: Evidence) -> Opinion:
     """Loss (1/2t) Σ E(z_k) and squared norm 2 Σ z_k, the like at p = 1 (D8, prediction P15)."""
     expected = f"loss and ‖θ‖² within {LATE:.0%} of their laws"
-    assumed = (*_aligned(evidence), _exponential(evidence), _late(evidence))
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_aligned(evidence), _exponential(evidence), _late(evidence))
+    if opinion := unmet(expected, hypotheses):
         return opinion
     last = evidence.record.isel(time=-1)
     z, m = _last_outputs(evidence)
@@ -115,42 +126,37 @@ def judge_late_rates(evidence: Evidence) -> Opinion:
         ("loss", float(last["loss"]), late_loss(z, t, m)),
         ("‖θ‖²", float(last["squared_norm"]), aligned_squared_norm(z, m)),
     )
-    told = [
-        Told(name, bool(abs(found / law - 1) <= LATE), f"{found:.4g} (law {law:.4g})")
-        for name, found, law in pairs
+    comparisons = [
+        Comparison(name, bool(abs(measured / law - 1) <= LATE), f"{measured:.4g} (law {law:.4g})")
+        for name, measured, law in pairs
     ]
-    return opinion_of(expected, told, assumed, "At the last recorded time.")
+    return opinion_of(expected, comparisons, hypotheses, "At the last recorded time.")
 
 
 def judge_margin(evidence: Evidence) -> Opinion:
     """The smoothed margin never falls, and the normalized one has its limit (prediction P16)."""
     expected = f"no decrease; at α = 0 limit within {MARGIN_LIMIT:.0%}, extrapolated in 1/log t"
-    drawn = evidence.drawn is not None
-    known = Hypothesis("samples of the mixture", "yes" if drawn else "no", drawn)
-    assumed = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
-    if opinion := unmet(expected, assumed):
+    known = Hypothesis.whether("samples of the mixture", evidence.drawn is not None)
+    hypotheses = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told, reason = [_never_falls(evidence)], "From where every sample is fitted."
+    comparisons, reason = [_never_falls(evidence)], "From where every sample is fitted."
     if evidence.alpha == 0:
-        told.append(_margin_limit(evidence))
+        comparisons.append(_margin_limit(evidence))
     else:
-        reason += f" The limit is one without noise; here: {_margin_limit(evidence).text}."
-    return opinion_of(expected, told, assumed, reason)
+        reason += f" The limit is known without noise only; here: {_margin_limit(evidence).text}."
+    return opinion_of(expected, comparisons, hypotheses, reason)
 
 
 def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    p = evidence.p
-    recorded, share = evidence.has("centers") and evidence.has("neurons"), 0.0
-    if recorded and p != 2:
-        share = float(evidence.aligned_share[-1])
     return (
-        Hypothesis("p = 1 or p > 2", f"{p:g}", p == 1 or p > 2),
-        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
-        Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
+        recorded(evidence),
+        *aligned_mass(evidence),
         Hypothesis("no early stop", evidence.outcome.reason.value, evidence.outcome.complete),
-        Hypothesis("normalized activation", f"degree {evidence.degree:g}", evidence.degree == 1),
+        normalized(evidence),
         the_flow(evidence),
-        *equal_weights(evidence, p < 2),  # else a class does not follow one equation (theory D8)
+        # Else a class does not follow one equation (theory D8).
+        *equal_weights(evidence, needed=evidence.p < 2),
     )
 
 
@@ -163,6 +169,11 @@ def _unequal_classes(evidence: Evidence) -> Hypothesis:
 def _exponential(evidence: Evidence) -> Hypothesis:
     loss = evidence.scenario.flow.loss
     return Hypothesis("exponential loss", loss, loss == "exponential")
+
+
+def _solved(evidence: Evidence) -> Hypothesis:
+    loss = evidence.scenario.flow.loss
+    return Hypothesis("a loss whose potential has a closed form", loss, loss in SOLVED)
 
 
 def _late(evidence: Evidence) -> Hypothesis:
@@ -178,7 +189,7 @@ def _resolved_by(evidence: Evidence, allowed: float) -> Hypothesis:
 
 
 def followed(evidence: Evidence) -> list[Group]:
-    """The outputs of a run whose fitting phase obeys an equation each."""
+    """The outputs of a run that obey one equation each while it fits."""
     z = np.abs(evidence.record["center_output"].values)
     if evidence.p > 2:
         return [Group(f"μ_{k + 1}", float(pi), 1, z[:, k]) for k, pi in enumerate(evidence.pi)]
@@ -190,13 +201,13 @@ def followed(evidence: Evidence) -> list[Group]:
     return groups
 
 
-def _follows(evidence: Evidence, group: Group, allowed: float) -> Told:
+def _follows(evidence: Evidence, group: Group, allowed: float) -> Comparison:
     """Largest deviation of the potential from its straight line, relative to the line's rise."""
     line = potential_line(evidence, group)
     if line is None:
-        return Told(group.name, None, "it never grows")
+        return Comparison(group.name, None, "it never grows")
     error = float(np.abs(line.rise / line.law - 1).max())
-    return Told(group.name, error <= allowed, f"{error:.1e}")
+    return Comparison(group.name, error <= allowed, f"{error:.1e}")
 
 
 class Line(NamedTuple):
@@ -210,45 +221,50 @@ class Line(NamedTuple):
 def potential_line(evidence: Evidence, group: Group) -> Line | None:
     """The rise of a group's potential; None unless it has grown at three recorded times.
 
-    With a square loss the output tends to 1 and its potential to infinity, so it is followed up to
+    There is none either if the potential of the loss has no closed form.  Under a loss that
+    saturates the output tends to 1 and its potential to infinity, so it is followed up to
     `SATURATED` only.
     """
-    loss = evidence.scenario.flow.loss
-    ceiling = SATURATED if loss in ("half_square", "square") else np.inf
+    loss = evidence.loss
+    if loss.name not in SOLVED:
+        return None
+    ceiling = SATURATED if loss.saturates else np.inf
     grown = np.flatnonzero((group.z >= GROWN) & (group.z <= ceiling))
     if len(grown) < 3:
         return None
     z, t = group.z[grown], evidence.times[grown]
-    rise = np.asarray(potential(z, loss)) - np.asarray(potential(z[:1], loss))
+    rise = np.asarray(potential(z, loss.name)) - np.asarray(potential(z[:1], loss.name))
     return Line(2 * group.pi * np.sqrt(group.m) * (t - t[0])[1:], rise[1:])
 
 
-def _gap(evidence: Evidence) -> Told:
+def _gap(evidence: Evidence) -> Comparison:
     """q₊ - q₋ at the end, against both laws begun where both classes have grown."""
     plus, minus = followed(evidence)
     begun = np.flatnonzero((plus.z >= GROWN) & (minus.z >= GROWN))
     if len(begun) < 2 or evidence.times[-1] < 2 * evidence.times[begun[0]]:
-        return Told("gap", None, "the classes have not grown long enough")
+        return Comparison("gap", None, "the classes have not grown long enough")
     start, t = begun[0], np.array([evidence.times[-1] - evidence.times[begun[0]]])
     ends = [
-        float(np.asarray(fit(float(g.z[start]), t, g.pi, "exponential", g.m))[0])
+        float(np.asarray(fit(float(g.z[start]), t, g.pi, "exponential", m=g.m))[0])
         for g in (plus, minus)
     ]
-    found, law = float(plus.z[-1] - minus.z[-1]), ends[0] - ends[1]
-    fits = abs(found - law) <= LATE_GAP * abs(law)
-    return Told("gap", fits, f"{found:.4f} (law {law:.4f})")
+    measured, law = float(plus.z[-1] - minus.z[-1]), ends[0] - ends[1]
+    fits = abs(measured - law) <= LATE_GAP * abs(law)
+    return Comparison("gap", fits, f"{measured:.4f} (law {law:.4f})")
 
 
-def _floor(evidence: Evidence) -> Told:
-    """The searched distance to F against the floor that unequal classes leave (theory D8)."""
+def _floor(evidence: Evidence) -> Comparison:
+    """The searched distance to F against the floor set by unequal classes (theory D8)."""
     plus, minus = (float(group.z[-1]) for group in followed(evidence))
     centers = evidence.centers
     law = relu_floor(plus, minus, centers.K1, centers.K - centers.K1)
     target = average_target(centers)
     bracket = distance(evidence.network, target, evidence.scenario.seed)
-    found = bracket.lower * bracket.supremum
+    measured = bracket.lower * bracket.supremum
     allowed = FLOOR if evidence.alpha == 0 else FLOOR_NOISY
-    return Told("floor", bool(abs(found / law - 1) <= allowed), f"{found:.4f} (law {law:.4f})")
+    return Comparison(
+        "floor", bool(abs(measured / law - 1) <= allowed), f"{measured:.4f} (law {law:.4f})"
+    )
 
 
 def _last_outputs(evidence: Evidence) -> tuple[Float[np.ndarray, " G"], Int[np.ndarray, " G"]]:
@@ -257,29 +273,61 @@ def _last_outputs(evidence: Evidence) -> tuple[Float[np.ndarray, " G"], Int[np.n
     return np.array([g.z[-1] for g in groups]), np.array([g.m for g in groups])
 
 
-def _never_falls(evidence: Evidence) -> Told:
+def _never_falls(evidence: Evidence) -> Comparison:
     """Largest relative decrease of the smoothed margin between two recorded times."""
     assert evidence.drawn is not None, "it is a hypothesis"
     weight = 1.0 if evidence.scenario.flow.convention == "sum" else 1.0 / evidence.drawn
     loss, size = (evidence.record[name].values for name in ("loss", "squared_norm"))
     begun = loss < weight
     if begun.sum() < 3:
-        return Told("smoothed margin", None, "the loss is never below the weight of a sample")
+        return Comparison("smoothed margin", None, "the loss is never below the weight of a sample")
     margin = np.asarray(smoothed_margin(loss[begun], weight, size[begun]))
     fall = float(np.maximum(-np.diff(margin) / margin[1:], 0).max())
     allowed = max(MARGIN_ROUNDING, 1e-2 * evidence.scenario.flow.tolerance)
-    return Told("smoothed margin", fall <= allowed, f"largest decrease {fall:.0e}")
+    return Comparison("smoothed margin", fall <= allowed, f"largest decrease {fall:.0e}")
 
 
-def _margin_limit(evidence: Evidence) -> Told:
+def _margin_limit(evidence: Evidence) -> Comparison:
     """min y f/‖θ‖² over the last decade of time, extrapolated in 1/log t."""
     t, record = evidence.times, evidence.record
     last = t >= t[-1] / 10
     if last.sum() < 4:
-        return Told("normalized margin", None, "fewer than four times in the last decade")
+        return Comparison("normalized margin", None, "fewer than four times in the last decade")
     normalized = (record["margin_min"].values / record["squared_norm"].values)[last]
-    found = slope(1 / np.log(t[last]), normalized).intercept
+    measured = slope(1 / np.log(t[last]), normalized).intercept
     centers = evidence.centers
     law = late_margin(evidence.p, centers.K1, centers.K - centers.K1)
-    fits = abs(found / law - 1) <= MARGIN_LIMIT
-    return Told("normalized margin", fits, f"tends to {found:.4f} (law {law:.4f})")
+    fits = abs(measured / law - 1) <= MARGIN_LIMIT
+    return Comparison("normalized margin", fits, f"tends to {measured:.4f} (law {law:.4f})")
+
+
+PREDICTIONS = (
+    Prediction(
+        "ei-law", "P13",
+        "Outputs at the centers grow by an exponential integral law.",
+        "theory D8, P13; open in " + MV25 + " for exponential loss",
+        "Ei(z_k(t)) - Ei(z_k(0)) = 2 π_k t (exponential loss)",
+        judge=judge_ei_law, scenario="ei-law", figure="fitting_law",
+    ),
+    Prediction(
+        "late-gap", "P14",
+        "ReLU classes of unequal size keep a gap that dies like 1/log t, and so does the distance.",
+        "theory D8, P14",
+        "Ei(q±) = 2 π √K± t; floor = √(K1 K2) |q₊ - q₋|/√(K1 q₊² + K2 q₋²)",
+        judge=judge_late_gap, scenario="late-gap",
+    ),
+    Prediction(
+        "late-rates", "P15",
+        "Late loss and norm follow from the outputs at the centers.",
+        "theory D8, P15",
+        "2 t L = Σ_k E(z_k), E(z) = Ei(z) e^(-z); ‖θ‖² = 2 Σ_k z_k",
+        judge=judge_late_rates, scenario="ei-law",
+    ),
+    Prediction(
+        "margin", "P16",
+        "The smoothed margin never falls, and the normalized margin has a known limit.",
+        "Lyu and Li, ICLR 2020; theory D8, C3, P16",
+        "min y f/‖θ‖² → 1/(2K) for p >= 2, 1/(2(√K1 + √K2)) at p = 1",
+        judge=judge_margin, scenario="ei-law",
+    ),
+)  # fmt: skip

@@ -13,10 +13,12 @@ from gflow.judges.alignment_phase import (
     noise_free,
     resolved,
     signs,
-    vanishing,
 )
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, Verdict, unmet
+from gflow.judges.finding import Opinion, Verdict, unmet
+from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.shared_hypotheses import vanishing
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import aligned
 
 CLOSED_FORM = 1e-4
@@ -29,8 +31,8 @@ CONTINUUM = 1e-6
 def judge_closed_form(evidence: Evidence) -> Opinion:
     """Directions follow the solution of noise-free alignment (theory D3, prediction P5)."""
     expected = f"|u_k - formula| <= {CLOSED_FORM:g} while Σ m_j <= {NEGLIGIBLE_MASS:g}"
-    assumed = (*noise_free(evidence), vanishing(evidence))
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*noise_free(evidence), vanishing(evidence, NEGLIGIBLE_MASS))
+    if opinion := unmet(expected, hypotheses):
         return opinion
     quiet = negligible(evidence)
     every = np.arange(evidence.record.sizes["neuron"])
@@ -39,7 +41,7 @@ def judge_closed_form(evidence: Evidence) -> Opinion:
     worst = float(error.max(initial=0.0))
     verdict, why = resolved(evidence, worst, CLOSED_FORM)
     reason = f"Largest over {error.shape[1]} neurons and {error.shape[0]} times.{why}"
-    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
+    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=hypotheses)
 
 
 def closed_form(
@@ -54,10 +56,11 @@ def closed_form(
     - `neurons`: indices.
     """
     start, weights = coordinates(evidence)[0], evidence.pi / evidence.pi.mean()
-    seen = signs(evidence)[:, None] * evidence.centers.label.astype(np.float64)
+    label = signs(evidence)[:, None] * evidence.centers.label.astype(np.float64)
     beside = np.sqrt(np.clip(1 - (start**2).sum(axis=1), 0, None))
     each = [
-        aligned(start[j], float(beside[j]), seen[j], evidence.p, t_hat, weights).u for j in neurons
+        aligned(start[j], float(beside[j]), label[j], evidence.p, t_hat=t_hat, weights=weights).u
+        for j in neurons
     ]
     return np.stack(each, axis=1)
 
@@ -66,9 +69,8 @@ def judge_continuum(evidence: Evidence) -> Opinion:
     """At p = 2 neurons of one sign keep the ratios of their ξ_k for ever (D2g, prediction P7)."""
     allowed = max(CONTINUUM, 10 * evidence.scenario.flow.tolerance)
     expected = f"drift of log ξ_jk/ξ_ik <= {allowed:.0e}"
-    is_two = Hypothesis("p = 2", f"{evidence.p:g}", evidence.p == 2)
-    assumed = (*noise_free(evidence), is_two)
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*noise_free(evidence), Hypothesis.that("p", evidence.p, "=", 2))
+    if opinion := unmet(expected, hypotheses):
         return opinion
     gain = _gain(evidence)
     worst = max(_spread(gain[:, signs(evidence) == s]) for s in (1, -1))
@@ -77,7 +79,7 @@ def judge_continuum(evidence: Evidence) -> Opinion:
     if not count:
         verdict, why = Verdict.UNDECIDED, " No coordinate stays awake."
     reason = f"Over {count} awake coordinates, through all phases.{why}"
-    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=assumed)
+    return Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=hypotheses)
 
 
 def _gain(evidence: Evidence) -> Float[np.ndarray, "T h K"]:
@@ -93,3 +95,21 @@ def _spread(gain: Float[np.ndarray, "T h K"]) -> float:
     """Largest difference between two neurons, over centers and times; 0 without two."""
     known = [column[:, ~np.isnan(column[0])] for column in np.moveaxis(gain, 2, 0)]
     return max((float(np.ptp(c, axis=1).max()) for c in known if c.shape[1] > 1), default=0.0)
+
+
+PREDICTIONS = (
+    Prediction(
+        "closed-form", "P5",
+        "Without noise and while f ≪ 1 directions follow a closed form.",
+        "theory D3, P5; p > 2: " + MV25 + ", eq. 13",
+        "u = ξ/|ξ|, dξ_k/dχ = y_k σ(ξ_k)^(p-1), dχ = |ξ|^(2-p) p κ π dt",
+        judge=judge_closed_form, scenario="voronoi-rule", figure="closed_forms",
+    ),
+    Prediction(
+        "continuum", "P7",
+        "At p = 2 nothing is selected: neurons of one sign keep the ratios of their ξ_k.",
+        "theory D2g, D3, P7",
+        "log(ξ_jk/ξ_ik) constant, ξ = ρ² u",
+        judge=judge_continuum, scenario="p-continuum", figure="closed_forms",
+    ),
+)  # fmt: skip

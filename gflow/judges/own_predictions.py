@@ -30,11 +30,13 @@ def load_predictions(path: Path) -> tuple[Prediction, ...]:
     **Raises:** `ScenarioError` naming what is wrong with the file.
     """
     what = "a list of `gflow.judges.prediction.Prediction`"
-    found = load_value(path, "PREDICTIONS", what)
-    if not isinstance(found, list | tuple) or not all(isinstance(p, Prediction) for p in found):
+    predictions = load_value(path, "PREDICTIONS", what)
+    if not isinstance(predictions, list | tuple) or not all(
+        isinstance(p, Prediction) for p in predictions
+    ):
         raise refused(path, f"must define `PREDICTIONS`, {what}, but does not; add it")
-    if taken := [one.id for one in found if one.id in CATALOGUE]:
+    if taken := [one.id for one in predictions if one.id in CATALOGUE]:
         raise refused(
             path, f"must not reuse ids of gflow, but has {', '.join(taken)}; choose others"
         )
-    return tuple(found)
+    return tuple(predictions)

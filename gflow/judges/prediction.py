@@ -1,8 +1,8 @@
-"""A prediction: a statement of the papers, what it rests on, and who decides it.
+"""A prediction: a statement of the papers, its source, and its judges.
 
-One idea: a statement about one run is judged on a run, a statement about an exponent or a
-comparison on the runs of a study, and both are pure functions of stored values.  A user's own
-prediction is one more value of this type.
+A statement about one run is judged on a run, one about an exponent or a comparison on the runs of a
+study, and both judges are pure functions of stored values.  A user's own prediction is one more
+value of this type.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Finding, Opinion
+
+MV24 = "Min and Vidal, ICML 2024"
+MV25 = "Min and Vidal, ICML 2025"
 
 Judge = Callable[[Evidence], Opinion]
 StudyJudge = Callable[[Sequence[Evidence]], Opinion]
@@ -33,7 +36,7 @@ class Prediction:
     judge_study: StudyJudge | None = None
     """Decides about the runs of a study together; None where each run is judged alone."""
     scenario: str = ""
-    """Name of the scenario that is made to judge it; empty where none is."""
+    """Name of the scenario made to judge it; empty if there is none."""
     figure: str = ""
     """Name of the figure that shows law and simulation; empty where there is none."""
 

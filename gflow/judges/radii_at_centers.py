@@ -1,7 +1,7 @@
 """Judges of radii at the subclass centers (theory D6, D10): predictions P19 and P21.
 
-One idea: the centers are where the theory speaks in closed form, and there are K of them only, so
-every run has its radii as brackets [certified, attacked] for nothing.
+At the centers the theory has closed forms, and there are only K of them, so that every run has
+their radii as brackets [certified, attacked] at almost no cost.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,19 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
-from gflow.judges.series import Told, opinion_of, series
+from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.series import Comparison, opinion_of, series
+from gflow.judges.shared_hypotheses import (
+    aligned_mass,
+    equal_weights,
+    normalized,
+    orthonormal,
+    recorded,
+)
 from gflow.judges.slope import slope
 from gflow.laws.critical_radii import critical_radii, two_neuron_radii
-from gflow.network.reference import ORTHONORMAL
+from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.robustness.radius import Radii, radii
 
 BY_MASS = 0.01
@@ -29,7 +37,7 @@ RADIUS_SLOPE_ERROR = 0.03
 
 
 def radii_at_centers(evidence: Evidence) -> Radii:
-    """Radii of the K centers as brackets, with what coalescing left out."""
+    """Radii of the K centers as brackets, widened by what folding left out."""
     centers = evidence.centers
     left_out = evidence.left_out.total
     return radii(
@@ -51,96 +59,93 @@ def law_of_masses(evidence: Evidence) -> Float[np.ndarray, " K"]:
 
 
 def judge_critical_radii(evidence: Evidence) -> Opinion:
-    """Centers fall where the masses say; for p >= 3 that is near 1/√2 (D6, prediction P19)."""
+    """Centers have the radii that masses imply, near 1/√2 for p >= 3 (D6, prediction P19)."""
     expected = (
         f"bracket within {BY_MASS:.0%} and the tilt of the law by masses; late, p >= 3: "
         f"within {IDEAL:.0%} of 1/√2"
     )
-    assumed = aligned(evidence)
-    if opinion := unmet(expected, assumed):
+    hypotheses = aligned(evidence)
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    found, law = radii_at_centers(evidence), law_of_masses(evidence)
-    told = [_compared("by masses", found, law, BY_MASS + tilt_of(evidence) / law)]
+    measured, law = radii_at_centers(evidence), law_of_masses(evidence)
+    comparisons = [_compared("by masses", measured, law, BY_MASS + tilt_of(evidence) / law)]
     reason = "At the K centers; l2."
     if evidence.p >= 3:
-        ideal = _compared("ideal", found, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
+        ideal = _compared("ideal", measured, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
         if late(evidence):
-            told.append(ideal)
+            comparisons.append(ideal)
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
     undecided = "The bracket reaches from inside the criterion to outside."
-    return opinion_of(expected, told, assumed, reason, undecided)
+    return opinion_of(expected, comparisons, hypotheses, reason, undecided=undecided)
 
 
 def tilt_of(evidence: Evidence) -> float:
     """Mean angle of neurons to their target by mass, radians.
 
-    The laws are about aligned neurons; turning them by th moves what they see of an input by th of
-    its length, and the radius with it, by th and not in proportion, to first order.
+    The laws are about aligned neurons.  Turning neurons by an angle changes their inner products
+    with an input by that share of its length, and to first order the radius by the angle itself.
     """
     return float(evidence.share @ np.arccos(np.clip(evidence.target_cosine[-1], -1, 1)))
 
 
 def late(evidence: Evidence) -> bool:
-    """Whether outputs have had the time to become alike, ten times that of fitting."""
+    """Whether outputs have had time to become alike: ten times that of fitting."""
     fitted = evidence.phases.fitted if evidence.phases else np.nan
     return bool(evidence.times[-1] >= 10 * fitted)
 
 
 def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What the law by masses assumes of a run."""
-    recorded = evidence.has("centers") and evidence.has("neurons")
-    share = float(evidence.aligned_share[-1]) if recorded and evidence.p != 2 else 0.0
-    error, p = evidence.centers.orthonormality_error, evidence.p
-    both = len(set(evidence.centers.label.tolist())) == 2
     return (
-        Hypothesis("p = 1 or p > 2", f"{p:g}", p == 1 or p > 2),
-        Hypothesis("neurons and centers recorded", "yes" if recorded else "no", recorded),
-        Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", error <= ORTHONORMAL),
-        Hypothesis("two classes", "yes" if both else "no", both),
-        Hypothesis("p < 2: subclasses of equal weight", f"{evidence.imbalance:g} : 1",
-                   p >= 2 or evidence.imbalance == 1),
-        Hypothesis("normalized activation", f"degree {evidence.degree:g}", evidence.degree == 1),
-        Hypothesis("95 % of the mass within 10° of its target", f"{share:.1%}", share >= 0.95),
-    )  # fmt: skip
+        recorded(evidence),
+        *aligned_mass(evidence),
+        orthonormal(evidence),
+        Hypothesis.whether("two classes", len(set(evidence.centers.label.tolist())) == 2),
+        *equal_weights(evidence, needed=evidence.p < 2),
+        normalized(evidence),
+    )
 
 
 def _compared(
-    title: str, found: Radii, law: Float[np.ndarray, " K"], allowed: Float[np.ndarray, " K"]
-) -> Told:
-    """Both ends against a law: they fit if all are inside, and fail if one bracket is outside."""
-    low, high = found.certified / law - 1, found.attacked / law - 1
+    title: str, measured: Radii, law: Float[np.ndarray, " K"], allowed: Float[np.ndarray, " K"]
+) -> Comparison:
+    """Brackets against a law: they fit if all lie inside, and miss if one lies outside."""
+    low, high = measured.certified / law - 1, measured.attacked / law - 1
     inside = bool((low >= -allowed).all() and (high <= allowed).all())
     outside = bool((high < -allowed).any() or (low > allowed).any())
     text = (
-        f"[{found.certified.min():.4f}, {found.attacked.max():.4f}], off by {low.min():+.2%} to "
-        f"{high.max():+.2%}"
+        f"[{measured.certified.min():.4f}, {measured.attacked.max():.4f}], "
+        f"off by {low.min():+.2%} to {high.max():+.2%}"
     )
-    return Told(title, True if inside else False if outside else None, text)
+    return Comparison(title, True if inside else False if outside else None, text)
 
 
 def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     """The radius falls like K^{-1/2} at p = 1 and stays for p >= 3 (D6, prediction P21)."""
     expected = f"slope in log K {RADIUS_SLOPE:g} at p = 1, 0 for p >= 3, ± {RADIUS_SLOPE_ERROR:g}"
     counts = {run.centers.K for run in evidences}
-    met = all(one.met for run in evidences for one in aligned(run))
-    assumed = (
+    met = all(all_met(aligned(run)) for run in evidences)
+    hypotheses = (
         Hypothesis("three values of `data.subclasses`", f"{len(counts)}", len(counts) >= 3),
-        Hypothesis("aligned runs on orthonormal centers", "yes" if met else "no", met),
+        Hypothesis.whether("aligned runs on orthonormal centers", met),
     )
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
     along = ("data.subclasses", "data.positive_subclasses", "data.samples", "data.dimension")
-    told = [_slope_over_K(one.title, one.runs) for one in series(evidences, *along)]
+    comparisons = [_slope_over_K(one.title, one.runs) for one in series(evidences, *along)]
     return opinion_of(
-        expected, told, assumed, "Mean radius of the centers; slope with its 95 % interval."
+        expected,
+        comparisons,
+        hypotheses,
+        "Mean radius of the centers; slope with its 95 % interval.",
     )
 
 
-def _slope_over_K(title: str, runs: Sequence[Evidence]) -> Told:
+def _slope_over_K(title: str, runs: Sequence[Evidence]) -> Comparison:
     law = RADIUS_SLOPE if runs[0].p < 2 else 0.0
     if (count := len({run.centers.K for run in runs})) < 3:
-        return Told(title, None, f"only {count} of three values of K")
+        return Comparison(title, None, f"only {count} of three values of K")
     brackets = [radii_at_centers(run) for run in runs]
     x = np.log([run.centers.K for run in runs])
     ends = [
@@ -150,4 +155,22 @@ def _slope_over_K(title: str, runs: Sequence[Evidence]) -> Told:
     fits = all(one.within(law, RADIUS_SLOPE_ERROR) for one in ends)
     misses = any(one.excludes(law, RADIUS_SLOPE_ERROR) for one in ends)
     text = f"certified {ends[0]}, attacked {ends[1]} (law {law:g})"
-    return Told(title, True if fits else False if misses else None, text)
+    return Comparison(title, True if fits else False if misses else None, text)
+
+
+PREDICTIONS = (
+    Prediction(
+        "critical-radii", "P19",
+        "F falls at 1/√K, F^(p) at 1/√2, and trained networks where their masses say.",
+        f"{MV24}, main theorems; theory D6, P19",
+        "R* = 1/√K (F), 1/√(1 + K_o^max(2/p-1, 0)) (F^(p))",
+        judge=judge_critical_radii, scenario="robustness-vs-K",
+    ),
+    Prediction(
+        "radius-over-K", "P21",
+        "The critical radius falls like K^(-1/2) at p = 1 and stays at p = 3.",
+        f"{MV24}, main theorems; theory D6, P21",
+        "R* = 1/√K against 1/√2",
+        judge_study=judge_radius_over_K, scenario="robustness-vs-K",
+    ),
+)  # fmt: skip

@@ -1,7 +1,7 @@
 """Judges of robust accuracies on test samples (theory D6, G1, G2): predictions P20, P23, P25.
 
-One idea: every radius is a bracket, so a robust accuracy is one at every attack radius, and it
-meets a law only if both ends do.
+Every radius is a bracket, so a robust accuracy is a bracket at every attack radius, and it meets a
+law only if both of its ends do.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,16 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, unmet
+from gflow.judges.finding import Opinion, unmet
+from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.radii_at_centers import IDEAL, aligned, late
-from gflow.judges.series import Series, Told, opinion_of, series
+from gflow.judges.series import Comparison, Series, opinion_of, series
+from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
 from gflow.laws.bayes import bayes_radii
 from gflow.laws.critical_radii import average_accuracy, quadratic_distance, subclass_accuracy
+from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.laws.published import any_robust_accuracy, bayes_robust_accuracy, robust_radius
-from gflow.network.reference import ORTHONORMAL, average_classifier, subclass_classifier
+from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.robustness.attack import share_beyond
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius import Radii, radii
@@ -62,27 +65,31 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
 
 
 def judge_robust_accuracy(evidence: Evidence) -> Opinion:
-    """F and F^(p) fall as their laws say, and trained networks at their median (P20)."""
+    """Robust accuracies of F and F^(p) follow their laws, medians of trained networks too (P20)."""
     expected = (
         f"F or F^(p) within {LAW_ERROR:g} of its law at every radius; late and aligned networks: "
         f"median radius within {IDEAL:.0%}; <= 1 - min(K1, K2)/K at √2/2"
     )
-    assumed = _measured(evidence)
-    if opinion := unmet(expected, assumed):
+    hypotheses = _measured(evidence)
+    if opinion := unmet(expected, hypotheses):
         return opinion
     assert evidence.robustness is not None
     trained = evidence.robustness.radii[Norm.L2]
     x, y = _test(evidence, evidence.robustness.n)
-    told = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
+    comparisons = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
-    if evidence.p != 2 and late(evidence) and all(one.met for one in aligned(evidence)):
-        told.insert(1, _median(evidence, trained))
+    if evidence.p != 2 and late(evidence) and all_met(aligned(evidence)):
+        comparisons.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
-    return opinion_of(expected, told, assumed, reason, "A bracket straddles the criterion.")
+    return opinion_of(
+        expected, comparisons, hypotheses, reason, undecided="A bracket straddles the criterion."
+    )
 
 
-def _ideal(evidence: Evidence, x, y) -> Told:
+def _ideal(
+    evidence: Evidence, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]
+) -> Comparison:
     p = evidence.p
     name = "F" if p < 2 else f"F^({p:g})"
     network = average_classifier(evidence.centers)
@@ -93,10 +100,10 @@ def _ideal(evidence: Evidence, x, y) -> Told:
     ends = radii(network, x, y, evidence.scenario.seed).accuracy(_GRID)
     worst = [float(np.abs(end - law).max()) for end in ends]
     fits = max(worst) <= LAW_ERROR
-    # An accuracy is below its law by more than is allowed, or above, whatever it is in between.
+    # The whole bracket lies too far below the law, or too far above it.
     misses = bool((ends[1] < law - LAW_ERROR).any() or (ends[0] > law + LAW_ERROR).any())
     text = f"off its law by {worst[0]:.3f} (certified), {worst[1]:.3f} (attacked)"
-    return Told(name, True if fits else False if misses else None, text)
+    return Comparison(name, True if fits else False if misses else None, text)
 
 
 def median_law(evidence: Evidence) -> float:
@@ -109,48 +116,52 @@ def median_law(evidence: Evidence) -> float:
     return float(np.interp(0.5, -subclass_accuracy(R, K1, evidence.centers.K - K1, tau) + 1, R))
 
 
-def _median(evidence: Evidence, trained: Radii) -> Told:
+def _median(evidence: Evidence, trained: Radii) -> Comparison:
     law = median_law(evidence)
     low, high = (float(np.median(end)) / law - 1 for end in trained[:2])
     inside, outside = low >= -IDEAL and high <= IDEAL, high < -IDEAL or low > IDEAL
     text = f"median in [{law * (1 + low):.4f}, {law * (1 + high):.4f}] (law {law:.4f})"
-    return Told("network", True if inside else False if outside else None, text)
+    return Comparison("network", True if inside else False if outside else None, text)
 
 
-def _below_bound(evidence: Evidence, found: Radii) -> Told:
-    """An accuracy above what any classifier can reach proves the measurement wrong."""
+def _below_bound(evidence: Evidence, measured: Radii) -> Comparison:
+    """The accuracy against what any classifier can reach; above it, the measurement is wrong."""
     K1 = evidence.centers.K1
     bound = any_robust_accuracy(K1, evidence.centers.K - K1).value
-    share = float(share_beyond(found.attacked, np.array([HALF_ROOT_TWO]))[0])
-    allowed = bound + DEVIATIONS * (bound * (1 - bound) / len(found.attacked)) ** 0.5
+    share = float(share_beyond(measured.attacked, np.array([HALF_ROOT_TWO]))[0])
+    allowed = bound + DEVIATIONS * (bound * (1 - bound) / len(measured.attacked)) ** 0.5
     text = f"attacked {share:.3f} at √2/2 (bound {bound:.3f} for any classifier)"
-    return Told("", share <= allowed, text)
+    return Comparison("", share <= allowed, text)
 
 
 def _measured(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    found = evidence.robustness
-    n = found.n if found is not None and Norm.L2 in found.radii else 0
-    return (*_mixture(evidence), Hypothesis(f"radii in l2 of {FEWEST} test samples", f"{n}",
-                                            n >= FEWEST),
-            Hypothesis("p = 1 or p >= 2", f"{evidence.p:g}", evidence.p == 1 or evidence.p >= 2),
-            Hypothesis("normalized activation", f"degree {evidence.degree:g}",
-                       evidence.degree == 1))  # fmt: skip
+    robustness = evidence.robustness
+    n = robustness.n if robustness is not None and Norm.L2 in robustness.radii else 0
+    p = evidence.p
+    return (
+        *_mixture(evidence),
+        Hypothesis(f"radii in l2 of {FEWEST} test samples", f"{n}", n >= FEWEST),
+        Hypothesis("p = 1 or p >= 2", f"{p:g}", p == 1 or p >= 2),
+        normalized(evidence),
+    )
 
 
 def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    tau, error = evidence.tau, evidence.centers.orthonormality_error
-    found = "not a mixture" if tau is None else f"τ = {tau:.2g}"
+    tau = evidence.tau
+    noise = "not a mixture" if tau is None else f"τ = {tau:.2g}"
     return (
-        Hypothesis("a mixture with noise", found, tau is not None and tau > 0),
-        Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", error <= ORTHONORMAL),
-        Hypothesis("subclasses of equal weight", f"{evidence.imbalance:g} : 1",
-                   evidence.imbalance == 1),
-    )  # fmt: skip
+        Hypothesis("a mixture with noise", noise, tau is not None and tau > 0),
+        orthonormal(evidence),
+        *equal_weights(evidence),
+    )
 
 
-def _test(evidence: Evidence, count: int | None = None):
+def _test(
+    evidence: Evidence, count: int | None = None
+) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
+    """The first test samples of a run, drawn again, and their labels."""
     test = evidence.scenario.data.read_test(evidence.scenario.seed)
-    assert test is not None, "it is asked for by a hypothesis"
+    assert test is not None, "test samples are a hypothesis"
     return test.x[:count], test.labels("sign")[:count]
 
 
@@ -159,38 +170,41 @@ def judge_bayes(evidence: Evidence) -> Opinion:
     expected = "certified >= 1 - 2K exp(-Dν²/(64α²)) at (√2-ν)/2; attacked <= 1 - min(K1, K2)/K"
     facts = evidence.scenario.data.facts
     n = facts.test_drawn
-    assumed = (*_mixture(evidence), Hypothesis("test samples", f"{n}", n > 0))
-    if opinion := unmet(expected, assumed):
+    hypotheses = (*_mixture(evidence), Hypothesis("test samples", f"{n}", n > 0))
+    if opinion := unmet(expected, hypotheses):
         return opinion
     assert facts.noise is not None and facts.tau is not None
-    found = bayes_radii(*_test(evidence), evidence.centers, facts.tau)
-    told = [_above_promise(evidence, facts.noise, found), _below_bound(evidence, found)]
-    reason = f"{n} test samples; l2. The network plays no part."
-    return opinion_of(expected, told, assumed, reason)
+    measured = bayes_radii(*_test(evidence), evidence.centers, facts.tau)
+    comparisons = [
+        _above_promise(evidence, facts.noise, measured),
+        _below_bound(evidence, measured),
+    ]
+    reason = f"{n} test samples; l2. It does not depend on the network."
+    return opinion_of(expected, comparisons, hypotheses, reason)
 
 
-def _above_promise(evidence: Evidence, alpha: float, found: Radii) -> Told:
+def _above_promise(evidence: Evidence, alpha: float, measured: Radii) -> Comparison:
     """Certified accuracy against the bound of G2 over its range of ν."""
     D, K = evidence.centers.D, evidence.centers.K
     least = 2 * np.sqrt(2) * alpha**2 * np.log(K) / D
     nus = np.geomspace(max(least * (1 + 1e-9), 1e-6), np.sqrt(2), 60)
     bound = np.array([bayes_robust_accuracy(float(nu), D, K, alpha).value for nu in nus])
-    share = share_beyond(found.certified, np.array([robust_radius(float(nu)) for nu in nus]))
-    # Only where the bound says something; it is negative for small ν.
+    share = share_beyond(measured.certified, np.array([robust_radius(float(nu)) for nu in nus]))
+    # Where the bound says something: it is negative for small ν.
     says = bound > 0
     if not says.any():
-        return Told("certified", None, "the bound is below 0 everywhere")
-    slack = DEVIATIONS * np.sqrt(np.maximum(bound * (1 - bound), 0) / len(found.certified))
+        return Comparison("certified", None, "the bound is below 0 everywhere")
+    slack = DEVIATIONS * np.sqrt(np.maximum(bound * (1 - bound), 0) / len(measured.certified))
     short = float((bound - share)[says].max())
     fits, misses = short <= 0, bool((share + slack < bound)[says].any())
     text = f"{np.abs(min(short, 0)):.3f} above" if fits else f"{short:.3f} below"
     nu = float(nus[says][(bound - share)[says].argmax()])
-    return Told("certified", True if fits else False if misses else None,
+    return Comparison("certified", True if fits else False if misses else None,
                 f"{text} the bound at least, at ν = {nu:.3g}")  # fmt: skip
 
 
 def judge_robustness_over_scale(evidences: Sequence[Evidence]) -> Opinion:
-    """Networks of p > 2 are the less robust the larger their initialization was (P23)."""
+    """Networks with p > 2 are less robust the larger their initialization (P23)."""
     expected = f"median radius of p > 2 falls with ε, nowhere rising by more than {RISE:.0%}"
     runs = [run for run in evidences if run.p > 2]
     scales = {run.scenario.network.init_scale for run in runs}
@@ -198,24 +212,24 @@ def judge_robustness_over_scale(evidences: Sequence[Evidence]) -> Opinion:
     measured = all(
         run.robustness is not None and Norm.L2 in run.robustness.radii for run in runs
     )  # fmt: skip
-    assumed = (
+    hypotheses = (
         Hypothesis("three values of `network.init_scale` at p > 2", f"{len(scales)}",
                    len(scales) >= 3),
-        Hypothesis("radii in l2 of test samples", "yes" if measured else "no", measured),
-        Hypothesis("flows that fitted every sample", "yes" if ended else "no", ended),
+        Hypothesis.whether("radii in l2 of test samples", measured),
+        Hypothesis.whether("flows that fitted every sample", ended),
     )  # fmt: skip
-    if opinion := unmet(expected, assumed):
+    if opinion := unmet(expected, hypotheses):
         return opinion
-    told = [_over_scale(one) for one in series(runs, "network.init_scale")]
+    comparisons = [_over_scale(one) for one in series(runs, "network.init_scale")]
     return opinion_of(
-        expected, told, assumed, "Medians over test samples, as [certified, attacked]."
+        expected, comparisons, hypotheses, "Medians over test samples, as [certified, attacked]."
     )
 
 
-def _over_scale(one: Series) -> Told:
+def _over_scale(one: Series) -> Comparison:
     eps = [run.scenario.network.init_scale for run in one.runs]
     if len(set(eps)) < 3:
-        return Told(one.title, None, f"only {len(set(eps))} of three initialization scales")
+        return Comparison(one.title, None, f"only {len(set(eps))} of three initialization scales")
     ends = [run.robustness.median(Norm.L2) for run in one.runs if run.robustness is not None]
     low, high = np.array(ends).T
     best_before = np.minimum.accumulate(high)[:-1]
@@ -226,4 +240,29 @@ def _over_scale(one: Series) -> Told:
     where = f"{DROP:.0%} lower from ε = {below[0]:g} on" if below else f"never {DROP:.0%} lower"
     fits = False if surely_rose else True if fell and not perhaps_rose else None
     text = f"[{low[0]:.3f}, {high[0]:.3f}] to [{low[-1]:.3f}, {high[-1]:.3f}], {where}"
-    return Told(one.title, fits, text)
+    return Comparison(one.title, fits, text)
+
+
+PREDICTIONS = (
+    Prediction(
+        "robust-accuracy", "P20",
+        "Robust accuracy of F and F^(p) follows a normal and a Gauss-Hermite law.",
+        f"{MV25}, Proposition 1; theory D6, G1, P20",
+        "RobAcc_F(R) = cdf((1/√K - R)/τ)",
+        judge=judge_robust_accuracy, scenario="first-experiment-2", figure="robust_accuracy",
+    ),
+    Prediction(
+        "robustness-over-scale", "P23",
+        "The robustness of p = 3 falls as the initialization grows.",
+        f"{MV25}, figure 7; theory P23",
+        judge_study=judge_robustness_over_scale, scenario="gap-vs-init-scale",
+        figure="critical_radius",
+    ),
+    Prediction(
+        "bayes", "P25",
+        "The Bayes classifier is robust up to √2/2, and nothing is beyond.",
+        f"{MV25}, Propositions 1 and 2; theory G1, G2, P25",
+        "certified R* = (x_k - max_opp x_l - τ² log K_o)/√2",
+        judge=judge_bayes, scenario="first-experiment-2",
+    ),
+)  # fmt: skip

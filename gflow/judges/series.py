@@ -1,14 +1,15 @@
 """Runs of a study, sorted into series along one key.
 
-One idea: a law about ε, α or N speaks of runs that are alike but for that key, so a judge asks for
-series along it, and every other varied key tells one series from the next.
+A law about ε, α or N is about runs that differ in that key alone, so a judge asks for series along
+it, and every other varied key tells one series from the next.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Hypothesis, Opinion, Verdict
+from gflow.judges.finding import Opinion, Verdict
+from gflow.laws.hypothesis import Hypothesis
 from gflow.scenario import Scenario
 
 FOLLOWING = ("flow.end_time", "flow.end_loss", "flow.tolerance", "flow.absolute_tolerance", "name")
@@ -21,15 +22,7 @@ class Series(NamedTuple):
     title: str
     """What sets it apart from the other series, such as "power = 3"; empty if there is one."""
     runs: tuple[Evidence, ...]
-    """In the order of the key they were asked along."""
-
-
-def value_of(scenario: Scenario, key: str) -> Any:
-    """The value of a dotted key of a scenario; None where data of its kind have no such key."""
-    value: Any = scenario
-    for name in key.split("."):
-        value = getattr(value, name, None)
-    return value
+    """In the order of the key along which they were sorted."""
 
 
 def series(evidences: Sequence[Evidence], *along: str) -> list[Series]:
@@ -42,31 +35,31 @@ def series(evidences: Sequence[Evidence], *along: str) -> list[Series]:
 
     **Returns:** series in the order in which they are first met.
     """
-    asked = [_asked(evidence.scenario) for evidence in evidences]
-    keys = dict.fromkeys(key for question in asked for key in question)
+    questions = [_question_of(evidence.scenario) for evidence in evidences]
+    keys = dict.fromkeys(key for question in questions for key in question)
     apart = [
         key
         for key in keys
-        if key not in (*along, *FOLLOWING) and len({str(q.get(key)) for q in asked}) > 1
+        if key not in (*along, *FOLLOWING) and len({str(q.get(key)) for q in questions}) > 1
     ]
-    found: dict[str, list[Evidence]] = {}
-    for evidence, question in zip(evidences, asked, strict=True):
-        title = ", ".join(f"{key.split('.')[-1]} = {_shown(question.get(key))}" for key in apart)
-        found.setdefault(title, []).append(evidence)
+    groups: dict[str, list[Evidence]] = {}
+    for evidence, question in zip(evidences, questions, strict=True):
+        title = ", ".join(f"{key.split('.')[-1]} = {_text(question.get(key))}" for key in apart)
+        groups.setdefault(title, []).append(evidence)
     return [
-        Series(title, tuple(sorted(runs, key=lambda run: value_of(run.scenario, along[0]))))
-        for title, runs in found.items()
+        Series(title, tuple(sorted(runs, key=lambda run: run.scenario.value(along[0]))))
+        for title, runs in groups.items()
     ]
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _asked(scenario: Scenario) -> dict[str, Any]:
+def _question_of(scenario: Scenario) -> dict[str, Any]:
     """Everything that tells one flow from another, by dotted key."""
-    asked = {"data", "network", "flow", "record", "seed", "train"}
-    tables = scenario.model_dump(mode="json", include=asked)
+    questions = {"data", "network", "flow", "record", "seed", "train"}
+    tables = scenario.model_dump(mode="json", include=questions)
     return {
         f"{table}.{key}" if isinstance(values, dict) else table: value
         for table, values in tables.items()
@@ -74,33 +67,36 @@ def _asked(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-class Told(NamedTuple):
-    """What one series, or one part of a run, has to say about a statement."""
+class Comparison(NamedTuple):
+    """How one series, or one part of a run, compares with a statement."""
 
     title: str
     fits: bool | None
-    """Whether it meets the criterion; None where that cannot be told."""
+    """Whether it meets the criterion; None if undecided."""
     text: str
 
     def __str__(self) -> str:
         return f"{self.title}: {self.text}" if self.title else self.text
 
 
-def verdict_of(told: Sequence[Told]) -> Verdict:
-    """HOLDS if all of them fit, FAILS if one does not, UNDECIDED otherwise."""
-    if any(one.fits is not None and not one.fits for one in told):
+def verdict_of(comparisons: Sequence[Comparison]) -> Verdict:
+    """HOLDS if all fit, FAILS if one does not, UNDECIDED otherwise."""
+    if any(one.fits is not None and not one.fits for one in comparisons):
         return Verdict.FAILS
-    return Verdict.HOLDS if told and all(one.fits for one in told) else Verdict.UNDECIDED
+    return (
+        Verdict.HOLDS if comparisons and all(one.fits for one in comparisons) else Verdict.UNDECIDED
+    )
 
 
 def opinion_of(
     expected: str,
-    told: Sequence[Told],
-    assumed: tuple[Hypothesis, ...],
+    comparisons: Sequence[Comparison],
+    hypotheses: tuple[Hypothesis, ...],
     reason: str,
+    *,
     undecided: str = "Too little of the record lies where this can be read.",
 ) -> Opinion:
-    """The opinion that its parts add up to; `undecided` is the reason where they do not."""
-    verdict = verdict_of(told)
+    """The opinion that its comparisons add up to; `undecided` is the reason if they are too few."""
+    verdict = verdict_of(comparisons)
     why = undecided if verdict is Verdict.UNDECIDED else reason
-    return Opinion(verdict, expected, "; ".join(map(str, told)), why, hypotheses=assumed)
+    return Opinion(verdict, expected, "; ".join(map(str, comparisons)), why, hypotheses=hypotheses)

@@ -1,7 +1,7 @@
-"""Exponents: straight lines through logarithms, with the uncertainty of their slope.
+"""Straight lines through logarithms, and the uncertainty of their slope.
 
-One idea: a law such as T ∝ log(1/ε) or dist ∝ N^{-1/2} is a slope, and a slope read off a few runs
-is a number with a confidence interval.
+A law such as T ∝ log(1/ε) or dist ∝ N^{-1/2} is a slope, and a slope read off a few runs is a
+number with a confidence interval.
 """
 
 from typing import NamedTuple

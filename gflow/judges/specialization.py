@@ -1,5 +1,6 @@
-"""Judges of where neurons go (theory D3, D5): targets and the Voronoi rule."""
+"""Judges of where neurons go (theory D3, D5): targets, the Voronoi rule, selection."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -7,13 +8,21 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.stats import binomtest
 
+from gflow.judges.alignment_phase import coordinates, own, signs
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Opinion, Verdict, outside
+from gflow.judges.finding import Opinion, Verdict, outside, unmet
+from gflow.judges.prediction import MV24, MV25, Prediction
+from gflow.judges.series import Comparison, opinion_of
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import void_share, winner
+from gflow.measure.alignment import CONE, contributing, mass_share
 from gflow.network.reference import ORTHONORMAL
 
 ALIGNED_MASS = 0.99
 """Share of the mass that must lie within 10 degrees of its target."""
+
+SELECTED = 0.95
+"""Share of the mass within 10 degrees of a center at escape for p > 2; the rest for p < 2 (P22)."""
 
 SPECIALIZED = 0.9
 """Cosine at which a neuron has chosen its subclass (P6)."""
@@ -25,7 +34,7 @@ VORONOI_NOISY = 0.9
 """Share of neurons that must follow the Voronoi rule at α > 0; all of them at α = 0 (P6)."""
 
 OBLIQUE = 0.1
-"""Largest cosine between two means of subclasses that pass for orthogonal centers."""
+"""Largest cosine between two subclass means that still count as orthogonal centers."""
 
 _NEEDS = "The record groups `neurons` and `centers` are needed."
 
@@ -46,8 +55,8 @@ def judge_alignment(evidence: Evidence) -> Opinion:
         reason = "Without noise p < 2 neurons need not reach the whole class average (theory T13)."
         return outside(expected, reason)
     elsewhere = _oblique(evidence) or _drawn_elsewhere(evidence)
-    found = _aligned_mass(evidence, expected)
-    return replace(found, verdict=Verdict.OUTSIDE, reason=elsewhere) if elsewhere else found
+    opinion = _aligned_mass(evidence, expected)
+    return replace(opinion, verdict=Verdict.OUTSIDE, reason=elsewhere) if elsewhere else opinion
 
 
 def _aligned_mass(evidence: Evidence, expected: str) -> Opinion:
@@ -80,7 +89,7 @@ def _oblique(evidence: Evidence) -> str:
         return ""
     return (
         f"The subclass centers are not orthonormal ({what} = {error:.2g}), so a neuron at "
-        "one is drawn to the others too."
+        "one is attracted by the others too."
     )
 
 
@@ -124,8 +133,8 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
         return outside(expected, _NEEDS)
     if evidence.p <= 2:
         return outside(expected, f"The rule is about p > 2, but p = {evidence.p:g}.")
-    oblique, found = _oblique(evidence), _followed(evidence, expected, needed)
-    return replace(found, verdict=Verdict.OUTSIDE, reason=oblique) if oblique else found
+    oblique, opinion = _oblique(evidence), _followed(evidence, expected, needed)
+    return replace(opinion, verdict=Verdict.OUTSIDE, reason=oblique) if oblique else opinion
 
 
 def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
@@ -149,10 +158,9 @@ def _choices(evidence: Evidence) -> _Choice:
     K, p = evidence.centers.K, evidence.p
     cosine = evidence.record["cosine"].values[..., :K]
     sign, label = evidence.record["sign"].values[0], evidence.centers.label
-    own = sign[:, None] == label
-    predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p)
+    predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p=p)
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
-    best = np.where(own, cosine, -1.0)
+    best = np.where(own(evidence), cosine, -1.0)
     reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
     first = reached.argmax(axis=0)
     at_first = best[first, np.arange(best.shape[1])].argmax(axis=-1)
@@ -172,3 +180,100 @@ def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool,
         fits &= binomtest(int(mine.sum()), int(mine.size), law).pvalue >= 1e-3
         texts.append(f"{mine.mean():.3f} ({law:.3f})")
     return bool(fits), ", ".join(texts)
+
+
+def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
+    """At escape mass lies at single centers for p > 2 and nowhere near one for p < 2 (P22)."""
+    expected = (
+        f"share within 10° of a center: <= {1 - SELECTED:.2f} for p < 2, between at p = 2, "
+        f">= {SELECTED} for p > 2"
+    )
+    recorded = [
+        run
+        for run in evidences
+        if run.has("neurons") and run.has("centers") and run.is_flow and run.degree == 1
+    ]
+    chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
+    powers = {run.p for run in chosen}
+    sizes = [min(run.centers.K1, run.centers.K - run.centers.K1) for run in chosen]
+    hypotheses = (
+        Hypothesis("two powers or more of normalized flows on orthonormal centers",
+                   f"{len(powers)}", len(powers) > 1),
+        Hypothesis("K1, K2 >= 2", f"{min(sizes, default=0)}", min(sizes, default=0) >= 2),
+    )  # fmt: skip
+    if opinion := unmet(expected, hypotheses):
+        return opinion
+    scales = sorted({run.scenario.network.init_scale for run in chosen})
+    comparisons = [
+        _selected(
+            f"ε = {scale:g}", [run for run in chosen if run.scenario.network.init_scale == scale]
+        )
+        for scale in scales
+    ]
+    reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
+    if ignored := len(recorded) - len(chosen):
+        reason += f" {ignored} runs with centers that are not orthonormal are not judged."
+    return opinion_of(expected, comparisons, hypotheses, reason, undecided="A run never escapes.")
+
+
+def share_at_centers(run: Evidence) -> float:
+    """Share of the contributing mass within 10 degrees of an own center at escape; nan if never."""
+    if run.phases is None or not np.isfinite(run.phases.escape):
+        return float("nan")
+    at = int(np.searchsorted(run.times, run.phases.escape))
+    at = min(at, len(run.times) - 1)
+    share = mass_share(run.log_mass[at])
+    share = np.where(contributing(run.log_mass[at]), share, 0)
+    near = np.where(own(run), coordinates(run)[at], -1).max(axis=1) >= CONE
+    return float(share[near].sum() / share.sum())
+
+
+def mass_by_place(run: Evidence) -> tuple[float, float, float]:
+    """Shares of the final mass within 10 degrees of an own center, of the class average, elsewhere.
+
+    Where a class has one subclass, the two are one and count as a center.
+    """
+    cosine, mine = run.record["cosine"].values[-1].astype(np.float64), own(run)
+    at_center = np.where(mine, cosine[:, : run.centers.K], -1).max(axis=1) >= CONE
+    average = np.where(signs(run) > 0, cosine[:, -2], cosine[:, -1])
+    at_average = (average >= CONE) & ~at_center
+    shares = float(run.share[at_center].sum()), float(run.share[at_average].sum())
+    return (*shares, 1 - sum(shares))
+
+
+def _selected(title: str, runs: Sequence[Evidence]) -> Comparison:
+    """Shares of runs below, at and above p = 2 against the criterion; None if one never escapes."""
+    low, high = 1 - SELECTED, SELECTED
+    fits, texts = [], []
+    for name, belongs, allowed in (
+        ("p < 2", lambda p: p < 2, lambda share: share <= low),
+        ("p = 2", lambda p: p == 2, lambda share: low < share < high),
+        ("p > 2", lambda p: p > 2, lambda share: share >= high),
+    ):
+        shares = [share_at_centers(run) for run in runs if belongs(run.p)]
+        finite = [share for share in shares if np.isfinite(share)]
+        fits += [None] * (len(shares) - len(finite)) + [bool(allowed(share)) for share in finite]
+        if finite:
+            ends = dict.fromkeys(f"{share:.3f}" for share in (min(finite), max(finite)))
+            texts.append(f"{name}: {' to '.join(ends)}")
+    verdict = False if False in fits else None if None in fits else True
+    return Comparison(title, verdict, ", ".join(texts) or "no escape")
+
+
+PREDICTIONS = (
+    Prediction(
+        "voronoi-rule", "P6",
+        "A neuron specializes to the own center it starts closest to (p > 2).",
+        f"{MV25}, eq. 13 and Proposition 4; theory D3, G4, G7, P6",
+        "k(j) = argmax over own u_k(0) > 0 of π_k u_k(0)^(p-2)",
+        judge=judge_voronoi_rule, scenario="voronoi-rule", figure="sphere",
+    ),
+    Prediction(
+        "alignment", "P22",
+        "Neurons align with their class average (p < 2) or a subclass center (p > 2).",
+        f"{MV24}, Theorem 2; theory A5, D5, P22",
+        "share of the mass within 10° of its target",
+        judge=judge_alignment, judge_study=judge_selection, scenario="power-sweep",
+        figure="power_map",
+    ),
+)  # fmt: skip

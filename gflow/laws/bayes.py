@@ -1,12 +1,12 @@
 """The Bayes classifier of the mixture, and how robust it is (theory D6, G2).
 
-One idea: with Gaussian subclasses of equal weight it compares two soft maxima of <x, μ_k>/τ², so
-its sign is that of a difference of maxima up to τ² log K, which gives its radii in closed form up
-to as much.
+One idea: with Gaussian subclasses of equal weight it compares two soft maxima of <x, μ_k>/τ², so up
+to τ² log K its sign is that of a difference of maxima, and to the same accuracy its radii have a
+closed form.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
 from gflow.data.centers import Centers
@@ -36,8 +36,13 @@ def bayes_margin(
     return _log_odds(x @ centers.mu.T, y, centers, tau)
 
 
-def _log_odds(z, y, centers, tau):
-    plus, minus = (tau**2 * logsumexp(z[:, centers.label == s] / tau**2, axis=1) for s in (1, -1))
+def _log_odds(
+    z: Float[np.ndarray, "n K"], y: Float[np.ndarray, " n"], centers: Centers, tau: float
+) -> Float[np.ndarray, " n"]:
+    """`bayes_margin` of samples given by their coordinates <x, μ_k>."""
+    plus, minus = (
+        tau**2 * np.asarray(logsumexp(z[:, centers.label == s] / tau**2, axis=1)) for s in (1, -1)
+    )
     return y * (plus - minus)
 
 
@@ -61,14 +66,26 @@ def bayes_radii(
     count = np.where(y > 0, (centers.label < 0).sum(), (centers.label > 0).sum())
     lead = mine.max(axis=1) - others.max(axis=1) - tau**2 * np.log(count)
     attacked = np.min(
-        [_flip(z, y, centers, tau, mine.argmax(axis=1), other) for other in range(centers.K)],
+        [
+            _flip(z, y, centers, tau, k=mine.argmax(axis=1), other=other)
+            for other in range(centers.K)
+        ],
         axis=0,
     )
     return Radii(np.maximum(lead / np.sqrt(2), 0), attacked, centers.K)
 
 
-def _flip(z, y, centers, tau, k, other):
+def _flip(
+    z: Float[np.ndarray, "n K"],
+    y: Float[np.ndarray, " n"],
+    centers: Centers,
+    tau: float,
+    *,
+    k: Int[np.ndarray, " n"],
+    other: int,
+) -> Float[np.ndarray, " n"]:
     """Distance to the first error along (μ_l - μ_k)/√2 for one opposite l; else inf."""
+    # Where the classifier errs at the far end, halve the interval that has the change of sign.
     way = (np.arange(centers.K) == other) / np.sqrt(2) - np.eye(centers.K)[k] / np.sqrt(2)
     low, high = np.zeros(len(z)), np.full(len(z), 2.0)
     against = (y > 0) != (centers.label[other] > 0)

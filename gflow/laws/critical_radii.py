@@ -1,8 +1,8 @@
 """How robust the reference classifiers are, exactly (theory D6): radii and robust accuracies.
 
-One idea: seen from a sample, F, F^(p) and networks of one neuron per subclass depend on the inner
-products with the centers only, so the smallest perturbation that flips a sign is a small problem
-with a closed form.  Everything is in the l2 norm, in units of the norm of a center.
+One idea: F, F^(p) and networks of one neuron per subclass depend on an input only through its inner
+products with the centers, so the smallest perturbation that flips the sign is a small problem with
+a closed form.  Unless a norm is given everything is in l2, in units of the norm of a center.
 """
 
 import numpy as np
@@ -37,9 +37,9 @@ def critical_radii(
         return 1 / np.hypot(1, (against / m) ** (1 / p))
 
 
-def _opposite(m, p):
+def _opposite(m: Float[np.ndarray, " K_opp"], p: float) -> float:
     """‖m‖_{2/(2-p)}, the largest for p >= 2."""
-    return np.linalg.norm(m, ord=dual(2, p))
+    return float(np.linalg.norm(m, ord=dual(2, p)))
 
 
 def reference_radii(norm: Norm, K: int) -> tuple[float, float, float]:
@@ -110,7 +110,7 @@ def average_accuracy(R: Float[np.ndarray, "*B"], K: int, tau: float) -> Float[np
 
 
 def subclass_accuracy(
-    R: Float[np.ndarray, "*B"], K1: int, K2: int, tau: float, nodes: int = 40
+    R: Float[np.ndarray, "*B"], K1: int, K2: int, tau: float, *, nodes: int = 40
 ) -> Float[np.ndarray, "*B"]:
     """Robust accuracy of F^(p), p > 2, at radius R on noisy samples with τ ≪ 1.
 
@@ -151,7 +151,9 @@ def average_distance(
     return np.maximum(np.minimum(own / np.sqrt(size), (own - other) / np.sqrt(centers.K)), 0)
 
 
-def _class_sums(x, y, centers):
+def _class_sums(
+    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], centers: Centers
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """<x, μ_own>, <x, μ_opp>, K_own of every sample."""
     plus, minus = (x @ centers.mu[centers.label == s].sum(axis=0) for s in (1, -1))
     positive = y > 0

@@ -1,6 +1,6 @@
 """The coordinates of a noise-free neuron at given times, each solved on its own (theory D3).
 
-One idea: ξ_k(χ) is elementary, and all the work is to find χ at a time t̂ = ∫₀^χ |ξ|^{p-2} dχ′.
+One idea: ξ_k(χ) is elementary, so all that is left is to find χ at a time t̂ = ∫₀^χ |ξ|^{p-2} dχ′.
 With s in place of χ, where
 
     χ = E (1 - e^{-s})  if χ ends at a finite E (a blow-up, or the death of all there is) ,
@@ -58,12 +58,15 @@ def log_coordinates(
             f"earliest time is {np.min(t_hat):g}; count times from the start."
         )
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        # At p = 2, and where nothing moves, χ is t̂ and logarithms grow linearly.
         if p == 2 or not push.any():
             top = push.max()
             return np.log(np.abs(a)) + (push - top) * t_hat[:, None], top * t_hat
         clock = _clock(a, push, p)
+        # At p = 1 the clock is explicit, unless every moving coordinate dies.
         if p == 1 and not clock.ends:
             return _relu(a, push, t_hat)
+        # Otherwise invert t̂(s) and read the coordinates off at s.
         s = clock.invert(t_hat)
         return clock.logs(s), (s if clock.ends else -s) / clock.q
 
@@ -76,7 +79,9 @@ def log_length(logs: Float[np.ndarray, "*T L"]) -> Float[np.ndarray, "*T"]:
 # --- p = 1 --------------------------------------------------------------------------------------
 
 
-def _relu(a, push, t_hat):
+def _relu(
+    a: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"], t_hat: Float[np.ndarray, " T"]
+) -> tuple[Float[np.ndarray, "T L"], Float[np.ndarray, " T"]]:
     """Piece by piece: the next begins where an opposite coordinate reaches 0."""
     logs, common, begin = np.empty((len(t_hat), len(a))), np.empty(len(t_hat)), 0.0
     while True:
@@ -88,7 +93,9 @@ def _relu(a, push, t_hat):
         begin, push = begin + wait, np.where(a > 0, push, 0.0)
 
 
-def _relu_piece(a, push, t):
+def _relu_piece(
+    a: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"], t: Float[np.ndarray, " T"]
+) -> tuple[Float[np.ndarray, "*T L"], Float[np.ndarray, " T"] | float]:
     """|ξ|'' = m |ξ| in t̂ with m = |push|², so χ is a sum of two exponentials."""
     root = np.linalg.norm(push)
     if root == 0:
@@ -100,7 +107,9 @@ def _relu_piece(a, push, t):
     return np.log(np.abs(np.where(push < 0, np.maximum(xi, 0), xi))), root * t
 
 
-def _next_death(a, push):
+def _next_death(
+    a: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"]
+) -> tuple[float, Float[np.ndarray, " L"]]:
     """How long until an opposite coordinate reaches 0, and ξ then."""
     reach = np.where(push < 0, a / np.where(push < 0, -push, 1), np.inf)
     chi = reach.min()
@@ -112,12 +121,12 @@ def _next_death(a, push):
     return np.log(growth) / np.linalg.norm(push), end
 
 
-def _sides(xi, push):
+def _sides(xi: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"]) -> tuple[float, float]:
     """√m |ξ| ± <push, ξ>, whose product is conserved; neither is computed as a difference."""
-    along = push @ xi
-    larger = np.linalg.norm(push) * np.linalg.norm(xi) + abs(along)
+    along = float(push @ xi)
+    larger = float(np.linalg.norm(push) * np.linalg.norm(xi)) + abs(along)
     # Lagrange's identity for m|ξ|² - <push, ξ>².
-    product = ((np.outer(push, xi) - np.outer(xi, push)) ** 2).sum() / 2
+    product = float(((np.outer(push, xi) - np.outer(xi, push)) ** 2).sum()) / 2
     smaller = product / larger
     return (larger, smaller) if along >= 0 else (smaller, larger)
 
@@ -140,39 +149,46 @@ class _Clock(NamedTuple):
     pace: float
     """dt̂/ds >= 1/pace."""
 
-    def logs(self, s):
+    def logs(self, s: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S L"]:
         """log|ξ_k| - s/q if χ ends, else + s/q."""
         s = s[..., None]
         bracket = np.log1p(np.maximum(self.gain * np.expm1(-s), -1)) + (s if self.ends else 0)
         return self.log_a - np.where(self.gain == 1, 0 if self.ends else -s, bracket) / self.q
 
-    def rate(self, s):
+    def rate(self, s: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S"]:
         """dt̂/ds = |ξ|^q dχ/ds, in which e^{±s} cancels."""
         return self.unit * np.exp(self.q * log_length(self.logs(s)))
 
-    def elapsed(self, start, stop):
+    def elapsed(
+        self, start: Float[np.ndarray, " S"], stop: Float[np.ndarray, " S"]
+    ) -> Float[np.ndarray, " S"]:
+        """∫ dt̂ from `start` to `stop`, by Gauss nodes."""
         s = start[:, None] + (stop - start)[:, None] * _NODES
         return self.rate(s) @ _SHARES * (stop - start)
 
-    def panels(self, latest):
+    def panels(self, latest: float) -> Float[np.ndarray, " S"]:
         """Ends of panels up to a time that `latest` does not reach."""
+        # Widths grow geometrically; dt̂/ds >= 1/pace says how many panels reach `latest`.
         first = _FIRST * min(1.0, abs(self.q))
         count = np.log1p(latest * self.pace * (_GROWTH - 1) / first) / np.log(_GROWTH)
         ladder = first * np.expm1(np.log(_GROWTH) * np.arange(count + 3)) / (_GROWTH - 1)
+        # Below each death the clock is rough, so panels crowd there.
         deaths = -np.log1p(-1 / self.gain[self.gain > 1])[:, None]
         near = np.concatenate([deaths, deaths * (1 - _CROWDING)], axis=1)
         return np.unique(np.concatenate([ladder, self.early(ladder), near.ravel()]))
 
-    def early(self, ladder):
+    def early(self, ladder: Float[np.ndarray, " S"]) -> Float[np.ndarray, " R"]:
         """Where χ is (e^x - 1)/pace, x of `ladder`: what moves long before a remote E ends it."""
         share = np.expm1(ladder) / (self.unit * self.pace)
         return -np.log1p(-share[share < 1]) if self.ends else ladder[:0]
 
-    def invert(self, t_hat):
+    def invert(self, t_hat: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
         """s at given times, by Newton's method kept inside a shrinking bracket."""
+        # Tabulate the clock at the ends of panels, and find the panel of each time.
         ends = self.panels(t_hat.max(initial=0))
         passed = np.append(0, np.cumsum(self.elapsed(ends[:-1], ends[1:])))
         i = np.searchsorted(passed, t_hat, side="right") - 1
+        # Inside it take Newton's step, or halve the bracket where the step would leave it.
         start, low, high = ends[i], ends[i], ends[i + 1]
         s = low
         for _ in range(100):
@@ -186,7 +202,7 @@ class _Clock(NamedTuple):
         return s
 
 
-def _clock(a, push, p):
+def _clock(a: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"], p: float) -> _Clock:
     q, awake = p - 2, push != 0
     # |ξ_k/a_k|^{-q} = 1 - speed_k χ: a blow-up for p > 2, a death for p < 2 where it reaches 0.
     speed = q * push * np.where(awake, np.abs(a), 1.0) ** q

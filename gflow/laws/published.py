@@ -1,11 +1,11 @@
-"""The published bounds on accuracy, with their constants and with what they ask for.
+"""The published bounds on accuracy, with their constants and their hypotheses.
 
 One idea: a number from a theorem is never quoted without its hypotheses, so each statement is a
-function that returns both.  Where the printed form is doubtful or loose it stands beside the one
-that can be proved.
+function that returns both.  Where the printed form is doubtful or loose, the form that can be
+proved stands beside it.
 
 All statements are about fresh samples of the mixture of theory section 3, whose orthonormal centers
-are understood (`hypotheses.orthonormal_centers`).  Probabilities are as printed: a lower bound
+are understood (`hypothesis.orthonormal_centers`).  Probabilities are as printed: a lower bound
 that is not positive, or an upper bound above 1, says nothing.  What is published about gradient
 flow is in `published_flow`.
 """
@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gflow.laws.hypotheses import Predicate, all_met
+from gflow.laws.hypothesis import Hypothesis, all_met
 
 AVERAGE_C = 0.5
 """Value of the universal constant of theory A1 that is proved; the attack allows no larger one."""
@@ -28,11 +28,11 @@ SUBCLASS_ROBUST_C = 0.5
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper states for given parameters, and what it asks for."""
+    """What a paper states for given parameters, and under which hypotheses."""
 
     value: float
     """The bound; nan where its formula has no meaning."""
-    hypotheses: tuple[Predicate, ...]
+    hypotheses: tuple[Hypothesis, ...]
     exponents: Mapping[str, float] | None = None
     """None for a bound with constants.  Else only an order is published: `value` is the product of
     these quantities to these powers."""
@@ -47,9 +47,9 @@ class Published:
         return "\n  ".join([value, *map(str, self.hypotheses)])
 
 
-def above_two(p: float) -> Predicate:
-    """p > 2: what training needs (theory D5), and what most statements ask for."""
-    return Predicate.that("p", p, ">", 2)
+def above_two(p: float) -> Hypothesis:
+    """p > 2: what training needs (theory D5), and most statements assume."""
+    return Hypothesis.that("p", p, ">", 2)
 
 
 def robust_radius(slack: float) -> float:
@@ -74,7 +74,7 @@ def average_clean_accuracy(D: int, K: int, alpha: float, C: float = AVERAGE_C) -
 
 
 def average_attacked_accuracy(
-    rho: float, D: int, K: int, alpha: float, C: float = AVERAGE_C
+    rho: float, D: int, K: int, alpha: float, *, C: float = AVERAGE_C
 ) -> Published:
     """An upper bound on the accuracy of F under one perturbation of length (1 + ρ)/√K.
 
@@ -86,11 +86,11 @@ def average_attacked_accuracy(
     **Source:** Min and Vidal, ICML 2024; theory A1.
     """
     value = 2 * _tail(C * D * rho**2 / K, alpha)
-    return Published(value, (Predicate.that("ρ", rho, ">", 0), _constant(C, AVERAGE_C)))
+    return Published(value, (Hypothesis.that("ρ", rho, ">", 0), _constant(C, AVERAGE_C)))
 
 
 def subclass_clean_accuracy(
-    p: float, D: int, K: int, alpha: float, C: float = SUBCLASS_CLEAN_C
+    p: float, D: int, K: int, alpha: float, *, C: float = SUBCLASS_CLEAN_C
 ) -> Published:
     """A lower bound on the clean accuracy of the subclass classifier F^(p).
 
@@ -106,7 +106,7 @@ def subclass_clean_accuracy(
 
 
 def subclass_robust_accuracy(
-    slack: float, p: float, D: int, K: int, alpha: float, C: float = SUBCLASS_ROBUST_C
+    slack: float, p: float, D: int, K: int, *, alpha: float, C: float = SUBCLASS_ROBUST_C
 ) -> Published:
     """A lower bound on the robust accuracy of F^(p) at radius (√2 - δ)/2.
 
@@ -126,11 +126,11 @@ def subclass_clean_accuracy_derived(p: float, D: int, K: int, alpha: float) -> P
     **Source:** theory A2, T16.
     """
     value = 1 - 2 * K * _tail(SUBCLASS_CLEAN_C * D / K, alpha)
-    return Published(value, (Predicate.that("p", p, ">=", 2),))
+    return Published(value, (Hypothesis.that("p", p, ">=", 2),))
 
 
 def subclass_robust_accuracy_derived(
-    slack: float, p: float, D: int, K: int, alpha: float
+    slack: float, p: float, D: int, K: int, *, alpha: float
 ) -> Published:
     """A lower bound on the robust accuracy of F^(p) at radius (√2 - δ)/2, with all constants.
 
@@ -139,7 +139,7 @@ def subclass_robust_accuracy_derived(
     **Source:** theory A2, T16.
     """
     value = 1 - 2 * K * _tail(SUBCLASS_ROBUST_C * D * slack**2 / (2 * K**2), alpha)
-    return Published(value, (Predicate.that("p", p, ">=", 2), *_slack(slack)))
+    return Published(value, (Hypothesis.that("p", p, ">=", 2), *_slack(slack)))
 
 
 def any_robust_accuracy(K1: int, K2: int) -> Published:
@@ -160,22 +160,22 @@ def bayes_robust_accuracy(nu: float, D: int, K: int, alpha: float) -> Published:
     **Source:** Min and Vidal, ICML 2025, Proposition 2; theory G2.
     """
     least = 2 * math.sqrt(2) * alpha**2 * math.log(K) / D
-    asked = (
-        Predicate.that("ν", nu, ">=", least, "2√2 α² log K/D"),
-        Predicate.that("ν", nu, "<=", math.sqrt(2), "√2"),
+    hypotheses = (
+        Hypothesis.that("ν", nu, ">=", least, written="2√2 α² log K/D"),
+        Hypothesis.that("ν", nu, "<=", math.sqrt(2), written="√2"),
     )
-    return Published(1 - 2 * K * _tail(D * nu**2 / 64, alpha), asked)
+    return Published(1 - 2 * K * _tail(D * nu**2 / 64, alpha), hypotheses)
 
 
 def nearby_robust_accuracy(
-    nu: float, p: float, D: int, K: int, alpha: float, degree: float
+    nu: float, p: float, D: int, K: int, *, alpha: float, degree: float
 ) -> Published:
     """A lower bound on the robust accuracy of f near F^(p) at radius (√2 - 8 ν^{1/p})/2.
 
     1 - 2K exp(-D ν^{2/p}/(2 K² α²)) - 4 exp(-3/(8 α²)) for f(γx) = γ f(x), γ > 0, with
     dist(f, F^(p)) <= ν <= (√2/8)^p.
 
-    A pReLU network has degree p in x, so that for p > 2 no network meets what is asked (theory
+    A pReLU network has degree p in x, so that for p > 2 no network meets the hypotheses (theory
     T4).  The conclusion is true for degree p as well, by the triangle inequality of theory G3.
 
     **Arguments:**
@@ -188,26 +188,26 @@ def nearby_robust_accuracy(
     """
     root = max(nu, 0.0) ** (1 / p)
     value = 1 - 2 * K * _tail(D * root**2 / (2 * K**2), alpha) - 4 * _tail(3 / 8, alpha)
-    asked = (
+    hypotheses = (
         above_two(p),
-        Predicate.that("ν", nu, ">", 0),
-        Predicate.that("ν", nu, "<=", (math.sqrt(2) / 8) ** p, "(√2/8)^p"),
-        Predicate.that("degree of f in x", degree, "=", 1),
+        Hypothesis.that("ν", nu, ">", 0),
+        Hypothesis.that("ν", nu, "<=", (math.sqrt(2) / 8) ** p, written="(√2/8)^p"),
+        Hypothesis.that("degree of f in x", degree, "=", 1),
     )
-    return Published(value, asked)
+    return Published(value, hypotheses)
 
 
-def _tail(rate, alpha):
+def _tail(rate: float, alpha: float) -> float:
     """exp(-rate/α²), also without noise."""
     return math.exp(-rate / alpha**2) if alpha**2 > 0 else float(rate <= 0)
 
 
-def _constant(C, largest):
-    return Predicate.that("C", C, "<=", largest)
+def _constant(C: float, largest: float) -> Hypothesis:
+    return Hypothesis.that("C", C, "<=", largest)
 
 
-def _slack(slack):
+def _slack(slack: float) -> tuple[Hypothesis, Hypothesis]:
     return (
-        Predicate.that("δ", slack, ">", 0),
-        Predicate.that("δ", slack, "<", math.sqrt(2), "√2"),
+        Hypothesis.that("δ", slack, ">", 0),
+        Hypothesis.that("δ", slack, "<", math.sqrt(2), written="√2"),
     )

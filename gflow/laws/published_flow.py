@@ -1,9 +1,9 @@
-"""What is published about gradient flow: times, distances, and what they ask for.
+"""What is published about gradient flow: times, distances, and their hypotheses.
 
-One idea: most of these are orders whose constants are not published.  The value of such a statement
-has the constant set to 1 and its exponents are there, since slopes are what can be compared.  The
-two that are wrong or unproved as printed (theory T1, T10) say so, and the first stands beside the
-form that can be proved.
+Most of these are orders whose constants are not published.  The value of such a statement has the
+constant set to 1, and comes with its exponents, since slopes are what can be compared.  The two
+that are wrong or unproved as printed (theory T1, T10) say so, and beside the first stands the form
+that can be proved.
 
 Times are flow times in the convention of each paper (theory section 2): π_k = κ = 1 for 2025, the
 sum over samples for 2024.
@@ -14,9 +14,9 @@ import math
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from gflow.laws.hypotheses import (
+from gflow.laws.hypothesis import (
     CENTER_GAP,
-    Predicate,
+    Hypothesis,
     balanced_counts,
     enough_dimension,
     enough_samples,
@@ -43,8 +43,8 @@ def learning_hypotheses(
     gap: float,
     constant: float,
     factor: float,
-) -> tuple[Predicate, ...]:
-    """What Theorem 1 of 2025 asks for, as far as numbers can say.
+) -> tuple[Hypothesis, ...]:
+    """The hypotheses of Theorem 1 of 2025, as far as numbers can tell.
 
     Beside these: `orthonormal_centers`, `balanced_start` and `occupied_cells`, which need arrays.
 
@@ -52,8 +52,8 @@ def learning_hypotheses(
 
     - `counts`: samples of each subclass.
     - `log_eps`: log ε.
-    - `gap`: `hypotheses.gap` of the start.
-    - `constant`: least α² D, α² N and gap that pass for "of order"; not published.
+    - `gap`: `hypothesis.gap` of the start.
+    - `constant`: least α² D, α² N and gap that count as "of order"; not published.
     - `factor`: how far ε may be from α^{8K}, as a factor.
 
     **Source:** Min and Vidal, ICML 2025, Theorem 1; theory G5, section 8.
@@ -84,7 +84,7 @@ def start_constants(p: float, gap: float) -> tuple[float, float]:
 
 
 def alignment_time_printed(
-    p: float, gap: float, K: int, alpha: float, failure: float, C: float
+    p: float, gap: float, K: int, alpha: float, *, failure: float, C: float
 ) -> Published:
     """The printed upper bound t1 on the time by which 1 - cos(w_j, μ_k) = Õ(α²).
 
@@ -104,20 +104,20 @@ def alignment_time_printed(
     **Source:** Min and Vidal, ICML 2025, Proposition 4; theory G7.
     """
     noise = C * math.log(K / failure) * alpha**2
-    asked = (
+    hypotheses = (
         above_two(p),
-        Predicate.that("gap", gap, ">", 0),
-        Predicate.that("gap", gap, "<=", CENTER_GAP, "1 - 1/√2"),
-        Predicate.that("C log(K/δ) α²", noise, "<", 1),
+        Hypothesis.that("gap", gap, ">", 0),
+        Hypothesis.that("gap", gap, "<=", CENTER_GAP, written="1 - 1/√2"),
+        Hypothesis.that("C log(K/δ) α²", noise, "<", 1),
     )
     if not (p > 2 and 0 < gap < 1):
-        return Published(math.nan, asked)
+        return Published(math.nan, hypotheses)
     b1, b2 = start_constants(p, gap)
     start = 20 / ((p - 2) * p * b2 * b1 ** (p - 2))
-    return Published(start - 2 / (p * (2 ** (p - 1) - 2)) * safe_log(noise), asked)
+    return Published(start - 2 / (p * (2 ** (p - 1) - 2)) * safe_log(noise), hypotheses)
 
 
-def negligible_time(p: float, K: int, h: int, log_eps: float, largest: float) -> Published:
+def negligible_time(p: float, K: int, h: int, log_eps: float, *, largest: float) -> Published:
     """A lower bound t2 on how long the network stays negligible, max |f| <= 2 ε √h Wmax².
 
     t2 = 1/(2^{p+2} K) log(1/(2^{p-1} √h ε)), flow time with π_k = κ = 1.  The paper has neurons
@@ -132,16 +132,20 @@ def negligible_time(p: float, K: int, h: int, log_eps: float, largest: float) ->
     **Source:** Min and Vidal, ICML 2025, Proposition 4; theory G7.
     """
     size = log_eps + math.log(h) / 2
-    asked = (
+    hypotheses = (
         above_two(p),
-        Predicate.that(
-            "log ε", log_eps, "<=", -math.log(4 * math.sqrt(h) * largest**2), "-log(4 √h Wmax²)"
+        Hypothesis.that(
+            "log ε",
+            log_eps,
+            "<=",
+            -math.log(4 * math.sqrt(h) * largest**2),
+            written="-log(4 √h Wmax²)",
         ),
     )
-    return Published(-((p - 1) * math.log(2) + size) / (2 ** (p + 2) * K), asked)
+    return Published(-((p - 1) * math.log(2) + size) / (2 ** (p + 2) * K), hypotheses)
 
 
-def fitting_time(alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def fitting_time(alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """t* = Õ(log 1/α0), when the loss is Õ(α0⁴) for the first time; only this order is published.
 
     Whether a run is there can be read off its loss only: `fitted`.
@@ -151,7 +155,7 @@ def fitting_time(alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
     return Published(-safe_log(alpha), hypotheses, {"log 1/α": 1.0})
 
 
-def fitting_span(p: float, alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def fitting_span(p: float, alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """Ω̃(α0^{-min(p-2, 2)}), how long the loss stays Õ(α0⁴) at least; only this order is published.
 
     The end of that span is T* of the paper.
@@ -162,12 +166,12 @@ def fitting_span(p: float, alpha: float, hypotheses: tuple[Predicate, ...]) -> P
     return Published(math.exp(exponent * safe_log(alpha)), hypotheses, {"α": exponent})
 
 
-def fitted(loss: float, alpha: float, constant: float) -> Predicate:
+def fitted(loss: float, alpha: float, constant: float) -> Hypothesis:
     """The loss is at most constant·α⁴, which stands for t >= t* (theory G5, section 8)."""
-    return Predicate.that("L", loss, "<=", constant * alpha**4, f"{constant:g} α⁴")
+    return Hypothesis.that("L", loss, "<=", constant * alpha**4, written=f"{constant:g} α⁴")
 
 
-def learned_distance(alpha: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def learned_distance(alpha: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """sup_{‖x‖=1} |f_p(x) - F^(p)(x)| = Õ(α0²) from t* on; only this order is published.
 
     The exponent 2 comes from Lemma 17 as printed; its corrected form gives 1 (theory T1).
@@ -177,17 +181,21 @@ def learned_distance(alpha: float, hypotheses: tuple[Predicate, ...]) -> Publish
     return Published(alpha**2, hypotheses, {"α": 2.0})
 
 
-def aligned_distance_printed(p: float, K: int, slack: float, nu: float, void: float) -> Published:
+def aligned_distance_printed(
+    p: float, K: int, slack: float, nu: float, *, void: float
+) -> Published:
     """Lemma 17 as printed, which is wrong (theory T1): K (1+ν)(2^p - 1) 2δ + K ν + ζ.
 
     It takes ‖u - μ‖ for 2 (1 - cos).  Arguments and claim as for `aligned_distance_corrected`.
 
     **Source:** Min and Vidal, ICML 2025, Lemma 17; theory G9.
     """
-    return _aligned_distance(2 * slack, p, K, nu, void)
+    return _aligned_distance(2 * slack, p, K, nu, void=void)
 
 
-def aligned_distance_corrected(p: float, K: int, slack: float, nu: float, void: float) -> Published:
+def aligned_distance_corrected(
+    p: float, K: int, slack: float, nu: float, *, void: float
+) -> Published:
     """An upper bound on sup_{‖x‖=1} |f_p(x) - F^(p)(x)|: K (1+ν)(2^p - 1) √(2δ) + K ν + ζ.
 
     Lemma 17 with ‖u - μ‖ = √(2 (1 - cos)).  The bounds of `measure.certificate` are smaller.
@@ -200,11 +208,11 @@ def aligned_distance_corrected(p: float, K: int, slack: float, nu: float, void: 
 
     **Source:** Min and Vidal, ICML 2025, Lemma 17, corrected; theory G9, T1.
     """
-    return _aligned_distance(math.sqrt(2 * max(slack, 0.0)), p, K, nu, void)
+    return _aligned_distance(math.sqrt(2 * max(slack, 0.0)), p, K, nu, void=void)
 
 
 def early_alignment_error(
-    n: int, h: int, log_eps: float, hypotheses: tuple[Predicate, ...]
+    n: int, h: int, log_eps: float, hypotheses: tuple[Hypothesis, ...]
 ) -> Published:
     """Order ε n √h of max_j ‖du_j/dt - s_j (I - u_j u_jᵀ) x_a(w_j)‖ during early alignment.
 
@@ -222,7 +230,7 @@ def early_alignment_error(
 
 
 def early_alignment_end(
-    n: int, h: int, log_eps: float, hypotheses: tuple[Predicate, ...]
+    n: int, h: int, log_eps: float, hypotheses: tuple[Hypothesis, ...]
 ) -> Published:
     """Order (1/n) log(1/(√h ε)) of the time T up to which early alignment is described.
 
@@ -235,19 +243,23 @@ def early_alignment_end(
 
 
 def early_hypotheses(
-    p: float, loss: str, h: int, log_eps: float, constant: float
-) -> tuple[Predicate, ...]:
-    """What Lemma 1 of 2024 asks for, beside `balanced_start`.
+    p: float, loss: str, h: int, log_eps: float, *, constant: float
+) -> tuple[Hypothesis, ...]:
+    """The hypotheses of Lemma 1 of 2024, beside `balanced_start`.
 
-    `constant` is the largest ε √h that passes for O(1); it is not published.
+    `constant` is the largest ε √h that counts as O(1); it is not published.
 
     **Source:** Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1.
     """
     return (
-        Predicate.that("p", p, "=", 1),
+        Hypothesis.that("p", p, "=", 1),
         loss_among(loss, ("exponential", "logistic")),
-        Predicate.that(
-            "log ε", log_eps, "<=", safe_log(constant) - math.log(h) / 2, f"log({constant:g}/√h)"
+        Hypothesis.that(
+            "log ε",
+            log_eps,
+            "<=",
+            safe_log(constant) - math.log(h) / 2,
+            written=f"log({constant:g}/√h)",
         ),
     )
 
@@ -270,9 +282,9 @@ def separability(x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> floa
 
 
 def separable_hypotheses(
-    n: int, h: int, mu: float, log_eps: float, constant: float
-) -> tuple[Predicate, ...]:
-    """What Theorem 1 of 2024 asks for beside `early_hypotheses`: separability, and a tiny ε.
+    n: int, h: int, mu: float, log_eps: float, *, constant: float
+) -> tuple[Hypothesis, ...]:
+    """The hypotheses of Theorem 1 of 2024 beside `early_hypotheses`: separability, and a tiny ε.
 
     μ > 0 and ε <= (constant/√h) exp(-(n/√μ) log n), compared in logarithms.
 
@@ -281,12 +293,14 @@ def separable_hypotheses(
     exponent = n * math.log(n) / math.sqrt(mu) if mu > 0 else math.nan
     largest = safe_log(constant) - math.log(h) / 2 - exponent
     return (
-        Predicate.that("separability μ", mu, ">", 0),
-        Predicate.that("log ε", log_eps, "<=", largest, f"log({constant:g}/√h) - (n/√μ) log n"),
+        Hypothesis.that("separability μ", mu, ">", 0),
+        Hypothesis.that(
+            "log ε", log_eps, "<=", largest, written=f"log({constant:g}/√h) - (n/√μ) log n"
+        ),
     )
 
 
-def separable_alignment_time(n: int, mu: float, hypotheses: tuple[Predicate, ...]) -> Published:
+def separable_alignment_time(n: int, mu: float, hypotheses: tuple[Hypothesis, ...]) -> Published:
     """Order log(n)/√μ of the time t1 by which every neuron is in its class cone or dead.
 
     Flow time in the sum convention; nan if μ <= 0.
@@ -297,7 +311,7 @@ def separable_alignment_time(n: int, mu: float, hypotheses: tuple[Predicate, ...
     return Published(value, hypotheses, {"log n": 1.0, "μ": -0.5})
 
 
-def late_loss(time: float, start: float, loss: float, rate: float) -> Published:
+def late_loss_bound(time: float, start: float, loss: float, rate: float) -> Published:
     """An upper bound on the loss at a time t >= t2: L(t2)/(L(t2) a (t - t2) + 1).
 
     **Arguments:**
@@ -309,10 +323,10 @@ def late_loss(time: float, start: float, loss: float, rate: float) -> Published:
     **Source:** Min, Mallada and Vidal, ICLR 2024, Theorem 1; theory C2.
     """
     value = loss / (loss * rate * (time - start) + 1)
-    return Published(value, (Predicate.that("t", time, ">=", start, "t2"),))
+    return Published(value, (Hypothesis.that("t", time, ">=", start, written="t2"),))
 
 
-def _aligned_distance(chord, p, K, nu, void):
+def _aligned_distance(chord: float, p: float, K: int, nu: float, *, void: float) -> Published:
     """Lemma 17 with `chord` for the largest ‖u_j - μ_k‖."""
     value = K * (1 + nu) * (2**p - 1) * chord + K * nu + void
-    return Published(value, (Predicate.that("p", p, ">=", 1),))
+    return Published(value, (Hypothesis.that("p", p, ">=", 1),))

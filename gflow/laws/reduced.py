@@ -1,18 +1,18 @@
-"""One neuron before the network is noticed, reduced to its coordinates along the K centers.
+"""One neuron while the network is negligible, reduced to its coordinates along the K centers.
 
-One idea: without noise the coordinates of ξ = (ρ/ρ(0))^p u do not see each other if time runs as
-dχ = |ξ|^{2-p} dt̂ (theory D3).  So a whole alignment is K explicit functions and one scalar clock
-t̂(χ), which is integrated where it is smooth: a solver of the flow shares no step with it.  The
-rest are limits and rates of the same motion, and what noise and imbalance change to leading order.
+One idea: without noise the coordinates of ξ = (ρ/ρ(0))^p u decouple if time runs as dχ = |ξ|^{2-p}
+dt̂ (theory D3).  So a whole alignment is K explicit functions and one scalar clock t̂(χ), which is
+integrated where it is smooth: it shares no step with a solver of the flow.  The rest are limits and
+rates of the same motion, and what noise and imbalance change to leading order.
 
-Everything is told for a neuron of class +1; for one of class -1 flip all labels.  Times are
-alignment times t̂ = p·κ·π·t, dimensionless.  Nothing here knows of a sample or of fitting.
+Everything is stated for a neuron of class +1; for one of class -1 flip all labels.  Times are
+alignment times t̂ = p·κ·π·t, dimensionless.  Neither samples nor fitting enter.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 from scipy.integrate import quad
 from scipy.optimize import root_scalar
 from scipy.special import exprel, gamma, ndtr
@@ -45,10 +45,11 @@ def aligned(
     perp0: float,
     y: Real[np.ndarray, " K"],
     p: float,
+    *,
     t_hat: Float[np.ndarray, " T"],
     weights: Float[np.ndarray, " K"] | None = None,
 ) -> Aligned:
-    """The noise-free flow of a neuron that is too small to be noticed, at any alignment time.
+    """The noise-free flow of a neuron while the network is negligible, at any alignment time.
 
         du_k/dt̂ = π_k y_k σ(u_k)^{p-1} - Q u_k ,  Q = Σ_l π_l y_l σ(u_l)^p ,  d log ρ/dt̂ = Q/p
 
@@ -99,6 +100,7 @@ def winner(
     sign: Real[np.ndarray, " h"],
     label: Real[np.ndarray, " K"],
     pi: Float[np.ndarray, " K"],
+    *,
     p: float,
 ) -> Int[np.ndarray, " h"]:
     """Center that each neuron ends at for p > 2, the Voronoi rule: argmax π_k u_k^{p-2}.
@@ -193,19 +195,22 @@ def alignment_time(u0: float, c: float, p: float) -> float:
 
 def stability_rates(p: float, m: int) -> Rates:
     """Rates (p-2) m^{1-p/2} and -m^{1-p/2} at the average of m own centers (theory D5)."""
-    growth = extremal_growth(p, m)
+    growth = growth_rate(p, m)
     return Rates((p - 2) * growth, -growth)
 
 
-def extremal_growth(p: float, m: int) -> float:
-    """Growth m^{1-p/2} of log ρ at the average of m own centers, in units of κπ (theory D5, D7)."""
+def growth_rate(p: float, m: int) -> float:
+    """λ = m^{1-p/2}: growth of log ‖w_j‖ at the average of m own centers, in units of κπ.
+
+    **Source:** theory D5, D7.
+    """
     return float(m) ** (1 - p / 2)
 
 
 def capture_time(
     u_k: Float[np.ndarray, " h"], alpha: float, D: int, m: int
 ) -> Float[np.ndarray, " h"]:
-    """About when noise wakes a sleeping own coordinate at p = 1; a scale law, not an identity.
+    """When noise wakes a sleeping own coordinate at p = 1: a scale law, not an identity.
 
         t̂ ≈ (1/√m) log(√D |u_k(0)| √m/α) ,  at least 0
 
@@ -229,7 +234,7 @@ def tilt(alpha: float, N: int | float) -> float:
     return float(alpha / np.sqrt(N))
 
 
-def angle_at_average(alpha: float, N: int | float, D: int, K1: int, K2: int) -> float:
+def angle_at_average(alpha: float, N: int | float, D: int, K1: int, *, K2: int) -> float:
     """Angle between a ReLU neuron and its class average at the end of alignment.
 
     √(α²/N + K2 (bτ)²) for balanced counts: its tilt, and the K2 opposite coordinates that rest at
@@ -262,7 +267,12 @@ def unbalanced_time(u0: float, p: float) -> float:
     return float(np.sqrt(p * np.pi) / 2 * gamma((p - 1) / 2) / gamma(p / 2) * u0 ** (1 - p))
 
 
-def _start(u0, perp0, y, weights):
+def _start(
+    u0: Float[np.ndarray, " K"],
+    perp0: float,
+    y: Real[np.ndarray, " K"],
+    weights: Float[np.ndarray, " K"] | None,
+) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
     """ξ(0) with the part orthogonal to all centers last, and π_k y_k where it is awake."""
     a = np.append(u0, perp0)
     if not abs(a @ a - 1) < 1e-6:
@@ -274,17 +284,25 @@ def _start(u0, perp0, y, weights):
     return a / np.linalg.norm(a), np.where(a > 0, push, 0.0)
 
 
-def _given(weights, u0):
+def _given(
+    weights: Float[np.ndarray, " K"] | None, u0: Float[np.ndarray, " K"]
+) -> Float[np.ndarray, " K"]:
+    """Weights, 1 unless given."""
     return np.ones_like(u0) if weights is None else weights
 
 
-def _score(u0, own, pi, p):
+def _score(
+    u0: Float[np.ndarray, "*h K"],
+    own: Bool[np.ndarray, "*h K"],
+    pi: Float[np.ndarray, " K"],
+    p: float,
+) -> Float[np.ndarray, "*h K"]:
     """log(π_k u_k^{p-2}) of awake own centers, -inf of all others."""
     awake = own & (u0 > 0)
     return np.where(awake, np.log(pi) + (p - 2) * np.log(np.where(awake, u0, 1)), -np.inf)
 
 
-def _regular_time(u0, c, q):
+def _regular_time(u0: float, c: float, q: float) -> float:
     """∫ u^{1-q}/(1 - u²) du for -2 < q <= 0."""
     if q == 0:
         return (np.log1p(-(u0**2)) - np.log1p(-(c**2))) / 2
@@ -294,6 +312,6 @@ def _regular_time(u0, c, q):
     return quad(lambda a: np.tanh(a) ** (1 - q), *ends, epsabs=0, epsrel=1e-13)[0]
 
 
-def _resting_depth(pull):
+def _resting_depth(pull: float) -> float:
     """b with cdf(-b) = pull · b; 40, where the cdf underflows, if nothing pulls."""
     return root_scalar(lambda b: ndtr(-b) - pull * b, bracket=(0, 40)).root

@@ -1,8 +1,8 @@
 """The clocks of a flow: how long alignment takes, when outputs escape, how they grow from then on.
 
-One idea: aligned neurons make a subclass a single number z = |f(μ_k)|, and under every loss dz/dt =
-2π|g(z)|z has a potential that grows at the constant speed 2π.  Fitting is reading that potential
-backward, in log z, so that a start below 1e-300 is as good as any.
+One idea: aligned neurons reduce a subclass to a single number z = |f(μ_k)|, and under every loss
+dz/dt = 2π|g(z)|z has a potential that grows at the constant speed 2π.  Fitting is inverting that
+potential, in log z, so that a start below 1e-300 is as good as any.
 
 The laws are exact without noise once neurons are aligned, and decide nothing: that is for judges.
 π is the weight of a subclass, never 3.14 (theory section 1).  `m` counts subclasses that grow as
@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Real
 from scipy.special import expi, factorial, log_expit
 
-from gflow.laws.reduced import alignment_time
+from gflow.flow.losses import LOSSES, AbstractScalarLoss
+from gflow.laws.reduced import alignment_time, growth_rate
 
 PerTime = float | Float[np.ndarray, "*T"]
 """A number, or one for every recorded time."""
@@ -23,8 +24,8 @@ PerGroup = float | int | Real[np.ndarray, " G"]
 
 ALIGNED_COSINE = 0.99
 
-_KAPPA = {"exponential": 1.0, "logistic": 0.5, "half_square": 1.0, "square": 2.0}
-_SQUARES = ("half_square", "square")
+SOLVED = ("exponential", "logistic", "half_square", "square")
+"""Losses whose potential is known in closed form (theory D8)."""
 
 
 def alignment_end(D: int, K_own: int, p: float, rate: float) -> float:
@@ -48,14 +49,6 @@ def alignment_end(D: int, K_own: int, p: float, rate: float) -> float:
     return alignment_time(float(start), ALIGNED_COSINE, p) / (gain * rate)
 
 
-def growth_rate(p: float, m: int) -> float:
-    """λ = m^{1-p/2}: growth of log ‖w_j‖ at the average of m own centers, in units of κπ.
-
-    **Source:** theory D5, D7.
-    """
-    return m ** (1 - p / 2)
-
-
 def escape_slope(rate: float, kappa: float, pi: float) -> float:
     """dT/d log(1/ε) = 1/(κπλ): flow time by which escape is later if ε is e times smaller.
 
@@ -67,7 +60,7 @@ def escape_slope(rate: float, kappa: float, pi: float) -> float:
 
 
 def step_delay(step_size: float, momentum: float, rate: float) -> float:
-    """By what factor exponential growth is slower in steps than in the flow, at t = η/(1-β) a step.
+    """The factor by which growth is slower in steps than in the flow, at t = η/(1-β) per step.
 
     Where the flow multiplies by e^{λη/(1-β)}, SGD with momentum β multiplies by the larger root z
     of z² - (1 + β + ηλ) z + β = 0, so the factor is λη/((1-β) log z); without momentum
@@ -111,7 +104,7 @@ def potential(z: PerTime, loss: str) -> PerTime:
 
     **Returns:** ψ, dimensionless.
 
-    **Raises:** `ValueError` for an unknown loss.
+    **Raises:** `ValueError` for a loss whose potential has no closed form.
 
     **Source:** theory D8.
     """
@@ -121,14 +114,14 @@ def potential(z: PerTime, loss: str) -> PerTime:
 
 def potential_of_log(log_z: PerTime, loss: str) -> PerTime:
     """`potential` at log z, which does not underflow: (log z)/κ + an analytic function of z."""
-    kappa = _kappa(loss)
-    if loss not in _SQUARES:
-        return log_z / kappa + _entire_part(np.exp(log_z))
+    solved = _solved(loss)
+    if not solved.saturates:
+        return log_z / solved.kappa + _entire_part(np.exp(log_z))
     with np.errstate(divide="ignore"):
-        return (log_z - np.log(np.abs(np.expm1(log_z)))) / kappa
+        return (log_z - np.log(np.abs(np.expm1(log_z)))) / solved.kappa
 
 
-def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerTime:
+def fit(z0: float, t: PerTime, pi: float, loss: str, *, m: float | int = 1) -> PerTime:
     """|f(μ_k)| at times t after it was `z0`: the solution of dz/dt = 2π√m |g(z)| z.
 
     **Arguments:**
@@ -139,7 +132,8 @@ def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerT
     - `loss`: its name in scenario files.
     - `m`: subclasses that grow as one.
 
-    **Raises:** `ValueError` for a start outside this range or an unknown loss.
+    **Raises:** `ValueError` for a start outside this range, and for a loss whose potential has no
+    closed form.
 
     **Source:** theory D8.
     """
@@ -147,12 +141,12 @@ def fit(z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerT
         raise ValueError(
             f"`z0` must be positive, but is {z0:g}. If it underflowed, give log z0 to `fit_log`."
         )
-    return np.exp(fit_log(float(np.log(z0)), t, pi, loss, m))
+    return np.exp(fit_log(float(np.log(z0)), t, pi, loss, m=m))
 
 
-def fit_log(log_z0: float, t: PerTime, pi: float, loss: str, m: float | int = 1) -> PerTime:
+def fit_log(log_z0: float, t: PerTime, pi: float, loss: str, *, m: float | int = 1) -> PerTime:
     """log z(t) from log z(0): `fit` for starts that underflow, as ε² does below ε = 1e-154."""
-    if loss in _SQUARES and not log_z0 < 0:
+    if _solved(loss).saturates and not log_z0 < 0:
         raise ValueError(
             f"`z0` must be below 1 for the square losses, but log z0 = {log_z0:g}. Start earlier."
         )
@@ -165,6 +159,7 @@ def escape_time(
     z_a: Float[np.ndarray, " G"],
     pi: PerGroup,
     loss: str,
+    *,
     level: float = 0.5,
     m: PerGroup = 1,
 ) -> Float[np.ndarray, " G"]:
@@ -280,11 +275,14 @@ def smoothed_margin(loss_value: PerTime, omega_min: float, squared_norm: PerTime
     return -np.log(loss_value / omega_min) / squared_norm
 
 
-def _kappa(loss: str) -> float:
-    """|∂ℓ/∂f| at f = 0 (theory section 2)."""
-    if loss not in _KAPPA:
-        raise ValueError(f"`loss` must be one of {', '.join(_KAPPA)}, but is {loss!r}; try one.")
-    return _KAPPA[loss]
+def _solved(loss: str) -> AbstractScalarLoss:
+    """A loss whose potential is known: `SOLVED`."""
+    if loss not in SOLVED:
+        raise ValueError(
+            f"`loss` must have a potential in closed form, but {loss!r} has none here; try "
+            f"{', '.join(SOLVED)}."
+        )
+    return LOSSES[loss]
 
 
 def _entire_part(z: PerTime) -> PerTime:
@@ -296,8 +294,9 @@ def _entire_part(z: PerTime) -> PerTime:
 
 def _log_of_potential(psi: PerTime, loss: str) -> PerTime:
     """The log z at which ψ(z) = psi."""
-    kappa = _kappa(loss)
-    if loss in _SQUARES:
+    solved = _solved(loss)
+    kappa = solved.kappa
+    if solved.saturates:
         return log_expit(kappa * psi)
     # ψ is convex in log z, so Newton's method descends to the solution from above, in 7 steps.
     # Above: Ei(z) - log z >= γ, and from z = 2 on it is >= e^z/2z while z <= 2 log(1 + ψ).

@@ -120,5 +120,58 @@ def aligned_share(
     return (cosine >= CONE) @ share
 
 
+def mean_own_cosines(
+    cosine: Float[np.ndarray, "h R"],
+    sign: Real[np.ndarray, " h"],
+    label: Int[np.ndarray, " K"],
+    share: Float[np.ndarray, " h"],
+) -> tuple[float, float]:
+    """Cosines to the closest own center and to the own class average, weighted by mass.
+
+    **Arguments:**
+
+    - `cosine`, `sign`, `label`: at one time, as for `target`.
+    - `share`: mass share of each neuron, summing to 1.
+    """
+    own = np.where(sign[:, None] == label, cosine[:, : len(label)], -1.0)
+    average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
+    return float(share @ own.max(axis=1)), float(share @ average)
+
+
+def mean_closest_cosines(
+    cosine: Float[np.ndarray, "h R"], K: int, share: Float[np.ndarray, " h"]
+) -> tuple[float, float]:
+    """Cosines to the closest center and to the closest class average of any class, by mass.
+
+    **Arguments:**
+
+    - `cosine`: to μ_1..μ_K and the class averages, at one time.
+    - `K`: number of centers.
+    - `share`: mass share of each neuron, summing to 1.
+    """
+    center, average = (float(share @ part.max(axis=1)) for part in (cosine[:, :K], cosine[:, K:]))
+    return center, average
+
+
+def first_time_at(
+    level: float, times: Float[np.ndarray, " T"], values: Float[np.ndarray, " T"]
+) -> float:
+    """First time at which values reach a level, linear between recorded times; nan if never."""
+    i = int((values >= level).argmax())
+    if values[i] < level:
+        return float("nan")
+    if i == 0:
+        return float(times[0])
+    before = values[i - 1]
+    share = (level - before) / (values[i] - before)
+    return float(times[i - 1] + share * (times[i] - times[i - 1]))
+
+
+def contributing_share(log_mass: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
+    """Share of each neuron in the mass of those that contribute; 0 for the others."""
+    share = np.where(contributing(log_mass), mass_share(log_mass), 0.0)
+    return share / share.sum()
+
+
 def _unit(rows: Float[Array, "*T m D"]) -> Float[Array, "*T m D"]:
     return rows / jnp.linalg.norm(rows, axis=-1, keepdims=True)

@@ -16,13 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
-from gflow.judges.comparisons import mass_by_place
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import escape_law
 from gflow.judges.fitting import followed, potential_line
 from gflow.judges.noise_free import closed_form
 from gflow.judges.resting import chord_to_target
 from gflow.judges.series import series
+from gflow.judges.specialization import mass_by_place
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
 from gflow.report.panels import NotDrawable
@@ -235,7 +235,7 @@ def _sphere_panel(run: Run, ax: Axes) -> None:
     colors = [style.reference_colors(label)[k] for k in members]
     _basins(ax, p, colors)
     for start in _triangle(FLOW_LINES):
-        path = aligned(start, 0.0, np.ones(3), p, np.linspace(0, 12 if p > 2 else 5, 80)).u
+        path = aligned(start, 0.0, np.ones(3), p, t_hat=np.linspace(0, 12 if p > 2 else 5, 80)).u
         ax.plot(path @ _EAST, path @ _NORTH, color=LEVEL, lw=0.35, alpha=0.7)
     _fixed_points(ax, p)
     _neurons_on(ax, run, members)

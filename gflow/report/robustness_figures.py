@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.robust_accuracy import accuracy_law
-from gflow.judges.series import Series, series, value_of
+from gflow.judges.series import Series, series
 from gflow.laws.critical_radii import critical_radii, learned_radius
 from gflow.network.reference import ORTHONORMAL, subclass_classifier
 from gflow.report import style
@@ -235,7 +235,7 @@ def critical_radius(runs: Runs) -> Figure:
             ax.axhline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
             ax.annotate(name, (1.01, R), xycoords=("axes fraction", "data"), va="center",
                         fontsize=style.SMALL, color=INK, annotation_clip=False)  # fmt: skip
-    values = [value_of(e.scenario, key) for e in evidences]
+    values = [e.scenario.value(key) for e in evidences]
     if min(values) > 0 and max(values) / min(values) >= LOGARITHMIC:
         ax.set_xscale("log")
     ax.set(xlabel=_word(key), ylabel=f"radius, {WRITTEN[Norm.L2]}\n[certified, attacked]")
@@ -256,7 +256,7 @@ def _has_l2(evidence: Evidence) -> bool:
 def varied_key(evidences: Sequence[Evidence]) -> str | None:
     """The first key of `OVER` with three values among runs with radii in l2; None without one."""
     found = [e for e in evidences if _has_l2(e)]
-    return next((k for k in OVER if len({value_of(e.scenario, k) for e in found}) > 2), None)
+    return next((k for k in OVER if len({e.scenario.value(k) for e in found}) > 2), None)
 
 
 def _word(key: str) -> str:
@@ -268,7 +268,7 @@ def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
     at: dict[float, list[tuple[float, float]]] = {}
     for run in one.runs:
         assert run.robustness is not None
-        at.setdefault(value_of(run.scenario, key), []).append(run.robustness.median(Norm.L2))
+        at.setdefault(run.scenario.value(key), []).append(run.robustness.median(Norm.L2))
     x = np.array(sorted(at))
     low = np.array([min(a for a, _ in at[v]) for v in x])
     high = np.array([max(b for _, b in at[v]) for v in x])

@@ -1,8 +1,8 @@
 """Verdicts stored beside what they are about, and when they may be used again.
 
-One idea: a stored verdict says who judged what: the program's judges by a hash of their code, the
-predictions by id, and a run by the seal of its manifest, a study by the seals of its runs.  Where
-one differs, it is judged anew.
+One idea: a stored verdict names who judged what: the judges by a hash of all code they may run, the
+predictions by id, a run by the seal of its manifest, a study by the seals of its runs.  Where
+one of them differs, it is judged anew.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gflow.errors import RecordError
-from gflow.judges.finding import Finding, Hypothesis, Opinion, Verdict
+from gflow.judges.finding import Finding, Opinion, Verdict
+from gflow.laws.hypothesis import Hypothesis
 from gflow.runs.code import code_hash
 from gflow.runs.files import read_json, seal_of, write_sealed
 
 _NAME = "findings.json"
-
-_JUDGES = ("judges", "laws", "robustness", "measure", "network", "data")
-"""Packages whose code a verdict depends on."""
 
 
 def save_findings(
@@ -32,12 +30,12 @@ def save_findings(
 
     - `folder`: a run or study folder.
     - `findings`: the verdicts.
-    - `ids`: predictions that were asked about, of which some may have nothing to say here; None for
-        those of the verdicts.
+    - `ids`: predictions that were judged, some of which may not be about this; None for those of
+        the verdicts.
     - `runs`: run folders of a study.
     """
-    asked = [finding.id for finding in findings] if ids is None else ids
-    stamp = _stamp(folder, asked, runs)
+    judged = [finding.id for finding in findings] if ids is None else ids
+    stamp = _stamp(folder, judged, runs)
     rows = [finding.to_json() for finding in findings]
     write_sealed(folder / _NAME, {"judged_by": stamp, "findings": rows})
 
@@ -50,18 +48,18 @@ def read_findings(
     **Arguments:**
 
     - `folder`: a run or study folder.
-    - `ids`: predictions that must have been asked about, by the judges of today; None takes
-        whatever was judged, whenever that was.
+    - `ids`: predictions that must have been judged, by the judges of today; None takes whatever was
+        judged, whenever that was.
     - `runs`: run folders of a study.
     """
     try:
         values, is_whole = read_json(folder / _NAME)
-        found = tuple(_finding(row) for row in values["findings"])
+        findings = tuple(_finding(row) for row in values["findings"])
         stamp, today = values["judged_by"], _stamp(folder, ids or [], runs)
         same = stamp == today if ids is not None else stamp["about"] == today["about"]
     except (OSError, RecordError, KeyError, TypeError, ValueError):
         return None
-    return found if is_whole and same else None
+    return findings if is_whole and same else None
 
 
 def read_verdicts(folder: Path) -> dict[str, str]:
@@ -72,7 +70,7 @@ def read_verdicts(folder: Path) -> dict[str, str]:
 def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, object]:
     return {
         "gflow": version("gflow"),
-        "judges": code_hash(*_JUDGES),
+        "judges": code_hash("judges"),
         "ids": list(ids),
         "about": [seal for run in runs or (folder,) for seal in _seals(run)],
     }
@@ -80,8 +78,8 @@ def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, 
 
 def _seals(run: Path) -> list[str]:
     """Seals of what a verdict about a run rests on: the run, and its radii if there are any."""
-    found = [seal_of(run / name) for name in ("manifest.json", "robustness.json")]
-    return found if found[1] else found[:1]
+    seals = [seal_of(run / name) for name in ("manifest.json", "robustness.json")]
+    return seals if seals[1] else seals[:1]
 
 
 def _finding(row: dict) -> Finding:
@@ -91,8 +89,8 @@ def _finding(row: dict) -> Finding:
         row["expected"],
         row["measured"],
         row["reason"],
-        None if bracket is None else (float(bracket[0]), float(bracket[1])),
-        dict(row["details"]),
-        tuple(Hypothesis(**hypothesis) for hypothesis in row["hypotheses"]),
+        bracket=None if bracket is None else (float(bracket[0]), float(bracket[1])),
+        details=dict(row["details"]),
+        hypotheses=tuple(Hypothesis(**hypothesis) for hypothesis in row["hypotheses"]),
     )
     return Finding(row["id"], row["statement"], row["source"], opinion)

@@ -149,7 +149,7 @@ def _save(folder: Path, robustness: Robustness, asked: RobustnessTable, seconds:
         folder / SEAL,
         {
             "asked": _question(asked),
-            "code": _code(),
+            "code": code_hash("robustness"),
             "about": seal_of(folder / "manifest.json"),
             "seconds": seconds,
             "checksum": hashlib.sha256(data).hexdigest(),
@@ -224,7 +224,7 @@ def _answers(seal: dict, asked: RobustnessTable) -> bool:
     """Whether stored radii say all that is asked, by the code of today."""
     stored = seal["asked"]
     return (
-        seal["code"] == _code()
+        seal["code"] == code_hash("robustness")
         and set(asked.norms) <= set(stored["norms"])
         and asked.attacked == stored["attacked"]
         and asked.published <= stored["published"]
@@ -233,7 +233,3 @@ def _answers(seal: dict, asked: RobustnessTable) -> bool:
 
 def _question(asked: RobustnessTable) -> dict[str, object]:
     return {"norms": list(asked.norms), "attacked": asked.attacked, "published": asked.published}
-
-
-def _code() -> str:
-    return code_hash("robustness", "measure", "network", "data")

@@ -1,7 +1,7 @@
-"""What the catalogue says of runs and studies.
+"""Verdicts of the catalogue about runs and studies.
 
-One idea: a verdict costs seconds and changes with its judge, so it is stored beside what it is
-about and read back as long as both are the same (see `gflow.runs.findings`).
+A verdict takes seconds and changes with its judge, so it is stored beside what it is about and read
+back as long as both are the same (see `gflow.runs.findings`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,43 +70,43 @@ def judge(
     """
     chosen = asked(result.scenario) if ids is None else ids
     with jax.enable_x64(True):
-        found = {
+        findings = {
             label: check_evidence(run.evidence, chosen, own) if run.evidence.has_laws else ()
             for label, run in entries(result)
         }
         if isinstance(result, Run):
-            return found
-        return found | {"": check_study([run.evidence for run in result.runs], chosen, own)}
+            return findings
+        return findings | {"": check_study([run.evidence for run in result.runs], chosen, own)}
 
 
-def keep(result: Run | Study, found: Mapping[str, tuple[Finding, ...]]) -> None:
-    """Store what `judge` found of all that its scenario asks for beside a stored result."""
+def keep(result: Run | Study, findings: Mapping[str, tuple[Finding, ...]]) -> None:
+    """Store findings of `judge`, about all that the scenario asks for, beside a stored result."""
     ids = asked(result.scenario)
     for label, run in entries(result):
         if run.folder is not None:
-            save_findings(run.folder, found[label], ids)
+            save_findings(run.folder, findings[label], ids)
     if isinstance(result, Study):
-        save_findings(result.folder, found[""], ids, _folders(result))
+        save_findings(result.folder, findings[""], ids, _folders(result))
 
 
 def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
-    """Findings by point label as stored beside each run, judged and stored where they are not.
+    """Findings by point label, read from each run folder, or judged and stored there.
 
-    A point that could not be judged has none. Those about a study as a whole have the label "".
+    A point that failed has none.  Those about a study as a whole have the label "".
     """
     ids = asked(result.scenario)
     if isinstance(result, Run):
         return {"": judged_in_folder(result, ids)}
     hopeless = {status.label for status in result.unanswered if status.state is State.FAILED}
-    found = {
+    findings = {
         label: () if label in hopeless else judged_in_folder(run, ids)
         for label, run in result.entries
     }
-    return found | {"": _judged_together(result, ids)}
+    return findings | {"": _judged_together(result, ids)}
 
 
 def _judged_together(study: Study, ids: Sequence[str]) -> tuple[Finding, ...]:
-    """Findings about the runs of a study together, from its folder if they are of today."""
+    """Findings about the runs of a study together, from its folder if they are current."""
     runs = _folders(study)
     stored = read_findings(study.folder, ids, runs) if runs else ()
     if stored is not None:

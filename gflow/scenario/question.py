@@ -96,6 +96,13 @@ class Scenario(Table):
             return self.flow.min_step
         return SLIDING_STEP if self.network.power < 2 else 0.0
 
+    def value(self, key: str) -> Any:
+        """The value of a dotted key; None where data or a network of this kind have no such key."""
+        value: Any = self
+        for name in key.split("."):
+            value = getattr(value, name, None)
+        return value
+
     def points(self) -> tuple[Point, ...]:
         """The flows of the grid in the order of the file, the last key varying fastest."""
         if not self.vary:

@@ -18,7 +18,6 @@ from gflow.data.kinds.mnist import FILES, Digits, read_digits, read_idx, unpacke
 from gflow.data.labels import prepared, signs_of
 from gflow.data.make.download import download_mnist
 from gflow.errors import DataError, ScenarioError
-from gflow.judges.series import value_of
 from gflow.runs.index import home
 from gflow.scenario import RobustnessTable
 
@@ -474,8 +473,8 @@ def test_classes_of_many_categories_have_an_average_each():
 def test_keys_of_a_mixture_have_no_value_for_digits():
     scenario = gflow.parse_scenario(PARITY)
 
-    assert value_of(scenario, "data.subclasses") is None
-    assert value_of(scenario, "data.length") == "unit"
+    assert scenario.value("data.subclasses") is None
+    assert scenario.value("data.length") == "unit"
 
 
 def test_features_come_with_the_package():

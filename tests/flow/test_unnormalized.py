@@ -98,7 +98,7 @@ def test_the_first_neuron_to_grow_turns_from_a_center_to_the_average_of_its_clas
 def test_statements_about_the_normalized_activation_are_not_judged(run):
     conjecture, alignment = judge_conjecture(run.evidence), judge_alignment(run.evidence)
 
-    assert conjecture.verdict is Verdict.OUTSIDE and "normalized = false" in conjecture.reason
+    assert conjecture.verdict is Verdict.OUTSIDE and "normalized activation" in conjecture.reason
     assert conjecture.bracket is not None and conjecture.bracket[0] > 0.5
     assert alignment.verdict is Verdict.OUTSIDE and float(alignment.measured) < 0.5
     assert judge_voronoi_rule(run.evidence).verdict is not Verdict.OUTSIDE

@@ -10,10 +10,11 @@ from questions import SMALL
 
 from gflow.errors import ScenarioError
 from gflow.judges.catalogue import ALL, CATALOGUE, named
-from gflow.judges.finding import Hypothesis, Verdict, unmet
+from gflow.judges.finding import Verdict, unmet
 from gflow.judges.own_predictions import load_predictions
-from gflow.judges.series import Told, verdict_of
+from gflow.judges.series import Comparison, verdict_of
 from gflow.judges.slope import slope
+from gflow.laws.hypothesis import Hypothesis
 from gflow.report.theory_table import found_in, markdown
 from gflow.runs.study import answer
 from gflow.runs.verdicts import judged
@@ -97,7 +98,7 @@ def test_two_points_say_nothing_about_the_uncertainty():
     ],
 )
 def test_parts_add_up_to_a_verdict(fits, verdict):
-    assert verdict_of([Told("", fit, "") for fit in fits]) is verdict
+    assert verdict_of([Comparison("", fit, "") for fit in fits]) is verdict
 
 
 def test_an_unmet_hypothesis_puts_a_run_outside_and_says_which():

@@ -11,7 +11,7 @@ from gflow.judges.finding import Verdict
 from gflow.judges.fitting import judge_margin
 from gflow.judges.noise_free import judge_closed_form, judge_continuum
 from gflow.judges.resting import judge_angle_and_norm, judge_partial_activation, judge_stability
-from gflow.judges.series import Told, verdict_of
+from gflow.judges.series import Comparison, verdict_of
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
 
@@ -137,7 +137,7 @@ def test_a_large_start_is_judged_by_all_without_an_error():
 
 
 def test_a_miss_by_a_numpy_number_is_a_miss():
-    assert verdict_of([Told("", np.False_, "")]) is Verdict.FAILS
+    assert verdict_of([Comparison("", np.False_, "")]) is Verdict.FAILS
 
 
 @pytest.mark.slow

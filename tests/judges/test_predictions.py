@@ -109,15 +109,15 @@ def test_conjecture_says_nothing_outside_its_hypotheses(evidence):
     large = with_values(evidence, log_norm=lambda r: r + 25.0)
 
     assert judge_conjecture(with_power(evidence, 1.5)).verdict is Verdict.OUTSIDE
-    assert "α = 0.5" in judge_conjecture(noisy).reason
-    assert "vanishing" in judge_conjecture(large).reason
+    assert "α <= 0.3: 0.5, not met" in judge_conjecture(noisy).reason
+    assert "Σ m_j <= 0.01 at the start" in judge_conjecture(large).reason
 
 
 @pytest.mark.parametrize(
     ("table", "values", "words"),
     [
-        ("network", {"normalized": False}, "network.normalized = false"),
-        ("data", {"imbalance": 4.0}, "data.imbalance = 4"),
+        ("network", {"normalized": False}, "normalized activation: degree 3, not met"),
+        ("data", {"imbalance": 4.0}, "subclasses of equal weight: 4 : 1, not met"),
     ],
 )
 def test_conjecture_is_measured_but_not_judged_off_its_setting(evidence, table, values, words):

@@ -6,9 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from questions import ESCAPING
+from systems import Quartic
 
 from gflow.data.centers import Centers
-from gflow.judges.comparisons import judge_charts, judge_selection, judge_unbalanced_times
+from gflow.flow.losses import LOSSES
+from gflow.judges.conservation import judge_charts
 from gflow.judges.exponents import (
     escape_law,
     judge_distance_scaling,
@@ -18,9 +20,18 @@ from gflow.judges.exponents import (
     judge_polynomial_escape,
 )
 from gflow.judges.finding import Verdict
-from gflow.judges.fitting import judge_ei_law, judge_late_gap, judge_late_rates, judge_margin
+from gflow.judges.fitting import (
+    followed,
+    judge_ei_law,
+    judge_late_gap,
+    judge_late_rates,
+    judge_margin,
+    potential_line,
+)
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.series import series
+from gflow.judges.specialization import judge_selection
+from gflow.judges.unbalanced_times import judge_unbalanced_times
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_target
 from gflow.runs.experiment import simulate
@@ -72,12 +83,23 @@ def test_escape_times_have_the_slopes_of_theory_and_slower_ones_do_not(escaping)
     assert judge_escape_slopes(escaping[:2]).verdict is Verdict.OUTSIDE
 
 
+def test_no_law_is_guessed_for_a_loss_without_one(late, monkeypatch):
+    monkeypatch.setitem(LOSSES, "quartic", Quartic())
+    toy = asked(late, "flow", loss="quartic")
+
+    opinion = judge_ei_law(toy)
+    assert opinion.verdict is Verdict.OUTSIDE
+    assert "a loss whose potential has a closed form: quartic, not met" in opinion.reason
+    assert all(potential_line(toy, group) is None for group in followed(toy))
+    assert judge_late_rates(toy).verdict is judge_margin(toy).verdict is Verdict.OUTSIDE
+
+
 def test_the_larger_class_must_escape_first_at_one(escaping):
     relu = escaping[3:]
     backward = [altered(run, center_output=lambda f: f[:, ::-1]) for run in relu]
 
     assert "larger class first" in judge_escape_slopes(relu).measured
-    assert "it is not" in judge_escape_slopes(backward).measured
+    assert "not always the larger class" in judge_escape_slopes(backward).measured
 
 
 def test_a_class_that_has_not_escaped_yet_comes_later(escaping):
@@ -87,7 +109,7 @@ def test_a_class_that_has_not_escaped_yet_comes_later(escaping):
 
     assert "larger class first" in judge_escape_slopes([*relu[:-1], cut]).measured
     large = altered(relu[-1], center_output=lambda f: np.where(small, f, 0.0))
-    assert "it is not" in judge_escape_slopes([*relu[:-1], large]).measured
+    assert "not always the larger class" in judge_escape_slopes([*relu[:-1], large]).measured
 
 
 def test_classes_of_unequal_weights_escape_at_the_mean_of_their_slopes(escaping):

@@ -19,7 +19,7 @@ from gflow.laws.reduced import (
     blow_up,
     capture_time,
     conserved,
-    extremal_growth,
+    growth_rate,
     limit,
     stability_rates,
     tilt,
@@ -93,7 +93,7 @@ def integrated(p, equal):
 def test_the_closed_form_is_the_flow_at_every_power_and_weight(p, equal):
     expected = integrated(p, equal)
 
-    found = aligned(U0, PERP0, Y, p, TIMES[::-1], None if equal else UNEQUAL)
+    found = aligned(U0, PERP0, Y, p, t_hat=TIMES[::-1], weights=None if equal else UNEQUAL)
 
     assert np.abs(found.u[::-1] - expected[:, :7]).max() < 100 * SOLVER
     assert np.abs(found.perp[::-1] - expected[:, 7]).max() < 100 * SOLVER
@@ -107,7 +107,7 @@ def test_a_relu_coordinate_of_the_other_class_falls_asleep_at_its_time_and_stays
     asleep = np.arcsinh(a / perp)
     times = asleep * np.array([0.3, 0.999, 1 + 1e-12, 2.0, 10.0])
 
-    found = aligned(np.array([a]), perp, np.array([-1.0]), 1.0, times)
+    found = aligned(np.array([a]), perp, np.array([-1.0]), 1.0, t_hat=times)
 
     expected = np.tanh(np.maximum(asleep - times, 0))
     # Rounding is divided by |ξ| >= perp, and moves t* by as much.
@@ -119,7 +119,7 @@ def test_a_relu_coordinate_of_the_other_class_falls_asleep_at_its_time_and_stays
 def test_one_relu_coordinate_follows_tanh():
     times = np.linspace(0, 12, 30)
 
-    found = aligned(np.array([0.1]), np.sqrt(0.99), np.array([1.0]), 1.0, times)
+    found = aligned(np.array([0.1]), np.sqrt(0.99), np.array([1.0]), 1.0, t_hat=times)
 
     assert np.abs(found.u[:, 0] - np.tanh(times + np.arctanh(0.1))).max() < 20 * EPS
 
@@ -129,7 +129,7 @@ def test_a_neuron_at_an_opposite_center_stays_and_shrinks_at_rate_one(p):
     # All there is dies at a finite χ, which takes for ever: u = 1, Q = -1.
     times = np.array([1.0, 30.0, 300.0])
 
-    found = aligned(np.array([1.0, 0.0]), 0.0, np.array([-1.0, 1.0]), p, times)
+    found = aligned(np.array([1.0, 0.0]), 0.0, np.array([-1.0, 1.0]), p, t_hat=times)
 
     assert np.abs(found.u - [1, 0]).max() == 0
     assert found.log_growth == pytest.approx(-times / p, rel=100 * EPS)
@@ -141,7 +141,7 @@ def test_an_own_center_too_far_to_matter_does_not_blur_the_flight_from_an_opposi
     # blow-up that `own` brings is a time 1/own away, and moves u by less than own·e^{2t̂}.
     u, perp, times = 2 / np.sqrt(5), 1 / np.sqrt(5), np.array([0.5, 2.0, 4.0, 16.0])
 
-    found = aligned(np.array([u, own]), perp, np.array([-1.0, 1.0]), 3.0, times).u[:, 0]
+    found = aligned(np.array([u, own]), perp, np.array([-1.0, 1.0]), 3.0, t_hat=times).u[:, 0]
 
     assert 1 / found - np.arctanh(found) == pytest.approx(
         times + 1 / u - np.arctanh(u), rel=1000 * EPS + own * np.exp(32)
@@ -164,9 +164,9 @@ def starts(draw, most=5):
 @given(starts(), st.floats(0, 3), st.floats(0, 3))
 def test_stopping_and_starting_again_changes_nothing(start, first, second):
     u, perp, y, p, pi = start
-    whole = aligned(u, perp, y, p, np.array([first, first + second]), pi)
+    whole = aligned(u, perp, y, p, t_hat=np.array([first, first + second]), weights=pi)
 
-    rest = aligned(whole.u[0], float(whole.perp[0]), y, p, np.array([second]), pi)
+    rest = aligned(whole.u[0], float(whole.perp[0]), y, p, t_hat=np.array([second]), weights=pi)
 
     # The logarithm of a coordinate of 1e-300 rounds by 700 EPS.  Up to p = 4 no average repels
     # faster than at rate π_k (two centers at p = 4, theory D5), and near an opposite center
@@ -182,8 +182,8 @@ def test_stopping_and_starting_again_changes_nothing(start, first, second):
 def test_weights_are_a_unit_of_time(start, factor, t):
     u, perp, y, p, pi = start
 
-    a = aligned(u, perp, y, p, np.array([t]), factor * pi)
-    b = aligned(u, perp, y, p, np.array([factor * t]), pi)
+    a = aligned(u, perp, y, p, t_hat=np.array([t]), weights=factor * pi)
+    b = aligned(u, perp, y, p, t_hat=np.array([factor * t]), weights=pi)
 
     allowed = 1000 * EPS * np.exp(pi.max() * factor * t) / perp  # as above
     assert np.abs(a.u - b.u).max() < allowed
@@ -195,9 +195,11 @@ def test_weights_are_a_unit_of_time(start, factor, t):
 def test_equal_coordinates_move_as_one_that_is_faster_by_the_growth_of_their_average(p, c0, way, m):
     # c = <u, μ̄_S> obeys dc/dt̂ = m^{1-p/2} c^{p-1} (1 - c²).
     c = c0 + (0.99 - c0) * way
-    t = alignment_time(c0, c, p) / extremal_growth(p, m)
+    t = alignment_time(c0, c, p) / growth_rate(p, m)
 
-    found = aligned(np.full(m, c0 / np.sqrt(m)), np.sqrt(1 - c0**2), np.ones(m), p, np.array([t]))
+    found = aligned(
+        np.full(m, c0 / np.sqrt(m)), np.sqrt(1 - c0**2), np.ones(m), p, t_hat=np.array([t])
+    )
 
     # An error of rounding in t moves c by it times dc/dt̂ <= m^{1-p/2}.
     assert found.u.sum() / np.sqrt(m) == pytest.approx(c, abs=100 * EPS * (1 + t * np.sqrt(m)))
@@ -207,7 +209,9 @@ def test_equal_coordinates_move_as_one_that_is_faster_by_the_growth_of_their_ave
 def test_nothing_jumps_at_p_2(equal):
     # The mean of two powers at distance δ is off by O(δ²), each of them by O(δ).
     delta, pi = 1e-4, EQUAL if equal else UNEQUAL
-    below, at, above = (aligned(U0, PERP0, Y, p, TIMES, pi) for p in (2 - delta, 2.0, 2 + delta))
+    below, at, above = (
+        aligned(U0, PERP0, Y, p, t_hat=TIMES, weights=pi) for p in (2 - delta, 2.0, 2 + delta)
+    )
 
     for a, b, c in zip(below, at, above, strict=True):
         assert np.abs(a - b).max() > delta / 100
@@ -218,16 +222,16 @@ def test_nothing_jumps_at_p_2(equal):
 def test_no_time_is_too_late(p):
     times = np.array([1e3, 1e6, 1e9])
 
-    found = aligned(U0, PERP0, Y, p, times)
+    found = aligned(U0, PERP0, Y, p, t_hat=times)
 
     tends = limit(U0, Y, p)
-    rate = extremal_growth(p, int(np.count_nonzero(tends))) if p != 2 else 1
+    rate = growth_rate(p, int(np.count_nonzero(tends))) if p != 2 else 1
     assert np.abs(found.u - tends).max() < 10 * EPS
     assert np.diff(found.log_growth) == pytest.approx(rate / p * np.diff(times), rel=10 * EPS)
 
 
 def test_no_times_give_no_rows():
-    assert aligned(U0, PERP0, Y, 3.0, np.empty(0)).u.shape == (0, 7)
+    assert aligned(U0, PERP0, Y, 3.0, t_hat=np.empty(0)).u.shape == (0, 7)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,7 @@ def test_no_times_give_no_rows():
 )
 def test_what_no_neuron_does_is_refused(start, p, times, message):
     with pytest.raises(ValueError, match=message):
-        aligned(*start, Y, p, times)
+        aligned(*start, Y, p, t_hat=times)
 
 
 # --- Where it ends ------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ def test_a_neuron_tends_to_its_limit_at_equal_and_at_unequal_weights(p):
         tends = limit(U0, Y, p, pi)
 
         # The slowest rates are the gap 0.5 of the weights at p = 2 and 2 - p = 0.5 at p = 1.5.
-        found = aligned(U0, PERP0, Y, p, np.array([400.0]), pi)
+        found = aligned(U0, PERP0, Y, p, t_hat=np.array([400.0]), weights=pi)
 
         assert np.abs(found.u[0] - tends).max() < 10 * EPS
         assert tends @ tends == pytest.approx(1, abs=10 * EPS)
@@ -297,10 +301,12 @@ def test_the_winner_is_where_the_flow_takes_the_neuron(p):
     start, sign = rng.standard_normal((60, 6)), rng.choice([-1.0, 1.0], 60)
     start /= np.linalg.norm(start, axis=1, keepdims=True)
 
-    found = winner(start[:, :5], sign, label, pi, p)
+    found = winner(start[:, :5], sign, label, pi, p=p)
 
     for j, x in enumerate(start):
-        late = aligned(x[:5], abs(x[5]), sign[j] * label, p, np.array([1e6]), pi / pi[0])
+        late = aligned(
+            x[:5], abs(x[5]), sign[j] * label, p, t_hat=np.array([1e6]), weights=pi / pi[0]
+        )
         if found[j] < 0:
             assert late.log_growth[0] <= EPS  # a void neuron stays, up to rounding of |ξ| = 1
         else:
@@ -314,9 +320,9 @@ def test_the_rule_sees_ratios_only():
     u, sign, label = rng.standard_normal((50, 4)), rng.choice([-1, 1], 50), np.array([1, 1, -1, -1])
     pi = np.array([0.1, 0.2, 0.3, 0.4])
 
-    a = winner(u, sign, label, pi, 2.5)
+    a = winner(u, sign, label, pi, p=2.5)
 
-    assert (a == winner(0.01 * u, sign, label, 7 * pi, 2.5)).all()
+    assert (a == winner(0.01 * u, sign, label, 7 * pi, p=2.5)).all()
     assert set(a) == {-1, 0, 1, 2, 3}
 
 
@@ -325,7 +331,7 @@ def test_of_all_signs_two_to_the_minus_number_of_own_centers_are_void(K1):
     label = np.where(np.arange(5) < K1, 1, -1)
     u = 0.3 * np.array(list(product([-1.0, 1.0], repeat=5)))
 
-    found = winner(u, np.ones(32), label, np.ones(5), 3.0)
+    found = winner(u, np.ones(32), label, np.ones(5), p=3.0)
 
     assert (found < 0).mean() == void_share(K1)
 
@@ -334,7 +340,7 @@ def test_of_all_signs_two_to_the_minus_number_of_own_centers_are_void(K1):
 def test_a_void_neuron_shrinks_and_goes_nowhere(p):
     y = np.where(U0 > 0, -1.0, 1.0)
 
-    found = aligned(U0, PERP0, y, p, np.geomspace(0.01, 1e3, 30))
+    found = aligned(U0, PERP0, y, p, t_hat=np.geomspace(0.01, 1e3, 30))
 
     assert (np.diff(found.log_growth) < 20 * EPS).all() and found.log_growth[-1] < -0.01
     assert (found.u[:, U0 < 0] < 0).all()
@@ -356,7 +362,7 @@ def test_the_first_own_coordinate_to_be_infinite_ends_the_clock(p):
 
 def test_below_p_2_there_is_no_winner():
     with pytest.raises(ValueError, match="`p` must exceed 2 for one center to win"):
-        winner(U0[None], np.ones(1), Y, EQUAL, 2.0)
+        winner(U0[None], np.ones(1), Y, EQUAL, p=2.0)
 
 
 # --- Times and rates ----------------------------------------------------------------------------
@@ -411,7 +417,7 @@ def test_rates_are_the_derivatives_of_the_field_at_an_average(p, m):
     for k in range(m, m + 3):
         assert found.outside == pytest.approx(rate(np.eye(m + 3)[k]), abs=EPS / step)
     Q = velocity(average, y, p, np.ones(m + 3), asleep)[1]
-    assert extremal_growth(p, m) == pytest.approx(Q, rel=10 * EPS)
+    assert growth_rate(p, m) == pytest.approx(Q, rel=10 * EPS)
 
 
 # --- Noise and imbalance ------------------------------------------------------------------------
@@ -498,15 +504,15 @@ def test_opposite_coordinates_rest_as_far_off_the_average_as_said(K1, K2, alpha)
 
     angle = np.arcsin(np.linalg.norm(u[K1:]))
     # cos and B are 1 and √K1 up to O(angle²).
-    assert angle_at_average(alpha, np.inf, 600, K1, K2) == pytest.approx(angle, rel=2 * angle**2)
+    assert angle_at_average(alpha, np.inf, 600, K1, K2=K2) == pytest.approx(angle, rel=2 * angle**2)
 
 
 def test_angles_at_the_average_are_those_of_the_theory():
-    found = [angle_at_average(a, N, 600, 6, 4) for a, N in
+    found = [angle_at_average(a, N, 600, 6, K2=4) for a, N in
              ((0.01, 100), (0.1, 100), (0.3, 100), (0.3, 400))]  # fmt: skip
 
     assert found == pytest.approx([0.0025, 0.0195, 0.0503, 0.0431], abs=5e-5)
-    assert angle_at_average(0.0, 100, 600, 6, 4) == 0
+    assert angle_at_average(0.0, 100, 600, 6, K2=4) == 0
 
 
 def unbalanced(u0, p, c):

@@ -9,8 +9,12 @@ from gflow.measure.alignment import (
     aligned_share,
     chords,
     contributing,
+    contributing_share,
     cosines,
+    first_time_at,
     mass_share,
+    mean_closest_cosines,
+    mean_own_cosines,
     target,
     to_target,
 )
@@ -78,6 +82,32 @@ def test_aligned_share_counts_mass_within_ten_degrees():
     cosine = np.cos(np.radians([[5.0, 9.9, 10.1], [50.0, 9.0, 1.0]]))
 
     assert aligned_share(cosine, np.array([0.5, 0.3, 0.2])) == pytest.approx([0.8, 0.5])
+
+
+def test_mean_cosines_are_weighted_by_mass():
+    # Two centers of class +1, one of -1, and both averages; each row is one neuron.
+    cosine = np.array([[0.5, 0.2, 0.9, 0.4, 0.1], [0.8, 0.3, 0.6, 0.7, 0.2]])
+    label, sign, share = np.array([1, 1, -1]), np.array([1.0, -1.0]), np.array([0.75, 0.25])
+
+    own = mean_own_cosines(cosine, sign, label, share)
+    closest = mean_closest_cosines(cosine, 3, share)
+
+    assert own == pytest.approx((0.75 * 0.5 + 0.25 * 0.6, 0.75 * 0.4 + 0.25 * 0.2))
+    assert closest == pytest.approx((0.75 * 0.9 + 0.25 * 0.8, 0.75 * 0.4 + 0.25 * 0.7))
+
+
+def test_neurons_that_do_not_contribute_have_no_share():
+    share = contributing_share(np.log([3.0, 1.0, 1e-6]))
+
+    assert share == pytest.approx([0.75, 0.25, 0.0])
+
+
+def test_the_first_time_at_a_level_lies_between_records():
+    times, values = np.array([0.0, 1.0, 3.0]), np.array([0.0, 0.2, 0.6])
+
+    assert first_time_at(0.5, times, values) == pytest.approx(2.5)
+    assert first_time_at(0.0, times, values) == 0
+    assert np.isnan(first_time_at(0.7, times, values))
 
 
 def test_fit_counts_margins_with_weights():

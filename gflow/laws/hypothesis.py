@@ -1,11 +1,10 @@
-"""What published statements ask for, as numbers that a run can be held against (theory section 8).
+"""A hypothesis of a statement, and the ones that published statements share (theory section 8).
 
-One idea: a hypothesis is a measured number, a relation and a threshold, so a statement that does
-not apply is refused with the number that refuses it.  Where a paper hides a constant the caller
-chooses one, and the text of the hypothesis shows it.
+One idea: a hypothesis says what was measured, so a statement that does not apply is refused with
+the number that refuses it.  Where a paper hides a constant the caller chooses one, and the text of
+the hypothesis shows it.
 
-Everything takes plain numbers and arrays, and logarithms where a scale may be 1e-300.  Which
-statement asks for what is in `published`.
+The functions take plain numbers and arrays, and logarithms where a scale may be 1e-300.
 """
 
 import math
@@ -21,7 +20,7 @@ from gflow.data.centers import Centers
 from gflow.network.reference import ORTHONORMAL
 
 BALANCED = 1e-6
-"""Largest relative |‖w‖² - v²| that passes for balanced: rounding of recorded logarithms."""
+"""Largest relative |‖w‖² - v²| that counts as balanced: rounding of recorded logarithms."""
 
 CENTER_GAP = 1 - 1 / math.sqrt(2)
 """Gap of a neuron at its center, in a class with two or more subclasses: 45 degrees, 0.293."""
@@ -37,15 +36,13 @@ _WORDS = {True: "met", False: "not met", None: "not decided"}
 
 
 @dataclass(frozen=True)
-class Predicate:
+class Hypothesis:
     """A condition of a statement, and how the case at hand stands to it."""
 
     text: str
-    """The condition, such as "p > 2"."""
-    measured: float
-    """What is held against the threshold; nan if it could not be measured."""
-    threshold: float
-    """In the units of `measured`."""
+    """The condition with its threshold, such as "α <= 0.3"."""
+    measured: str
+    """What was measured, as printed."""
     met: bool | None
     """None if it could not be decided."""
 
@@ -56,26 +53,33 @@ class Predicate:
         measured: SupportsFloat,
         relation: str,
         threshold: SupportsFloat,
+        *,
         written: str = "",
-    ) -> "Predicate":
+    ) -> "Hypothesis":
         """The hypothesis `measured` `relation` `threshold`; a nan leaves it undecided.
 
         **Arguments:**
 
         - `name`: what is measured, as it stands in the text.
         - `relation`: "<", "<=", ">", ">=" or "=".
-        - `written`: the threshold as it stands in the text; empty for its value.
+        - `written`: formula of the threshold, to stand before its value; empty for the value alone.
         """
         a, b = float(measured), float(threshold)
         known = not (math.isnan(a) or math.isnan(b))
         met = bool(_RELATIONS[relation](a, b)) if known else None
-        return cls(f"{name} {relation} {written or f'{b:.4g}'}", a, b, met)
+        formula = f"{written} = " if written else ""
+        return cls(f"{name} {relation} {formula}{b:.4g}", f"{a:.4g}", met)
+
+    @classmethod
+    def whether(cls, text: str, met: bool) -> "Hypothesis":
+        """A hypothesis that is measured by yes or no."""
+        return cls(text, "yes" if met else "no", met)
 
     def __str__(self) -> str:
-        return f"{self.text}: {_WORDS[self.met]} ({self.measured:.4g} to {self.threshold:.4g})"
+        return f"{self.text}: {self.measured}, {_WORDS[self.met]}"
 
 
-def all_met(hypotheses: Iterable[Predicate]) -> bool | None:
+def all_met(hypotheses: Iterable[Hypothesis]) -> bool | None:
     """Whether all are met: False if one is not, else None if one is undecided."""
     answers = {hypothesis.met for hypothesis in hypotheses}
     if False in answers:
@@ -83,19 +87,19 @@ def all_met(hypotheses: Iterable[Predicate]) -> bool | None:
     return None if None in answers else True
 
 
-def orthonormal_centers(centers: Centers) -> Predicate:
+def orthonormal_centers(centers: Centers) -> Hypothesis:
     """max |C Cᵀ - I| vanishes up to rounding: the setting of all statements (theory section 3)."""
-    return Predicate.that("max |C Cᵀ - I|", centers.orthonormality_error, "<=", ORTHONORMAL)
+    return Hypothesis.that("max |C Cᵀ - I|", centers.orthonormality_error, "<=", ORTHONORMAL)
 
 
-def balanced_counts(counts: Int[np.ndarray, " K"]) -> Predicate:
+def balanced_counts(counts: Int[np.ndarray, " K"]) -> Hypothesis:
     """Every subclass has equally many samples (theory G5)."""
-    return Predicate.that("max N_k - min N_k", counts.max() - counts.min(), "=", 0)
+    return Hypothesis.that("max N_k - min N_k", counts.max() - counts.min(), "=", 0)
 
 
 def balanced_start(
     log_norm: Float[np.ndarray, " h"], log_output: Float[np.ndarray, " h"]
-) -> Predicate:
+) -> Hypothesis:
     """|v_j| = ‖w_j‖ at t = 0 for every neuron (theory G5, C1).
 
     **Arguments:**
@@ -105,54 +109,54 @@ def balanced_start(
     """
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(np.expm1(2 * (log_output - log_norm))).max()
-    return Predicate.that("max |‖w‖² - v²|/‖w‖²", error, "<=", BALANCED)
+    return Hypothesis.that("max |‖w‖² - v²|/‖w‖²", error, "<=", BALANCED)
 
 
-def loss_among(loss: str, allowed: tuple[str, ...]) -> Predicate:
-    """The loss is one that the statement is about; measured as 1 or 0."""
-    met = loss in allowed
-    return Predicate(f"loss is {' or '.join(allowed)}", float(met), 1.0, met)
+def loss_among(loss: str, allowed: tuple[str, ...]) -> Hypothesis:
+    """The loss is one that the statement is about."""
+    return Hypothesis(f"loss is {' or '.join(allowed)}", loss, loss in allowed)
 
 
-def enough_dimension(D: int, alpha: float, constant: float) -> Predicate:
+def enough_dimension(D: int, alpha: float, constant: float) -> Hypothesis:
     """D >= constant·α^{-2} (theory G5, up to logarithms; the constant is not published)."""
-    return Predicate.that("α² D", alpha**2 * D, ">=", constant)
+    return Hypothesis.that("α² D", alpha**2 * D, ">=", constant)
 
 
-def enough_samples(N: int, alpha: float, constant: float) -> Predicate:
+def enough_samples(N: int, alpha: float, constant: float) -> Hypothesis:
     """N >= constant·α^{-2} samples of each subclass (theory G5, as for `enough_dimension`)."""
-    return Predicate.that("α² N", alpha**2 * N, ">=", constant)
+    return Hypothesis.that("α² N", alpha**2 * N, ">=", constant)
 
 
-def not_too_many_samples(N: int, alpha: float) -> Predicate:
+def not_too_many_samples(N: int, alpha: float) -> Hypothesis:
     """N <= exp(α^{-2}) samples of each subclass (theory G5)."""
-    return Predicate.that("α² log N", alpha**2 * safe_log(N), "<=", 1)
+    return Hypothesis.that("α² log N", alpha**2 * safe_log(N), "<=", 1)
 
 
-def matched_scale(log_eps: float, alpha: float, K: int, factor: float) -> Predicate:
+def matched_scale(log_eps: float, alpha: float, K: int, factor: float) -> Hypothesis:
     """ε is α^{8K} up to `factor` >= 1, compared in logarithms (theory G5).
 
     α = 0.1 and K = 10 ask for ε = 1e-80, in reach because the flow carries log-norms.
     """
     wanted = 8 * K * safe_log(alpha)
     off = abs(log_eps - wanted)
-    text = f"ε within a factor {factor:g} of α^(8K)"
-    return Predicate(text, log_eps, wanted, None if math.isnan(off) else off <= math.log(factor))
+    met = None if math.isnan(off) else off <= math.log(factor)
+    scales = f"exp({log_eps:.4g}), α^(8K) = exp({wanted:.4g})"
+    return Hypothesis(f"ε within a factor {factor:g} of α^(8K)", scales, met)
 
 
-def gap_of_order_one(gap: float, constant: float) -> Predicate:
+def gap_of_order_one(gap: float, constant: float) -> Hypothesis:
     """The gap is at least `constant` (theory G4, G5); a random start fails (theory T9)."""
-    return Predicate.that("gap", gap, ">=", constant)
+    return Hypothesis.that("gap", gap, ">=", constant)
 
 
 def occupied_cells(
     u0: Float[np.ndarray, "h K"], sign: Real[np.ndarray, " h"], label: Real[np.ndarray, " K"]
-) -> Predicate:
+) -> Hypothesis:
     """Every Voronoi cell has a neuron of its class; arguments as for `gap` (theory G4)."""
     own = own_coordinates(u0, sign, label)
     winner = own.argmax(axis=1)[own.max(axis=1) > 0]
     fewest = np.bincount(winner, minlength=len(label)).min()
-    return Predicate.that("fewest neurons of a cell", fewest, ">=", 1)
+    return Hypothesis.that("fewest neurons of a cell", fewest, ">=", 1)
 
 
 def gap(
@@ -193,7 +197,7 @@ def own_coordinates(
     return np.where(np.equal.outer(sign, label), u0, -1.0)
 
 
-def _depth(own):
+def _depth(own: Float[np.ndarray, "h K"]) -> Float[np.ndarray, " h"]:
     """b of `gap`."""
     padded = np.pad(own, ((0, 0), (1, 0)), constant_values=-1.0)
     second, top = np.sort(padded, axis=1)[:, -2:].T
