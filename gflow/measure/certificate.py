@@ -23,10 +23,10 @@ from gflow.network.condense import (
     angle_between,
     condense,
     largest_singular,
-    lipschitz,
+    population_of,
     turning_bound,
 )
-from gflow.network.prelu import Network
+from gflow.network.prelu import Network, host_power, lipschitz
 from gflow.network.reference import Target
 
 # Neurons farther from their center than this share of 1/L_p count as rest.
@@ -90,7 +90,7 @@ def bounds(network: Network | Population, target: Target) -> tuple[Bound, ...]:
     - `target`: F or F^(p).  If its power differs from that of f, only the triangle inequality is
         left.
     """
-    f = network if isinstance(network, Population) else Population.of(network)
+    f = population_of(network)
     return (trivial(f, target), *_sharper(f, target))
 
 
@@ -178,9 +178,8 @@ def _in_planes(near, slope, e, angle, stretch):
     size *= np.sqrt(1 + np.abs((near.mu * e).sum(axis=1)).max()) ** max(p - 2, 0)
     # The arc on which both are positive; beyond it the difference is largest at its ends.
     theta = np.linspace(-np.pi / 2 + angle, np.pi / 2, _PLANE_GRID, axis=1)
-    moved = (stretch[:, None] * np.maximum(np.cos(theta - angle[:, None]), 0)) ** p
-    moved, still = moved * near.mass[:, None], np.maximum(np.cos(theta), 0) ** p
-    still *= near.goal[:, None]
+    moved = near.mass[:, None] * host_power(stretch[:, None] * np.cos(theta - angle[:, None]), p)
+    still = near.goal[:, None] * host_power(np.cos(theta), p)
 
     def at(c):
         phi = np.abs(c * moved - still).max(axis=1)

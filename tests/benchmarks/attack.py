@@ -14,7 +14,7 @@ from timing import once
 
 import gflow
 from gflow.data.source import draw_test
-from gflow.robustness.bracket import measure_robustness
+from gflow.robustness.bracket import measure_radii
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import ATTACK_STEP, FLOOR, ITERATIONS, PUBLISHED_RADII
 
@@ -54,8 +54,8 @@ def main() -> None:
     test = draw_test(run.scenario)
     assert test is not None
     found = []
-    ours = once(lambda: found.append(measure_robustness(
-        run.network, test.x, test.y, [Norm.L2], 0, run.evidence.left_out.total
+    ours = once(lambda: found.append(measure_radii(
+        run.network, test.x, test.y, [Norm.L2], seed=0, left_out=run.evidence.left_out.total
     )))  # fmt: skip
     low, high = found[0].median(Norm.L2)
     print(f"ours      {ours:.0f} s, median radius in [{low:.4f}, {high:.4f}], "
