@@ -123,7 +123,7 @@ class _L1(Norm):
         size = jnp.abs(g)
 
         def halve(
-            _: int, ends: tuple[Float[Array, "n 1"], Float[Array, "n 1"]]
+            _: Array, ends: tuple[Float[Array, "n 1"], Float[Array, "n 1"]]
         ) -> tuple[Float[Array, "n 1"], Float[Array, "n 1"]]:
             low, high = ends
             middle = (low + high) / 2

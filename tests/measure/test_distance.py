@@ -7,7 +7,8 @@ from scipy.optimize import linprog
 
 from gflow.data.centers import Centers
 from gflow.errors import DataError
-from gflow.measure.distance import contrast, distance, least_maximum
+from gflow.measure.distance import contrast, distance
+from gflow.measure.exchange import least_maximum
 from gflow.network.prelu import Network, lipschitz
 from gflow.network.reference import average_target, subclass_target
 
