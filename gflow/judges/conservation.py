@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
-from gflow.measure.margin import imbalance
+from gflow.measure.balance import imbalance
 
 DRIFT = 10.0
 """Drift allowed in a conserved quantity, in units of the tolerance (predictions P1, P2)."""

@@ -19,8 +19,8 @@ from gflow.flow.module_field import ModuleField
 from gflow.flow.trajectory import Trajectory
 from gflow.flow.vector_field import VectorField
 from gflow.measure.alignment import chords, cosines
-from gflow.measure.margin import fit, squared_norm
-from gflow.measure.outputs import margins
+from gflow.measure.balance import squared_norm
+from gflow.measure.margin import fit, margins
 from gflow.network.deep import stable_rank
 from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
 from gflow.network.prelu import Network
