@@ -3,7 +3,7 @@
 One idea: a network of few neurons depends on an input through <u_j, x> only, and an attack knows
 where to look: from the own neuron toward an opposite one.  Each direction is followed to the first
 sign change; then the boundary is replaced by its tangent plane, whose closest point gives the next
-direction.  In an isotropic norm all of this happens in the span of the neurons; in l1 and l∞ a step
+direction.  In l2 all of this happens in the span of the neurons; in l1 and l∞ a step
 is the steepest of its norm, which leaves that span.  Every sample gets its own radius, so the
 robust accuracy at all radii is one computation and monotone (theory T3 says what a walk at a fixed
 radius misses).
@@ -81,7 +81,7 @@ def attack(
         return Attack(np.zeros(len(x)), np.zeros(x.shape), None)  # y f = 0 is wrong everywhere
 
     # What is orthogonal to every neuron only lengthens a perturbation, if rotations do not count.
-    basis = orth(f.u.T) if norm.isotropic else None
+    basis = orth(f.u.T) if norm.euclidean else None
     flat = f if basis is None else replace(f, u=f.u @ basis)
     samples = _Samples(flat, x if basis is None else x @ basis, y, norm)
 
@@ -156,7 +156,7 @@ def _shortest(
     own = np.where(y[:, None] * f.s > 0, np.maximum(x @ f.u.T, 0), 0)
     to_zero = [_scaled(norm, way, _steepest(norm, -x))[:, None] for way in (-x, -own @ f.u)]
     ways = [_steepest(norm, _directions(samples, rng)), *to_zero]
-    if not norm.isotropic:
+    if not norm.euclidean:
         # A step may be worth one neuron only: in l1 that of a sum is that of its heaviest part.
         some = f.take(_heaviest(f))
         ways.append(_steepest(norm, -(y[:, None] * some.s)[..., None] * some.u))
@@ -282,7 +282,7 @@ def _toward_tangent(
     slope = samples.y[:, None] * samples.f.value_and_gradient(boundary)[1]
     closest = _steepest(norm, -slope)
     turned = way + damping[:, None] * (closest - way)
-    if not norm.isotropic:
+    if not norm.euclidean:
         return _scaled(norm, turned, closest)
     ahead = (closest * way).sum(axis=1, keepdims=True) > 0
     return np.where(ahead, _steepest(norm, turned), way)

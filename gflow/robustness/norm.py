@@ -37,9 +37,9 @@ class Norm(str, ABC):
     """How it is written in text."""
     tex: ClassVar[str]
     """How it is written in figures."""
-    isotropic: ClassVar[bool]
-    """Whether rotations leave sizes as they are: the smallest perturbation that changes a network
-    then lies in the span of its neurons, and singular values bound how fast it acts."""
+    euclidean: ClassVar[bool]
+    """Whether ‖δ‖ is ‖δ‖₂, which rotations leave as it is: the smallest perturbation that changes a
+    network then lies in the span of its neurons, and singular values bound how fast it acts."""
     image_radii: ClassVar[tuple[float, float, float]]
     """Attack radii of images of unit range: those of the published tables, and one more (theory
     E2)."""
@@ -99,7 +99,7 @@ class Norm(str, ABC):
 class _L1(Norm):
     """Σ_i |δ_i| (final)."""
 
-    sign, tex, isotropic = "l1", r"$\ell_1$", False
+    sign, tex, euclidean = "l1", r"$\ell_1$", False
     image_radii, feature_radii = (5.0, 10.0, 20.0), (0.5, 1.0, 2.0)
 
     @property
@@ -161,7 +161,7 @@ class _L1(Norm):
 class _L2(Norm):
     """√(Σ_i δ_i²) (final)."""
 
-    sign, tex, isotropic = "l2", r"$\ell_2$", True
+    sign, tex, euclidean = "l2", r"$\ell_2$", True
     image_radii, feature_radii = (0.5, 1.0, 2.0), (0.05, 0.1, 0.2)
 
     @property
@@ -204,7 +204,7 @@ class _L2(Norm):
 class _LInf(Norm):
     """max_i |δ_i| (final)."""
 
-    sign, tex, isotropic = "l∞", r"$\ell_\infty$", False
+    sign, tex, euclidean = "l∞", r"$\ell_\infty$", False
     image_radii, feature_radii = (0.05, 0.1, 0.2), (0.002, 0.005, 0.01)
 
     @property

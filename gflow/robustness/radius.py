@@ -77,7 +77,7 @@ def radii(
     # Below: each cast gives a valid certificate, so the largest of them counts.
     missing = left_out * float(whole.m.sum())
     bounds = [certified_radii(cast, x, y, missing, norm=norm) for cast in casts]
-    if norm.isotropic:
+    if norm.euclidean:
         bounds.append(radii_together(whole, x, y, missing))
     certified = np.maximum(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
 

@@ -36,7 +36,7 @@ def certified_radii(
 
         ‖m_j^{1/p} [-<u_j, δ>]₊‖_p over T + ‖m_l^{1/p} [<u_l, δ>]₊‖_p over opp ,  ‖δ‖ <= 1 .
 
-    `Norm.rate` bounds it neuron by neuron; in an isotropic norm see `_rate_by_groups`,
+    `Norm.rate` bounds it neuron by neuron; in l2 see `_rate_by_groups`,
     `half_space_radii` and `radii_together`.  The best T and the best bound count.  At p = 1, where
     the network is linear but for gates,
 
@@ -82,7 +82,7 @@ def _certified_of_class(
     best = np.zeros(len(x))
     for k in np.flatnonzero(f.s == s).tolist():
         a = powers[:, cast.group == k].sum(axis=1) ** (1 / p)
-        if norm.isotropic:
+        if norm.euclidean:
             speed = f.m[k] ** (1 / p) * (1 + cast.spread(norm)[k])
             radius = lasting(a, a - zeta, speed, _rate_by_groups(cast, k, norm), missing=missing)
             best = np.maximum(best, radius)
