@@ -5,9 +5,8 @@ lists them. Nothing here or there imports jax.
 """
 
 import abc
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +31,10 @@ class Sizes(NamedTuple):
     """Classes."""
 
 
+Scale = Literal["centers", "images", "features"]
+"""Inputs around unit centers, images with pixels from 0 to 1, or features of mean length 1."""
+
+
 class Facts(NamedTuple):
     """What is known of data beyond the samples; the defaults say that nothing is."""
 
@@ -47,8 +50,8 @@ class Facts(NamedTuple):
     """Largest subclass over smallest, as asked for."""
     shuffled: bool = False
     """Whether test samples are in no order, so that the first of them stand for all."""
-    attack_radii: Mapping[str, tuple[float, float, float]] | None = None
-    """Three radii by norm at which robust accuracy says something; None for those of centers."""
+    scale: Scale = "centers"
+    """What lengths of inputs are like, by which attack radii worth reading are chosen."""
     picture: tuple[int, int] | None = None
     """Rows and columns of the gray image that an input is."""
 
@@ -97,10 +100,6 @@ class AbstractData(Table, abc.ABC):
 
         **Raises:** `DataError` for files and arrays that cannot be used.
         """
-
-
-IMAGE_RADII = {"linf": (0.05, 0.1, 0.2), "l2": (0.5, 1.0, 2.0), "l1": (5.0, 10.0, 20.0)}
-"""Attack radii of images of unit range: those of the published tables, and one more (theory E2)."""
 
 
 class AbstractRealData(AbstractData):

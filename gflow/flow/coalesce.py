@@ -24,9 +24,9 @@ from gflow.network.condense import (
     condense,
     groups,
     largest_singular,
-    lipschitz,
 )
 from gflow.network.neurons import PolarNeurons
+from gflow.network.prelu import lipschitz
 
 SMALLEST_WIDTH = 16
 """Narrower populations are padded to this width; a step of fewer neurons is no cheaper."""

@@ -13,7 +13,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
 from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.series import Comparison, Series, opinion_of, series
-from gflow.measure.margin import imbalance
+from gflow.measure.balance import imbalance
 from gflow.random import stream
 
 DRIFT = 10.0

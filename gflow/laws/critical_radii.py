@@ -42,18 +42,6 @@ def _opposite(m: Float[np.ndarray, " K_opp"], p: float) -> float:
     return float(np.linalg.norm(m, ord=dual(2, p)))
 
 
-def reference_radii(norm: Norm, K: int) -> tuple[float, float, float]:
-    """Three attack radii to read robust accuracies at, from where F falls to where F^(p) does.
-
-    In l2 1/√K, 1/2 and √2/2; in l∞ 1/K, 2/K and 4/K; in l1, where both fall at 1, 1/2, 3/4 and 1.
-
-    **Source:** theory D6.
-    """
-    if norm is Norm.L2:
-        return K**-0.5, 0.5, 0.5**0.5
-    return (1 / K, 2 / K, 4 / K) if norm is Norm.LINF else (0.5, 0.75, 1.0)
-
-
 def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float]:
     """Radius of positive and of negative centers under what theory says is learned.
 
@@ -73,9 +61,9 @@ def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float
     if p < 2:
         one = {Norm.L1: 1.0, Norm.L2: K**-0.5, Norm.LINF: 1 / K}[norm]
         return one, one
-    if norm is Norm.LINF:
+    if norm == Norm.LINF:
         return 1 / (1 + K2 ** (1 / p)), 1 / (1 + K1 ** (1 / p))
-    one = 1.0 if norm is Norm.L1 else 0.5**0.5
+    one = 1.0 if norm == Norm.L1 else 0.5**0.5
     return one, one
 
 

@@ -1,6 +1,6 @@
 """Where neurons point: cosines and chords to references, mass, targets.
 
-One idea: every alignment statement is about the angle between a neuron and one of K + 2 unit
+Every statement about alignment is one about the angle between a neuron and one of K + 2 unit
 vectors.  Chords ‖u - μ‖ are kept beside cosines, since a float32 cosine cannot see angles below
 3e-4.
 """

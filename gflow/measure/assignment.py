@@ -1,6 +1,6 @@
-"""Neurons sorted to the target neurons they are about (theory D9): what most bounds are made of.
+"""Neurons sorted to the target neurons they are close to (theory D9): what most bounds are made of.
 
-One idea: a network that is near F or F^(p) has its neurons near the neurons of the target, so each
+A network that is near F or F^(p) has its neurons near the neurons of the target, so each
 is counted for one of its sign, and what is near none is rest.
 """
 
@@ -72,7 +72,7 @@ class Assigned:
         """E_mass: sup |c f - target| if every assigned neuron had the direction of its center."""
         excess = self.label * (c * self.mass - self.goal)
         q = dual(2, self.p)
-        return max(norm(np.maximum(excess, 0), q), norm(np.maximum(-excess, 0), q))
+        return max(float(norm(np.maximum(side, 0), q)) for side in (excess, -excess))
 
 
 def assign(f: Population, target: Target, rest_angle: float) -> Assigned:
@@ -91,16 +91,16 @@ def assign(f: Population, target: Target, rest_angle: float) -> Assigned:
     allowed = np.equal.outer(f.s, goal.s)
     nearest = np.where(allowed, f.u @ goal.u.T, -np.inf).argmax(axis=1)
     angle = angle_between(f.u, goal.u[nearest])
-    kept = (angle <= rest_angle) & allowed.any(axis=1) & (f.m > 0)
+    near = (angle <= rest_angle) & allowed.any(axis=1) & (f.m > 0)
     return Assigned(
         p=f.p,
         mu=goal.u,
         goal=goal.m,
         label=goal.s,
-        u=f.u[kept],
-        m=f.m[kept],
-        center=nearest[kept],
-        rest=float(f.m[~kept].sum()),
+        u=f.u[near],
+        m=f.m[near],
+        center=nearest[near],
+        rest=float(f.m[~near].sum()),
     )
 
 
@@ -114,6 +114,6 @@ def dual(n: int, p: float) -> float:
     return 2 / (n - p) if p < n else np.inf
 
 
-def norm(values: Float[np.ndarray, "K ..."], q: float):
+def norm(values: Float[np.ndarray, "K ..."], q: float) -> Float[np.ndarray, "..."]:
     """‖values‖_q along the first axis."""
-    return np.linalg.norm(values, ord=q, axis=0)
+    return np.asarray(np.linalg.norm(values, ord=q, axis=0))

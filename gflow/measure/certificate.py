@@ -2,7 +2,7 @@
 
 One idea: for a fixed network every bound B1 to B7 on sup_{‖x‖=1} |c f(x) - target(x)| is a convex
 function of the factor c.  So a bound is built once, from how the neurons lie about the centers, and
-then asked for any c; the least over c is a one-dimensional convex problem.
+then evaluated at any c; the least over c is a one-dimensional convex problem.
 
 B1, B2, B4, B6 and B7 sort neurons to centers of their sign (`Assigned`) and need orthonormal
 centers, which every `Target` has.  B5 needs p = 1 and few neurons, and is exact for those.
@@ -10,32 +10,29 @@ Nothing here searches: see `ascent` for lower bounds.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import fminbound, nnls
+from scipy.optimize import fminbound
 
 from gflow.measure.assignment import Assigned, Bound, assign, dual, missed, norm
 from gflow.measure.expansion import led, split
+from gflow.measure.relu_supremum import enumerable, relu_supremum
 from gflow.network.condense import (
     Population,
     angle_between,
-    condense,
     largest_singular,
-    lipschitz,
+    population_of,
     turning_bound,
 )
-from gflow.network.prelu import Network
+from gflow.network.prelu import Network, host_power, lipschitz
 from gflow.network.reference import Target
 
 # Neurons farther from their center than this share of 1/L_p count as rest.
 _REST_ANGLES = (1.0, 0.3, 0.1, 0.03, 0.01)
-# (angle, rest_share) of ever coarser condensing, until B5 can afford the hyperplanes.
-_COARSER = ((1e-6, 1e-9), (1e-4, 1e-7), (1e-3, 1e-5), (1e-2, 1e-3), (0.03, 3e-3), (0.1, 1e-2))
-_MOST_HYPERPLANES = 13
 _PLANE_GRID = 2001
-_SWEEPS = 4
 
 
 class Certified(NamedTuple):
@@ -65,20 +62,20 @@ def certify(network: Network | Population, target: Target, c: float) -> Certifie
 
 
 def certify_best(network: Network | Population, target: Target, c: float) -> Certified:
-    """The smallest certificate over all factors, found near the factor `c`.
+    """The smallest certificate over all factors near `c`.
 
     Every bound is convex in the factor and minimized on [0, 2c]; B5, which is exact and dear, is
-    asked at `c` alone.  At factor 0 the answer is sup|target|, so there always is one.
+    evaluated at `c` alone.  At factor 0 the bound is sup|target|, so there always is one.
 
-    **Arguments:** as for `certify`; `c` is best the factor that a search found.
+    **Arguments:** as for `certify`; `c` is best the factor at which a search ended.
 
     **Returns:** a `Certified`: an upper bound on inf_{c>0} sup_{‖x‖=1} |c f - target|.
     """
-    found = [Certified(target.supremum, "trivial")]
+    certificates = [Certified(target.supremum, "trivial")]
     for bound in bounds(network, target)[1:] if c > 0 else ():
         best = c if bound.name == "B5" else fminbound(bound.at, 0, 2 * c, xtol=1e-7 * c)
-        found.append(Certified(bound.at(cast(float, best)), bound.name))
-    return min(found)
+        certificates.append(Certified(bound.at(cast(float, best)), bound.name))
+    return min(certificates)
 
 
 def bounds(network: Network | Population, target: Target) -> tuple[Bound, ...]:
@@ -90,13 +87,16 @@ def bounds(network: Network | Population, target: Target) -> tuple[Bound, ...]:
     - `target`: F or F^(p).  If its power differs from that of f, only the triangle inequality is
         left.
     """
-    f = network if isinstance(network, Population) else Population.of(network)
+    f = population_of(network)
     return (trivial(f, target), *_sharper(f, target))
 
 
 def _sharper(f: Population, target: Target) -> Iterator[Bound]:
+    """B1 to B7, as far as they hold for this power and target."""
     if f.p != target.p:
         return
+
+    # Ever fewer neurons count as near their centers; each set of them gives its own bounds.
     assigned = None
     for share in _REST_ANGLES:
         near = assign(f, target, share / lipschitz(f.p))
@@ -107,12 +107,14 @@ def _sharper(f: Population, target: Target) -> Iterator[Bound]:
             yield turned(near, "B3")
             continue
         yield turned(near, "B1")
-        yield from coalesced(near)
+        yield from by_means(near)
         if f.p >= 2:
             yield together(near)
             yield split(near)
         if f.p >= 3:
             yield led(near)
+
+    # Exact, but only for few neurons.
     if f.p == 1 and (exact := few_relus(f, target)):
         yield exact
 
@@ -146,7 +148,7 @@ def together(near: Assigned) -> Bound:
     return Bound("B2", lambda c: float(near.mass_error(c) + c * slope))
 
 
-def coalesced(near: Assigned) -> tuple[Bound, Bound]:
+def by_means(near: Assigned) -> tuple[Bound, Bound]:
     """B4, twice: the neurons of a center as one, compared with it in the plane of the two.
 
     With e_k a unit vector of that plane and r_k² = <μ_k, x>² + <e_k, x>²,
@@ -154,35 +156,51 @@ def coalesced(near: Assigned) -> tuple[Bound, Bound]:
         |c m_k σ(<u_k, x>)^p - goal_k σ(<μ_k, x>)^p| <= φ_k r_k^p ,    Σ_k r_k² <= S² ,
 
     S the largest singular value of the rows μ_k, e_k.  Hence the bound S^p ‖φ‖_{2/(2-p)} for
-    p < 2, and S² (max_k S_k)^{p-2} max_k φ_k above, S_k that of μ_k, e_k alone; plus merging and
+    p < 2, and S² (max_k S_k)^{p-2} max_k φ_k above, S_k that of μ_k, e_k alone; plus turning and
     rest.  The first form takes e_k along u_k - <u_k, μ_k> μ_k, the second along u_k - μ_k.
     """
+    # One neuron for each center: the mean of its neurons, to which they are turned.
     mean = near.member @ (near.m[:, None] * near.u)
     length = np.linalg.norm(mean, axis=1, keepdims=True)
     u = np.divide(mean, length, out=near.mu.copy(), where=length > 0)
     slope = turning_bound(near.p, near.m, near.u, u[near.center]) + near.rest
+
+    # Its angle to the center, and the two choices of e_k.
     angle = angle_between(u, near.mu)
     chord = 2 * np.sin(angle / 2)
     along = np.where(chord > 1e-12, chord, np.inf)[:, None]
     return (
-        _in_planes(near, slope, unit_tilt(u, near.mu), angle, np.ones_like(angle)),
+        _in_planes(near, slope, _Planes(unit_tilt(u, near.mu), angle, np.ones_like(angle))),
         # cos θ + η sin θ = √(1 + η²) cos(θ - atan η)
-        _in_planes(near, slope, (u - near.mu) / along, np.arctan(chord), np.hypot(1, chord)),
+        _in_planes(
+            near, slope, _Planes((u - near.mu) / along, np.arctan(chord), np.hypot(1, chord))
+        ),
     )
 
 
-def _in_planes(near, slope, e, angle, stretch):
-    """B4 with <u_k, x> = stretch·r_k cos(θ - angle) and <μ_k, x> = r_k cos θ."""
-    p = near.p
-    size = largest_singular(np.concatenate([near.mu, e])) ** min(p, 2)
-    size *= np.sqrt(1 + np.abs((near.mu * e).sum(axis=1)).max()) ** max(p - 2, 0)
-    # The arc on which both are positive; beyond it the difference is largest at its ends.
-    theta = np.linspace(-np.pi / 2 + angle, np.pi / 2, _PLANE_GRID, axis=1)
-    moved = (stretch[:, None] * np.maximum(np.cos(theta - angle[:, None]), 0)) ** p
-    moved, still = moved * near.mass[:, None], np.maximum(np.cos(theta), 0) ** p
-    still *= near.goal[:, None]
+@dataclass(frozen=True)
+class _Planes:
+    """The plane of each center and its neuron: <u_k, x> = stretch·r_k cos(θ - angle)."""
 
-    def at(c):
+    e: Float[np.ndarray, "K D"]
+    """Unit vectors that span it with μ_k, <μ_k, x> = r_k cos θ; zero where it is a line."""
+    angle: Float[np.ndarray, " K"]
+    stretch: Float[np.ndarray, " K"]
+
+
+def _in_planes(near: Assigned, slope: float, planes: _Planes) -> Bound:
+    """B4 for one choice of planes; `slope` times c is what turning and the rest cost."""
+    p = near.p
+    size = largest_singular(np.concatenate([near.mu, planes.e])) ** min(p, 2)
+    size *= np.sqrt(1 + np.abs((near.mu * planes.e).sum(axis=1)).max()) ** max(p - 2, 0)
+
+    # The arc on which both are positive; beyond it the difference is largest at its ends.
+    theta = np.linspace(-np.pi / 2 + planes.angle, np.pi / 2, _PLANE_GRID, axis=1)
+    moved = planes.stretch[:, None] * np.cos(theta - planes.angle[:, None])
+    moved = near.mass[:, None] * host_power(moved, p)
+    still = near.goal[:, None] * host_power(np.cos(theta), p)
+
+    def at(c: float) -> float:
         phi = np.abs(c * moved - still).max(axis=1)
         return float(missed(p) * size * norm(phi, dual(2, p)) + c * slope)
 
@@ -198,74 +216,6 @@ def few_relus(f: Population, target: Target) -> Bound | None:
     return Bound("B5", lambda c: relu_supremum(few, goal, c)[0] + c * error)
 
 
-def enumerable(f: Population, others: int) -> tuple[Population, float] | None:
-    """The least condensed `f` that B5 can afford beside `others` neurons of the target.
-
-    **Returns:** the condensed population and an upper bound on sup |f - f_condensed| in units of
-    e^{log_scale}; None if even coarse condensing leaves too many neurons, where the bound would
-    be worthless.
-    """
-    error = 0.0
-    for angle, rest_share in _COARSER:
-        fewer = condense(f, angle, rest_share)
-        f, error = fewer.population, error + fewer.error
-        if len(f.m) + others <= _MOST_HYPERPLANES:
-            return f, error
-    return None
-
-
-def relu_supremum(
-    f: Population, goal: Population, c: float
-) -> tuple[float, Float[np.ndarray, " D"]]:
-    """sup_{‖x‖=1} |c f - goal| of two ReLU networks of few neurons, exactly, and where.
-
-    The difference is linear on each of the 2^q cones {A x >= 0} that q neurons cut, A having rows
-    ±u_j.  On a cone with gradient g the largest ±<g, x> is the norm of the projection of ±g
-    onto it, g + Aᵀλ with λ = argmin_{λ>=0} ‖g + Aᵀλ‖ (nonnegative least squares).
-
-    **Arguments:**
-
-    - `f`, `goal`: populations with p = 1, each in its own units; the time doubles with every
-        neuron: 1 ms for 4 of both, 0.3 s for 12.
-    - `c`: factor of f.
-
-    **Returns:** the supremum, and a unit vector at which it is attained.
-
-    **Source:** theory D9, bound B5.
-    """
-    rows = np.concatenate([f.u, goal.u])
-    weight = np.concatenate([c * f.s * f.m, -goal.s * goal.m])
-    basis = np.linalg.qr(rows.T)[0]
-    rows = rows @ basis
-    active = np.indices((2,) * len(rows)).reshape(len(rows), -1).T
-    slopes = (active * weight) @ rows
-    slopes, sides = np.concatenate([slopes, -slopes]), np.tile(2 * active - 1, (2, 1))
-    reach = _reach(slopes, sides, rows)
-    best, where = 0.0, basis[:, 0]
-    for i in np.argsort(-reach):
-        if reach[i] <= best:
-            break
-        onto = _projected(slopes[i], sides[i][:, None] * rows)
-        size = float(np.linalg.norm(onto))
-        if size > best:
-            best, where = size, basis @ (onto / size)
-    return best, where
-
-
-def _reach(slopes, sides, rows):
-    """Upper bounds ‖g + Aᵀλ‖ on the projections of slopes g onto their cones; any λ >= 0 gives one.
-
-    A few sweeps of coordinate descent in λ, all cones at once, leave few for the exact solver.
-    """
-    rest, multiplier = slopes.copy(), np.zeros(sides.shape)
-    for k in np.tile(np.arange(len(rows)), _SWEEPS):
-        new = np.maximum(multiplier[:, k] - sides[:, k] * (rest @ rows[k]), 0)
-        rest += np.outer((new - multiplier[:, k]) * sides[:, k], rows[k])
-        multiplier[:, k] = new
-    # The allowance for rounding keeps a cone that cannot be told from the best.
-    return np.linalg.norm(rest, axis=1) + 1e-12 * np.linalg.norm(slopes, axis=1)
-
-
 def unit_tilt(
     u: Float[np.ndarray, "k D"], mu: Float[np.ndarray, "k D"]
 ) -> Float[np.ndarray, "k D"]:
@@ -274,11 +224,3 @@ def unit_tilt(
     tangent = offset - (offset * mu).sum(axis=1, keepdims=True) * mu
     length = np.linalg.norm(tangent, axis=1, keepdims=True)
     return np.divide(tangent, length, out=np.zeros_like(tangent), where=length > 1e-12)
-
-
-def _projected(g, cone):
-    """Projection of g onto {cone x >= 0}; g itself, which is longer, should the solver give up."""
-    try:
-        return g + cone.T @ nnls(cone.T, -g)[0]
-    except RuntimeError:
-        return g

@@ -1,10 +1,9 @@
-"""How well a network fits: margins, accuracy, and how balanced its neurons are."""
+"""How well the outputs of a network, one or many, fit their labels: margins and accuracy."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
 
 class Fit(NamedTuple):
@@ -23,7 +22,7 @@ def fit(margin: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
 
     **Arguments:**
 
-    - `margin`: y_i f_i of every sample, see `gflow.measure.outputs.margins`.
+    - `margin`: y_i f_i of every sample, see `margins`.
     - `omega`: weights; any positive scale.
     """
     share = omega / jnp.sum(omega)
@@ -32,21 +31,12 @@ def fit(margin: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
     return Fit(jnp.min(margin), jnp.sum(share * margin), 1 - missed)
 
 
-def imbalance(
-    log_norm: Float[np.ndarray, "*T h"],
-    log_output: Float[np.ndarray, "*T h"],
-    degree: float = 1.0,
-) -> Float[np.ndarray, "*T h"]:
-    """Δ_j = ‖w_j‖² - q v_j², conserved along every gradient flow (theory D2a).
-
-    **Arguments:**
-
-    - `log_norm`, `log_output`: log ‖w_j‖ and log |v_j|.
-    - `degree`: q, of a neuron's output in ‖w_j‖; 1, or p without normalization.
-    """
-    return np.exp(2 * log_norm) - degree * np.exp(2 * log_output)
-
-
-def squared_norm(log_norm: Float[Array, " h"], log_output: Float[Array, " h"]) -> Float[Array, ""]:
-    """‖θ‖² = Σ_j (‖w_j‖² + v_j²)."""
-    return jnp.sum(jnp.exp(2 * log_norm)) + jnp.sum(jnp.exp(2 * log_output))
+def margins(
+    y: Real[Array, " n"], f: Float[Array, " n"] | Float[Array, "n C"]
+) -> Float[Array, " n"]:
+    """y f for one output and labels ±1; for many the own output less the largest other one."""
+    if f.ndim == 1:
+        return y * f
+    true = jnp.arange(f.shape[1])[None] == y.astype(int)[:, None]
+    own = jnp.where(true, f, 0).sum(axis=1)
+    return own - jnp.where(true, -jnp.inf, f).max(axis=1)

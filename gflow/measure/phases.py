@@ -1,8 +1,8 @@
 """When the phases of a flow end: alignment, escape, fitting.
 
-One idea: phases are found from the record by fixed thresholds, never set by hand.  Aligned: 95 % of
-the final contributing mass is within 10 degrees of its target.  Escape: first |f(μ_k)| = 1/2.
-Fitted: first min_i y_i f_i > 0 once every subclass has escaped.
+Fixed thresholds read phases off the record; none is set by hand.  Aligned: 95 % of the final
+contributing mass is within 10 degrees of its target.  Escape: first |f(μ_k)| = 1/2.  Fitted: first
+min_i y_i f_i > 0 once every subclass has escaped.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ ESCAPE_LEVEL = 0.5
 
 
 class Phases(NamedTuple):
-    """Flow times at which phases end; nan where the record never gets there."""
+    """Flow times at which phases end; nan where the record ends before."""
 
     aligned: float
     escape: float
@@ -66,6 +66,7 @@ def escape_times(
 
 
 def _crossing(times: Float[np.ndarray, " T"], z: Float[np.ndarray, " T"]) -> float:
+    """First time at which z = 1/2, interpolated along exponential growth; nan if never."""
     above = np.flatnonzero(z >= ESCAPE_LEVEL)
     if above.size == 0:
         return float("nan")

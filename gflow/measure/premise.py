@@ -1,6 +1,6 @@
 """Whether data are what the theory assumes: subclasses around nearly orthonormal centers.
 
-One idea: everything the theory assumes of data is said by cosines.  Two samples of a subclass have
+One idea: cosines say everything that the theory assumes of data.  Two samples of a subclass have
 a cosine of about 1/(1 + α²), two of different subclasses of about 0; and the mean square of all of
 them counts directions, since for K equal subclasses it is 1/K.
 """
@@ -17,8 +17,8 @@ from gflow.data.clusters import estimated, silhouettes
 from gflow.data.dataset import Dataset, Grain
 from gflow.random import stream
 
-MOST, SHOWN = 2000, 600
-"""Samples whose pairs are looked at, and those of the picture."""
+MOST, PICTURED = 2000, 600
+"""Samples whose pairs are measured, and those of the picture."""
 
 
 class Spread(NamedTuple):
@@ -55,7 +55,7 @@ class Premise:
     """1/mean cos² over all pairs: how many orthogonal directions would have as many; inf if all
     pairs are orthogonal."""
     clusters: Mapping[int, Mapping[int, float]] | None
-    """Silhouettes of 2, 3, … clusters of each class; None if they were not asked for."""
+    """Silhouettes of 2, 3, … clusters of each class; None if they were not requested."""
     picture: Float[np.ndarray, "m m"]
     """Cosines of some samples, in the order of `centers`."""
     rows: Int[np.ndarray, " K"]
@@ -78,9 +78,10 @@ class Premise:
 
     @property
     def estimates(self) -> Mapping[int, int] | None:
-        """Clusters found in each class."""
-        found = self.clusters
-        return None if found is None else {c: estimated(scores) for c, scores in found.items()}
+        """Estimated number of clusters of each class."""
+        if self.clusters is None:
+            return None
+        return {c: estimated(scores) for c, scores in self.clusters.items()}
 
 
 def spread(cosines: Float[np.ndarray, " a"]) -> Spread | None:
@@ -95,7 +96,7 @@ def look(data: Dataset, grain: Grain, seed: int, clusters: bool = True) -> Premi
 
     - `grain`: what the network is trained on, which says what a class is.
     """
-    return premise(data.x, data.subclass, data.labels(grain), seed, clusters)
+    return premise(data.x, data.subclass, data.labels(grain), seed, clusters=clusters)
 
 
 def premise(
@@ -103,9 +104,10 @@ def premise(
     subclass: Int[np.ndarray, " n"],
     label: Real[np.ndarray, " n"],
     seed: int,
+    *,
     clusters: bool = True,
 ) -> Premise:
-    """Look at the cosines of samples, and for clusters in every class.
+    """Measure the cosines of samples, and look for clusters in every class.
 
     **Arguments:**
 
@@ -114,21 +116,24 @@ def premise(
     - `seed`: picks samples where there are more than `MOST`, and starts of clusters.
     - `clusters`: whether to look for clusters, for which scikit-learn is needed.
 
-    **Raises:** `DataError` if scikit-learn is needed and not there.
+    **Raises:** `DataError` if scikit-learn is needed but not installed.
 
     **Source:** theory D14; the first panels of Min and Vidal, ICML 2024, show the same cosines.
     """
+    # Subclasses in the order of their classes: `place` is where a sample's one comes.
     unit = unit_rows(x)
     names, index = np.unique(subclass, return_inverse=True)
     class_of = np.array([label[subclass == k][0] for k in names])
     order = np.argsort(class_of, kind="stable")
     place = np.argsort(order)[index]
     class_of = class_of[order]
+
+    # Pairs of at most so many samples, means of all, and a picture of a few, side by side.
     few = _some(place, MOST, seed)
     pairs = _Pairs.of(unit[few], place[few], class_of)
     means = np.stack([unit[place == k].mean(axis=0) for k in range(len(names))])
-    shown = _some(place, SHOWN, seed)
-    shown = shown[np.argsort(place[shown], kind="stable")]
+    pictured = _some(place, PICTURED, seed)
+    pictured = pictured[np.argsort(place[pictured], kind="stable")]
     directed = unit_rows(means)
     return Premise(
         within=pairs.cosine[pairs.same],
@@ -139,8 +144,8 @@ def premise(
         noise=_noise(means, np.bincount(place)),
         directions=_inverse(float((pairs.cosine**2).mean())),
         clusters=_clusters(unit, label, seed) if clusters else None,
-        picture=unit[shown] @ unit[shown].T,
-        rows=np.bincount(place[shown], minlength=len(names)),
+        picture=unit[pictured] @ unit[pictured].T,
+        rows=np.bincount(place[pictured], minlength=len(names)),
     )
 
 
@@ -170,18 +175,27 @@ class _Pairs(NamedTuple):
     """Of one class."""
 
     @classmethod
-    def of(cls, unit: np.ndarray, place: np.ndarray, class_of: np.ndarray) -> "_Pairs":
+    def of(
+        cls,
+        unit: Float[np.ndarray, "m D"],
+        place: Int[np.ndarray, " m"],
+        class_of: Real[np.ndarray, " K"],
+    ) -> "_Pairs":
         i, j = np.triu_indices(len(unit), 1)
         cosine = (unit @ unit.T)[i, j]
         return cls(cosine, place[i] == place[j], class_of[place[i]] == class_of[place[j]])
 
 
 def _some(place: Int[np.ndarray, " n"], most: int, seed: int) -> Int[np.ndarray, " m"]:
+    """Positions of all samples, or of `most` random ones."""
     n = len(place)
     if n <= most:
         return np.arange(n)
     return np.sort(stream(seed, "premise").choice(n, most, replace=False))
 
 
-def _clusters(unit: np.ndarray, label: np.ndarray, seed: int) -> Mapping[int, Mapping[int, float]]:
+def _clusters(
+    unit: Float[np.ndarray, "n D"], label: Real[np.ndarray, " n"], seed: int
+) -> Mapping[int, Mapping[int, float]]:
+    """Silhouettes of 2, 3, … clusters of each class."""
     return {int(c): silhouettes(unit[label == c], seed) for c in np.unique(label)}

@@ -1,8 +1,8 @@
 """Fewer neurons for nearly the same function, with a bound on the change.
 
-One idea: neurons of one sign that point the same way act as one.  Whoever merges them, or leaves
-the light ones out, must say what that costs: sup |f - f_condensed| over the unit ball is at most
-`merge_error + rest` (theory D9).
+One idea: neurons of one sign that point the same way act as one.  Folding them turns some, and the
+lightest are left out; sup |f - f_condensed| over the unit ball is at most `turning_error + rest`
+(theory D9).
 
 Everything here runs on the host in float64 and compiles nothing.  Masses are relative to
 e^{log_scale}, so a network at initialization scale 1e-300 is as good as any other.
@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from gflow.errors import DataError
-from gflow.network.prelu import Network
+from gflow.network.prelu import Network, host_power, lipschitz
 
 # Rounding of a cosine; angles below its square root, 4e-8, count as none.
 _COSINE_ROUNDING = 1e-15
@@ -61,14 +61,14 @@ class Population:
     def __call__(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " n"]:
         """Output at `x` in units of e^{log_scale}."""
         z = x @ self.u.T
-        return (_gate(z, self.p) * z) @ (self.s * self.m)
+        return (host_power(z, self.p - 1) * z) @ (self.s * self.m)
 
     def value_and_gradient(
         self, x: Float[np.ndarray, "n D"]
     ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n D"]]:
         """Output at `x` and its gradient in `x`, in units of e^{log_scale}."""
         z = x @ self.u.T
-        weighted = _gate(z, self.p) * (self.s * self.m)
+        weighted = host_power(z, self.p - 1) * (self.s * self.m)
         return (weighted * z).sum(axis=1), self.p * (weighted @ self.u)
 
     def unscaled(self) -> "Population":
@@ -77,9 +77,9 @@ class Population:
 
     @property
     def distinct(self) -> "Population":
-        """The same function with neurons of one sign and exactly one direction as one.
+        """The same function with neurons of one sign and exactly one direction folded.
 
-        Coalescence leaves many of those; nothing is turned, so nothing is lost.
+        A flow that folds its neurons leaves many of those; none is turned, so nothing is lost.
         """
         places: dict[tuple[float, bytes], int] = {}
         keys = zip(self.s.tolist(), self.u, strict=True)
@@ -88,9 +88,14 @@ class Population:
         m = np.bincount(group, weights=self.m, minlength=len(first))
         return replace(self, u=self.u[first], m=m, s=self.s[first])
 
-    def take(self, index: np.ndarray) -> "Population":
+    def take(self, index: Bool[np.ndarray, " h"] | Int[np.ndarray, " q"]) -> "Population":
         """The neurons that `index` (positions or a mask) selects."""
         return replace(self, u=self.u[index], m=self.m[index], s=self.s[index])
+
+    @property
+    def certifiable(self) -> bool:
+        """As of a `Network`."""
+        return True
 
     @property
     def network(self) -> Network:
@@ -100,48 +105,53 @@ class Population:
         return Network(jnp.asarray(self.u), jnp.asarray(log_mass), jnp.asarray(self.s), self.p)
 
 
+def population_of(network: Network | Population) -> Population:
+    """The population of a network; a population as it is."""
+    return network if isinstance(network, Population) else Population.of(network)
+
+
 @dataclass(frozen=True)
 class Condensed:
     """A smaller population, and what it lost."""
 
     population: Population
-    """The merged neurons, in the units (`log_scale`) of the population they come from."""
+    """The leaders, in the units (`log_scale`) of the population they come from."""
     multiplicity: Int[np.ndarray, " q"]
-    """How many neurons each merged one stands for."""
+    """How many neurons each leader stands for."""
     membership: Int[np.ndarray, " h"]
-    """Index of the merged neuron of each neuron; -1 for the rest."""
+    """Index of the leader of each neuron; -1 for the rest."""
     rest: float
     """Total contribution of the neurons left out, in units of e^{log_scale}."""
-    merge_error: float
-    """`turning_bound` of the merged neurons, in units of e^{log_scale}."""
+    turning_error: float
+    """`turning_bound` of neurons to their leaders, in units of e^{log_scale}."""
 
     @property
     def network(self) -> Network:
-        """The merged neurons as a `Network`."""
+        """The leaders as a `Network`."""
         return self.population.network
 
     @property
     def log_scale(self) -> float:
-        """log of the unit of `rest` and `merge_error`: the largest log-contribution."""
+        """log of the unit of `rest` and `turning_error`: the largest log-contribution."""
         return self.population.log_scale
 
     @property
     def error(self) -> float:
         """Upper bound on sup |f - f_condensed| over the unit ball, in units of e^{log_scale}."""
-        return self.merge_error + self.rest
+        return self.turning_error + self.rest
 
 
 def condense(
     network: Network | Population, angle: float | Float[np.ndarray, " h"], rest_share: float
 ) -> Condensed:
-    """Merge neurons of one sign and direction, leave out the lightest.
+    """Fold neurons of one sign and direction, and leave out the lightest.
 
     The lightest neurons, together at most `rest_share` of Σ_j m_j, become the rest.  Of the others
     the heaviest is a leader; every neuron of its sign within `angle` joins it; the heaviest left
     is the next leader.  A group becomes one neuron with the summed contribution and the
     direction of Σ_j m_j u_j.  The change of f is bounded by `turning_bound` and the rest,
 
-        sup_{‖x‖<=1} |f(x) - f_condensed(x)| <= merge_error + rest .
+        sup_{‖x‖<=1} |f(x) - f_condensed(x)| <= turning_error + rest .
 
     **Arguments:**
 
@@ -154,38 +164,29 @@ def condense(
 
     **Source:** theory D9.
     """
-    population = network if isinstance(network, Population) else Population.of(network)
+    population = population_of(network)
     membership = groups(population, angle, rest_share)
-    kept = membership >= 0
-    members, group = population.take(kept), membership[kept]
-    merged = _merged(members, group)
-    merge_error = turning_bound(population.p, members.m, members.u, merged.u[group])
+    grouped = membership >= 0
+    members, group = population.take(grouped), membership[grouped]
+    leaders = _leaders(members, group)
     return Condensed(
-        merged,
-        np.bincount(group, minlength=len(merged.m)),
+        leaders,
+        np.bincount(group, minlength=len(leaders.m)),
         membership,
-        float(population.m[~kept].sum()),
-        merge_error,
+        float(population.m[~grouped].sum()),
+        turning_bound(population.p, members.m, members.u, leaders.u[group]),
     )
 
 
 def groups(
     population: Population, angle: float | Float[np.ndarray, " h"], rest_share: float
 ) -> Int[np.ndarray, " h"]:
-    """Which merged neuron each neuron belongs to, -1 for the rest; arguments as for `condense`."""
-    kept = _kept(population.m, rest_share)
+    """Which leader each neuron belongs to, -1 for the rest; arguments as for `condense`."""
+    heavy = _heavy(population.m, rest_share)
     allowed = np.broadcast_to(np.minimum(angle, np.pi), len(population.m))
     membership = np.full(len(population.m), -1)
-    membership[kept] = _groups(population.take(kept), allowed[kept])
+    membership[heavy] = _led(population.take(heavy), allowed[heavy])
     return membership
-
-
-def lipschitz(p: float) -> float:
-    """L_p = √p ((p-1)/p)^{(p-1)/2}, the most σ(<u, x>)^p changes per radian that u turns.
-
-    **Source:** theory D9.
-    """
-    return float(np.sqrt(p) * ((p - 1) / p) ** ((p - 1) / 2))
 
 
 def turning_bound(
@@ -220,30 +221,28 @@ def angle_between(
     return 2 * np.arcsin(np.minimum(chord / 2, 1))
 
 
-def _gate(z, p):
-    """σ(z)^{p-1}, the indicator of z > 0 at p = 1."""
-    return (z > 0).astype(np.float64) if p == 1 else np.maximum(z, 0) ** (p - 1)
-
-
-def _kept(m, rest_share):
+def _heavy(m: Float[np.ndarray, " h"], rest_share: float) -> Bool[np.ndarray, " h"]:
     """All but the lightest neurons, which together hold at most `rest_share` of the mass.
 
-    Neurons of contribution 0 are never kept.
+    Neurons of contribution 0 are always among the lightest.
     """
     order = np.argsort(m, kind="stable")
     light = np.cumsum(m[order]) <= rest_share * m.sum()
-    kept = np.ones(len(m), bool)
-    kept[order[light]] = False
-    return kept
+    heavy = np.ones(len(m), bool)
+    heavy[order[light]] = False
+    return heavy
 
 
-def _groups(population, allowed):
-    """Group of each neuron, by leaders in order of contribution, each `allowed` its own angle."""
-    group = np.full(len(population.m), -1)
+def _led(population: Population, allowed: Float[np.ndarray, " h"]) -> Int[np.ndarray, " h"]:
+    """Leader of each neuron, in order of contribution, each neuron within its `allowed` angle."""
+    # Whom neuron j may lead: of its own sign, within the other's angle.
     cosine = population.u @ population.u.T
     near = (cosine >= np.cos(allowed) - _COSINE_ROUNDING) & np.equal.outer(
         population.s, population.s
     )
+
+    # The heaviest neuron without a leader becomes one, and takes all near ones that have none.
+    group = np.full(len(population.m), -1)
     leaders = 0
     for j in np.argsort(-population.m, kind="stable"):
         if group[j] < 0:
@@ -253,12 +252,14 @@ def _groups(population, allowed):
     return group
 
 
-def _merged(population, group):
+def _leaders(population: Population, group: Int[np.ndarray, " h"]) -> Population:
     """One neuron per group: summed contribution, direction of Σ m_j u_j."""
     count = group.max(initial=-1) + 1
     select = np.equal.outer(np.arange(count), group).astype(np.float64)
     total = (select * population.m) @ population.u
     length = np.linalg.norm(total, axis=1, keepdims=True)
+
+    # Where the sum vanishes any direction of the group will do; its first neuron's is at hand.
     first = np.argmax(select, axis=1) if count else np.zeros(0, int)
     u = np.divide(total, length, out=population.u[first].copy(), where=length > 0)
     return replace(population, u=u, m=select @ population.m, s=population.s[first])

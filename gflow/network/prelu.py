@@ -31,6 +31,19 @@ def positive_power(z: Float[Array, "*s"], q: float) -> Float[Array, "*s"]:
     return jnp.where(z > 0, jnp.where(z > 0, z, 1) ** q, 0)
 
 
+def host_power(z: Float[np.ndarray, "*s"], q: float) -> Float[np.ndarray, "*s"]:
+    """σ(z)^q as `positive_power`, in numpy."""
+    return (z > 0).astype(np.float64) if q == 0 else np.maximum(z, 0) ** q
+
+
+def lipschitz(p: float) -> float:
+    """L_p = √p ((p-1)/p)^{(p-1)/2}, the most σ(<u, x>)^p changes per radian that u turns.
+
+    **Source:** theory D9.
+    """
+    return float(np.sqrt(p) * ((p - 1) / p) ** ((p - 1) / 2))
+
+
 class Network(eqx.Module):
     """A two-layer pReLU network as a function; call it on inputs (final)."""
 
@@ -62,6 +75,11 @@ class Network(eqx.Module):
     def _output(self, x: Real[Array | np.ndarray, "*n D"]) -> Float[Array, "*n"]:
         z = jnp.asarray(x, self.direction.dtype) @ self.direction.T
         return positive_power(z, self.p) @ (self.sign * self.mass)
+
+    @property
+    def certifiable(self) -> bool:
+        """Radii can be certified, not only attacked: it has neurons that can be told apart."""
+        return True
 
     @property
     def mass(self) -> Float[Array, " h"]:

@@ -8,10 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gflow.laws.critical_radii import (
-    learned_radius,
-    reference_radii,
-)
+from gflow.laws.critical_radii import learned_radius
 from gflow.network.reference import ORTHONORMAL
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
@@ -78,8 +75,7 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
 
 def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
     """Three attack radii that say something of data of this kind."""
-    given = run.scenario.data.facts.attack_radii
-    return reference_radii(norm, run.centers.K) if given is None else given[str(norm)]
+    return norm.readable_radii(run.scenario.data.facts.scale, run.centers.K)
 
 
 def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
@@ -105,7 +101,7 @@ def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
 def robustness_table(rows: Sequence[Row]) -> RenderableType:
     """One table a norm: law, median radius, robust accuracies, all as [certified, attacked]."""
     norms = dict.fromkeys(row.norm for row in rows)
-    return Group(*(_norm_table(norm, [r for r in rows if r.norm is norm]) for norm in norms))
+    return Group(*(_norm_table(norm, [r for r in rows if r.norm == norm]) for norm in norms))
 
 
 def _norm_table(norm: Norm, rows: Sequence[Row]) -> RenderableType:
@@ -145,7 +141,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """The same tables for a README."""
     lines: list[str] = []
     for norm in dict.fromkeys(row.norm for row in rows):
-        some = [row for row in rows if row.norm is norm]
+        some = [row for row in rows if row.norm == norm]
         radii = [f"right at {R:.3g}" for R in some[0].accuracy]
         head = [f"{norm.sign}", "law at centers", "median radius", "worst ratio", *radii]
         lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]

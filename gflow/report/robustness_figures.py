@@ -22,14 +22,11 @@ from gflow.report.panels import LOGARITHMIC, NotDrawable
 from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
 from gflow.robustness.bracket import Robustness
-from gflow.robustness.norm import Norm
+from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
 from gflow.robustness.radius import radii as measure_radii
 from gflow.runs.run import Run
-
-WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
-"""Norms as formulas."""
 
 FALLEN = 1.2
 """Attack radius by which what the published attack leaves has fallen at every power."""
@@ -73,12 +70,12 @@ def robust_accuracy(runs: Runs) -> Figure:
     figure, axes = style.panels(1, len(norms), note, 2.2, sharey=True)
     for norm, ax in zip(norms, axes[0], strict=True):
         end = 1.2 * max(_reach(group, norm) for group in groups)
-        if norm is Norm.L2 and any(one.published is not None for g in groups for one in g.found):
+        if norm == Norm.L2 and any(one.published is not None for g in groups for one in g.found):
             end = max(end, FALLEN)
         for group, color in zip(groups, CURVES, strict=False):
             _accuracy_band(group, norm, color, end, ax)
         _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
-        ax.set(xlabel=f"attack radius $R$, {WRITTEN[norm]}", xlim=(0, end), ylim=(-0.03, 1.05))
+        ax.set(xlabel=f"attack radius $R$, {norm.tex}", xlim=(0, end), ylim=(-0.03, 1.05))
     axes[0, 0].set_ylabel("robust accuracy")
     published = any(one.published is not None for group in groups for one in group.found)
     lawful = any(accuracy_law(g.runs[0].evidence, np.zeros(1)) is not None for g in groups)
@@ -103,7 +100,9 @@ def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
 
 
 def _norms(groups: Sequence[Group]) -> list[Norm]:
-    return [n for n in (Norm.L2, Norm.LINF, Norm.L1) if any(group.ends(n) for group in groups)]
+    """The norms that were measured, l2 first, of which the theory speaks most."""
+    measured = [n for n in reversed(NORMS.values()) if any(group.ends(n) for group in groups)]
+    return sorted(measured, key=lambda norm: norm != Norm.L2)
 
 
 def _reach(group: Group, norm: Norm) -> float:
@@ -127,7 +126,7 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
         ax.fill_between(R, low, high, color=color, alpha=0.3, lw=0)
         ax.plot(R, low, color=color, lw=0.9)
     ax.plot(R, high, color=color, lw=0.9)
-    if norm is not Norm.L2:
+    if norm != Norm.L2:
         return
     law = accuracy_law(group.runs[0].evidence, R)
     if law is not None:
@@ -140,7 +139,7 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
 
 
 def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
-    if norm is not Norm.L2 or evidence.centers.orthonormality_error > ORTHONORMAL:
+    if norm != Norm.L2 or evidence.centers.orthonormality_error > ORTHONORMAL:
         return
     for R, name in _levels(evidence.centers.K):
         if end < R:
@@ -183,7 +182,7 @@ def radii(runs: Runs) -> Figure:
         for norm, ax in zip(norms, column, strict=True):
             _histogram(group, norm, ax)
     for norm, ax in zip(norms, axes[:, 0], strict=True):
-        ax.set_ylabel(f"samples, {WRITTEN[norm]}")
+        ax.set_ylabel(f"samples, {norm.tex}")
     for ax in axes[-1]:
         ax.set_xlabel("radius")
     return figure
@@ -238,7 +237,7 @@ def critical_radius(runs: Runs) -> Figure:
     values = [e.scenario.value(key) for e in evidences]
     if min(values) > 0 and max(values) / min(values) >= LOGARITHMIC:
         ax.set_xscale("log")
-    ax.set(xlabel=_word(key), ylabel=f"radius, {WRITTEN[Norm.L2]}\n[certified, attacked]")
+    ax.set(xlabel=_word(key), ylabel=f"radius, {Norm.L2.tex}\n[certified, attacked]")
     ax.set_ylim(0, None)
     figure.legend(loc="outside lower center", ncols=2)
     return figure

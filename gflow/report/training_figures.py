@@ -10,10 +10,9 @@ from matplotlib.lines import Line2D
 
 from gflow.report import style
 from gflow.report.panels import NotDrawable
-from gflow.report.robustness_figures import WRITTEN
 from gflow.report.shown import Runs, by_seed, pairs, titles
 from gflow.report.style import CURVES
-from gflow.robustness.norm import Norm
+from gflow.robustness.norm import NORMS, Norm
 from gflow.runs.radii import read_witnesses
 from gflow.runs.run import Run
 
@@ -78,7 +77,7 @@ def adversarial(runs: Runs) -> Figure:
 def _measured(run: Run) -> list[Norm]:
     """The norm whose witnesses are shown, if there is one."""
     radii = run.evidence.robustness.radii if run.evidence.robustness else {}
-    return [norm for norm in (Norm.LINF, Norm.L2, Norm.L1) if norm in radii][:1]
+    return [norm for norm in reversed(NORMS.values()) if norm in radii][:1]
 
 
 def _image_rows(name: str, run: Run, norm: Norm, rows: np.ndarray) -> None:
@@ -94,7 +93,7 @@ def _image_rows(name: str, run: Run, norm: Norm, rows: np.ndarray) -> None:
         for ax, image in zip(column, (test.x[i], delta, test.x[i] + delta), strict=True):
             _image(image, scale, ax)
         column[1].set_title(f"{found.radius[i]:.3f}", fontsize=style.SMALL, pad=1)
-    rows[1, 0].set_ylabel(WRITTEN[norm])
+    rows[1, 0].set_ylabel(norm.tex)
     for ax in rows.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)

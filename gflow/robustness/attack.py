@@ -3,41 +3,41 @@
 One idea: a network of few neurons depends on an input through <u_j, x> only, and an attack knows
 where to look: from the own neuron toward an opposite one.  Each direction is followed to the first
 sign change; then the boundary is replaced by its tangent plane, whose closest point gives the next
-direction.  In l2 all of this happens in the span of the neurons; in l1 and l∞ a step is the
-steepest of its norm, which leaves that span.  Every sample gets its own radius, so the robust
-accuracy at all radii is one computation and monotone (theory T3 says what a walk at a fixed radius
-misses).
+direction.  In l2 all of this happens in the span of the neurons; in l1 and l∞ a step
+is the steepest of its norm, which leaves that span.  Every sample gets its own radius, so the
+robust accuracy at all radii is one computation and monotone (theory T3 says what a walk at a fixed
+radius misses).
 
 What it returns are witnesses: perturbed inputs that the network gets wrong.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import orth
 
-from gflow.network.condense import Population
-from gflow.network.prelu import Network
+from gflow.network.condense import Population, population_of
+from gflow.network.prelu import Network, host_power
 from gflow.robustness.norm import Norm
 
 LONGEST = 2.0
 """Largest perturbation tried, in units of ‖x‖: beyond it the input is another one."""
 
 _RADII, _HALVINGS = 48, 40
-_ROUNDS, _KEPT, _RANDOM = 400, 4, 4
+_ROUNDS, _WALKS, _RANDOM = 400, 4, 4
 _TOWARD = 24  # heaviest neurons that samples are moved toward, or from
 _ENTRIES = 1 << 22  # of samples times directions times their length, held at once
 
 
 @dataclass(frozen=True)
 class Attack:
-    """The shortest perturbations found, one a sample."""
+    """The shortest perturbations of an attack, one per sample."""
 
     radius: Float[np.ndarray, " n"]
-    """‖δ_i‖; 0 where the sample is wrong as it is, inf where nothing was found."""
+    """‖δ_i‖; 0 where the sample is wrong as it is, inf where no perturbation flips it."""
     coordinates: Float[np.ndarray, "n d"]
-    """δ_i in the basis; 0 where nothing was found."""
+    """δ_i in the basis; 0 where no perturbation flips the sample."""
     basis: Float[np.ndarray, "D d"] | None
     """Orthonormal basis of the span of the neurons, in l2; None if coordinates are entries."""
 
@@ -59,6 +59,7 @@ def attack(
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     seed: int,
+    *,
     norm: Norm = Norm.L2,
 ) -> Attack:
     """Find short perturbations with y f(x + δ) <= 0 by directions of the theory and by walking.
@@ -74,161 +75,227 @@ def attack(
 
     **Source:** theory D10.
     """
-    f = network if isinstance(network, Population) else Population.of(network)
+    f = population_of(network)
     f = f.distinct.take(f.distinct.m > 0)
     if not len(f.m):
         return Attack(np.zeros(len(x)), np.zeros(x.shape), None)  # y f = 0 is wrong everywhere
-    basis = orth(f.u.T) if norm is Norm.L2 else None
-    flat = f if basis is None else Population(f.u @ basis, f.m, f.s, f.p, f.log_scale)
-    place, rng = x if basis is None else x @ basis, np.random.default_rng(seed)
-    radius, delta = np.empty(len(x)), np.empty(place.shape)
-    width = (2 * min(len(f.m), _TOWARD) + 7 + _RANDOM) * max(len(f.m), place.shape[1])
+
+    # What is orthogonal to every neuron only lengthens a perturbation, if rotations do not count.
+    basis = orth(f.u.T) if norm.euclidean else None
+    flat = f if basis is None else replace(f, u=f.u @ basis)
+    samples = _Samples(flat, x if basis is None else x @ basis, y, norm)
+
+    # As many samples at a time as fit into memory with all of their directions.
+    rng = np.random.default_rng(seed)
+    radius, delta = np.empty(len(x)), np.empty(samples.x.shape)
+    width = (2 * min(len(f.m), _TOWARD) + 7 + _RANDOM) * max(len(f.m), samples.x.shape[1])
     rows = max(_ENTRIES // width, 1)
     for begin in range(0, len(x), rows):
         some = slice(begin, begin + rows)
         reach = LONGEST * np.asarray(norm.size(x[some]))
-        radius[some], delta[some] = _shortest(flat, place[some], y[some], reach, rng, norm)
+        radius[some], delta[some] = _shortest(samples.take(some), reach, rng)
     return Attack(radius, delta, basis)
 
 
-def _shortest(f, x, y, reach, rng, norm):
-    """The shortest of what all directions lead to (n,), and the perturbations (n, d)."""
+@dataclass(frozen=True)
+class _Samples:
+    """Samples, the network they are to be perturbed against, and the norm that counts."""
+
+    f: Population
+    x: Float[np.ndarray, "n d"]
+    y: Float[np.ndarray, " n"]
+    norm: Norm
+
+    def take(self, index: slice | Int[np.ndarray, " r"]) -> "_Samples":
+        return replace(self, x=self.x[index], y=self.y[index])
+
+    def repeated(self, count: int) -> "_Samples":
+        return replace(self, x=np.repeat(self.x, count, axis=0), y=np.repeat(self.y, count, axis=0))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines x + t·way, as the neurons see them: z + t dz."""
+
+    f: Population
+    y: Float[np.ndarray, " r"]
+    z: Float[np.ndarray, "r h"]
+    dz: Float[np.ndarray, "r h"]
+
+    @classmethod
+    def of(cls, samples: _Samples, way: Float[np.ndarray, "r d"]) -> "_Lines":
+        u = samples.f.u
+        return cls(samples.f, samples.y, samples.x @ u.T, way @ u.T)
+
+    def take(self, index: Bool[np.ndarray, " r"]) -> "_Lines":
+        return replace(self, y=self.y[index], z=self.z[index], dz=self.dz[index])
+
+    def flipped(self, t: Float[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
+        """Where y f <= 0 at distance t."""
+        z = self.z + t[:, None] * self.dz
+        return self.y * (host_power(z, self.f.p) @ (self.f.s * self.f.m)) <= 0
+
+    def bisected(
+        self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"]
+    ) -> Float[np.ndarray, " r"]:
+        """The upper ends of brackets after halving them until rounding; always flipped."""
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            flipped = self.flipped(middle)
+            low, high = np.where(flipped, low, middle), np.where(flipped, middle, high)
+        return high
+
+
+def _shortest(
+    samples: _Samples, reach: Float[np.ndarray, " n"], rng: np.random.Generator
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
+    """The shortest of what all directions lead to, and the perturbations."""
+    f, x, y, norm = samples.f, samples.x, samples.y, samples.norm
+
     # At the origin every network is 0, and where own neurons are silent it is not right.
-    seen = np.where(y[:, None] * f.s > 0, np.maximum(x @ f.u.T, 0), 0)
-    to_zero = [_scaled(norm, way, _steepest(norm, -x))[:, None] for way in (-x, -seen @ f.u)]
-    ways = [_steepest(norm, _directions(f, x, y, rng)), *to_zero]
-    if norm is not Norm.L2:
+    own = np.where(y[:, None] * f.s > 0, np.maximum(x @ f.u.T, 0), 0)
+    to_zero = [_scaled(norm, way, _steepest(norm, -x))[:, None] for way in (-x, -own @ f.u)]
+    ways = [_steepest(norm, _directions(samples, rng)), *to_zero]
+    if not norm.euclidean:
         # A step may be worth one neuron only: in l1 that of a sum is that of its heaviest part.
         some = f.take(_heaviest(f))
         ways.append(_steepest(norm, -(y[:, None] * some.s)[..., None] * some.u))
     ways = np.concatenate(ways, axis=1)
+
+    # Every direction is followed to its first flip, and a walk starts at the shortest of them.
     n, count, d = ways.shape
-    length = _first_flip(f, _repeat(x, count), ways.reshape(-1, d), _repeat(y, count),
-                         _repeat(reach, count)).reshape(n, count)  # fmt: skip
-    best = np.argsort(length, axis=1)[:, :_KEPT]
-    kept = best.shape[1]
+    every = samples.repeated(count)
+    length = _first_flip(every, ways.reshape(-1, d), np.repeat(reach, count)).reshape(n, count)
+    best = np.argsort(length, axis=1)[:, :_WALKS]
+    walks = best.shape[1]
     way = np.take_along_axis(ways, best[..., None], axis=1).reshape(-1, d)
     length = np.take_along_axis(length, best, axis=1).reshape(-1)
-    length, way = _walked(f, _repeat(x, kept), way, _repeat(y, kept), length, norm)
-    winner = length.reshape(n, kept).argmin(axis=1)
-    length = length.reshape(n, kept)[np.arange(n), winner]
-    way = way.reshape(n, kept, d)[np.arange(n), winner]
-    wrong = y * f(x) <= 0
-    radius = np.where(wrong, 0.0, length)
+    length, way = _walked(samples.repeated(walks), way, length)
+
+    # The shortest walk of each sample counts; a sample that is wrong already needs none.
+    winner = length.reshape(n, walks).argmin(axis=1)
+    length = length.reshape(n, walks)[np.arange(n), winner]
+    way = way.reshape(n, walks, d)[np.arange(n), winner]
+    radius = np.where(y * f(x) <= 0, 0.0, length)
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way
 
 
-def _repeat(values, count):
-    return np.repeat(values, count, axis=0)
-
-
-def _steepest(norm, ways):
+def _steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
     """Unit steps along `ways` in the norm; along the first axis where there is no way."""
-    step = norm.steepest(ways)
+    step = np.asarray(norm.steepest(ways))
     still = np.asarray(norm.size(step)) == 0
     step[still] = np.eye(ways.shape[-1])[0]
     return step
 
 
-def _scaled(norm, ways, fallback):
+def _scaled(
+    norm: Norm, ways: Float[np.ndarray, "n d"], fallback: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "n d"]:
     """Rows at size 1 in the norm; those of `fallback` where a row is 0."""
     size = np.asarray(norm.size(ways))[:, None]
     return np.where(size > 0, ways / np.where(size > 0, size, 1), fallback)
 
 
-def _heaviest(f):
+def _heaviest(f: Population) -> Int[np.ndarray, " q"]:
     return np.argsort(-f.m, kind="stable")[:_TOWARD]
 
 
-def _directions(f, x, y, rng):
-    """Where to look (n, some, d): down the slope, and from own neurons to opposite ones.
+def _directions(samples: _Samples, rng: np.random.Generator) -> Float[np.ndarray, "n w d"]:
+    """Where to look: down the slope, and from own neurons to opposite ones.
 
     From the strongest own neuron to each neuron, and to all opposite ones by their gains; from all
     own neurons to all opposite ones; and at random.
     """
+    f, x, y = samples.f, samples.x, samples.y
     gain = f.m ** (1 / f.p)
     signs = y[:, None] * f.s
+
+    # From the own neuron that contributes most to each of the heaviest.
     strength = np.where(signs > 0, gain * (x @ f.u.T), -np.inf)
     own = strength.argmax(axis=1)
     pull = (gain[:, None] * f.u)[own]
     some = _heaviest(f)
     toward = -pull[:, None] + (-signs * gain)[:, some, None] * f.u[some]
+
+    # To all opposite ones together, weighted in several ways, and down the slope.
     against = np.where(signs < 0, f.m ** (1 / f.p), 0.0) @ f.u
     spread = np.where(signs < 0, 1.0, 0.0) @ (gain[:, None] * f.u)
     every = -(signs * f.m) @ f.u
     slope = -y[:, None] * f.value_and_gradient(x)[1]
     between = _steepest(Norm.L2, against) - _steepest(Norm.L2, pull)
     more = np.stack([-pull, between, -pull + spread, every, slope], axis=1)
-    drawn = rng.standard_normal((len(x), _RANDOM, x.shape[1]))
-    return np.concatenate([toward, more, drawn], axis=1)
+
+    random = rng.standard_normal((len(x), _RANDOM, x.shape[1]))
+    return np.concatenate([toward, more, random], axis=1)
 
 
-def _first_flip(f, x, way, y, reach):
-    """Distance along unit directions to the first sign change seen; inf if there is none (r,)."""
-    z, dz = x @ f.u.T, way @ f.u.T
-    low, high = np.zeros(len(x)), np.full(len(x), np.inf)
+def _first_flip(
+    samples: _Samples, way: Float[np.ndarray, "r d"], reach: Float[np.ndarray, " r"]
+) -> Float[np.ndarray, " r"]:
+    """Distance along unit directions to the first sign change on a grid; inf if there is none."""
+    lines = _Lines.of(samples, way)
+    low, high = np.zeros(len(way)), np.full(len(way), np.inf)
     for step in np.arange(1, _RADII + 1) / _RADII:
-        open_ = np.isinf(high)
-        if not open_.any():
+        unflipped = np.isinf(high)
+        if not unflipped.any():
             break
-        t = step * reach[open_]
-        flipped = _signed(f, z[open_] + t[:, None] * dz[open_], y[open_]) <= 0
-        at = np.flatnonzero(open_)
+        t = step * reach[unflipped]
+        flipped = lines.take(unflipped).flipped(t)
+        at = np.flatnonzero(unflipped)
         high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
-    found = np.isfinite(high)
-    high[found] = _bisected(f, z[found], dz[found], y[found], low[found], high[found])
+    bracketed = np.isfinite(high)
+    high[bracketed] = lines.take(bracketed).bisected(low[bracketed], high[bracketed])
     return high
 
 
-def _bisected(f, z, dz, y, low, high):
-    """The upper ends of brackets after halving them until rounding; always flipped."""
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        flipped = _signed(f, z + middle[:, None] * dz, y) <= 0
-        low, high = np.where(flipped, low, middle), np.where(flipped, middle, high)
-    return high
-
-
-def _signed(f, z, y):
-    """y f at inner products z with the neurons, in units of e^{log_scale}."""
-    return y * (np.maximum(z, 0) ** f.p @ (f.s * f.m))
-
-
-def _walked(f, x, way, y, length, norm):
-    """Directions and lengths after walking along the boundary while that shortens them."""
-    damping = np.ones(len(x))
+def _walked(
+    samples: _Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
+) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, "r d"]]:
+    """Lengths and directions after walking along the boundary while that shortens them."""
+    damping = np.ones(len(way))
     for _ in range(_ROUNDS):
         live = np.flatnonzero(np.isfinite(length) & (damping > 1e-3))
         if not len(live):
             break
-        new = _toward_tangent(f, x[live], way[live], y[live], length[live], damping[live], norm)
-        longest = length[live]
-        shorter = _flip_within(f, x[live], new, y[live], longest)
+
+        # A turn toward the tangent plane counts if the new direction flips at a shorter distance.
+        walkers, longest = samples.take(live), length[live]
+        turned = _toward_tangent(walkers, way[live], longest, damping[live])
+        shorter = _flip_within(walkers, turned, longest)
         better = shorter < longest * (1 - 1e-12)
+
+        # Turns get bolder after a success and more careful after a failure.
         at = live[better]
-        way[at], length[at] = new[better], shorter[better]
+        way[at], length[at] = turned[better], shorter[better]
         damping[live] = np.where(better, np.minimum(2 * damping[live], 1), damping[live] / 3)
     return length, way
 
 
-def _toward_tangent(f, x, way, y, length, damping, norm):
+def _toward_tangent(
+    samples: _Samples,
+    way: Float[np.ndarray, "r d"],
+    length: Float[np.ndarray, " r"],
+    damping: Float[np.ndarray, " r"],
+) -> Float[np.ndarray, "r d"]:
     """Directions turned toward the point of the tangent plane of the boundary closest to x."""
-    slope = y[:, None] * f.value_and_gradient(x + length[:, None] * way)[1]
+    norm, boundary = samples.norm, samples.x + length[:, None] * way
+    slope = samples.y[:, None] * samples.f.value_and_gradient(boundary)[1]
     closest = _steepest(norm, -slope)
-    new = way + damping[:, None] * (closest - way)
-    if norm is not Norm.L2:
-        return _scaled(norm, new, closest)
+    turned = way + damping[:, None] * (closest - way)
+    if not norm.euclidean:
+        return _scaled(norm, turned, closest)
     ahead = (closest * way).sum(axis=1, keepdims=True) > 0
-    return np.where(ahead, _steepest(norm, new), way)
+    return np.where(ahead, _steepest(norm, turned), way)
 
 
-def _flip_within(f, x, way, y, length):
-    """Where a direction flips, if it does at `length`; inf else (r,)."""
-    z, dz = x @ f.u.T, way @ f.u.T
-    flipped: Bool[np.ndarray, " r"] = _signed(f, z + length[:, None] * dz, y) <= 0
-    result = np.full(len(x), np.inf)
+def _flip_within(
+    samples: _Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
+) -> Float[np.ndarray, " r"]:
+    """Where a direction flips, if it does at `length`; inf else."""
+    lines = _Lines.of(samples, way)
+    flipped = lines.flipped(length)
+    result = np.full(len(way), np.inf)
     if flipped.any():
         zero = np.zeros(int(flipped.sum()))
-        some = z[flipped], dz[flipped], y[flipped]
-        result[flipped] = _bisected(f, *some, zero, length[flipped])
+        result[flipped] = lines.take(flipped).bisected(zero, length[flipped])
     return result

@@ -2,7 +2,7 @@
 
 One idea: what is bounded neuron by neuron can be bounded group by group, if it is known how far
 each neuron is from its leader and how much is left out.  Fewer neurons have less to lose, and wider
-groups lose it faster, so a certificate is given several casts and keeps the best.
+groups lose it faster, so a certificate is given several casts and takes the best.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from gflow.network.condense import Population, condense
+from gflow.network.condense import Population, condense, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.norm import Norm
 
 FEW = 40
 """Neurons that an attack can afford."""
 
+# (angle, rest_share) of ever coarser casts.
 _COARSER = (
     *((angle, 1e-12) for angle in (1e-6, 1e-4, 1e-3, 1e-2, 0.03, 0.1)),
     *((0.1, share) for share in (1e-9, 1e-6, 1e-4, 1e-2)),
@@ -35,33 +36,39 @@ class Cast:
     """The leader of each neuron; -1 for the rest."""
     rest: float
     """Σ m_j over the rest, in units of e^{log_scale}."""
-    merged: float
+    turning_error: float
     """Upper bound on what turning neurons to their leaders changes of f on the unit ball."""
 
     @classmethod
     def alone(cls, network: Network | Population) -> "Cast":
         """Every neuron stands for itself."""
-        f = network if isinstance(network, Population) else Population.of(network)
-        f = f.distinct
+        f = population_of(network).distinct
         f = f.take(f.m > 0)
         return cls(f, f, np.arange(len(f.m)), 0.0, 0.0)
 
     def spread(self, norm: Norm) -> Float[np.ndarray, " q"]:
-        """η: the largest ‖u_j - ū‖* in each group, which is what a δ of size 1 sees of it."""
-        free = self.group >= 0
-        chord = norm.dual.size(self.whole.u[free] - self.leader.u[self.group[free]])
+        """η: the largest ‖u_j - ū‖* in each group, the most a δ of size 1 tells them apart."""
+        led = self.group >= 0
+        chord = norm.dual.size(self.whole.u[led] - self.leader.u[self.group[led]])
         widest = np.zeros(len(self.leader.m))
-        np.maximum.at(widest, self.group[free], chord)
+        np.maximum.at(widest, self.group[led], chord)
         return widest
 
 
+def cast_of(network: Network | Population | Cast) -> Cast:
+    """A cast as it is; of a network that in which every neuron stands for itself."""
+    return network if isinstance(network, Cast) else Cast.alone(network)
+
+
 def casts_of(f: Population) -> list[Cast]:
-    """Ever fewer neurons, `FEW` at most, that stand for the network; the coarsest otherwise."""
+    """Casts of ever fewer leaders, `FEW` at most; only the coarsest if all of them have more."""
     alone = Cast.alone(f)
     casts = [alone]
     for angle, rest_share in _COARSER:
-        found = condense(alone.whole, angle, rest_share)
-        cast = Cast(alone.whole, found.population, found.membership, found.rest, found.merge_error)
+        fewer = condense(alone.whole, angle, rest_share)
+        cast = Cast(
+            alone.whole, fewer.population, fewer.membership, fewer.rest, fewer.turning_error
+        )
         if len(cast.leader.m) < len(casts[-1].leader.m):
             casts.append(cast)
     return [cast for cast in casts if len(cast.leader.m) <= FEW] or casts[-1:]

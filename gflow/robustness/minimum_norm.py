@@ -15,10 +15,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Real
+from jaxtyping import Array, Bool, Float, Int, Real
 
 from gflow.robustness.attack import LONGEST, Attack
-from gflow.robustness.ball_attack import way
 from gflow.robustness.model_margin import AbstractModelMargin, RivalMargin
 from gflow.robustness.norm import Norm
 
@@ -33,6 +32,7 @@ def minimum_norm(
     x: Float[np.ndarray, "n D"],
     y: Real[np.ndarray, " n *label"],
     norm: Norm,
+    *,
     toward: Float[np.ndarray, "n k D"] | None = None,
     steps: int = 500,
 ) -> Attack:
@@ -61,9 +61,9 @@ def minimum_norm(
     with jax.enable_x64(x.dtype == np.float64):
         for begin in range(0, n, rows):
             some = np.minimum(np.arange(begin, begin + rows), n - 1)  # one shape for all batches
-            given = [jnp.asarray(one[some]) for one in (x, y, along)]
-            found = _shortest(margin, given[0], given[1], given[2], norm, steps)
-            radius[some], delta[some] = map(np.asarray, found)
+            at, label, ways = (jnp.asarray(rows[some]) for rows in (x, y, along))
+            search = _Search(margin, at, label, norm, steps)
+            radius[some], delta[some] = map(np.asarray, _shortest(search, ways))
     return Attack(radius, delta, None)
 
 
@@ -72,6 +72,7 @@ def minimum_norm_of_classes(
     x: Float[np.ndarray, "n D"],
     y: Int[np.ndarray, " n"],
     norm: Norm,
+    *,
     toward: Float[np.ndarray, "n k D"] | None = None,
     steps: int = 500,
     most: int = 9,
@@ -92,13 +93,13 @@ def minimum_norm_of_classes(
     z[np.arange(len(y)), y] = -np.inf
     ranked = np.argsort(-z, axis=1)[:, : min(most, z.shape[1] - 1)]
     margin = RivalMargin(f)
-    found = [
-        minimum_norm(margin, x, np.stack([y, rival], axis=1), norm, toward, steps)
+    attacks = [
+        minimum_norm(margin, x, np.stack([y, rival], axis=1), norm, toward=toward, steps=steps)
         for rival in ranked.T
     ]
-    radius = np.stack([one.radius for one in found])
+    radius = np.stack([one.radius for one in attacks])
     best = radius.argmin(axis=0)
-    delta = np.stack([one.coordinates for one in found])[best, np.arange(len(y))]
+    delta = np.stack([one.coordinates for one in attacks])[best, np.arange(len(y))]
     return Attack(radius.min(axis=0), delta, None)
 
 
@@ -107,103 +108,133 @@ def rivals(
     y: Real[np.ndarray, " n"],
     pool: Float[np.ndarray, "N D"],
     label: Real[np.ndarray, " N"],
+    *,
     count: int = 4,
 ) -> Float[np.ndarray, "n k D"]:
-    """Perturbations that lead to samples of other classes in a pool, k a sample.
+    """Perturbations that lead to samples of other classes in a pool, k per sample.
 
     They lead to the `count` closest means of other classes, or to all there are, and to as many
     closest samples.
     """
     classes = np.unique(label)
     means = np.stack([pool[label == one].mean(axis=0) for one in classes])
-    ends = [_closest(x, y, means, classes, count), _closest(x, y, pool, label, count)]
+    ends = [_closest(x, y, *ends, count=count) for ends in ((means, classes), (pool, label))]
     return np.concatenate(ends, axis=1) - x[:, None]
 
 
-def _closest(x, y, pool, label, count):
+def _closest(
+    x: Float[np.ndarray, "n D"],
+    y: Real[np.ndarray, " n"],
+    pool: Float[np.ndarray, "N D"],
+    label: Real[np.ndarray, " N"],
+    *,
+    count: int,
+) -> Float[np.ndarray, "n k D"]:
+    """The closest points of other classes, as many as every class has."""
     k = min(count, min(int((label != one).sum()) for one in np.unique(y)))
     square = (pool**2).sum(axis=1)[None] - 2 * x @ pool.T
     square[y[:, None] == label[None]] = np.inf
     return pool[np.argpartition(square, k - 1, axis=1)[:, :k]]
 
 
+class _Search(eqx.Module):
+    """What is to be turned, in which norm, and how long a walk may take (final)."""
+
+    margin: AbstractModelMargin
+    x: Float[Array, "n D"]
+    y: Real[Array, " n *label"]
+    norm: Norm = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+
+    def at(self, delta: Float[Array, "n D"]) -> Float[Array, " n"]:
+        """The margins of x + δ."""
+        return self.margin(self.x + delta, self.y)
+
+
+_Turns = tuple[Float[Array, " n"], Float[Array, "n D"]]
+"""Radii of perturbations that turn a prediction, inf where there is none, and the perturbations."""
+_State = tuple[Float[Array, "n D"], Float[Array, " n"], Float[Array, " n"], Float[Array, "n D"]]
+"""Of a walk: δ, radius of the ball, shortest radius so far, and its δ."""
+
+
 @eqx.filter_jit
-def _shortest(
-    margin: AbstractModelMargin,
-    x: Float[Array, "n D"],
-    y: Real[Array, " n *label"],
-    toward: Float[Array, "n k D"],
-    norm: Norm,
-    steps: int,
-) -> tuple[Float[Array, " n"], Float[Array, "n D"]]:
-    """Radius, 0 where wrong and inf where nothing was found; δ, 0 where nothing was found."""
+def _shortest(search: _Search, toward: Float[Array, "n k D"]) -> _Turns:
+    """Radius, 0 where wrong and inf where nothing turns it; δ, 0 where nothing does."""
+    x = search.x
 
-    def walk(start):
-        return _walked(margin, x, y, norm, steps, *start)
-
-    def line(way):
-        return _on_line(margin, x, y, norm, way)
-
-    silent = jnp.full(x.shape[0], jnp.inf, x.dtype), jnp.zeros_like(x)
-    starts = [silent]
+    # One walk starts at the sample itself, the others where the shortest lines turn it.
+    starts = [(jnp.full(x.shape[0], jnp.inf, x.dtype), jnp.zeros_like(x))]
     if toward.shape[1]:
-        lines = jax.lax.map(line, jnp.moveaxis(toward, 1, 0))
+        lines = jax.lax.map(lambda way: _on_line(search, way), jnp.moveaxis(toward, 1, 0))
         starts += [_ranked(lines, i) for i in range(min(_WALKS, toward.shape[1]))]
-    walks = jax.lax.map(walk, jax.tree.map(lambda *one: jnp.stack(one), *starts))
+    walks = jax.lax.map(
+        lambda start: _walked(search, start), jax.tree.map(lambda *one: jnp.stack(one), *starts)
+    )
     radius, delta = _ranked(walks, 0)
-    straight = line(delta)
+
+    # A walk crosses the boundary in steps; the line to where it ended crosses it exactly.
+    straight = _on_line(search, delta)
     shorter = straight[0] < radius
     radius = jnp.where(shorter, straight[0], radius)
     delta = jnp.where(shorter[:, None], straight[1], delta)
-    wrong = margin(x, y) <= 0
+    wrong = search.margin(x, search.y) <= 0
     return jnp.where(wrong, 0.0, radius), jnp.where(wrong[:, None], 0.0, delta)
 
 
-def _ranked(found, i):
-    """Of k radii (k, n) and perturbations (k, n, D), the i-th shortest of each sample."""
-    radius, delta = found
+def _ranked(turns: tuple[Float[Array, "k n"], Float[Array, "k n D"]], i: int) -> _Turns:
+    """Of k perturbations of each sample the i-th shortest."""
+    radius, delta = turns
     which, every = jnp.argsort(radius, axis=0)[i], jnp.arange(radius.shape[1])
     return radius[which, every], delta[which, every]
 
 
-def _on_line(margin, x, y, norm, way):
-    """The first change of prediction seen on the way from x to x + way, or none."""
+def _on_line(search: _Search, way: Float[Array, "n D"]) -> _Turns:
+    """The first change of prediction on a grid from x to x + way, or none."""
 
-    def turned(t):
-        return margin(x + t[:, None] * way, y) <= 0
+    def turned(t: Float[Array, " n"]) -> Bool[Array, " n"]:
+        return search.at(t[:, None] * way) <= 0
 
-    def look(i, t):
+    def look(i: Array, t: Float[Array, " n"]) -> Float[Array, " n"]:
         s = jnp.full_like(t, i / _RADII)
         return jnp.where(jnp.isinf(t) & turned(s), s, t)
 
-    def halve(_, ends):
+    def halve(
+        _: Array, ends: tuple[Float[Array, " n"], Float[Array, " n"]]
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         low, high = ends
         middle = (low + high) / 2
         hit = turned(middle)
         return jnp.where(hit, low, middle), jnp.where(hit, middle, high)
 
-    first = jax.lax.fori_loop(1, _RADII + 1, look, jnp.full(x.shape[0], jnp.inf, x.dtype))
-    seen = jnp.isfinite(first)
-    high = jnp.where(seen, first, 1.0)
+    never = jnp.full(way.shape[0], jnp.inf, way.dtype)
+    first = jax.lax.fori_loop(1, _RADII + 1, look, never)
+    turns = jnp.isfinite(first)
+    high = jnp.where(turns, first, 1.0)
     high = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.maximum(high - 1 / _RADII, 0), high))[1]
-    delta = jnp.where(seen[:, None], high[:, None] * way, 0.0)
-    return jnp.where(seen, norm.size(delta), jnp.inf), delta
+    delta = jnp.where(turns[:, None], high[:, None] * way, 0.0)
+    return jnp.where(turns, search.norm.size(delta), jnp.inf), delta
 
 
-def _walked(margin, x, y, norm, steps, radius, delta):
+def _walked(search: _Search, start: _Turns) -> _Turns:
     """The shortest δ met from a δ that turns the prediction, or from 0 if its radius is inf."""
+    norm, steps = search.norm, search.steps
     value_and_slope = jax.value_and_grad(
-        lambda delta: (lambda m: (m.sum(), m))(margin(x + delta, y)), has_aux=True
+        lambda delta: (lambda m: (m.sum(), m))(search.at(delta)), has_aux=True
     )
-    farthest = LONGEST * norm.size(x)
+    farthest = LONGEST * norm.size(search.x)
 
-    def advance(i, state):
+    def advance(i: Array, state: _State) -> _State:
         delta, R, radius, best = state
         (_, value), slope = value_and_slope(delta)
+
+        # Whatever is wrong and shorter than before is the best so far.
         size, wrong = norm.size(delta), value <= 0
         shorter = wrong & (size < radius)
         best = jnp.where(shorter[:, None], delta, best)
         radius = jnp.where(shorter, size, radius)
+
+        # The ball: before the first success as large as the margin over its slope suggests; after
+        # it smaller while wrong and larger while right, by factors that tend to 1.
         wave = (1 + jnp.cos(jnp.pi * i / steps)) / 2
         shrink = _LAST_SHRINK + (_SHRINK - _LAST_SHRINK) * wave
         steepness = norm.dual.size(slope)
@@ -211,10 +242,12 @@ def _walked(margin, x, y, norm, steps, radius, delta):
         # Beyond the boundary, which rounding might otherwise keep a walk from crossing.
         grown = (1 + shrink) * jnp.where(jnp.isfinite(radius), R, jnp.minimum(ahead, farthest))
         R = jnp.minimum(jnp.where(wrong, jnp.minimum(R, size) * (1 - shrink), grown), radius)
-        step = (_LAST_STEP + (_STEP - _LAST_STEP) * wave) * R
-        delta = norm.projected(delta - step[:, None] * way(norm, slope), R)
-        return delta, R, radius, best
 
-    state = (delta, radius, radius, delta)
-    _, _, radius, best = jax.lax.fori_loop(0, steps, advance, state)
+        # A step down the margin, brought back into the ball.
+        step = (_LAST_STEP + (_STEP - _LAST_STEP) * wave) * R
+        delta = norm.projected(delta - step[:, None] * norm.step(slope), R)
+        return jnp.asarray(delta), R, radius, best
+
+    radius, delta = start
+    _, _, radius, best = jax.lax.fori_loop(0, steps, advance, (delta, radius, radius, delta))
     return radius, best

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
-from gflow.measure.outputs import margins
+from gflow.measure.margin import margins
 
 _SMALL = 1e-12
 

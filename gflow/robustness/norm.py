@@ -1,78 +1,273 @@
 """The norms in which a perturbation is measured: l1, l2 and l∞.
 
-One idea: all an attack needs of a norm is its size, the unit step that climbs a gradient fastest,
-and the closest point of a ball; all a certificate needs is the dual norm.
+A norm says everything that depends on it: how it is written, its dual, the steps and balls of
+attacks, the rate behind certificates, and the radii worth reading robust accuracies at.  To add
+one, write its class here and name it in `NORMS`.
 
-The functions take numpy and jax arrays alike.
+Sizes, steps and projections take numpy and jax arrays alike.
 """
 
-import enum
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from numpy import ndarray
 
+from gflow.data.kind import Scale
+from gflow.network.prelu import host_power
 
-class Norm(enum.StrEnum):
-    """A norm of R^D (final)."""
+Rows = Float[Array | ndarray, "*n D"]
+"""Perturbations or slopes."""
+Lengths = Float[Array | ndarray, "*n"]
+"""One length per row."""
 
-    L1 = "l1"
-    L2 = "l2"
-    LINF = "linf"
+_SPREAD_SHARE, _SPREAD_HALVINGS = 0.05, 12  # of the entries of a slope that an l1 step goes along
+
+
+class Norm(str, ABC):
+    """A norm of R^D: as a string its name in files and as a key (abstract)."""
+
+    L1: ClassVar["Norm"]
+    L2: ClassVar["Norm"]
+    LINF: ClassVar["Norm"]
+
+    sign: ClassVar[str]
+    """How it is written in text."""
+    tex: ClassVar[str]
+    """How it is written in figures."""
+    euclidean: ClassVar[bool]
+    """Whether ‖δ‖ is ‖δ‖₂, which rotations leave as it is: the smallest perturbation that changes a
+    network then lies in the span of its neurons, and singular values bound how fast it acts."""
+    image_radii: ClassVar[tuple[float, float, float]]
+    """Attack radii of images of unit range: those of the published tables, and one more (theory
+    E2)."""
+    feature_radii: ClassVar[tuple[float, float, float]]
+    """Attack radii of features of mean length 1."""
 
     @property
-    def sign(self) -> str:
-        """How it is written: l1, l2, l∞."""
-        return "l∞" if self is Norm.LINF else str(self)
-
-    @property
+    @abstractmethod
     def dual(self) -> "Norm":
         """The norm ‖g‖* = max <g, δ> over ‖δ‖ <= 1."""
-        return {Norm.L1: Norm.LINF, Norm.L2: Norm.L2, Norm.LINF: Norm.L1}[self]
 
-    def size(self, delta: Float[Array | ndarray, "*n D"]) -> Float[Array | ndarray, "*n"]:
+    @abstractmethod
+    def size(self, delta: Rows) -> Lengths:
         """‖δ‖."""
-        xp = _library(delta)
-        if self is Norm.L2:
-            return xp.sqrt((delta**2).sum(axis=-1))
-        length = xp.abs(delta)
-        return length.sum(axis=-1) if self is Norm.L1 else length.max(axis=-1)
 
-    def steepest(self, g: Float[Array | ndarray, "*n D"]) -> Float[Array | ndarray, "*n D"]:
-        """The δ of size 1 with the largest <g, δ>; 0 where g is 0.
+    @abstractmethod
+    def steepest(self, g: Rows) -> Rows:
+        """The δ of size 1 with the largest <g, δ>; 0 where g is 0."""
 
-        g/‖g‖ in l2, the signs of g in l∞, and in l1 the sign of its largest entry, there alone.
+    @abstractmethod
+    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
+        """The step of size 1 that a descent takes: the steepest, or one along several entries."""
+
+    @abstractmethod
+    def projected(self, delta: Rows, R: Lengths) -> Rows:
+        """The point of the ball of radius R that is closest to δ in l2, row by row."""
+
+    @abstractmethod
+    def largest_l2(self, D: int) -> float:
+        """The largest l2 norm of a δ with ‖δ‖ <= 1."""
+
+    @abstractmethod
+    def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
+        """Upper bound on ‖[-<w_j, δ>]₊‖_p over own rows + ‖[<w_l, δ>]₊‖_p over others, ‖δ‖ <= 1.
+
+        How fast a perturbation closes the lead of own neurons, of rows w_j = m_j^{1/p} u_j, over
+        opposite ones (theory D10).
         """
+
+    @abstractmethod
+    def center_radii(self, K: int) -> tuple[float, float, float]:
+        """Three attack radii to read robust accuracies at, from where F falls to where F^(p) does.
+
+        **Source:** theory D6.
+        """
+
+    def readable_radii(self, scale: Scale, K: int) -> tuple[float, float, float]:
+        """Three attack radii at which robust accuracy says something, for inputs of this scale."""
+        if scale == "centers":
+            return self.center_radii(K)
+        return self.image_radii if scale == "images" else self.feature_radii
+
+    def to_size(
+        self, delta: Float[Array, "*k n D"], R: Float[Array, " n"]
+    ) -> Float[Array, "*k n D"]:
+        """δ scaled to size R; 0 where it is 0."""
+        size = self.size(delta)
+        share = jnp.broadcast_to(R, size.shape) / jnp.where(size > 0, size, 1)
+        return delta * share[..., None]
+
+
+@final
+class _L1(Norm):
+    """Σ_i |δ_i| (final)."""
+
+    sign, tex, euclidean = "l1", r"$\ell_1$", False
+    image_radii, feature_radii = (5.0, 10.0, 20.0), (0.5, 1.0, 2.0)
+
+    @property
+    def dual(self) -> Norm:
+        """l∞."""
+        return Norm.LINF
+
+    def size(self, delta: Rows) -> Lengths:
+        """Σ_i |δ_i|."""
+        return _library(delta).abs(delta).sum(axis=-1)
+
+    def steepest(self, g: Rows) -> Rows:
+        """The sign of the largest entry of g, there alone."""
         xp = _library(g)
-        if self is Norm.LINF:
-            return xp.sign(g)
-        if self is Norm.L1:
-            largest = xp.abs(g).argmax(axis=-1)[..., None]
-            return xp.where(xp.arange(g.shape[-1]) == largest, xp.sign(g), xp.zeros_like(g))
-        length = self.size(g)[..., None]
+        largest = xp.abs(g).argmax(axis=-1)[..., None]
+        return xp.where(xp.arange(g.shape[-1]) == largest, xp.sign(g), xp.zeros_like(g))
+
+    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
+        """Spread evenly over the largest entries of g, since the steepest moves one at a time."""
+        count = max(int(_SPREAD_SHARE * g.shape[1]), 1)
+        size = jnp.abs(g)
+
+        def halve(
+            _: Array, ends: tuple[Float[Array, "n 1"], Float[Array, "n 1"]]
+        ) -> tuple[Float[Array, "n 1"], Float[Array, "n 1"]]:
+            low, high = ends
+            middle = (low + high) / 2
+            enough = (size >= middle).sum(axis=1, keepdims=True) >= count
+            return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
+
+        # At least `count` entries are above the lower end; sorting takes longer than a gradient.
+        ends = jnp.zeros_like(size[:, :1]), size.max(axis=1, keepdims=True)
+        least = jax.lax.fori_loop(0, _SPREAD_HALVINGS, halve, ends)[0]
+        step = jnp.where((size >= least) & (size > 0), jnp.sign(g), jnp.zeros_like(g))
+        return self.to_size(step, jnp.ones(g.shape[0], g.dtype))
+
+    def projected(self, delta: Rows, R: Lengths) -> Rows:
+        """A threshold taken off every entry, where δ is outside."""
+        R = R[:, None]
+        inside = self.size(delta)[:, None] <= R
+        return _library(delta).where(inside, delta, _thresholded(delta, R))
+
+    def largest_l2(self, D: int) -> float:
+        """1, on an axis."""
+        return 1.0
+
+    def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
+        """The exact one: it is convex in δ, so largest at a corner of the ball, on an axis."""
+        up = _positive_length(-own, p) + _positive_length(other, p)
+        down = _positive_length(own, p) + _positive_length(-other, p)
+        return float(max(up.max(), down.max()))
+
+    def center_radii(self, K: int) -> tuple[float, float, float]:
+        """1/2, 3/4 and 1, where F and F^(p) both fall."""
+        return 0.5, 0.75, 1.0
+
+
+@final
+class _L2(Norm):
+    """√(Σ_i δ_i²) (final)."""
+
+    sign, tex, euclidean = "l2", r"$\ell_2$", True
+    image_radii, feature_radii = (0.5, 1.0, 2.0), (0.05, 0.1, 0.2)
+
+    @property
+    def dual(self) -> Norm:
+        """l2."""
+        return Norm.L2
+
+    def size(self, delta: Rows) -> Lengths:
+        """√(Σ_i δ_i²)."""
+        return _library(delta).sqrt((delta**2).sum(axis=-1))
+
+    def steepest(self, g: Rows) -> Rows:
+        """g/‖g‖."""
+        xp, length = _library(g), self.size(g)[..., None]
         return g / xp.where(length > 0, length, xp.ones_like(length))
 
-    def projected(
-        self, delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray, " n"]
-    ) -> Float[Array | ndarray, "n D"]:
-        """The point of the ball of radius R that is closest to δ in l2, row by row."""
-        xp = _library(delta)
+    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
+        """The steepest."""
+        return jnp.asarray(self.steepest(g))
+
+    def projected(self, delta: Rows, R: Lengths) -> Rows:
+        """δ scaled down where it is outside."""
+        xp, size = _library(delta), self.size(delta)[:, None]
+        return delta * xp.minimum(R[:, None] / xp.where(size > 0, size, xp.ones_like(size)), 1.0)
+
+    def largest_l2(self, D: int) -> float:
+        """1."""
+        return 1.0
+
+    def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
+        """By the size of every row; singular values often give less (`radius_bound`)."""
+        return _rate_of_rows(self, own, other, p)
+
+    def center_radii(self, K: int) -> tuple[float, float, float]:
+        """1/√K, 1/2 and √2/2."""
+        return K**-0.5, 0.5, 0.5**0.5
+
+
+@final
+class _LInf(Norm):
+    """max_i |δ_i| (final)."""
+
+    sign, tex, euclidean = "l∞", r"$\ell_\infty$", False
+    image_radii, feature_radii = (0.05, 0.1, 0.2), (0.002, 0.005, 0.01)
+
+    @property
+    def dual(self) -> Norm:
+        """l1."""
+        return Norm.L1
+
+    def size(self, delta: Rows) -> Lengths:
+        """max_i |δ_i|."""
+        return _library(delta).abs(delta).max(axis=-1)
+
+    def steepest(self, g: Rows) -> Rows:
+        """The signs of g."""
+        return _library(g).sign(g)
+
+    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
+        """The steepest."""
+        return jnp.asarray(self.steepest(g))
+
+    def projected(self, delta: Rows, R: Lengths) -> Rows:
+        """Every entry clipped."""
         R = R[:, None]
-        if self is Norm.LINF:
-            return xp.clip(delta, -R, R)
-        size = self.size(delta)[:, None]
-        if self is Norm.L2:
-            return delta * xp.minimum(R / xp.where(size > 0, size, xp.ones_like(size)), 1.0)
-        return xp.where(size <= R, delta, _soft(delta, R))
+        return _library(delta).clip(delta, -R, R)
 
-    def of_l2(self, D: int) -> float:
-        """The largest l2 norm of a δ with ‖δ‖ <= 1."""
-        return D**0.5 if self is Norm.LINF else 1.0
+    def largest_l2(self, D: int) -> float:
+        """√D, at a corner of the cube."""
+        return D**0.5
+
+    def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
+        """By the size of every row."""
+        return _rate_of_rows(self, own, other, p)
+
+    def center_radii(self, K: int) -> tuple[float, float, float]:
+        """1/K, where F falls, 2/K and 4/K."""
+        return 1 / K, 2 / K, 4 / K
 
 
-def _soft(delta, R):
+Norm.L1, Norm.L2, Norm.LINF = _L1("l1"), _L2("l2"), _LInf("linf")
+
+NORMS: dict[str, Norm] = {str(norm): norm for norm in (Norm.L1, Norm.L2, Norm.LINF)}
+"""Every norm by its name in files."""
+
+
+def _rate_of_rows(
+    norm: Norm, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float
+) -> float:
+    """‖(‖w_j‖*)_j‖_p over own rows and over others: <w, δ> is at most ‖w‖* for δ of size 1."""
+    return sum(float(np.linalg.norm(norm.dual.size(rows), ord=p)) for rows in (own, other))
+
+
+def _positive_length(rows: Float[ndarray, "a D"], p: float) -> Float[ndarray, " D"]:
+    """‖[·]₊‖_p of each column."""
+    return host_power(rows, p).sum(axis=0) ** (1 / p)
+
+
+def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray, "n 1"]) -> Rows:
     """δ with the one threshold taken off every entry that leaves an l1 norm of R.
 
     The threshold by which the entries above it would have norm R rises with every round, until no
@@ -83,23 +278,23 @@ def _soft(delta, R):
     xp = _library(delta)
     size = xp.abs(delta)
 
-    def above(active):
-        held = xp.where(active, size, xp.zeros_like(size)).sum(axis=-1, keepdims=True)
+    def threshold(active: Bool[Array | ndarray, "n D"]) -> Float[Array | ndarray, "n 1"]:
+        total = xp.where(active, size, xp.zeros_like(size)).sum(axis=-1, keepdims=True)
         count = active.sum(axis=-1, keepdims=True).astype(size.dtype)
-        return (held - R) / xp.where(count > 0, count, xp.ones_like(count))
+        return (total - R) / xp.where(count > 0, count, xp.ones_like(count))
 
-    def rounds(active):
-        return active & (size > above(active))
+    def narrowed(active: Bool[Array | ndarray, "n D"]) -> Bool[Array | ndarray, "n D"]:
+        return active & (size > threshold(active))
 
     active = size >= 0
     if xp is np:
-        while (rounds(active) != active).any():
-            active = rounds(active)
+        while (narrowed(active) != active).any():
+            active = narrowed(active)
     else:
-        active = jax.lax.while_loop(lambda a: (rounds(a) != a).any(), rounds, active)
-    return xp.sign(delta) * xp.maximum(size - above(active), 0.0)
+        active = jax.lax.while_loop(lambda a: (narrowed(a) != a).any(), narrowed, active)
+    return xp.sign(delta) * xp.maximum(size - threshold(active), 0.0)
 
 
-def _library(array) -> Any:
+def _library(array: Array | ndarray) -> Any:
     """numpy or jax.numpy, whichever the array is of."""
     return array.__array_namespace__()

@@ -1,21 +1,20 @@
 """The searches of the published code, step by step as they were run, to be held against ours.
 
-One idea: both move inputs along gradients of a network only, and these lie in the span of its
+Both move inputs along gradients of a network only, and these lie in the span of its
 neurons, so the same iterates are followed in a few dimensions.  They are weak on purpose (theory
 T2, T3): both divide by ‖g‖ + 1e-7, where g is the gradient of a mean over the samples.
 
 **Source:** code of Min and Vidal, ICML 2024; theory E1.
 """
 
-from functools import partial
-
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import orth
 
-from gflow.network.condense import Population
+from gflow.network.condense import Population, population_of
 from gflow.network.prelu import Network, positive_power
 from gflow.robustness.cast import casts_of
 
@@ -36,6 +35,7 @@ def published_accuracy(
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     R: Float[np.ndarray, " B"],
+    *,
     iterations: int = ITERATIONS,
 ) -> Float[np.ndarray, " B"]:
     """Share of samples right after the published l2 attack, at each radius.
@@ -53,38 +53,46 @@ def published_accuracy(
     f = _few(network)
     basis = orth(f.u.T)
     with jax.enable_x64(True):
+        flat = _Flat.of(f, basis)
         place, label = jnp.asarray(x @ basis), jnp.asarray(y, float)
-        u, c = jnp.asarray(f.u @ basis), jnp.asarray(f.s * f.m)
-        margins = [
-            _attacked(place, label, u, c, jnp.asarray(r, float), p=f.p, iterations=iterations)
-            for r in R
-        ]
+        margins = [_attacked(flat, place, label, jnp.asarray(r, float), iterations) for r in R]
     return np.array([float((np.asarray(margin) > 0).mean()) for margin in margins])
 
 
-@partial(jax.jit, static_argnames=("p", "iterations"))
+class _Flat(eqx.Module):
+    """A network in coordinates of the span of its neurons (final)."""
+
+    u: Float[Array, "q d"]
+    c: Float[Array, " q"]
+    """Signed contributions."""
+    p: float = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, f: Population, basis: Float[np.ndarray, "D d"], factor: float = 1.0) -> "_Flat":
+        return cls(jnp.asarray(f.u @ basis), jnp.asarray(factor * f.s * f.m), f.p)
+
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, " n"]:
+        """Output at x."""
+        return positive_power(x @ self.u.T, self.p) @ self.c
+
+
+@eqx.filter_jit
 def _attacked(
-    x: Float[Array, "n d"],
-    y: Float[Array, " n"],
-    u: Float[Array, "q d"],
-    c: Float[Array, " q"],
-    R: Float[Array, ""],
-    p: float,
-    iterations: int,
+    f: _Flat, x: Float[Array, "n d"], y: Float[Array, " n"], R: Float[Array, ""], iterations: int
 ) -> Float[Array, " n"]:
     """y f(x + δ) at the last iterate."""
 
-    def step(_, delta):
-        z = (x + delta) @ u.T
-        margin = y * (positive_power(z, p) @ c)
+    def step(_: Array, delta: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        z = (x + delta) @ f.u.T
+        margin = y * (positive_power(z, f.p) @ f.c)
         force = -jnp.exp(-margin) * y / len(y)
-        g = force[:, None] * (p * (positive_power(z, p - 1) * c[None]) @ u)
+        g = force[:, None] * (f.p * (positive_power(z, f.p - 1) * f.c[None]) @ f.u)
         delta = delta + ATTACK_STEP * g / (jnp.linalg.norm(g, axis=1, keepdims=True) + FLOOR)
         size = jnp.linalg.norm(delta, axis=1, keepdims=True)
         return delta * jnp.minimum(1.0, R / jnp.maximum(size, 1e-300))
 
     delta = jax.lax.fori_loop(0, iterations, step, jnp.zeros_like(x))
-    return y * (positive_power((x + delta) @ u.T, p) @ c)
+    return y * f(x + delta)
 
 
 def published_distance(
@@ -92,6 +100,7 @@ def published_distance(
     target: Network | Population,
     x: Float[np.ndarray, "n D"],
     seed: int,
+    *,
     iterations: int = ITERATIONS,
 ) -> float:
     """The published estimate of inf_c sup_{‖x‖=1} |c f(x) - F(x)|.
@@ -113,40 +122,29 @@ def published_distance(
     basis = orth(np.concatenate([f.u, F.u]).T)
     D, d = basis.shape
     rng = np.random.default_rng(seed)
-    found = []
+    largest = []
     with jax.enable_x64(True):
-        parts = [
-            (jnp.asarray(one.u @ basis), jnp.asarray(k * one.s * one.m), one.p)
-            for one, k in ((f, scale), (F, -1.0))
-        ]
-        (u, c, p), (v, b, q) = parts
+        ours, goal = _Flat.of(f, basis, scale), _Flat.of(F, basis, -1.0)
         for _ in range(BATCHES):
+            # Uniform on the sphere: d normal coordinates, and the length of the D - d others.
             points = rng.standard_normal((POINTS, d))
             across = np.sqrt(rng.chisquare(D - d, size=(POINTS, 1))) if d < D else 0 * points[:, :1]
             start = np.concatenate([points, across], axis=1)
             start /= np.linalg.norm(start, axis=1, keepdims=True)
-            found.append(_climbed(jnp.asarray(start), u, c, v, b, p=p, q=q, iterations=iterations))
-    return float(max(found))
+            largest.append(_climbed(ours, goal, jnp.asarray(start), iterations))
+    return float(max(largest))
 
 
-@partial(jax.jit, static_argnames=("p", "q", "iterations"))
+@eqx.filter_jit
 def _climbed(
-    start: Float[Array, "n e"],
-    u: Float[Array, "h d"],
-    c: Float[Array, " h"],
-    v: Float[Array, "k d"],
-    b: Float[Array, " k"],
-    p: float,
-    q: float,
-    iterations: int,
+    f: _Flat, goal: _Flat, start: Float[Array, "n e"], iterations: int
 ) -> Float[Array, ""]:
-    """Largest |c f - F| at the last iterate."""
+    """Largest |f + goal| at the last iterate."""
 
-    def gap(x):
-        inside = x[:, :-1]
-        return positive_power(inside @ u.T, p) @ c + positive_power(inside @ v.T, q) @ b
+    def gap(x: Float[Array, "n e"]) -> Float[Array, " n"]:
+        return f(x[:, :-1]) + goal(x[:, :-1])
 
-    def step(_, x):
+    def step(_: Array, x: Float[Array, "n e"]) -> Float[Array, "n e"]:
         g = jax.grad(lambda x: (gap(x) ** 2).mean())(x)
         x = x + ASCENT_STEP * g / (jnp.linalg.norm(g, axis=1, keepdims=True) + FLOOR)
         return x / jnp.linalg.norm(x, axis=1, keepdims=True)
@@ -156,5 +154,4 @@ def _climbed(
 
 def _few(network: Network | Population) -> Population:
     """The network with its true scale, of few neurons."""
-    whole = network if isinstance(network, Population) else Population.of(network)
-    return casts_of(whole.distinct)[-1].leader.unscaled()
+    return casts_of(population_of(network).distinct)[-1].leader.unscaled()

@@ -1,20 +1,22 @@
 """The radius at which a prediction falls, sample by sample, as [certified, attacked].
 
-One idea: certificate and attack both work on the condensed network; what condensing left out is
-inside the first, and so is rounding, and the second is verified on the whole network.
+Certificate and attack both work on the condensed network.  What condensing left out, and rounding,
+is inside the certificate; the attack is verified on the whole network.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from gflow.network.condense import Population
-from gflow.network.prelu import Network
+from gflow.network.condense import Population, population_of
+from gflow.network.prelu import Network, host_power
 from gflow.robustness.attack import Attack, attack, share_beyond
-from gflow.robustness.cast import casts_of
+from gflow.robustness.cast import Cast, casts_of
+from gflow.robustness.joint_bound import radii_together
 from gflow.robustness.norm import Norm
-from gflow.robustness.radius_bound import certified_radii, radii_together
+from gflow.robustness.radius_bound import certified_radii
 
 ROUNDING = 1e-10
 """Taken off every certified radius, in units of the size of its sample.
@@ -28,12 +30,12 @@ _ENTRIES = 1 << 25  # of samples times neurons held at once
 
 
 class Radii(NamedTuple):
-    """Between what no perturbation does and what one was found to do."""
+    """Between what no perturbation can do and what one has done."""
 
     certified: Float[np.ndarray, " n"]
     """No perturbation of this norm or less flips the sample; 0 where nothing is certified."""
     attacked: Float[np.ndarray, " n"]
-    """A perturbation of this norm flips it; inf where none was found, 0 where it is wrong."""
+    """A perturbation of this norm flips it; inf where none is known, 0 where it is wrong."""
     neurons: int
     """Neurons of the condensed network."""
     witness: Attack | None = None
@@ -51,6 +53,7 @@ def radii(
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     seed: int,
+    *,
     left_out: float = 0.0,
     norm: Norm = Norm.L2,
 ) -> Radii:
@@ -68,42 +71,61 @@ def radii(
 
     **Source:** theory D10.
     """
-    whole = (network if isinstance(network, Population) else Population.of(network)).distinct
+    whole = population_of(network).distinct
     casts = casts_of(whole)
+
+    # Below: each cast gives a valid certificate, so the largest of them counts.
     missing = left_out * float(whole.m.sum())
-    bounds = [certified_radii(cast, x, y, missing, norm) for cast in casts]
-    if norm is Norm.L2:
+    bounds = [certified_radii(cast, x, y, missing, norm=norm) for cast in casts]
+    if norm.euclidean:
         bounds.append(radii_together(whole, x, y, missing))
     certified = np.maximum(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
-    found, factor = _verified(whole, casts, x, y, seed, norm)
+
+    # Above: perturbations of the condensed network, lengthened until they flip the whole one.
+    shortest, factor = _verified(whole, casts, x, y, seed=seed, norm=norm)
     with np.errstate(invalid="ignore"):
-        attacked = np.where(np.isfinite(factor), found.radius * factor, np.inf)
+        attacked = np.where(np.isfinite(factor), shortest.radius * factor, np.inf)
     scale = np.where(np.isfinite(factor), factor, 0.0)[:, None]
-    verified = Attack(attacked, found.coordinates * scale, found.basis)
-    return Radii(certified, attacked, len(casts[-1].leader.m), verified)
+    witness = Attack(attacked, shortest.coordinates * scale, shortest.basis)
+    return Radii(certified, attacked, len(casts[-1].leader.m), witness)
 
 
-def _verified(whole, casts, x, y, seed, norm):
+def _verified(
+    whole: Population,
+    casts: Sequence[Cast],
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    *,
+    seed: int,
+    norm: Norm,
+) -> tuple[Attack, Float[np.ndarray, " n"]]:
     """An attack on the coarsest cast that gets no sample wrong which the whole network gets right.
 
     Where one does, its perturbation is 0 and no multiple of it flips the whole network.
+
+    **Returns:** the attack, and the factors by which its perturbations flip the whole network.
     """
     for cast in reversed(casts):
-        found = attack(cast.leader, x, y, seed, norm)
-        factor = _stretch(whole, x, y, found.perturbation)
-        if not ((found.radius == 0) & ~np.isfinite(factor)).any():
+        shortest = attack(cast.leader, x, y, seed, norm=norm)
+        factor = _stretch(whole, x, y, shortest.perturbation)
+        if not ((shortest.radius == 0) & ~np.isfinite(factor)).any():
             break
-    return found, factor
+    return shortest, factor
 
 
-def _stretch(f, x, y, delta):
+def _stretch(
+    f: Population,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    delta: Float[np.ndarray, "n D"],
+) -> Float[np.ndarray, " n"]:
     """The least factor tried by which δ flips the whole network; inf where none does."""
-    found = np.full(len(x), np.inf)
+    least = np.full(len(x), np.inf)
     rows = max(_ENTRIES // max(len(f.m), 1), 1)
     for begin in range(0, len(x), rows):
         some = slice(begin, begin + rows)
         z, dz = x[some] @ f.u.T, delta[some] @ f.u.T
         for factor in _LONGER[::-1]:
-            value = y[some] * (np.maximum(z + factor * dz, 0) ** f.p @ (f.s * f.m))
-            found[some] = np.where(value <= 0, factor, found[some])
-    return found
+            value = y[some] * (host_power(z + factor * dz, f.p) @ (f.s * f.m))
+            least[some] = np.where(value <= 0, factor, least[some])
+    return least

@@ -20,8 +20,7 @@ from gflow.flow.integrate import integrate
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
-from gflow.measure.margin import fit
-from gflow.measure.outputs import margins
+from gflow.measure.margin import fit, margins
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream

@@ -16,8 +16,7 @@ from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState, Samples
 from gflow.flow.trajectory import Trajectory
 from gflow.measure.alignment import chords, cosines
-from gflow.measure.margin import fit
-from gflow.measure.outputs import margins
+from gflow.measure.margin import fit, margins
 from gflow.measure.stable_rank import stable_rank
 from gflow.network.read_off import class_outputs
 from gflow.network.weights import AbstractFirstLayer

@@ -15,7 +15,7 @@ from gflow.flow.blurred import Mixture
 from gflow.flow.field import FlowState
 from gflow.flow.population import Refusal, Start, population_start
 from gflow.flow.schedule import Portrait, Watch
-from gflow.measure.margin import squared_norm
+from gflow.measure.balance import squared_norm
 from gflow.network.neurons import PolarNeurons
 from gflow.runs.problem import Problem
 from gflow.scenario import Scenario

@@ -23,8 +23,8 @@ from jaxtyping import Int
 
 from gflow.errors import DataError, RecordError
 from gflow.robustness.attack import Attack
-from gflow.robustness.bracket import Robustness, attack_model, measure_robustness
-from gflow.robustness.norm import Norm
+from gflow.robustness.bracket import Robustness, measure_radii
+from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
 from gflow.runs.code import code_hash
@@ -77,21 +77,16 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
             "set data.test_samples, or put X_test and y_test into the file."
         )
     some = some_of_test(run.scenario, test.n, asked.attacked)
-    x, target = test.x[some], test.labels(run.scenario.network.grain)[some]
     began = time.perf_counter()
-    norms = [Norm(name) for name in asked.norms]
-    if not run.evidence.has_laws:
-        robustness = attack_model(run.network, x, target, norms)
-    else:
-        robustness = measure_robustness(
-            run.network,
-            np.asarray(x, np.float64),
-            np.asarray(target, np.float64),
-            norms,
-            run.scenario.seed,
-            run.evidence.left_out.total,
-            asked.published,
-        )
+    robustness = measure_radii(
+        run.network,
+        test.x[some],
+        test.labels(run.scenario.network.grain)[some],
+        [NORMS[name] for name in asked.norms],
+        seed=run.scenario.seed,
+        left_out=run.evidence.left_out.total,
+        published=asked.published,
+    )
     if run.folder is not None:
         seconds = time.perf_counter() - began
         _save(run.folder, robustness, asked, seconds)
@@ -168,7 +163,7 @@ def read_robustness(folder: Path, asked: RobustnessTable | None = None) -> Robus
     arrays = _arrays(folder, asked)
     if arrays is None:
         return None
-    norms = [norm for norm in Norm if f"certified_{norm}" in arrays]
+    norms = [norm for norm in NORMS.values() if f"certified_{norm}" in arrays]
     radii = {
         norm: Radii(
             arrays[f"certified_{norm}"].values,

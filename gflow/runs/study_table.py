@@ -20,7 +20,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from gflow.judges.finding import Finding
-from gflow.robustness.norm import Norm
+from gflow.robustness.norm import NORMS
 from gflow.runs.run import Run
 from gflow.scenario import Scenario
 
@@ -46,7 +46,7 @@ _COLUMNS = {
 
 _RADII = {
     f"radius_{norm}_{end}": f"median {norm.sign} radius of test samples, {word}"
-    for norm in Norm
+    for norm in NORMS.values()
     for end, word in (("certified", "lower bound"), ("attacked", "upper bound"))
 }
 """Columns of a table whose runs were attacked in a norm, and what they mean."""

@@ -13,7 +13,7 @@ import numpy as np
 from timing import once
 
 import gflow
-from gflow.robustness.bracket import measure_robustness
+from gflow.robustness.bracket import measure_radii
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import ATTACK_STEP, FLOOR, ITERATIONS, PUBLISHED_RADII
 
@@ -53,8 +53,9 @@ def main() -> None:
     test = run.scenario.data.read_test(run.scenario.seed)
     assert test is not None
     found = []
-    ours = once(lambda: found.append(measure_robustness(
-        run.network, test.x, test.labels("sign"), [Norm.L2], 0, run.evidence.left_out.total
+    ours = once(lambda: found.append(measure_radii(
+        run.network, test.x, test.labels("sign"), [Norm.L2],
+        seed=0, left_out=run.evidence.left_out.total,
     )))  # fmt: skip
     low, high = found[0].median(Norm.L2)
     print(f"ours      {ours:.0f} s, median radius in [{low:.4f}, {high:.4f}], "

@@ -13,7 +13,7 @@ from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Reason
 from gflow.judges.conservation import judge_balancedness
 from gflow.judges.finding import Verdict
-from gflow.measure.margin import imbalance
+from gflow.measure.balance import imbalance
 from gflow.network.lightcone import LightconeNeurons, lightcone
 from gflow.network.neurons import CartesianNeurons
 from gflow.runs import store

@@ -7,9 +7,9 @@ from scipy.optimize import linprog
 
 from gflow.data.centers import Centers
 from gflow.errors import DataError
-from gflow.measure.distance import contrast, distance, least_maximum
-from gflow.network.condense import lipschitz
-from gflow.network.prelu import Network
+from gflow.measure.distance import contrast, distance
+from gflow.measure.exchange import least_maximum
+from gflow.network.prelu import Network, lipschitz
 from gflow.network.reference import average_target, subclass_target
 
 POWERS = [1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0]

@@ -18,7 +18,8 @@ from gflow.measure.alignment import (
     target,
     to_target,
 )
-from gflow.measure.margin import fit, imbalance
+from gflow.measure.balance import imbalance
+from gflow.measure.margin import fit
 from gflow.measure.phases import Phases, escape_times, find_phases
 from gflow.network.prelu import Network, positive_power
 from gflow.network.reference import average_classifier, subclass_classifier

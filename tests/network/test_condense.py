@@ -6,8 +6,8 @@ import pytest
 
 from gflow.errors import DataError
 from gflow.measure.ascent import ascend
-from gflow.network.condense import Population, angle_between, condense, lipschitz, turning_bound
-from gflow.network.prelu import Network
+from gflow.network.condense import Population, angle_between, condense, turning_bound
+from gflow.network.prelu import Network, lipschitz
 
 POWERS = [1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0]
 
@@ -27,8 +27,8 @@ def bundles(rng, p, width, log_scale=0.0):
 
 @pytest.mark.parametrize("p", POWERS)
 @pytest.mark.parametrize("width", [1e-3, 0.03, 0.2])
-def test_no_input_sees_more_than_merge_error_and_rest(p, width):
-    # Theory D9: sup over the unit ball of |f - f_condensed| <= merge_error + rest.  The ascent
+def test_no_input_sees_more_than_turning_error_and_rest(p, width):
+    # Theory D9: sup over the unit ball of |f - f_condensed| <= turning_error + rest.  The ascent
     # looks for the worst input; it must not find one beyond the bound.
     rng = np.random.default_rng(0)
     full = Population.of(bundles(rng, p, width))
@@ -147,7 +147,7 @@ def test_condensing_does_not_see_the_scale(log_scale):
     rounding = 1e3 * np.finfo(float).eps
     assert np.array_equal(unit.membership, scaled.membership)
     assert scaled.rest == pytest.approx(unit.rest, rel=rounding)
-    assert scaled.merge_error == pytest.approx(unit.merge_error, rel=rounding)
+    assert scaled.turning_error == pytest.approx(unit.turning_error, rel=rounding)
     np.testing.assert_allclose(
         scaled.network.log_mass - unit.network.log_mass, log_scale, rtol=rounding
     )

@@ -19,7 +19,7 @@ from gflow.flow.integrate import SAFE_ATOL
 from gflow.flow.losses import LOSSES
 from gflow.network.deep import INITIALIZATIONS
 from gflow.network.initial import SHAPES
-from gflow.robustness.norm import Norm
+from gflow.robustness.norm import NORMS
 from gflow.scenario import (
     FlowTable,
     Scenario,
@@ -438,7 +438,7 @@ def test_sentences_know_every_key_of_a_scenario():
 
 def test_words_of_files_are_words_of_the_code():
     assert set(vocabulary.LOSSES) == set(LOSSES)
-    assert set(vocabulary.NORMS) == set(Norm)
+    assert set(vocabulary.NORMS) == set(NORMS)
     assert set(vocabulary.NEURON_INITS) == set(SHAPES)
     assert set(vocabulary.LAYER_INITS) == set(INITIALIZATIONS) - {"balanced"}
     assert set(get_args(FlowTable.model_fields["solver"].annotation)) == {

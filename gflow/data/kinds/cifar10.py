@@ -15,7 +15,7 @@ from jaxtyping import Int, UInt8
 from pydantic import Field
 
 from gflow.data.dataset import Dataset, Split
-from gflow.data.kind import IMAGE_RADII, AbstractRealData, Facts, Sizes
+from gflow.data.kind import AbstractRealData, Facts, Sizes
 from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
@@ -52,7 +52,7 @@ class ImageData(AbstractRealData):
 
     @property
     def facts(self) -> Facts:
-        return Facts(shuffled=True, attack_radii=IMAGE_RADII if self.length == "given" else None)
+        return Facts(shuffled=True, scale="images" if self.length == "given" else "centers")
 
     def read(self, seed: int) -> Split:
         train, test = map(self._labeled, read_cifar(self.path))

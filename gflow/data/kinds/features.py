@@ -33,9 +33,6 @@ MOST = 1_000_000
 PACKAGED = {"x": (800, 1280), "names": (40,)}
 """Shapes of the arrays that come with gflow."""
 
-FEATURE_RADII = {"linf": (0.002, 0.005, 0.01), "l2": (0.05, 0.1, 0.2), "l1": (0.5, 1.0, 2.0)}
-"""Attack radii of features of mean length 1."""
-
 
 class FeatureData(AbstractRealData):
     """Features of a pretrained network, labeled by category (final)."""
@@ -65,7 +62,7 @@ class FeatureData(AbstractRealData):
 
     @property
     def facts(self) -> Facts:
-        return Facts(shuffled=True, attack_radii=FEATURE_RADII)
+        return Facts(shuffled=True, scale="features")
 
     def read(self, seed: int) -> Split:
         """Categories that have samples are the subclasses, in their order."""

@@ -22,7 +22,7 @@ from jaxtyping import Int, UInt8
 from pydantic import Field
 
 from gflow.data.dataset import Dataset, Split
-from gflow.data.kind import IMAGE_RADII, AbstractRealData, Facts, Sizes
+from gflow.data.kind import AbstractRealData, Facts, Sizes
 from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
@@ -70,8 +70,8 @@ class DigitData(AbstractRealData):
 
     @property
     def facts(self) -> Facts:
-        radii = IMAGE_RADII if self.length == "given" else None
-        return Facts(shuffled=True, attack_radii=radii, picture=(28, 28))
+        scale = "images" if self.length == "given" else "centers"
+        return Facts(shuffled=True, scale=scale, picture=(28, 28))
 
     def read(self, seed: int) -> Split:
         train, test = (
