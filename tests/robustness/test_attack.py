@@ -165,17 +165,15 @@ def test_within_a_ball_a_linear_margin_falls_by_the_dual_norm(norm):
 
     at, radius = jnp.asarray(x), jnp.asarray(R)
     starts = random_starts(at, radius, norm, 2, key=jax.random.key(0))
-    lowest_of_ball = ball_attack(
+    reached = ball_attack(
         SignMargin(lambda x: f(x)[:, 0]), at, jnp.asarray(y), radius, norm=norm, starts=starts
     )
 
-    size = np.asarray(norm.size(lowest_of_ball.delta))
+    size = np.asarray(norm.size(reached.delta))
     assert (size <= R * (1 + 1e-12)).all()
     # In l1 the last halved step is R/500 over two of thirty entries.
-    np.testing.assert_allclose(
-        np.asarray(lowest_of_ball.margin), lowest, atol=0.02 * R.max(), rtol=0
-    )
-    assert (np.asarray(lowest_of_ball.margin) >= lowest - 1e-9).all()
+    np.testing.assert_allclose(np.asarray(reached.margin), lowest, atol=0.02 * R.max(), rtol=0)
+    assert (np.asarray(reached.margin) >= lowest - 1e-9).all()
 
 
 def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
@@ -184,7 +182,7 @@ def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
     y, R = np.ones(10), np.full(10, 0.5)
     lowest = np.asarray(f(jnp.asarray(x)))[:, 0] - 0.5 * np.abs(np.asarray(f.W)).sum()
 
-    lowest_of_cube = square_attack(
+    reached = square_attack(
         SignMargin(lambda x: f(x)[:, 0]),
         jnp.asarray(x),
         jnp.asarray(y),
@@ -193,7 +191,7 @@ def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
     )
 
     # Every vertex is tried one sign at a time: 1000 draws of 20 entries miss one with e^{-25}.
-    np.testing.assert_allclose(np.asarray(lowest_of_cube.margin), lowest, rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(reached.margin), lowest, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -139,9 +139,8 @@ def test_a_class_of_a_hundredth_of_the_mass_is_attacked_where_it_stands(p, thin)
     bracket = radii(network(centers.mu, m, centers.label, p), centers.mu, y, seed=0)
 
     law = critical_radii(m, centers.label, p)
-    assert (bracket.certified <= bracket.attacked).all() and (
-        bracket.attacked >= law * (1 - 1e-6)
-    ).all()
+    assert (bracket.certified <= bracket.attacked).all()
+    assert (bracket.attacked >= law * (1 - 1e-6)).all()
     np.testing.assert_allclose(bracket.attacked, law, rtol=1e-6)
 
 
