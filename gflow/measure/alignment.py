@@ -1,7 +1,7 @@
 """Where neurons point: cosines and chords to references, mass, targets.
 
 Every statement about alignment is one about the angle between a neuron and one of K + 2 unit
-vectors.  Chords ‖u - μ‖ are kept beside cosines, since a float32 cosine cannot see angles below
+vectors.  Chords ‖u - μ‖ stand beside cosines, since a float32 cosine cannot see angles below
 3e-4.
 """
 
@@ -25,7 +25,7 @@ def cosines(
     **Arguments:**
 
     - `directions`: neuron directions; any positive length, normalized here. Leading axes
-        (recorded times) are kept.
+        (recorded times) stay.
     - `references`: centers and class averages, one per row; any positive length.
 
     **Returns:** <u_j, μ_r>/(‖u_j‖‖μ_r‖), dimensionless, in [-1, 1]. A zero direction gives nan.

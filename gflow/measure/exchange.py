@@ -1,6 +1,6 @@
 """The search for inputs at which c f and a reference classifier differ most, for the best c.
 
-One idea: exchange.  A finite set of inputs has a least c, which is a convex problem in one unknown,
+One idea: a finite set of inputs has a least c, which is a convex problem in one unknown,
 solved exactly; ascend at that c, add the inputs where it leads, solve for c again.
 
 Every input counts as the whole network sees it, in float64.  Only the ascent uses a condensed one,

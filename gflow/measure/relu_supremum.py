@@ -87,7 +87,7 @@ def _reach(
         new = np.maximum(multiplier[:, k] - sides[:, k] * (rest @ rows[k]), 0)
         rest += np.outer((new - multiplier[:, k]) * sides[:, k], rows[k])
         multiplier[:, k] = new
-    # The allowance for rounding keeps a cone that cannot be told from the best.
+    # The allowance for rounding leaves in a cone that may be the best up to it.
     return np.linalg.norm(rest, axis=1) + 1e-12 * np.linalg.norm(slopes, axis=1)
 
 

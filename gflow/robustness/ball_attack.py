@@ -58,8 +58,8 @@ def ball_attack(
     x: Float[Array, "n D"],
     y: Real[Array, " n"],
     R: Float[Array, " n"],
-    norm: Norm,
     *,
+    norm: Norm,
     starts: Float[Array, "k n D"],
     steps: int = 100,
 ) -> Lowest:

@@ -1,8 +1,8 @@
 """A network and the few neurons that stand for it.
 
 One idea: what is bounded neuron by neuron can be bounded group by group, if it is known how far
-each neuron is from its leader and how much is left out.  Fewer neurons have less to lose, and wider
-groups lose it faster, so a certificate is given several casts and takes the best.
+each neuron is from its leader and how much is left out.  With fewer neurons less is lost to sums of
+bounds, with wider groups more to their width, so certificates try several casts and take the best.
 """
 
 from dataclasses import dataclass

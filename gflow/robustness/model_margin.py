@@ -1,7 +1,7 @@
 """How far the prediction of a model is from being another one, as a function of the input.
 
-One idea: an attack lowers the margin itself.  A loss of it saturates: its gradient underflows just
-where a sample is most certain.
+An attack lowers the margin itself, since a loss of it saturates: its gradient underflows just where
+a sample is most certain.
 """
 
 from abc import abstractmethod

@@ -55,7 +55,9 @@ def published_accuracy(
     with jax.enable_x64(True):
         flat = _Flat.of(f, basis)
         place, label = jnp.asarray(x @ basis), jnp.asarray(y, float)
-        margins = [_attacked(flat, place, label, jnp.asarray(r, float), iterations) for r in R]
+        margins = [
+            _attacked(flat, place, label, jnp.asarray(r, float), iterations=iterations) for r in R
+        ]
     return np.array([float((np.asarray(margin) > 0).mean()) for margin in margins])
 
 
@@ -78,7 +80,12 @@ class _Flat(eqx.Module):
 
 @eqx.filter_jit
 def _attacked(
-    f: _Flat, x: Float[Array, "n d"], y: Float[Array, " n"], R: Float[Array, ""], iterations: int
+    f: _Flat,
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    R: Float[Array, ""],
+    *,
+    iterations: int,
 ) -> Float[Array, " n"]:
     """y f(x + δ) at the last iterate."""
 

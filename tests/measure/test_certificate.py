@@ -223,9 +223,9 @@ def test_both_forms_of_B4_follow_their_definition(p, th):
     tangent = largest(np.cos(angle - th))
     chord = (1 + np.sin(th / 2)) ** (p / 2) * largest(np.cos(angle) + eta * np.sin(angle))
 
-    found = [b.at(0.9) for b in bounds(net, subclass_target(centers, p)) if b.name == "B4"]
+    bound = [b.at(0.9) for b in bounds(net, subclass_target(centers, p)) if b.name == "B4"]
 
-    assert found[:2] == pytest.approx([tangent, chord], rel=2e-5 * p**2)
+    assert bound[:2] == pytest.approx([tangent, chord], rel=2e-5 * p**2)
 
 
 @pytest.mark.parametrize("case", range(8))
@@ -285,9 +285,9 @@ def test_a_neuron_against_its_class_counts_fully_as_rest(p):
     u = np.concatenate([centers.mu, -centers.mu[:1]])
     net = network(u, [1, 1, 1, 0.2], [*centers.label, 1], p)
 
-    found = {b.name: b.at(1.0) for b in bounds(net, subclass_target(centers, p))}
+    bound = {b.name: b.at(1.0) for b in bounds(net, subclass_target(centers, p))}
 
-    assert found["B1"] == pytest.approx(0.2, rel=1e-12)
+    assert bound["B1"] == pytest.approx(0.2, rel=1e-12)
 
 
 @pytest.mark.parametrize("p", POWERS)

@@ -58,24 +58,24 @@ def moved(network, turn, order, log_factor):
 def test_classifiers_are_as_far_apart_as_theory_says(own, cross, expected):
     # Theory section 7.5, K = 10 and K1 = 6, given to three digits.
     centers = axes(10, 10, 6)
-    found = contrast(own(centers), cross(centers), 0)
+    bracket = contrast(own(centers), cross(centers), 0)
 
-    assert found.lower == pytest.approx(expected, abs=5e-4 + SEARCH * expected)
-    assert found.lower <= found.upper
+    assert bracket.lower == pytest.approx(expected, abs=5e-4 + SEARCH * expected)
+    assert bracket.lower <= bracket.upper
     # At p = 1 the certificate is exact (B5), up to what the search leaves.
     if own(centers).p == cross(centers).p == 1:
-        assert found.bound == "B5"
-        assert found.upper <= found.lower * (1 + SEARCH)
+        assert bracket.bound == "B5"
+        assert bracket.upper <= bracket.lower * (1 + SEARCH)
 
 
 @pytest.mark.parametrize("p", POWERS)
 def test_a_network_that_is_the_target_is_at_distance_zero(p):
     centers = axes(12, 5, 3)
-    found = distance(subclass_target(centers, p).network, subclass_target(centers, p), 0)
+    bracket = distance(subclass_target(centers, p).network, subclass_target(centers, p), 0)
 
-    assert found.lower < 1e-14
-    assert found.upper < 1e-11
-    assert found.c == pytest.approx(1, rel=1e-9)
+    assert bracket.lower < 1e-14
+    assert bracket.upper < 1e-11
+    assert bracket.c == pytest.approx(1, rel=1e-9)
 
 
 def test_the_two_targets_of_two_subclasses_coincide():
@@ -89,10 +89,10 @@ def test_a_network_that_is_zero_is_at_distance_one(p):
     centers = axes(6, 5, 3)
     zero = Network(jnp.eye(4, 6), jnp.full(4, -jnp.inf), jnp.ones(4), p)
     for target in (average_target(centers), subclass_target(centers, p)):
-        found = distance(zero, target, 0)
-        assert found.lower == pytest.approx(1, rel=1e-14)
-        assert found.upper == 1
-        assert found.c == 0
+        bracket = distance(zero, target, 0)
+        assert bracket.lower == pytest.approx(1, rel=1e-14)
+        assert bracket.upper == 1
+        assert bracket.c == 0
 
 
 @pytest.mark.parametrize("p", POWERS)
@@ -102,9 +102,9 @@ def test_the_search_never_exceeds_the_certificate(p, tilt):
     centers = axes(9, 4, 3)
     net = tilted(rng, centers, p, tilt, 0.1, copies=2)
     for target in (subclass_target(centers, p), average_target(centers)):
-        found = distance(net, target, 0)
-        assert 0 < found.lower <= found.upper <= 1
-        assert found.lower <= found.value_at_least_squares * (1 + 1e-9)
+        bracket = distance(net, target, 0)
+        assert 0 < bracket.lower <= bracket.upper <= 1
+        assert bracket.lower <= bracket.value_at_least_squares * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.5, 3.0])
@@ -112,12 +112,12 @@ def test_the_witness_attains_the_lower_bound(p):
     centers = axes(9, 4, 3)
     net = tilted(np.random.default_rng(1), centers, p, 0.1, 0.1)
     target = subclass_target(centers, p)
-    found = distance(net, target, 0)
-    f, goal = (float(part(jnp.asarray(found.witness))) for part in (net, target.network))
+    bracket = distance(net, target, 0)
+    f, goal = (float(part(jnp.asarray(bracket.witness))) for part in (net, target.network))
 
-    assert np.linalg.norm(found.witness) == pytest.approx(1, rel=1e-12)
-    value = abs(found.c * f - goal) / found.supremum
-    assert found.lower * (1 - 1e-9) <= value <= found.lower * (1 + SEARCH)
+    assert np.linalg.norm(bracket.witness) == pytest.approx(1, rel=1e-12)
+    value = abs(bracket.c * f - goal) / bracket.supremum
+    assert bracket.lower * (1 - 1e-9) <= value <= bracket.lower * (1 + SEARCH)
 
 
 @pytest.mark.parametrize(("plus", "minus", "K1", "K2"), [(1.2, 1.0, 6, 4), (0.7, 1.1, 3, 5)])
@@ -129,13 +129,13 @@ def test_two_relus_of_unequal_gain_stand_at_the_floor_of_theory(plus, minus, K1,
     gain = np.sqrt(K1 * plus**2 + K2 * minus**2)
     floor = np.sqrt(K1 * K2) * abs(plus - minus) / gain / np.sqrt(max(K1, K2))
 
-    found = distance(net, average_target(centers), 0)
+    bracket = distance(net, average_target(centers), 0)
 
-    assert found.lower == pytest.approx(floor, rel=SEARCH)
-    assert found.upper == pytest.approx(floor, rel=SEARCH)
-    assert found.value_at_least_squares == pytest.approx(floor, rel=SEARCH)
-    assert found.c == pytest.approx((K1 * plus + K2 * minus) / gain**2, rel=0.05)
-    assert found.c_least_squares == pytest.approx((K1 * plus + K2 * minus) / gain**2, rel=1e-12)
+    assert bracket.lower == pytest.approx(floor, rel=SEARCH)
+    assert bracket.upper == pytest.approx(floor, rel=SEARCH)
+    assert bracket.value_at_least_squares == pytest.approx(floor, rel=SEARCH)
+    assert bracket.c == pytest.approx((K1 * plus + K2 * minus) / gain**2, rel=0.05)
+    assert bracket.c_least_squares == pytest.approx((K1 * plus + K2 * minus) / gain**2, rel=1e-12)
 
 
 def test_unequal_masses_at_high_power_leave_the_half_range():
@@ -143,11 +143,11 @@ def test_unequal_masses_at_high_power_leave_the_half_range():
     centers = axes(12, 4, 2)
     net = network(centers.mu, [1.0, 1.3, 1.1, 0.9], centers.label, 3.0)
 
-    found = distance(net, subclass_target(centers, 3.0), 0)
+    bracket = distance(net, subclass_target(centers, 3.0), 0)
 
-    assert found.lower == pytest.approx(0.4 / 2.2, rel=1e-9)
-    assert found.upper == pytest.approx(0.4 / 2.2, rel=1e-6)
-    assert found.c == pytest.approx(2 / 2.2, rel=1e-9)
+    assert bracket.lower == pytest.approx(0.4 / 2.2, rel=1e-9)
+    assert bracket.upper == pytest.approx(0.4 / 2.2, rel=1e-6)
+    assert bracket.c == pytest.approx(2 / 2.2, rel=1e-9)
 
 
 def test_the_search_sees_what_the_published_estimator_missed():
@@ -157,10 +157,10 @@ def test_the_search_sees_what_the_published_estimator_missed():
     centers = axes(1000, 10, 6)
     net = tilted(np.random.default_rng(2), centers, 3.0, tilt, 0.0)
 
-    found = distance(net, subclass_target(centers, 3.0), 0)
+    bracket = distance(net, subclass_target(centers, 3.0), 0)
 
-    assert found.lower >= lipschitz(3.0) * tilt * (1 - 3 * tilt)
-    assert found.upper <= 1.1 * found.lower  # what B7 promises at p >= 3
+    assert bracket.lower >= lipschitz(3.0) * tilt * (1 - 3 * tilt)
+    assert bracket.upper <= 1.1 * bracket.lower  # what B7 promises at p >= 3
 
 
 @pytest.mark.parametrize(("p", "log_factor"), [(1.0, -1300.0), (3.0, -1300.0), (3.0, 5.0)])
@@ -258,6 +258,6 @@ def test_a_wide_network_is_measured_within_seconds():
     rng = np.random.default_rng(6)
     centers = axes(1000, 10, 6)
     net = network(rng.standard_normal((200, 1000)), np.ones(200), rng.choice([-1, 1], 200), 3.0)
-    found = distance(net, subclass_target(centers, 3.0), 0)
+    bracket = distance(net, subclass_target(centers, 3.0), 0)
 
-    assert 0.9 < found.lower <= found.upper <= 1
+    assert 0.9 < bracket.lower <= bracket.upper <= 1

@@ -31,9 +31,9 @@ CENTERS = orthonormal_centers(9, 5, 3, "rotated", rng=stream(0, "centers"))
 def test_cosines_of_references_are_their_gram_matrix():
     references = jnp.asarray(CENTERS.references)
 
-    found = cosines(3.0 * references, 2.0 * references)
+    cosine = cosines(3.0 * references, 2.0 * references)
 
-    assert np.abs(found - CENTERS.references @ CENTERS.references.T).max() < 1e-14
+    assert np.abs(cosine - CENTERS.references @ CENTERS.references.T).max() < 1e-14
 
 
 def test_a_chord_sees_an_angle_that_a_cosine_cannot():
@@ -59,9 +59,9 @@ def test_leading_axes_are_kept():
 def test_contributing_neurons_are_the_fewest_with_the_share(shift):
     mass = np.array([0.5, 1e-9, 0.4, 0.0995, 0.0004, 0.0001])
 
-    found = contributing(np.log(mass) + shift)
+    contributes = contributing(np.log(mass) + shift)
 
-    assert found.tolist() == [True, False, True, True, False, False]
+    assert contributes.tolist() == [True, False, True, True, False, False]
     assert mass_share(np.log(mass) + shift) == pytest.approx(mass / mass.sum(), rel=1e-10)
 
 
@@ -114,11 +114,15 @@ def test_the_first_time_at_a_level_lies_between_records():
 def test_fit_counts_margins_with_weights():
     y, f = jnp.array([1.0, -1.0, 1.0]), jnp.array([0.5, 0.25, 2.0])
 
+<<<<<<< HEAD
     found = fit(y * f, jnp.array([1.0, 2.0, 1.0]))
+=======
+    quality = fit(y, f, jnp.array([1.0, 2.0, 1.0]))
+>>>>>>> robust
 
-    assert float(found.margin_min) == -0.25
-    assert float(found.margin_mean) == pytest.approx((0.5 - 0.5 + 2) / 4)
-    assert float(found.accuracy) == 0.5
+    assert float(quality.margin_min) == -0.25
+    assert float(quality.margin_mean) == pytest.approx((0.5 - 0.5 + 2) / 4)
+    assert float(quality.accuracy) == 0.5
 
 
 def test_perfect_accuracy_is_exactly_one():
@@ -133,9 +137,9 @@ def test_escape_is_interpolated_along_exponential_growth():
     times = np.array([0.0, 10.0, 20.0])
     z = np.exp(np.outer(times - 12.0, [1.0, -1.0])) * [[0.5, 1e-9]]
 
-    found = escape_times(times, z)
+    escapes = escape_times(times, z)
 
-    assert found[0] == pytest.approx(12.0) and np.isnan(found[1])
+    assert escapes[0] == pytest.approx(12.0) and np.isnan(escapes[1])
 
 
 def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():
@@ -145,27 +149,27 @@ def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():
     later = np.array([1e-8, 1e-7, 1e-5, 0.01, 0.25, 1.0])
     margin = np.array([1e-7, 1e-6, 1e-6, -0.1, 0.2, 1.0])
 
-    found = find_phases(times, aligned, np.stack([first, -later], axis=1), margin)
+    phases = find_phases(times, aligned, np.stack([first, -later], axis=1), margin)
 
-    assert found == Phases(2.0, 3.5, 5.0)
-    assert [found.name(t) for t in (1.0, 3.0, 4.0, 5.0)] == [
+    assert phases == Phases(2.0, 3.5, 5.0)
+    assert [phases.name(t) for t in (1.0, 3.0, 4.0, 5.0)] == [
         "alignment", "quiet growth", "fitting", "margin growth",
     ]  # fmt: skip
 
 
 def test_phases_never_reached_are_nan():
-    found = find_phases(np.arange(2.0), np.zeros(2), np.zeros((2, 1)), -np.ones(2))
+    phases = find_phases(np.arange(2.0), np.zeros(2), np.zeros((2, 1)), -np.ones(2))
 
-    assert np.isnan(found).all() and found.name(1.0) == "alignment"
+    assert np.isnan(phases).all() and phases.name(1.0) == "alignment"
 
 
 @pytest.mark.parametrize("q", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
 def test_positive_power(q):
     z = jnp.array([-2.0, -0.0, 0.0, 0.5, 2.0])
 
-    found = positive_power(z, q)
+    power = positive_power(z, q)
 
-    assert np.allclose(found, [0, 0, 0, 0.5**q, 2.0**q], rtol=1e-15, atol=0)
+    assert np.allclose(power, [0, 0, 0, 0.5**q, 2.0**q], rtol=1e-15, atol=0)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.5, 3.0])

@@ -76,13 +76,13 @@ def test_the_shortest_perturbation_of_a_linear_model_is_its_margin_over_a_dual_n
     with np.errstate(invalid="ignore", divide="ignore"):
         exact = np.nanmin((own[:, None] - z) / steepness, axis=1)  # its own class is 0/0
 
-    found = minimum_norm_of_classes(f, x, y, norm)
+    shortest = minimum_norm_of_classes(f, x, y, norm)
 
-    assert found.radius[0] == 0 and np.all(found.perturbation[0] == 0)
-    seen = exact[1:] < np.asarray(norm.size(x[1:]))  # half of the longest that is tried
-    assert seen.sum() > 15
-    np.testing.assert_allclose(found.radius[1:][seen], exact[1:][seen], rtol=LAST_STEP)
-    assert (found.radius[1:] >= exact[1:] * (1 - 1e-12)).all()
+    assert shortest.radius[0] == 0 and np.all(shortest.perturbation[0] == 0)
+    near = exact[1:] < np.asarray(norm.size(x[1:]))  # half of the longest that is tried
+    assert near.sum() > 15
+    np.testing.assert_allclose(shortest.radius[1:][near], exact[1:][near], rtol=LAST_STEP)
+    assert (shortest.radius[1:] >= exact[1:] * (1 - 1e-12)).all()
 
 
 @pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
@@ -90,9 +90,9 @@ def test_centers_fall_at_their_critical_radius(p):
     f, mu, label, m = ridges_of_classes(6, 4, p, D=20)
     exact = critical_radii(m, label.astype(int), p)
 
-    found = minimum_norm(SignMargin(f), mu, label, Norm.L2, toward=rivals(mu, label, mu, label))
+    shortest = minimum_norm(SignMargin(f), mu, label, Norm.L2, toward=rivals(mu, label, mu, label))
 
-    np.testing.assert_allclose(found.radius, exact, rtol=LAST_STEP)
+    np.testing.assert_allclose(shortest.radius, exact, rtol=LAST_STEP)
 
 
 @pytest.mark.slow
@@ -105,9 +105,9 @@ def test_it_finds_what_the_attack_that_knows_the_neurons_finds(p, norm):
     x, y = mu[k] + 0.3 / np.sqrt(20) * rng.standard_normal((60, 20)), label[k]
     known = attack(Network(f.u, jnp.log(jnp.asarray(m)), jnp.asarray(label), p), x, y, 0, norm=norm)
 
-    found = minimum_norm(SignMargin(f), x, y, norm, toward=rivals(x, y, mu, label))
+    shortest = minimum_norm(SignMargin(f), x, y, norm, toward=rivals(x, y, mu, label))
 
-    ratio = found.radius / known.radius
+    ratio = shortest.radius / known.radius
     # A step in l1 is one entry of the input, and a walk by such steps may end early.
     assert (np.median(ratio) if norm == Norm.L1 else ratio.max()) < 1.01
 
@@ -124,9 +124,9 @@ def test_no_point_of_a_fine_grid_of_the_plane_is_closer(norm):
     delta = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     size = np.asarray(norm.size(delta))
 
-    found = minimum_norm(SignMargin(f), x, y, norm, toward=rivals(x, y, x, y))
+    shortest = minimum_norm(SignMargin(f), x, y, norm, toward=rivals(x, y, x, y))
 
-    for one, label, radius in zip(x, y, found.radius, strict=True):
+    for one, label, radius in zip(x, y, shortest.radius, strict=True):
         wrong = label * np.asarray(f(jnp.asarray(one + delta))) <= 0
         # The grid is 0.01 wide: its closest wrong point is that much farther than the boundary.
         assert radius < size[wrong].min(initial=np.inf) + 1e-9
@@ -139,20 +139,20 @@ def test_what_is_found_flips_and_is_as_long_as_it_says(norm):
     x = (mu + 0.05 * np.random.default_rng(0).standard_normal(mu.shape)).astype(np.float32)
     label = label.astype(np.float32)
 
-    found = minimum_norm(SignMargin(f), x, label, norm, toward=rivals(x, label, x, label))
+    shortest = minimum_norm(SignMargin(f), x, label, norm, toward=rivals(x, label, x, label))
 
-    delta = found.perturbation.astype(np.float32)
+    delta = shortest.perturbation.astype(np.float32)
     assert (label * np.asarray(f(jnp.asarray(x + delta))) <= 1e-6).all()  # float32
-    np.testing.assert_allclose(np.asarray(norm.size(delta)), found.radius, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(norm.size(delta)), shortest.radius, rtol=1e-6)
 
 
 def test_without_an_error_anywhere_nothing_is_found():
     f = Ridges(jnp.eye(3), jnp.ones(3), 2.0)
     x = np.abs(np.random.default_rng(0).standard_normal((4, 3))) + 10
 
-    found = minimum_norm(SignMargin(lambda x: f(x) + 1), x, np.ones(4), Norm.L2)
+    shortest = minimum_norm(SignMargin(lambda x: f(x) + 1), x, np.ones(4), Norm.L2)
 
-    assert np.isinf(found.radius).all() and (found.perturbation == 0).all()
+    assert np.isinf(shortest.radius).all() and (shortest.perturbation == 0).all()
 
 
 @pytest.mark.slow
@@ -165,15 +165,15 @@ def test_within_a_ball_a_linear_margin_falls_by_the_dual_norm(norm):
 
     at, radius = jnp.asarray(x), jnp.asarray(R)
     starts = random_starts(at, radius, norm, 2, key=jax.random.key(0))
-    found = ball_attack(
-        SignMargin(lambda x: f(x)[:, 0]), at, jnp.asarray(y), radius, norm, starts=starts
+    reached = ball_attack(
+        SignMargin(lambda x: f(x)[:, 0]), at, jnp.asarray(y), radius, norm=norm, starts=starts
     )
 
-    size = np.asarray(norm.size(found.delta))
+    size = np.asarray(norm.size(reached.delta))
     assert (size <= R * (1 + 1e-12)).all()
     # In l1 the last halved step is R/500 over two of thirty entries.
-    np.testing.assert_allclose(np.asarray(found.margin), lowest, atol=0.02 * R.max(), rtol=0)
-    assert (np.asarray(found.margin) >= lowest - 1e-9).all()
+    np.testing.assert_allclose(np.asarray(reached.margin), lowest, atol=0.02 * R.max(), rtol=0)
+    assert (np.asarray(reached.margin) >= lowest - 1e-9).all()
 
 
 def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
@@ -182,7 +182,7 @@ def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
     y, R = np.ones(10), np.full(10, 0.5)
     lowest = np.asarray(f(jnp.asarray(x)))[:, 0] - 0.5 * np.abs(np.asarray(f.W)).sum()
 
-    found = square_attack(
+    reached = square_attack(
         SignMargin(lambda x: f(x)[:, 0]),
         jnp.asarray(x),
         jnp.asarray(y),
@@ -191,7 +191,7 @@ def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
     )
 
     # Every vertex is tried one sign at a time: 1000 draws of 20 entries miss one with e^{-25}.
-    np.testing.assert_allclose(np.asarray(found.margin), lowest, rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(reached.margin), lowest, rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -202,7 +202,7 @@ def test_a_hidden_gradient_is_found_out_by_the_search_without_gradients():
     steps = SignMargin(lambda x: jnp.round(4 * f(x)[:, 0]) / 4.0)  # flat almost everywhere
     R, at, label = jnp.full(30, 1.0), jnp.asarray(x), jnp.asarray(y)
 
-    by_gradient = ball_attack(steps, at, label, R, Norm.LINF, starts=jnp.zeros((1, 30, 20)))
+    by_gradient = ball_attack(steps, at, label, R, norm=Norm.LINF, starts=jnp.zeros((1, 30, 20)))
     by_values = square_attack(steps, at, label, R, key=jax.random.key(1))
 
     assert (np.asarray(by_gradient.margin) > 0).sum() > 20
@@ -222,7 +222,7 @@ def test_values_and_gradients_agree_on_which_samples_fall_in_linf(p):
         R = jnp.asarray(share * radius)
         starts = random_starts(at, R, Norm.LINF, 8, key=jax.random.key(1))
         by_values = square_attack(SignMargin(f), at, y, R, key=jax.random.key(0), steps=4000)
-        by_gradient = ball_attack(SignMargin(f), at, y, R, Norm.LINF, starts=starts)
+        by_gradient = ball_attack(SignMargin(f), at, y, R, norm=Norm.LINF, starts=starts)
         least = jnp.minimum(by_values.margin, by_gradient.margin)
         assert ((np.asarray(least) <= 0) == falls).all()
 
@@ -249,11 +249,11 @@ def test_two_outputs_have_no_ratio():
 def test_rivals_are_the_closest_samples_of_other_classes():
     pool, label = np.array([[0.0], [1.0], [2.0], [5.0]]), np.array([0, 1, 1, 2])
 
-    found = rivals(np.array([[0.2], [1.9]]), np.array([0, 1]), pool, label, count=2)
+    ends = rivals(np.array([[0.2], [1.9]]), np.array([0, 1]), pool, label, count=2)
 
     # Means of the classes are 0, 1.5 and 5; each has two other classes.
-    np.testing.assert_allclose(np.sort(found[0, :, 0]), [0.8, 1.3, 1.8, 4.8])
-    np.testing.assert_allclose(np.sort(found[1, :, 0]), [-1.9, -1.9, 3.1, 3.1])
+    np.testing.assert_allclose(np.sort(ends[0, :, 0]), [0.8, 1.3, 1.8, 4.8])
+    np.testing.assert_allclose(np.sort(ends[1, :, 0]), [-1.9, -1.9, 3.1, 3.1])
 
 
 @pytest.mark.slow

@@ -25,10 +25,10 @@ def test_the_published_attack_draws_the_published_curve_on_F3_where_every_sample
     x, y = samples(400)
     f = subclass_classifier(CENTERS, 3.0)
 
-    found = published_accuracy(f, x, y, np.array([0.75, 0.857, 0.964, 1.071]))
+    accuracy = published_accuracy(f, x, y, np.array([0.75, 0.857, 0.964, 1.071]))
 
-    np.testing.assert_array_equal(found[:2], 1.0)
-    np.testing.assert_allclose(found[2:], [0.48, 0.04], atol=0.075)
+    np.testing.assert_array_equal(accuracy[:2], 1.0)
+    np.testing.assert_allclose(accuracy[2:], [0.48, 0.04], atol=0.075)
     assert (attack(f, x, y, seed=0).radius < 0.75).all()
 
 
@@ -56,9 +56,9 @@ def test_the_published_distance_is_right_where_gradients_are_large():
     f = F.take(F.s > 0)
     x = centers.mu[:3]
 
-    found = published_distance(f, F, x, seed=0, iterations=1000)
+    estimate = published_distance(f, F, x, seed=0, iterations=1000)
 
-    assert found == pytest.approx(2**0.5, rel=2e-4)
+    assert estimate == pytest.approx(2**0.5, rel=2e-4)
 
 
 def test_the_published_distance_does_not_see_tilts_at_p_3():
@@ -71,6 +71,6 @@ def test_the_published_distance_does_not_see_tilts_at_p_3():
     f = Population(u, np.ones(10), CENTERS.label.astype(float), 3.0, 0.0)
     x, _ = samples(200)
 
-    found = published_distance(f, subclass_classifier(CENTERS, 3.0), x, seed=0, iterations=200)
+    estimate = published_distance(f, subclass_classifier(CENTERS, 3.0), x, seed=0, iterations=200)
 
-    assert found < 0.0077 / 50
+    assert estimate < 0.0077 / 50

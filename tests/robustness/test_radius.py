@@ -60,10 +60,10 @@ def test_centers_of_unequal_masses_fall_at_their_critical_radius(p):
     m = np.array([1.0, 1.3, 0.8, 1.1, 0.9, 1.2])
     f = network(centers.mu, m, centers.label, p)
 
-    found = attack(f, centers.mu, centers.label.astype(float), seed=0)
+    shortest = attack(f, centers.mu, centers.label.astype(float), seed=0)
 
     # The attack stands on the boundary up to bisection and a quadratic error of its direction.
-    np.testing.assert_allclose(found.radius, critical_radii(m, centers.label, p), rtol=1e-6)
+    np.testing.assert_allclose(shortest.radius, critical_radii(m, centers.label, p), rtol=1e-6)
 
 
 def test_equal_masses_have_the_radii_of_the_paper():
@@ -91,31 +91,31 @@ def test_centers_on_the_axes_fall_in_l1_at_1_and_in_linf_by_the_number_of_oppone
     opposite = np.where(y > 0, 2, 4)
     law = np.ones(6) if norm == Norm.L1 else 1 / (1 + opposite ** (1 / p))
 
-    found = radii(subclass_classifier(centers, p), centers.mu, y, seed=0, norm=norm)
+    bracket = radii(subclass_classifier(centers, p), centers.mu, y, seed=0, norm=norm)
 
-    np.testing.assert_allclose(found.attacked, law, rtol=1e-6)
-    np.testing.assert_allclose(found.certified, law, rtol=1e-6)
+    np.testing.assert_allclose(bracket.attacked, law, rtol=1e-6)
+    np.testing.assert_allclose(bracket.certified, law, rtol=1e-6)
 
 
 def test_in_l1_silencing_two_own_neurons_may_be_the_shortest():
     # Opposite neurons are far asleep, own ones see .95 and .01: at δ = -(.95, .01, 0) f is 0.
     f = network(np.eye(3), [1.0, 1.0, 1.0], [1, 1, -1], 3.0)
 
-    found = attack(f, np.array([[0.95, 0.01, -0.05]]), np.ones(1), 0, norm=Norm.L1)
+    shortest = attack(f, np.array([[0.95, 0.01, -0.05]]), np.ones(1), 0, norm=Norm.L1)
 
-    assert found.radius[0] <= 0.96 * (1 + 1e-9)
+    assert shortest.radius[0] <= 0.96 * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(("norm", "law"), [(Norm.L1, 1.0), (Norm.L2, 7**-0.5), (Norm.LINF, 1 / 7)])
 def test_F_on_the_axes_falls_at_one_over_the_dual_norm_of_its_slope(norm, law):
     centers = axes_of(7, 4, 9)
 
-    found = radii(
+    bracket = radii(
         average_classifier(centers), centers.mu, centers.label.astype(float), seed=0, norm=norm
     )
 
-    np.testing.assert_allclose(found.attacked, law, rtol=1e-6)
-    np.testing.assert_allclose(found.certified, law, rtol=1e-6)
+    np.testing.assert_allclose(bracket.attacked, law, rtol=1e-6)
+    np.testing.assert_allclose(bracket.certified, law, rtol=1e-6)
 
 
 @pytest.mark.parametrize("p", [1.25, 1.5, 1.75])
@@ -136,21 +136,22 @@ def test_a_class_of_a_hundredth_of_the_mass_is_attacked_where_it_stands(p, thin)
     centers = centers_of(4, 2, 6)
     m, y = np.array([1, 1, thin, thin]), centers.label.astype(float)
 
-    found = radii(network(centers.mu, m, centers.label, p), centers.mu, y, seed=0)
+    bracket = radii(network(centers.mu, m, centers.label, p), centers.mu, y, seed=0)
 
     law = critical_radii(m, centers.label, p)
-    assert (found.certified <= found.attacked).all() and (found.attacked >= law * (1 - 1e-6)).all()
-    np.testing.assert_allclose(found.attacked, law, rtol=1e-6)
+    assert (bracket.certified <= bracket.attacked).all()
+    assert (bracket.attacked >= law * (1 - 1e-6)).all()
+    np.testing.assert_allclose(bracket.attacked, law, rtol=1e-6)
 
 
 def test_a_network_of_one_class_has_radii():
     f = network(np.eye(3), [1.0, 1.0, 1.0], [1, 1, 1], 1.0)
 
-    found = radii(f, np.eye(3), np.ones(3), seed=0)
+    bracket = radii(f, np.eye(3), np.ones(3), seed=0)
 
     # f >= 0, and 0 is wrong: a center falls at the origin, 1 away.
-    np.testing.assert_allclose(found.attacked, 1, rtol=1e-6)
-    np.testing.assert_allclose(found.certified, 1, rtol=1e-6)
+    np.testing.assert_allclose(bracket.attacked, 1, rtol=1e-6)
+    np.testing.assert_allclose(bracket.certified, 1, rtol=1e-6)
 
 
 def test_a_network_of_nothing_is_wrong_as_it_is():
@@ -163,9 +164,9 @@ def test_a_network_of_nothing_is_wrong_as_it_is():
 def test_F_falls_at_one_over_root_K(K, K1):
     centers = centers_of(K, K1, K + 3)
 
-    found = attack(average_classifier(centers), centers.mu, centers.label.astype(float), seed=0)
+    shortest = attack(average_classifier(centers), centers.mu, centers.label.astype(float), seed=0)
 
-    np.testing.assert_allclose(found.radius, K**-0.5, rtol=1e-6)
+    np.testing.assert_allclose(shortest.radius, K**-0.5, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -178,22 +179,22 @@ def test_noisy_samples_fall_at_their_exact_distance(classifier, law):
     x, y = noisy(centers, 0.8, 300, 1)
     expected = law(x, y, centers)
 
-    found = attack(classifier(centers), x, y, seed=0)
+    shortest = attack(classifier(centers), x, y, seed=0)
 
-    assert (found.radius >= expected - ROUNDING).all()
+    assert (shortest.radius >= expected - ROUNDING).all()
     # A walk ends once a round gains less than 1e-12.  What is then left is below 1e-6 if a round
     # takes off a millionth of it.
-    np.testing.assert_allclose(found.radius, expected, rtol=1e-6, atol=ROUNDING)
+    np.testing.assert_allclose(shortest.radius, expected, rtol=1e-6, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("p", POWERS)
 def test_witnesses_flip_and_are_as_long_as_they_say(p):
     f, x, y = random_case(3, p)
-    found = attack(f, x, y, seed=0)
+    shortest = attack(f, x, y, seed=0)
 
-    for i in np.flatnonzero(np.isfinite(found.radius)).tolist():
-        delta = found.perturbation[i]
-        assert np.linalg.norm(delta) == pytest.approx(found.radius[i], abs=1e-12)
+    for i in np.flatnonzero(np.isfinite(shortest.radius)).tolist():
+        delta = shortest.perturbation[i]
+        assert np.linalg.norm(delta) == pytest.approx(shortest.radius[i], abs=1e-12)
         # A hair beyond the boundary, for rounding: coordinates are in another basis.
         beyond = x[i] + delta * (1 + 1e-9)
         assert y[i] * Population.of(f)(beyond[None])[0] <= 1e-9
@@ -210,13 +211,13 @@ def test_no_attack_is_inside_a_certified_radius(p, rest, norm):
         left_out = float(few.m[~heavy].sum()) + rest
         certified = certified_radii(few.take(heavy), x, y, left_out, norm=norm)
 
-        found = attack(f, x, y, seed, norm=norm)
+        shortest = attack(f, x, y, seed, norm=norm)
 
-        assert (found.radius >= certified - ROUNDING).all()
+        assert (shortest.radius >= certified - ROUNDING).all()
         assert (certified >= 0).all()
         if norm == Norm.L2:
             together = radii_together(few.take(heavy), x, y, left_out)
-            assert (found.radius >= together - ROUNDING).all()
+            assert (shortest.radius >= together - ROUNDING).all()
 
 
 @pytest.mark.parametrize("norm", NORMS.values())
@@ -256,11 +257,13 @@ def test_noisy_samples_of_orthonormal_neurons_are_certified_up_to_the_noise_to_t
     centers, tau = centers_of(7, 4, 100), 0.01
     x, y = noisy(centers, 0.1, 300, 1)
 
-    found = radii(subclass_classifier(centers, p), x, y, seed=0)
+    bracket = radii(subclass_classifier(centers, p), x, y, seed=0)
 
-    assert (found.certified <= found.attacked * (1 + 1e-12)).all()
+    assert (bracket.certified <= bracket.attacked * (1 + 1e-12)).all()
     x_max = 3.5 * tau
-    assert (1 - found.certified / found.attacked).max() <= 6 * x_max / p * (2 * x_max) ** (p - 1)
+    assert (1 - bracket.certified / bracket.attacked).max() <= 6 * x_max / p * (2 * x_max) ** (
+        p - 1
+    )
 
 
 @pytest.mark.parametrize("p", [1.5, 3.0, 4.0])
@@ -316,16 +319,16 @@ def test_a_wide_network_is_bracketed_on_the_whole_of_it(p):
     f = network(u, rng.uniform(0.5, 1.5, 300), np.repeat(centers.label, 60), p)
     x, y = noisy(centers, 0.3, 200, 3)
 
-    found = radii(f, x, y, seed=0)
+    bracket = radii(f, x, y, seed=0)
 
-    assert found.neurons <= 40
-    assert (found.certified <= found.attacked).all()
+    assert bracket.neurons <= 40
+    assert (bracket.certified <= bracket.attacked).all()
     # Tilts are .011: they cost some of it in the slope, and as much again in the start.
-    assert np.median(found.certified / found.attacked) >= 0.9
+    assert np.median(bracket.certified / bracket.attacked) >= 0.9
     direct = attack(f, x[:5], y[:5], seed=0).radius  # without condensing
-    assert (direct >= found.certified[:5]).all()
-    np.testing.assert_allclose(found.attacked[:5], direct, rtol=0.02)
-    low, high = found.accuracy(np.array([0.0, 0.3, 3.0]))
+    assert (direct >= bracket.certified[:5]).all()
+    np.testing.assert_allclose(bracket.attacked[:5], direct, rtol=0.02)
+    low, high = bracket.accuracy(np.array([0.0, 0.3, 3.0]))
     assert (low <= high).all() and high[0] == 1 and high[2] == 0
 
 
@@ -346,15 +349,15 @@ def test_robust_accuracies_follow_their_laws():
 
 def test_the_law_of_F3_at_half_root_two_is_a_count():
     # (1/K)(K1/(K2 + 1) + K2/(K1 + 1)) whatever the noise (theory D6).
-    found = subclass_accuracy(np.array([0.5**0.5]), 6, 4, 0.01)
-    np.testing.assert_allclose(found, (6 / 5 + 4 / 7) / 10, rtol=1e-6)
+    accuracy = subclass_accuracy(np.array([0.5**0.5]), 6, 4, 0.01)
+    np.testing.assert_allclose(accuracy, (6 / 5 + 4 / 7) / 10, rtol=1e-6)
 
 
 def test_a_wrong_sample_has_radius_zero_and_an_unbeatable_one_infinity():
     f = network([[1.0, 0.0]], [1.0], [1.0], 3.0)
 
-    found = attack(f, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([1.0, -1.0]), seed=0)
+    shortest = attack(f, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([1.0, -1.0]), seed=0)
 
-    assert found.radius[0] == pytest.approx(1, rel=1e-9)  # f = 0 counts as wrong
-    assert found.radius[1] == 0
-    np.testing.assert_array_equal(share_beyond(found.radius, np.array([0.0, 2.0])), [0.5, 0.0])
+    assert shortest.radius[0] == pytest.approx(1, rel=1e-9)  # f = 0 counts as wrong
+    assert shortest.radius[1] == 0
+    np.testing.assert_array_equal(share_beyond(shortest.radius, np.array([0.0, 2.0])), [0.5, 0.0])

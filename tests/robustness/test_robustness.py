@@ -68,9 +68,9 @@ def test_radii_are_read_back_as_they_were_measured(stored):
 
     assert set(again.radii) == {Norm.L2, Norm.LINF}
     fresh = gflow.attack(replace(stored, folder=None), stored.scenario.robustness)
-    for norm, found in fresh.evidence.robustness.radii.items():
-        np.testing.assert_array_equal(again.radii[norm].certified, found.certified)
-        np.testing.assert_array_equal(again.radii[norm].attacked, found.attacked)
+    for norm, radii in fresh.evidence.robustness.radii.items():
+        np.testing.assert_array_equal(again.radii[norm].certified, radii.certified)
+        np.testing.assert_array_equal(again.radii[norm].attacked, radii.attacked)
 
 
 @pytest.mark.parametrize("norm", [Norm.L2, Norm.LINF])
@@ -79,10 +79,10 @@ def test_stored_perturbations_flip_the_stored_network(stored, norm):
     x, y = test.x, test.labels("sign")
     witness = read_witnesses(stored.folder, norm)
 
-    found = y * Population.of(stored.network)(x + witness.perturbation * (1 + 1e-9))
+    margin = y * Population.of(stored.network)(x + witness.perturbation * (1 + 1e-9))
 
     # The boundary is bisected to rounding; f is at most 1 in these units.
-    assert (found <= 1e-9).all()
+    assert (margin <= 1e-9).all()
     np.testing.assert_allclose(norm.size(witness.perturbation), witness.radius, rtol=1e-12)
 
 
@@ -167,9 +167,9 @@ def test_the_bayes_margin_is_the_log_odds_of_the_densities():
     density = np.exp(-away / (2 * tau**2))
     plus, minus = (density[:, centers.label == s].sum(axis=1) for s in (1, -1))
 
-    found = bayes_margin(x, y, centers, tau)
+    margin = bayes_margin(x, y, centers, tau)
 
-    np.testing.assert_allclose(found, y * tau**2 * np.log(plus / minus), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(margin, y * tau**2 * np.log(plus / minus), rtol=1e-9, atol=1e-12)
 
 
 def test_with_two_subclasses_the_bayes_radius_is_the_distance_to_a_plane():
@@ -271,20 +271,20 @@ def test_laws_of_what_is_learned():
 
 
 def test_share_beyond_counts_ties_as_fallen():
-    found = share_beyond(np.array([0.0, 0.5, 0.5, np.inf]), np.array([0.0, 0.4, 0.5, 9.0]))
+    shares = share_beyond(np.array([0.0, 0.5, 0.5, np.inf]), np.array([0.0, 0.4, 0.5, 9.0]))
 
-    np.testing.assert_allclose(found, [0.75, 0.75, 0.25, 0.25])
+    np.testing.assert_allclose(shares, [0.75, 0.75, 0.25, 0.25])
 
 
 # --- for the user
 
 
-def said(*args):
+def command(*args):
     return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 def test_attack_prints_a_table_and_draws(stored):
-    result = said("attack", stored.folder)
+    result = command("attack", stored.folder)
 
     assert result.exit_code == 0, result.output
     assert "radii in l2, [certified, attacked]" in result.output
@@ -294,16 +294,16 @@ def test_attack_prints_a_table_and_draws(stored):
 
 
 def test_attack_answers_in_json_and_in_markdown(stored):
-    row = json.loads(said("attack", stored.folder, "--json").stdout)[0]
+    row = json.loads(command("attack", stored.folder, "--json").stdout)[0]
 
-    found = gflow.load(stored.folder).evidence.robustness
-    assert row["norm"] == "l2" and tuple(row["median"]) == found.median(Norm.L2)
+    robustness = gflow.load(stored.folder).evidence.robustness
+    assert row["norm"] == "l2" and tuple(row["median"]) == robustness.median(Norm.L2)
     assert [at["radius"] for at in row["accuracy"]] == pytest.approx([3**-0.5, 0.5, 0.5**0.5])
-    assert "| l2 | law at centers |" in said("attack", stored.folder, "--markdown").stdout
+    assert "| l2 | law at centers |" in command("attack", stored.folder, "--markdown").stdout
 
 
 def test_a_norm_that_is_none_is_refused(stored):
-    result = said("attack", stored.folder, "--norm", "l3")
+    result = command("attack", stored.folder, "--norm", "l3")
 
     assert result.exit_code == 2
     assert "`--norm` must be l1, l2 or linf, but is l3" in result.stderr
@@ -332,8 +332,8 @@ def test_curves_of_a_figure_are_the_brackets(late):
 
 def test_where_nothing_is_certified_the_range_over_seeds_is_drawn(late):
     def felled(radius):
-        found = Robustness(np.ones(4), {Norm.LINF: Radii(np.zeros(4), np.full(4, radius), 0)})
-        return replace(late, evidence=replace(late.evidence, robustness=found))
+        robustness = Robustness(np.ones(4), {Norm.LINF: Radii(np.zeros(4), np.full(4, radius), 0)})
+        return replace(late, evidence=replace(late.evidence, robustness=robustness))
 
     figure = figures.robust_accuracy([("seed=0", felled(0.1)), ("seed=1", felled(0.3))])
 
@@ -360,8 +360,8 @@ def test_a_radius_is_drawn_over_the_power_of_a_study(late):
 def test_the_published_attack_is_told_beside_ours_where_either_leaves_something(late):
     attacked = np.array([0.3, 0.5])
     published = np.where(np.arange(15) < 4, 1.0, 0.0)
-    found = Robustness(np.ones(2), {Norm.L2: Radii(attacked, attacked, 1)}, published)
-    run = replace(late, evidence=replace(late.evidence, robustness=found))
+    robustness = Robustness(np.ones(2), {Norm.L2: Radii(attacked, attacked, 1)}, published)
+    run = replace(late, evidence=replace(late.evidence, robustness=robustness))
 
     # Radii are multiples of 1.5/14: at 0.321 one of two has fallen, at 0.536 both.
     (line,) = published_lines([("p = 3", run), ("not run", late)])
