@@ -57,6 +57,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
     impossible = _no_distance(evidence)
     if impossible:
         return outside(_EXPECTED, impossible)
+    # The distance to what is claimed, and to what is not beside what separates these targets.
     own_target, cross_targets = targets(evidence)
     seed = evidence.scenario.seed
     own = _bracketed(evidence, own_target)

@@ -70,13 +70,14 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
     measured, law = radii_at_centers(evidence), law_of_masses(evidence)
     comparisons = [_compared("by masses", measured, law, BY_MASS + tilt_of(evidence) / law)]
     reason = "At the K centers; l2."
+    # Outputs become alike in time, and the law by masses becomes 1/√2.
     if evidence.p >= 3:
         ideal = _compared("ideal", measured, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
         if late(evidence):
             comparisons.append(ideal)
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
-    undecided = "The bracket reaches from inside the criterion to outside."
+    undecided = "A bracket straddles the criterion."
     return opinion_of(expected, comparisons, hypotheses, reason, undecided=undecided)
 
 

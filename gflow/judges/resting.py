@@ -89,6 +89,7 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
+    # Without noise the angle falls with the norm for ever; with it, it comes to rest.
     if evidence.alpha == 0:
         log_norm = evidence.record["log_norm"].values
         comparison = _against("slope", _slopes(evidence, log_norm), -evidence.p)

@@ -80,6 +80,7 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
     x, y = _test(evidence, evidence.robustness.n)
     comparisons = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
+    # The law is one of aligned neurons with equal outputs.
     if evidence.p != 2 and late(evidence) and all_met(aligned(evidence)):
         comparisons.insert(1, _median(evidence, trained))
     else:

@@ -38,10 +38,11 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
     )
     sizes = {(run.centers.K1, run.centers.K - run.centers.K1) for run in evidences}
     quiet = all(run.alpha == 0 and run.has("neurons") for run in evidences)
+    cubic = all(run.p == 3 and run.degree == 1 for run in evidences)
     hypotheses = (
         Hypothesis("one subclass per class", str(sorted(sizes)), sizes == {(1, 1)}),
-        Hypothesis("α = 0, p = 3, neurons recorded", "yes" if quiet else "no", quiet
-                   and all(run.p == 3 and run.degree == 1 for run in evidences)),
+        Hypothesis.whether("α = 0, neurons recorded", quiet),
+        Hypothesis.whether("p = 3, normalized activation", cubic),
         the_flow(*evidences),
         _from_nothing(evidences),
     )  # fmt: skip
@@ -69,6 +70,7 @@ def _times_to_align(run: Evidence) -> list[Comparison]:
     title = "balanced" if balanced else "v = 0"
     if len(u0) < 5:
         return [Comparison(title, None, f"only {len(u0)} neurons aligned")]
+    # The exponent of every start, and from v = 0 the prefactor of its law as well.
     exponent = slope(np.log(u0), np.log(when))
     law = BALANCED_SLOPE if balanced else UNBALANCED_SLOPE
     comparisons = [
