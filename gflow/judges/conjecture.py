@@ -83,9 +83,7 @@ def _bracketed(evidence: Evidence, target: Target) -> Distance:
     log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
     changed = evidence.left_out.total * float(np.exp(bracket.log_c + log_total)) / bracket.supremum
     return replace(
-        bracket,
-        lower=max(bracket.lower - changed, 0.0),
-        upper=min(bracket.upper + changed, 1.0),
+        bracket, lower=max(bracket.lower - changed, 0.0), upper=min(bracket.upper + changed, 1.0)
     )
 
 

@@ -162,10 +162,10 @@ def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
     charts = {run.scenario.flow.chart for run in evidences}
     if len(charts) < 2:
         return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
-    comparisons = [_same_function(one) for one in series(evidences, "flow.chart")]
+    parts = [_same_function(one) for one in series(evidences, "flow.chart")]
     reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
     undecided = "A flow ended early or at another time than the rest, or there was no other chart."
-    return opinion_of(expected, comparisons, (), reason, undecided=undecided)
+    return opinion_of(expected, parts, (), reason, undecided=undecided)
 
 
 def _same_function(one: Series) -> Comparison:

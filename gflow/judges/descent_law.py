@@ -55,9 +55,9 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
         "first |f(μ_k)| is 1/2, interpolated between records; tilt is the mass-weighted angle to "
         "the target at the end."
     )
-    comparisons = [_compared(pair) for pair in fine]
+    parts = [_compared(pair) for pair in fine]
     opinion = opinion_of(
-        expected, comparisons, hypotheses, reason, undecided="A run ended early or did not escape."
+        expected, parts, hypotheses, reason, undecided="A run ended early or did not escape."
     )
     rest = "; ".join(str(_compared(pair)) for pair in pairs if pair not in fine)
     return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion

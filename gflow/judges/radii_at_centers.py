@@ -68,17 +68,17 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     measured, law = radii_at_centers(evidence), law_of_masses(evidence)
-    comparisons = [_compared("by masses", measured, law, BY_MASS + tilt_of(evidence) / law)]
+    parts = [_compared("by masses", measured, law, BY_MASS + tilt_of(evidence) / law)]
     reason = "At the K centers; l2."
     # Outputs become alike in time, and the law by masses becomes 1/√2.
     if evidence.p >= 3:
         ideal = _compared("ideal", measured, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
         if late(evidence):
-            comparisons.append(ideal)
+            parts.append(ideal)
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
     undecided = "A bracket straddles the criterion."
-    return opinion_of(expected, comparisons, hypotheses, reason, undecided=undecided)
+    return opinion_of(expected, parts, hypotheses, reason, undecided=undecided)
 
 
 def tilt_of(evidence: Evidence) -> float:
@@ -134,12 +134,9 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     along = ("data.subclasses", "data.positive_subclasses", "data.samples", "data.dimension")
-    comparisons = [_slope_over_K(one.title, one.runs) for one in series(evidences, *along)]
+    parts = [_slope_over_K(one.title, one.runs) for one in series(evidences, *along)]
     return opinion_of(
-        expected,
-        comparisons,
-        hypotheses,
-        "Mean radius of the centers; slope with its 95 % interval.",
+        expected, parts, hypotheses, "Mean radius of the centers; slope with its 95 % interval."
     )
 
 

@@ -78,15 +78,15 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
     assert evidence.robustness is not None
     trained = evidence.robustness.radii[Norm.L2]
     x, y = _test(evidence, evidence.robustness.n)
-    comparisons = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
+    parts = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
     # The law is one of aligned neurons with equal outputs.
     if evidence.p != 2 and late(evidence) and all_met(aligned(evidence)):
-        comparisons.insert(1, _median(evidence, trained))
+        parts.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
     return opinion_of(
-        expected, comparisons, hypotheses, reason, undecided="A bracket straddles the criterion."
+        expected, parts, hypotheses, reason, undecided="A bracket straddles the criterion."
     )
 
 
@@ -179,9 +179,9 @@ def judge_bayes(evidence: Evidence) -> Opinion:
         return opinion
     assert isinstance(data, MixtureData) and evidence.tau is not None
     measured = bayes_radii(*_test(evidence), evidence.centers, evidence.tau)
-    comparisons = [_above_promise(evidence, data, measured), _below_bound(evidence, measured)]
+    parts = [_above_promise(evidence, data, measured), _below_bound(evidence, measured)]
     reason = f"{n} test samples; l2. It does not depend on the network."
-    return opinion_of(expected, comparisons, hypotheses, reason)
+    return opinion_of(expected, parts, hypotheses, reason)
 
 
 def _above_promise(evidence: Evidence, data: MixtureData, measured: Radii) -> Comparison:
@@ -221,9 +221,9 @@ def judge_robustness_over_scale(evidences: Sequence[Evidence]) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [_over_scale(one) for one in series(runs, "network.init_scale")]
+    parts = [_over_scale(one) for one in series(runs, "network.init_scale")]
     return opinion_of(
-        expected, comparisons, hypotheses, "Medians over test samples, as [certified, attacked]."
+        expected, parts, hypotheses, "Medians over test samples, as [certified, attacked]."
     )
 
 

@@ -208,7 +208,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
         return opinion
     # Every ε is one comparison of all its powers.
     scales = sorted({run.scenario.network.init_scale for run in chosen})
-    comparisons = [
+    parts = [
         _selected(
             f"ε = {scale:g}", [run for run in chosen if run.scenario.network.init_scale == scale]
         )
@@ -217,7 +217,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
     if ignored := len(recorded) - len(chosen):
         reason += f" {ignored} runs with centers that are not orthonormal are not judged."
-    return opinion_of(expected, comparisons, hypotheses, reason, undecided="A run never escapes.")
+    return opinion_of(expected, parts, hypotheses, reason, undecided="A run never escapes.")
 
 
 def share_at_centers(run: Evidence) -> float:

@@ -48,9 +48,9 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [t for run in evidences for t in _times_to_align(run)]
+    parts = [t for run in evidences for t in _times_to_align(run)]
     reason = "Neurons whose opposite coordinate is asleep, time to cosine 0.99."
-    return opinion_of(expected, comparisons, hypotheses, reason)
+    return opinion_of(expected, parts, hypotheses, reason)
 
 
 def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
@@ -73,7 +73,7 @@ def _times_to_align(run: Evidence) -> list[Comparison]:
     # The exponent of every start, and from v = 0 the prefactor of its law as well.
     exponent = slope(np.log(u0), np.log(when))
     law = BALANCED_SLOPE if balanced else UNBALANCED_SLOPE
-    comparisons = [
+    parts = [
         Comparison(
             f"{title} exponent", exponent.within(law, SLOPE_ERROR), f"{exponent} (law {law:g})"
         )
@@ -81,10 +81,8 @@ def _times_to_align(run: Evidence) -> list[Comparison]:
     if not balanced:
         law_times = np.array([unbalanced_time(float(u), run.p) for u in u0])
         ratio = float(np.median(when / law_times))
-        comparisons.append(
-            Comparison("prefactor", abs(ratio - 1) <= PREFACTOR, f"{ratio:.3f} of √p/u0²")
-        )
-    return comparisons
+        parts.append(Comparison("prefactor", abs(ratio - 1) <= PREFACTOR, f"{ratio:.3f} of √p/u0²"))
+    return parts
 
 
 def _single_coordinate(run: Evidence) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
