@@ -64,7 +64,7 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
         f"bracket within {BY_MASS:.0%} and the tilt of the law by masses; late, p >= 3: "
         f"within {IDEAL:.0%} of 1/√2"
     )
-    hypotheses = aligned(evidence)
+    hypotheses = aligned_hypotheses(evidence)
     if opinion := unmet(expected, hypotheses):
         return opinion
     measured, law = radii_at_centers(evidence), law_of_masses(evidence)
@@ -96,7 +96,7 @@ def late(evidence: Evidence) -> bool:
     return bool(evidence.times[-1] >= 10 * fitted)
 
 
-def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
+def aligned_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What the law by masses assumes of a run."""
     return (
         recorded(evidence),
@@ -126,7 +126,7 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     """The radius falls like K^{-1/2} at p = 1 and stays for p >= 3 (D6, prediction P21)."""
     expected = f"slope in log K {RADIUS_SLOPE:g} at p = 1, 0 for p >= 3, ± {RADIUS_SLOPE_ERROR:g}"
     counts = {run.centers.K for run in evidences}
-    met = all(all_met(aligned(run)) for run in evidences)
+    met = all(all_met(aligned_hypotheses(run)) for run in evidences)
     hypotheses = (
         Hypothesis("three values of `data.subclasses`", f"{len(counts)}", len(counts) >= 3),
         Hypothesis.whether("aligned runs on orthonormal centers", met),

@@ -13,7 +13,7 @@ from gflow.data.source import draw_test
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.radii_at_centers import IDEAL, aligned, late
+from gflow.judges.radii_at_centers import IDEAL, aligned_hypotheses, late
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
 from gflow.laws.bayes import bayes_radii
@@ -81,7 +81,7 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
     parts = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
     # The law is one of aligned neurons with equal outputs.
-    if evidence.p != 2 and late(evidence) and all_met(aligned(evidence)):
+    if evidence.p != 2 and late(evidence) and all_met(aligned_hypotheses(evidence)):
         parts.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
