@@ -15,6 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 from optax.losses import softmax_cross_entropy_with_integer_labels
 
+Each = Float[Array, "*n"]
+"""A number for each sample."""
+
+Recorded = Float[np.ndarray, "*n"]
+"""The same in numpy, for what judges read off a record."""
+
 
 class AbstractLoss(eqx.Module):
     """A loss ℓ(y, f) of one sample."""
@@ -41,10 +47,8 @@ class AbstractScalarLoss(AbstractLoss):
     for ever."""
 
     @abc.abstractmethod
-    def force_change(
-        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
-    ) -> Float[np.ndarray, "*n"]:
-        """g(y, f) - g(y, 0), to all digits however small f is; in numpy, for recorded outputs."""
+    def force_change(self, y: Recorded, f: Recorded) -> Recorded:
+        """g(y, f) - g(y, 0), to all digits however small f is."""
 
 
 class Exponential(AbstractScalarLoss):
@@ -54,15 +58,13 @@ class Exponential(AbstractScalarLoss):
     kappa: ClassVar[float] = 1.0
     saturates: ClassVar[bool] = False
 
-    def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def value(self, y: Each, f: Each) -> Each:
         return jnp.exp(-y * f)
 
-    def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def force(self, y: Each, f: Each) -> Each:
         return y * jnp.exp(-y * f)
 
-    def force_change(
-        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
-    ) -> Float[np.ndarray, "*n"]:
+    def force_change(self, y: Recorded, f: Recorded) -> Recorded:
         return y * np.expm1(-y * f)
 
 
@@ -73,15 +75,13 @@ class Logistic(AbstractScalarLoss):
     kappa: ClassVar[float] = 0.5
     saturates: ClassVar[bool] = False
 
-    def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def value(self, y: Each, f: Each) -> Each:
         return jax.nn.softplus(-y * f)
 
-    def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def force(self, y: Each, f: Each) -> Each:
         return y * jax.nn.sigmoid(-y * f)
 
-    def force_change(
-        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
-    ) -> Float[np.ndarray, "*n"]:
+    def force_change(self, y: Recorded, f: Recorded) -> Recorded:
         return -y * np.tanh(y * f / 2) / 2
 
 
@@ -92,15 +92,13 @@ class HalfSquare(AbstractScalarLoss):
     kappa: ClassVar[float] = 1.0
     saturates: ClassVar[bool] = True
 
-    def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def value(self, y: Each, f: Each) -> Each:
         return (y - f) ** 2 / 2
 
-    def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def force(self, y: Each, f: Each) -> Each:
         return y - f
 
-    def force_change(
-        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
-    ) -> Float[np.ndarray, "*n"]:
+    def force_change(self, y: Recorded, f: Recorded) -> Recorded:
         return -f
 
 
@@ -111,15 +109,13 @@ class Square(AbstractScalarLoss):
     kappa: ClassVar[float] = 2.0
     saturates: ClassVar[bool] = True
 
-    def value(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def value(self, y: Each, f: Each) -> Each:
         return (y - f) ** 2
 
-    def force(self, y: Float[Array, "*n"], f: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    def force(self, y: Each, f: Each) -> Each:
         return 2 * (y - f)
 
-    def force_change(
-        self, y: Float[np.ndarray, "*n"], f: Float[np.ndarray, "*n"]
-    ) -> Float[np.ndarray, "*n"]:
+    def force_change(self, y: Recorded, f: Recorded) -> Recorded:
         return -2 * f
 
 

@@ -25,18 +25,9 @@ from gflow.judges.finding import Finding
 from gflow.judges.prediction import Prediction
 
 _JUDGES = (
-    conjecture,
-    conservation,
-    descent_law,
-    exponents,
-    fitting,
-    noise_free,
-    radii_at_centers,
-    resting,
-    robust_accuracy,
-    specialization,
-    unbalanced_times,
-)
+    conjecture, conservation, descent_law, exponents, fitting, noise_free,
+    radii_at_centers, resting, robust_accuracy, specialization, unbalanced_times,
+)  # fmt: skip
 
 ALL: tuple[Prediction, ...] = tuple(
     sorted(

@@ -57,6 +57,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
     impossible = _no_distance(evidence)
     if impossible:
         return outside(_EXPECTED, impossible)
+    # The distance to what is claimed, and to what is not beside what separates these targets.
     own_target, cross_targets = targets(evidence)
     seed = evidence.scenario.seed
     own = _bracketed(evidence, own_target)
@@ -82,9 +83,7 @@ def _bracketed(evidence: Evidence, target: Target) -> Distance:
     log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
     changed = evidence.left_out.total * float(np.exp(bracket.log_c + log_total)) / bracket.supremum
     return replace(
-        bracket,
-        lower=max(bracket.lower - changed, 0.0),
-        upper=min(bracket.upper + changed, 1.0),
+        bracket, lower=max(bracket.lower - changed, 0.0), upper=min(bracket.upper + changed, 1.0)
     )
 
 

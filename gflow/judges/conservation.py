@@ -112,14 +112,14 @@ def judge_orthogonal_invariant(evidence: Evidence) -> Opinion:
         return outside(expected, "The record groups `orthogonal` and `neurons` are needed.")
     if "orthogonal" not in evidence.record:
         return outside(expected, "The samples span the whole space (n > D with noise).")
+    # Judge where the allowance still means something, and not the start itself.
     drift, allowed = _orthogonal_drift(evidence)
     judged = (allowed <= MEANINGFUL) & np.isfinite(drift)
     judged[0] = False
     if not judged.any():
-        tried = f"{_tolerance(evidence):.0e}"
         reason = (
-            f"Tolerance {tried} is too loose to see the invariant, or no neuron has a part along "
-            "e; try flow.tolerance = 1e-6."
+            f"Tolerance {_tolerance(evidence):.0e} is too loose to see the invariant, or no "
+            "neuron has a part along e; try flow.tolerance = 1e-6."
         )
         return Opinion(Verdict.UNDECIDED, expected, "not resolved", reason)
     worst = float((drift / allowed)[judged].max())
@@ -137,12 +137,14 @@ def _orthogonal_drift(
     log_invariant = evidence.record["orthogonal"].values
     log_norm = evidence.record["log_norm"].values
     power = evidence.p / evidence.degree
-    along = log_invariant[0] - power * log_norm[0][:, None]  # log |<e, u_j>|
+    # log |<e, u_j>| at the start: where it is rounding, nothing can be said of its drift.
+    along = log_invariant[0] - power * log_norm[0][:, None]
     resolvable = (along > np.log(ALONG)).any(axis=-1)
     with np.errstate(invalid="ignore"):
         each = np.abs(np.expm1(log_invariant - log_invariant[0]))
     drift = np.where(along > np.log(ALONG), each, 0.0).max(axis=-1)
     drift = np.where(resolvable, drift, np.nan)
+    # An error of one tolerance in u_j appears multiplied by the growth of ρ_j^power.
     growth = np.exp(np.minimum(power * (log_norm - log_norm[0]), 300.0))
     return drift, DRIFT * _tolerance(evidence) * np.maximum(growth, 1.0)
 
@@ -160,10 +162,10 @@ def judge_charts(evidences: Sequence[Evidence]) -> Opinion:
     charts = {run.scenario.flow.chart for run in evidences}
     if len(charts) < 2:
         return outside(expected, f"Only one chart in this study ({', '.join(charts)}).")
-    comparisons = [_same_function(one) for one in series(evidences, "flow.chart")]
+    parts = [_same_function(one) for one in series(evidences, "flow.chart")]
     reason = "Largest difference over 512 inputs of the unit sphere and the centers, over max |f|."
     undecided = "A flow ended early or at another time than the rest, or there was no other chart."
-    return opinion_of(expected, comparisons, (), reason, undecided=undecided)
+    return opinion_of(expected, parts, (), reason, undecided=undecided)
 
 
 def _same_function(one: Series) -> Comparison:

@@ -49,14 +49,15 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
+    # Judge fine steps; of all others say what they do.
     reason = (
         "Times at which 95 % of the mass is within 10 degrees of its target, and at which the "
         "first |f(μ_k)| is 1/2, interpolated between records; tilt is the mass-weighted angle to "
-        "the target in the end."
+        "the target at the end."
     )
-    comparisons = [_compared(pair) for pair in fine]
+    parts = [_compared(pair) for pair in fine]
     opinion = opinion_of(
-        expected, comparisons, hypotheses, reason, undecided="A run ended early or did not escape."
+        expected, parts, hypotheses, reason, undecided="A run ended early or did not escape."
     )
     rest = "; ".join(str(_compared(pair)) for pair in pairs if pair not in fine)
     return replace(opinion, reason=f"{opinion.reason} Not judged: {rest}.") if rest else opinion
@@ -88,12 +89,14 @@ def _compared(pair: _Pair) -> Comparison:
     name = f"η = {train.step_size:g}, {batch}"
     name += f", β = {train.momentum:g}" if train.momentum else ""
     name = f"{title}, {name}" if title else name
+    # A run that ended early says nothing about times.
     if not run.outcome.complete:
         return Comparison(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
     if not flow.outcome.complete:
         return Comparison(
             name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}"
         )
+    # How much later it aligns and escapes than the flow; nan where either never does.
     late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
     fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
     return Comparison(

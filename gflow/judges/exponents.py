@@ -60,8 +60,8 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
-    return _opinion(expected, comparisons, hypotheses)
+    parts = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
+    return _opinion(expected, parts, hypotheses)
 
 
 class EscapeLaw(NamedTuple):
@@ -96,12 +96,12 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
 
 def _escapes(one: Series) -> list[Comparison]:
     x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
-    comparisons = [
+    parts = [
         _compared_slope(law.title, x, law.times, law.slope, allowed=ESCAPE * law.slope)
         for law in escape_law(one)
     ]
     order = _order(one, _escape_times(one)) if one.runs[0].p == 1 else None
-    return comparisons if order is None else [*comparisons, order]
+    return parts if order is None else [*parts, order]
 
 
 def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Comparison | None:
@@ -136,8 +136,8 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
     hypotheses = (*_over(evidences, "network.init_scale"), noise)
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [_separation(one) for one in series(evidences, "network.init_scale")]
-    return _opinion(expected, comparisons, hypotheses)
+    parts = [_separation(one) for one in series(evidences, "network.init_scale")]
+    return _opinion(expected, parts, hypotheses)
 
 
 def _separation(one: Series) -> Comparison:
@@ -179,10 +179,8 @@ def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
     hypotheses = (*_over(evidences, "network.init_scale"), several)
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [
-        _spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")
-    ]
-    return _opinion(expected, comparisons, hypotheses)
+    parts = [_spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")]
+    return _opinion(expected, parts, hypotheses)
 
 
 def _spread_slope(one: Series) -> Comparison:
@@ -230,8 +228,8 @@ def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
         "data.noise": (NOISE_SLOPE, NOISE_SLOPE_ERROR),
         "data.samples": (SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR),
     }
-    comparisons = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
-    return _opinion(expected, comparisons, ())
+    parts = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
+    return _opinion(expected, parts, ())
 
 
 def _varies(runs: Sequence[Evidence], key: str) -> bool:
@@ -275,15 +273,13 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     hypotheses = (*_over(evidences, "network.init_scale"), unnormalized)
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = []
+    parts = []
     for one in series(evidences, "network.init_scale"):
         x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
         when = np.array([escape_times(run.times, _outputs(run)).min() for run in one.runs])
         law = one.runs[0].p - 1
-        comparisons.append(
-            _compared_slope(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR)
-        )
-    return _opinion(expected, comparisons, hypotheses)
+        parts.append(_compared_slope(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR))
+    return _opinion(expected, parts, hypotheses)
 
 
 def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
@@ -312,12 +308,10 @@ def _compared_slope(
     return Comparison(title, fits, f"{line} (law {law:.4g})")
 
 
-def _opinion(
-    expected: str, comparisons: list[Comparison], hypotheses: tuple[Hypothesis, ...]
-) -> Opinion:
+def _opinion(expected: str, parts: list[Comparison], hypotheses: tuple[Hypothesis, ...]) -> Opinion:
     undecided = "Too few points, or an interval that straddles the criterion."
     return opinion_of(
-        expected, comparisons, hypotheses, "Slope with its 95 % interval.", undecided=undecided
+        expected, parts, hypotheses, "Slope with its 95 % interval.", undecided=undecided
     )
 
 

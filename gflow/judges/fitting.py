@@ -90,9 +90,9 @@ def judge_ei_law(evidence: Evidence) -> Opinion:
     hypotheses = (*_aligned(evidence), _solved(evidence), _resolved_by(evidence, allowed))
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [_follows(evidence, group, allowed) for group in followed(evidence)]
+    parts = [_follows(evidence, group, allowed) for group in followed(evidence)]
     return opinion_of(
-        expected, comparisons, hypotheses, f"From |f(μ_k)| = {GROWN:g} on, at recorded times."
+        expected, parts, hypotheses, f"From |f(μ_k)| = {GROWN:g} on, at recorded times."
     )
 
 
@@ -109,8 +109,8 @@ def judge_late_gap(evidence: Evidence) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [_gap(evidence), _floor(evidence)]
-    return opinion_of(expected, comparisons, hypotheses, "At the last recorded time.")
+    parts = [_gap(evidence), _floor(evidence)]
+    return opinion_of(expected, parts, hypotheses, "At the last recorded time.")
 
 
 def judge_late_rates(evidence: Evidence) -> Opinion:
@@ -126,11 +126,11 @@ def judge_late_rates(evidence: Evidence) -> Opinion:
         ("loss", float(last["loss"]), late_loss(z, t, m)),
         ("‖θ‖²", float(last["squared_norm"]), aligned_squared_norm(z, m)),
     )
-    comparisons = [
+    parts = [
         Comparison(name, bool(abs(measured / law - 1) <= LATE), f"{measured:.4g} (law {law:.4g})")
         for name, measured, law in pairs
     ]
-    return opinion_of(expected, comparisons, hypotheses, "At the last recorded time.")
+    return opinion_of(expected, parts, hypotheses, "At the last recorded time.")
 
 
 def judge_margin(evidence: Evidence) -> Opinion:
@@ -140,12 +140,12 @@ def judge_margin(evidence: Evidence) -> Opinion:
     hypotheses = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons, reason = [_never_falls(evidence)], "From where every sample is fitted."
+    parts, reason = [_never_falls(evidence)], "From where every sample is fitted."
     if evidence.alpha == 0:
-        comparisons.append(_margin_limit(evidence))
+        parts.append(_margin_limit(evidence))
     else:
         reason += f" The limit is known without noise only; here: {_margin_limit(evidence).text}."
-    return opinion_of(expected, comparisons, hypotheses, reason)
+    return opinion_of(expected, parts, hypotheses, reason)
 
 
 def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:

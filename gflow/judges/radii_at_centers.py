@@ -62,20 +62,21 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
         f"bracket within {BY_MASS:.0%} and the tilt of the law by masses; late, p >= 3: "
         f"within {IDEAL:.0%} of 1/√2"
     )
-    hypotheses = aligned(evidence)
+    hypotheses = aligned_hypotheses(evidence)
     if opinion := unmet(expected, hypotheses):
         return opinion
     measured, law = radii_at_centers(evidence), law_of_masses(evidence)
-    comparisons = [_compared("by masses", measured, law, BY_MASS + tilt_of(evidence) / law)]
+    parts = [_compared("by masses", measured, law, BY_MASS + tilt_of(evidence) / law)]
     reason = "At the K centers; l2."
+    # Outputs become alike in time, and the law by masses becomes 1/√2.
     if evidence.p >= 3:
         ideal = _compared("ideal", measured, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
         if late(evidence):
-            comparisons.append(ideal)
+            parts.append(ideal)
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
-    undecided = "The bracket reaches from inside the criterion to outside."
-    return opinion_of(expected, comparisons, hypotheses, reason, undecided=undecided)
+    undecided = "A bracket straddles the criterion."
+    return opinion_of(expected, parts, hypotheses, reason, undecided=undecided)
 
 
 def tilt_of(evidence: Evidence) -> float:
@@ -93,7 +94,7 @@ def late(evidence: Evidence) -> bool:
     return bool(evidence.times[-1] >= 10 * fitted)
 
 
-def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
+def aligned_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What the law by masses assumes of a run."""
     return (
         recorded(evidence),
@@ -123,7 +124,7 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     """The radius falls like K^{-1/2} at p = 1 and stays for p >= 3 (D6, prediction P21)."""
     expected = f"slope in log K {RADIUS_SLOPE:g} at p = 1, 0 for p >= 3, ± {RADIUS_SLOPE_ERROR:g}"
     counts = {run.centers.K for run in evidences}
-    met = all(all_met(aligned(run)) for run in evidences)
+    met = all(all_met(aligned_hypotheses(run)) for run in evidences)
     hypotheses = (
         Hypothesis("three values of `data.subclasses`", f"{len(counts)}", len(counts) >= 3),
         Hypothesis.whether("aligned runs on orthonormal centers", met),
@@ -131,12 +132,9 @@ def judge_radius_over_K(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     along = ("data.subclasses", "data.positive_subclasses", "data.samples", "data.dimension")
-    comparisons = [_slope_over_K(one.title, one.runs) for one in series(evidences, *along)]
+    parts = [_slope_over_K(one.title, one.runs) for one in series(evidences, *along)]
     return opinion_of(
-        expected,
-        comparisons,
-        hypotheses,
-        "Mean radius of the centers; slope with its 95 % interval.",
+        expected, parts, hypotheses, "Mean radius of the centers; slope with its 95 % interval."
     )
 
 

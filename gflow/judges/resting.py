@@ -66,11 +66,11 @@ def judge_stability(evidence: Evidence) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [_rate_at_target(evidence)]
+    parts = [_rate_at_target(evidence)]
     if evidence.p > 2 and evidence.neurons.init == "averaged":
-        comparisons = [_rate_at_saddle(evidence)]
+        parts = [_rate_at_saddle(evidence)]
     return opinion_of(
-        expected, comparisons, hypotheses, "Median over neurons, in alignment time p κ π t."
+        expected, parts, hypotheses, "Median over neurons, in alignment time p κ π t."
     )
 
 
@@ -89,6 +89,7 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
+    # Without noise the angle falls with the norm for ever; with it, it comes to rest.
     if evidence.alpha == 0:
         log_norm = evidence.record["log_norm"].values
         comparison = _against("slope", _slopes(evidence, log_norm), -evidence.p)
@@ -109,11 +110,11 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     if evidence.alpha == 0:
-        comparisons = [_average_of_the_awake(evidence)]
+        parts = [_average_of_the_awake(evidence)]
     else:
-        comparisons = [*_angles_to_average(evidence), _capture(evidence)]
+        parts = [*_angles_to_average(evidence), _capture(evidence)]
     undecided = "Too few records, or an angle smaller than the tolerance resolves."
-    return opinion_of(expected, comparisons, hypotheses, _READ, undecided=undecided)
+    return opinion_of(expected, parts, hypotheses, _READ, undecided=undecided)
 
 
 def _against(title: str, measured: Float[np.ndarray, " q"], law: float) -> Comparison:
@@ -226,7 +227,7 @@ def _angles_to_average(evidence: Evidence) -> list[Comparison]:
     """Root mean square chord to μ̄ of either class, by mass, against theory D4."""
     at_rest, centers = _last_quiet(evidence), evidence.centers
     K1, K2 = centers.K1, centers.K - centers.K1
-    comparisons = []
+    parts = []
     for s, m, others, column in ((1, K1, K2, -2), (-1, K2, K1, -1)):
         title, mine = f"resting angle {'+' if s > 0 else '-'}", signs(evidence) == s
         if not evidence.share[mine].sum() > 0:
@@ -236,8 +237,8 @@ def _angles_to_average(evidence: Evidence) -> list[Comparison]:
         law = angle_at_average(
             evidence.alpha or 0.0, _per_subclass(evidence), centers.D, m, K2=others
         )
-        comparisons.append(_resolved(title, float(np.sqrt(share @ chord**2)), law, evidence))
-    return comparisons
+        parts.append(_resolved(title, float(np.sqrt(share @ chord**2)), law, evidence))
+    return parts
 
 
 def _resolved(title: str, measured: float, law: float, evidence: Evidence) -> Comparison:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.radii_at_centers import IDEAL, aligned, late
+from gflow.judges.radii_at_centers import IDEAL, aligned_hypotheses, late
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
 from gflow.laws.bayes import bayes_radii
@@ -76,14 +76,15 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
     assert evidence.robustness is not None
     trained = evidence.robustness.radii[Norm.L2]
     x, y = _test(evidence, evidence.robustness.n)
-    comparisons = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
+    parts = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
-    if evidence.p != 2 and late(evidence) and all_met(aligned(evidence)):
-        comparisons.insert(1, _median(evidence, trained))
+    # The law is one of aligned neurons with equal outputs.
+    if evidence.p != 2 and late(evidence) and all_met(aligned_hypotheses(evidence)):
+        parts.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
     return opinion_of(
-        expected, comparisons, hypotheses, reason, undecided="A bracket straddles the criterion."
+        expected, parts, hypotheses, reason, undecided="A bracket straddles the criterion."
     )
 
 
@@ -175,12 +176,10 @@ def judge_bayes(evidence: Evidence) -> Opinion:
         return opinion
     assert facts.noise is not None and facts.tau is not None
     measured = bayes_radii(*_test(evidence), evidence.centers, facts.tau)
-    comparisons = [
-        _above_promise(evidence, facts.noise, measured),
-        _below_bound(evidence, measured),
-    ]
+    promise = _above_promise(evidence, facts.noise, measured)
+    parts = [promise, _below_bound(evidence, measured)]
     reason = f"{n} test samples; l2. It does not depend on the network."
-    return opinion_of(expected, comparisons, hypotheses, reason)
+    return opinion_of(expected, parts, hypotheses, reason)
 
 
 def _above_promise(evidence: Evidence, alpha: float, measured: Radii) -> Comparison:
@@ -220,9 +219,9 @@ def judge_robustness_over_scale(evidences: Sequence[Evidence]) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [_over_scale(one) for one in series(runs, "network.init_scale")]
+    parts = [_over_scale(one) for one in series(runs, "network.init_scale")]
     return opinion_of(
-        expected, comparisons, hypotheses, "Medians over test samples, as [certified, attacked]."
+        expected, parts, hypotheses, "Medians over test samples, as [certified, attacked]."
     )
 
 

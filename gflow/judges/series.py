@@ -79,24 +79,22 @@ class Comparison(NamedTuple):
         return f"{self.title}: {self.text}" if self.title else self.text
 
 
-def verdict_of(comparisons: Sequence[Comparison]) -> Verdict:
+def verdict_of(parts: Sequence[Comparison]) -> Verdict:
     """HOLDS if all fit, FAILS if one does not, UNDECIDED otherwise."""
-    if any(one.fits is not None and not one.fits for one in comparisons):
+    if any(one.fits is not None and not one.fits for one in parts):
         return Verdict.FAILS
-    return (
-        Verdict.HOLDS if comparisons and all(one.fits for one in comparisons) else Verdict.UNDECIDED
-    )
+    return Verdict.HOLDS if parts and all(one.fits for one in parts) else Verdict.UNDECIDED
 
 
 def opinion_of(
     expected: str,
-    comparisons: Sequence[Comparison],
+    parts: Sequence[Comparison],
     hypotheses: tuple[Hypothesis, ...],
     reason: str,
     *,
     undecided: str = "Too little of the record lies where this can be read.",
 ) -> Opinion:
     """The opinion that its comparisons add up to; `undecided` is the reason if they are too few."""
-    verdict = verdict_of(comparisons)
+    verdict = verdict_of(parts)
     why = undecided if verdict is Verdict.UNDECIDED else reason
-    return Opinion(verdict, expected, "; ".join(map(str, comparisons)), why, hypotheses=hypotheses)
+    return Opinion(verdict, expected, "; ".join(map(str, parts)), why, hypotheses=hypotheses)

@@ -159,6 +159,7 @@ def _choices(evidence: Evidence) -> _Choice:
     cosine = evidence.record["cosine"].values[..., :K]
     sign, label = evidence.record["sign"].values[0], evidence.centers.label
     predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p=p)
+    # What the neuron chose: its closest own center when it first specialized, while all is quiet.
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
     best = np.where(own(evidence), cosine, -1.0)
     reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
@@ -188,6 +189,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
         f"share within 10° of a center: <= {1 - SELECTED:.2f} for p < 2, between at p = 2, "
         f">= {SELECTED} for p > 2"
     )
+    # Normalized flows with a record; on oblique centers targets lie elsewhere (theory D5).
     recorded = [
         run
         for run in evidences
@@ -203,8 +205,9 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
+    # Every ε is one comparison of all its powers.
     scales = sorted({run.scenario.network.init_scale for run in chosen})
-    comparisons = [
+    parts = [
         _selected(
             f"ε = {scale:g}", [run for run in chosen if run.scenario.network.init_scale == scale]
         )
@@ -213,7 +216,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     reason = "Mass within 10 degrees of its closest own center when the first output reaches 1/2."
     if ignored := len(recorded) - len(chosen):
         reason += f" {ignored} runs with centers that are not orthonormal are not judged."
-    return opinion_of(expected, comparisons, hypotheses, reason, undecided="A run never escapes.")
+    return opinion_of(expected, parts, hypotheses, reason, undecided="A run never escapes.")
 
 
 def share_at_centers(run: Evidence) -> float:

@@ -38,18 +38,19 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
     )
     sizes = {(run.centers.K1, run.centers.K - run.centers.K1) for run in evidences}
     quiet = all(run.alpha == 0 and run.has("neurons") for run in evidences)
+    cubic = all(run.p == 3 and run.degree == 1 for run in evidences)
     hypotheses = (
         Hypothesis("one subclass per class", str(sorted(sizes)), sizes == {(1, 1)}),
-        Hypothesis("α = 0, p = 3, neurons recorded", "yes" if quiet else "no", quiet
-                   and all(run.p == 3 and run.degree == 1 for run in evidences)),
+        Hypothesis.whether("α = 0, neurons recorded", quiet),
+        Hypothesis.whether("p = 3, normalized activation", cubic),
         the_flow(*evidences),
         _from_nothing(evidences),
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
-    comparisons = [t for run in evidences for t in _times_to_align(run)]
+    parts = [t for run in evidences for t in _times_to_align(run)]
     reason = "Neurons whose opposite coordinate is asleep, time to cosine 0.99."
-    return opinion_of(expected, comparisons, hypotheses, reason)
+    return opinion_of(expected, parts, hypotheses, reason)
 
 
 def _from_nothing(evidences: Sequence[Evidence]) -> Hypothesis:
@@ -69,9 +70,10 @@ def _times_to_align(run: Evidence) -> list[Comparison]:
     title = "balanced" if balanced else "v = 0"
     if len(u0) < 5:
         return [Comparison(title, None, f"only {len(u0)} neurons aligned")]
+    # The exponent of every start, and from v = 0 the prefactor of its law as well.
     exponent = slope(np.log(u0), np.log(when))
     law = BALANCED_SLOPE if balanced else UNBALANCED_SLOPE
-    comparisons = [
+    parts = [
         Comparison(
             f"{title} exponent", exponent.within(law, SLOPE_ERROR), f"{exponent} (law {law:g})"
         )
@@ -79,10 +81,8 @@ def _times_to_align(run: Evidence) -> list[Comparison]:
     if not balanced:
         law_times = np.array([unbalanced_time(float(u), run.p) for u in u0])
         ratio = float(np.median(when / law_times))
-        comparisons.append(
-            Comparison("prefactor", abs(ratio - 1) <= PREFACTOR, f"{ratio:.3f} of √p/u0²")
-        )
-    return comparisons
+        parts.append(Comparison("prefactor", abs(ratio - 1) <= PREFACTOR, f"{ratio:.3f} of √p/u0²"))
+    return parts
 
 
 def _single_coordinate(run: Evidence) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:

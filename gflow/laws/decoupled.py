@@ -123,10 +123,10 @@ def _next_death(
 
 def _sides(xi: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"]) -> tuple[float, float]:
     """√m |ξ| ± <push, ξ>, whose product is conserved; neither is computed as a difference."""
-    along = float(push @ xi)
-    larger = float(np.linalg.norm(push) * np.linalg.norm(xi)) + abs(along)
+    along = np.float64(push @ xi)
+    larger = np.float64(np.linalg.norm(push) * np.linalg.norm(xi) + abs(along))
     # Lagrange's identity for m|ξ|² - <push, ξ>².
-    product = float(((np.outer(push, xi) - np.outer(xi, push)) ** 2).sum()) / 2
+    product = np.float64(((np.outer(push, xi) - np.outer(xi, push)) ** 2).sum() / 2)
     smaller = product / larger
     return (larger, smaller) if along >= 0 else (smaller, larger)
 
@@ -167,7 +167,7 @@ class _Clock(NamedTuple):
         return self.rate(s) @ _SHARES * (stop - start)
 
     def panels(self, latest: float) -> Float[np.ndarray, " S"]:
-        """Ends of panels up to a time that `latest` does not reach."""
+        """Ends of panels that together reach beyond the time `latest`."""
         # Widths grow geometrically; dt̂/ds >= 1/pace says how many panels reach `latest`.
         first = _FIRST * min(1.0, abs(self.q))
         count = np.log1p(latest * self.pace * (_GROWTH - 1) / first) / np.log(_GROWTH)

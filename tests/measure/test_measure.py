@@ -114,11 +114,7 @@ def test_the_first_time_at_a_level_lies_between_records():
 def test_fit_counts_margins_with_weights():
     y, f = jnp.array([1.0, -1.0, 1.0]), jnp.array([0.5, 0.25, 2.0])
 
-<<<<<<< HEAD
-    found = fit(y * f, jnp.array([1.0, 2.0, 1.0]))
-=======
-    quality = fit(y, f, jnp.array([1.0, 2.0, 1.0]))
->>>>>>> robust
+    quality = fit(y * f, jnp.array([1.0, 2.0, 1.0]))
 
     assert float(quality.margin_min) == -0.25
     assert float(quality.margin_mean) == pytest.approx((0.5 - 0.5 + 2) / 4)

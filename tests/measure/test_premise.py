@@ -30,11 +30,7 @@ def test_cosines_of_a_mixture_are_those_of_the_theory():
     K, D, alpha = 6, 400, 0.5
     data = mixture(K, D=D, alpha=alpha)
 
-<<<<<<< HEAD
-    found = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
-=======
-    cosines = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
->>>>>>> robust
+    cosines = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     # A cosine of two samples scatters by some α√(2 + α²)/√D/(1 + α²) = 0.03 about its mean, and 600
     # independent samples pin the median of all pairs to 1.25 · 0.03/√600; five of that.
@@ -56,11 +52,7 @@ def test_noise_is_unbiased_in_few_samples(N):
     K, D, alpha = 40, 2000, 1.4
     data = mixture(K, 20, D, N * K, alpha)
 
-<<<<<<< HEAD
-    found = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
-=======
-    cosines = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
->>>>>>> robust
+    cosines = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     # dα/dc = -(1 + α²)²/(2α); five deviations of the mean over K subclasses, and what the bend
     # of (1 - c)/c adds to second order, var c/c³ of α².
@@ -88,13 +80,8 @@ def test_repeated_samples_are_no_more_clusters_than_directions(tmp_path):
     np.savez(tmp_path / "a.npz", X=x, y=y)
 
     assert list(silhouettes(x[y > 0], 0)) == [2]
-<<<<<<< HEAD
-    found = read_npz(tmp_path / "a.npz", clusters="estimate").train
-    np.testing.assert_array_equal(np.bincount(found.subclass), [4, 4, 3, 3])
-=======
-    data = read_npz(tmp_path / "a.npz", clusters="estimate")[0]
+    data = read_npz(tmp_path / "a.npz", clusters="estimate").train
     np.testing.assert_array_equal(np.bincount(data.subclass), [4, 4, 3, 3])
->>>>>>> robust
 
 
 def test_fewer_clusters_than_asked_for_are_numbered_without_gaps(tmp_path):
@@ -103,11 +90,7 @@ def test_fewer_clusters_than_asked_for_are_numbered_without_gaps(tmp_path):
     np.savez(tmp_path / "a.npz", X=x, y=y)
 
     with pytest.warns(ConvergenceWarning, match="distinct clusters"):
-<<<<<<< HEAD
-        found = read_npz(tmp_path / "a.npz", clusters=(3, 2)).train
-=======
-        data = read_npz(tmp_path / "a.npz", clusters=(3, 2))[0]
->>>>>>> robust
+        data = read_npz(tmp_path / "a.npz", clusters=(3, 2)).train
 
     np.testing.assert_array_equal(np.bincount(data.subclass), [4, 4, 3, 3])
 
@@ -293,11 +276,7 @@ def test_without_scikit_learn_the_command_says_the_rest(tmp_path, monkeypatch):
 def test_a_class_of_one_subclass_has_no_pairs_within_it(tmp_path):
     data = mixture(K=2, K1=1, n=40)
 
-<<<<<<< HEAD
-    found = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
-=======
-    cosines = premise(data.x, data.subclass, data.y, seed=0, clusters=False)
->>>>>>> robust
+    cosines = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     assert "of no pair" in premise_lines(cosines)[2]
     assert len(style.save(premise_figure(cosines), tmp_path, "premise")) == 2
