@@ -10,26 +10,28 @@ import numpy as np
 from scipy.integrate import quad
 
 from gflow.flow.charts import field_of
-from gflow.flow.field import AbstractField, Samples
+from gflow.flow.field import AbstractField
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES
+from gflow.flow.observer import Observer
+from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Trajectory
-from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
+from gflow.network.neurons import AbstractWeights, PolarNeurons
 
 
 class System(NamedTuple):
     """A flow ready to be integrated."""
 
     field: AbstractField
-    weights: AbstractNeurons
+    weights: AbstractWeights
     samples: Samples
 
     def follow(self, times, tolerance=1e-9, solver="tsit5", **rest) -> Trajectory:
         """Integrate and observe every state; absolute tolerance scaled to the neurons."""
         scale = float(self.field.scale(self.weights))
-        plain = isinstance(self.weights, CartesianNeurons)
+        plain = self.weights.chart in ("cartesian", "module")
         controls = Controls(
             solver=solver,
             rtol=tolerance if plain else 0.0,
@@ -37,16 +39,14 @@ class System(NamedTuple):
             min_step=rest.pop("min_step", 0.0),
             max_steps=rest.pop("max_steps", 20_000),
         )
+        looks = {name: rest.pop(name) for name in Observer._fields if name in rest}
         return integrate(
             self.field,
             self.weights,
             self.samples,
             Schedule(np.asarray(times, float)),
-            controls,
-            rest.pop("probe", lambda t, state: state),
-            rest.pop("stop", lambda seen: None),
-            rest.pop("notable", lambda before, now: False),
-            rest.pop("watch", lambda t, seen: None),
+            controls=controls,
+            observer=Observer(**{"probe": lambda t, state: state} | looks),
             **rest,
         )
 
@@ -55,7 +55,7 @@ def system(neurons, x, y, p, loss="exponential", omega=None, rows=1000, dtype="f
     """A flow on plain arrays; weights 1/n unless given."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     omega = np.full(len(y), 1 / len(y)) if omega is None else np.asarray(omega, float)
-    samples = Samples.blocked(x, y, omega, rows, dtype)
+    samples = Samples.blocked(x, y, omega, rows, dtype=dtype)
     return System(field_of(neurons, LOSSES[loss], float(p)), neurons, samples)
 
 

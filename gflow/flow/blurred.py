@@ -10,7 +10,8 @@ The rest keeps its direction.  With the means of the sample itself this is the e
 these means, and the tilt of order α/√N off the centers is in the field already.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,10 +19,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from gflow.errors import DataError
-from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.moments import gauss_moments
-from gflow.network.neurons import AbstractNeurons, AbstractWeights, PolarNeurons
+from gflow.flow.polar_field import polar_error, polar_velocity
+from gflow.flow.samples import Samples
+from gflow.network.neurons import AbstractWeights, PolarNeurons
 
 _ROUNDING = 1e-12
 """Noise below this share of a subclass mean, and parts of a unit vector below this, are none."""
@@ -108,13 +111,13 @@ class Frame(eqx.Module):
         u = neurons.direction
         rest = jnp.sum(u * self.outside, axis=1, keepdims=True)
         reduced = jnp.concatenate([u @ self.axes.T, rest], axis=1)
-        return PolarNeurons(reduced, neurons.log_norm, neurons.sign).projected()
+        return replace(neurons, direction=reduced).projected()
 
-    def lift(self, neurons: AbstractNeurons) -> PolarNeurons:
+    def lift(self, neurons: PolarNeurons) -> PolarNeurons:
         """The neurons in D dimensions whose reduction this is."""
         inside, rest = neurons.direction[:, :-1], neurons.direction[:, -1:]
         u = inside @ self.axes + rest * self.outside
-        return PolarNeurons(u, neurons.log_norm, neurons.sign)
+        return replace(neurons, direction=u)
 
 
 class PopulationField(AbstractField):
@@ -125,18 +128,19 @@ class PopulationField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = True
     tau: Float[Array, " K"]
     """Blur of each point."""
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
-        assert isinstance(neurons, PolarNeurons)
         return polar_velocity(neurons, *self.pull(neurons.direction, args))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error)
 
-    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
     def pull(

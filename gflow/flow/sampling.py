@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gflow.flow.blurred import PopulationField, means
-from gflow.flow.field import Samples
+from gflow.flow.samples import Samples
 
 
 class Noise(NamedTuple):

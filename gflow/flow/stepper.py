@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.samples import Samples
 
 SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
     "tsit5": diffrax.Tsit5(),
@@ -22,11 +23,8 @@ SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
 }
 """Explicit solvers by the names scenario files use; the flows are not stiff."""
 
-EVALUATIONS = {"tsit5": 6, "bosh3": 3, "dopri8": 13, "heun": 2}
-"""Evaluations of the velocity in one step; all but Dopri8 and Heun reuse the last one."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Controls:
     """How accurately to integrate."""
 
@@ -97,12 +95,12 @@ class Moment(eqx.Module):
 
 
 class Attempt(eqx.Module):
-    """What one attempted step came to."""
+    """An attempted step."""
 
     moment: Moment
-    """The new moment if the step was kept, the old one otherwise."""
+    """The new moment if the step was accepted, the old one otherwise."""
     next_step: Float[Array, ""]
-    kept: Bool[Array, ""]
+    accepted: Bool[Array, ""]
     finite: Bool[Array, ""]
     error: Float[Array, ""]
     """Error of the step, in units of the tolerance."""
@@ -140,14 +138,14 @@ def begin(
 
 @eqx.filter_jit
 def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
-    """Step from a moment to time `end`, and keep the step if its error allows it."""
+    """Step from a moment to time `end`, and accept the step if its error allows it."""
     solver, term = machine.solver, machine.term
     state, error, _, solver_state, _ = solver.step(
         term, moment.t, end, moment.state, machine.samples, moment.solver_state, made_jump=False
     )
     order = solver.error_order(term)
     assert order is not None
-    keep, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
+    accept, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
         moment.t,
         end,
         moment.state,
@@ -158,17 +156,17 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
         moment.controller_state,
     )
     finite = _all_finite((state, error))
-    keep, next_end = jnp.asarray(keep), jnp.asarray(next_end)
-    kept = keep & finite
+    accept, next_end = jnp.asarray(accept), jnp.asarray(next_end)
+    accepted = accept & finite
     next_moment = Moment(
-        jnp.where(kept, end, moment.t),
-        _either(kept, state, moment.state),
-        _either(kept, solver_state, moment.solver_state),
-        # A refused step still tells the controller something, unless it was not finite.
+        jnp.where(accepted, end, moment.t),
+        _either(accepted, state, moment.state),
+        _either(accepted, solver_state, moment.solver_state),
+        # A rejected step still tells the controller something, unless it was not finite.
         _either(finite, controller_state, moment.controller_state),
     )
-    next_step = next_end - jnp.where(keep, end, moment.t)
-    return Attempt(next_moment, next_step, kept, finite, 1 / jnp.asarray(controller_state[0]))
+    next_step = next_end - jnp.where(accept, end, moment.t)
+    return Attempt(next_moment, next_step, accepted, finite, 1 / jnp.asarray(controller_state[0]))
 
 
 def _either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:

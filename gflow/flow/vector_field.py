@@ -12,13 +12,16 @@ normalized.  Nothing depends on how small r_j is, as in the polar chart of one o
 which this is for C = 1 (theory D13).
 """
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.samples import Samples
 from gflow.network.neurons import AbstractWeights
 from gflow.network.vector import VectorNeurons, gates
 
@@ -28,10 +31,11 @@ class VectorField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
-        assert isinstance(neurons, VectorNeurons)
         u, a = neurons.direction, neurons.output
         pull, push, slope = _felt(neurons, self.p, self.loss, args)
         dr = jnp.sum(push * a, axis=1)
@@ -49,12 +53,11 @@ class VectorField(AbstractField):
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         """Root mean square over neurons of one neuron's error; the error of the bias if larger."""
         wrong = error.weights
-        assert isinstance(wrong, VectorNeurons)
         each = jnp.sum(wrong.direction**2, axis=1) + jnp.sum(wrong.output**2, axis=1)
         norm = jnp.sqrt(jnp.mean(each + wrong.log_norm**2))
         return norm if wrong.bias is None else jnp.maximum(norm, jnp.linalg.norm(wrong.bias))
 
-    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
 

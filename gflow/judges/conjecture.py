@@ -73,7 +73,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
 
 
 def _bracketed(evidence: Evidence, target: Target) -> Distance:
-    """The distance of the network to `target`, with what coalescing left out inside the bracket."""
+    """The distance of the network to `target`, with what folding left out inside the bracket."""
     found = distance(evidence.network, target, evidence.scenario.seed)
     log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
     changed = evidence.left_out.total * float(np.exp(found.log_c + log_total)) / found.supremum

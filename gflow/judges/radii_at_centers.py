@@ -29,7 +29,7 @@ RADIUS_SLOPE_ERROR = 0.03
 
 
 def radii_at_centers(evidence: Evidence) -> Radii:
-    """Radii of the K centers as brackets, with what coalescing left out."""
+    """Radii of the K centers as brackets, with what folding left out."""
     centers = evidence.centers
     left_out = evidence.left_out.total
     return radii(

@@ -12,7 +12,7 @@ than two layers leave the origin late (theory D15).
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -47,6 +47,7 @@ class DeepNetwork(AbstractFirstLayer):
     """Whether inputs of layers after the first have mean 0 and variance 1."""
     class_of: tuple[int, ...] | None = eqx.field(static=True)
     """Class of each output, where outputs are subclasses; None where they are what is asked for."""
+    chart: ClassVar[str] = "module"
 
     def __init__(
         self,

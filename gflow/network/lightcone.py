@@ -13,6 +13,7 @@ of d, which are right to the last digits where P and M nearly cancel.
 """
 
 import math
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,6 +37,7 @@ class LightconeNeurons(AbstractNeurons):
     """Sign of P_j: +1, -1 or 0.  Constant."""
     sign_minus: Float[Array, " h"]
     """Sign of M_j: +1, -1 or 0.  Constant."""
+    chart: ClassVar[str] = "lightcone"
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ What a neuron contributes is |v_j| ‖w_j‖^q with its degree q: 1 where the ac
 
 import abc
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,6 +21,9 @@ from gflow.network.prelu import Network
 
 class AbstractWeights(eqx.Module):
     """Whatever a gradient flow moves: float arrays, and how they stay in their chart (abstract)."""
+
+    chart: eqx.AbstractClassVar[str]
+    """Name of the chart they live in."""
 
     @property
     @abc.abstractmethod
@@ -93,6 +97,7 @@ class PolarNeurons(AbstractNeurons):
     """r_j = log ‖w_j‖; starts near log ε, so no float underflows."""
     sign: Float[Array, " h"]
     """+1 or -1: sign of v_j, constant along the flow."""
+    chart: ClassVar[str] = "polar"
 
     def __init__(
         self,
@@ -136,6 +141,7 @@ class CartesianNeurons(AbstractNeurons):
     """Output weights v_j; their sign may change along the flow."""
     degree: float = eqx.field(static=True)
     """Degree q of a neuron's output in ‖w_j‖; 1 for the normalized activation."""
+    chart: ClassVar[str] = "cartesian"
 
     def __init__(self, w: Float[Array, "h D"], v: Float[Array, " h"], degree: float = 1.0):
         self.w = w

@@ -10,6 +10,7 @@ chart.
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -91,6 +92,7 @@ class VectorNeurons(AbstractFirstLayer):
     """Whether the activation divides by ‖x‖^{p-1}."""
     class_of: tuple[int, ...] | None = eqx.field(static=True)
     """Class of each output, where outputs are subclasses."""
+    chart: ClassVar[str] = "vector"
 
     def __init__(
         self,

@@ -14,8 +14,9 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from gflow.data.centers import Centers
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.module_field import ModuleField
+from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Trajectory
 from gflow.flow.vector_field import VectorField
 from gflow.measure.alignment import chords, cosines

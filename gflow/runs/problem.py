@@ -10,17 +10,18 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from gflow.cost.memory import ROWS
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.data.labeled import Labeled
 from gflow.data.source import draw, draw_deep
 from gflow.flow.charts import field_of
-from gflow.flow.coalesce import Coalescence
-from gflow.flow.descent import Recipe
-from gflow.flow.field import AbstractField, Samples
-from gflow.flow.integrate import SAFE_ATOL
+from gflow.flow.field import AbstractField
+from gflow.flow.fold import Fold
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
+from gflow.flow.recipe import Recipe
+from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.vector_field import VectorField
@@ -31,12 +32,9 @@ from gflow.network.lightcone import lightcone
 from gflow.network.neurons import AbstractFirstLayer, AbstractNeurons
 from gflow.network.vector import VectorNeurons, vector_neurons
 from gflow.random import stream
-from gflow.scenario import Scenario
+from gflow.scenario import SAFE_TOLERANCE, Scenario
 
-ROWS = 1000
-"""Rows in one block of the velocity."""
-
-WORTH_COALESCING = 2e11
+WORTH_FOLDING = 2e11
 """Operations a flow must be expected to take before folding its neurons pays for compiling."""
 
 
@@ -55,7 +53,7 @@ class Problem(NamedTuple):
     field: AbstractField
     schedule: Schedule
     controls: Controls
-    coalescence: Coalescence | None
+    fold: Fold | None
     recipe: Recipe | None
     """How to descend; None to flow."""
 
@@ -75,7 +73,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
     with jax.enable_x64(True):
         train, test, centers = draw(scenario)
         omega = np.full(train.n, 1.0 if scenario.flow.convention == "sum" else 1.0 / train.n)
-        samples = Samples.blocked(train.x, train.y, omega, ROWS, scenario.flow.precision)
+        samples = Samples.blocked(train.x, train.y, omega, ROWS, dtype=scenario.flow.precision)
         neurons = _neurons(scenario, centers)
         field = field_of(neurons, LOSSES[scenario.flow.loss], float(scenario.network.power))
         pi = _subclass_weights(train, centers, omega)
@@ -87,7 +85,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
     alpha = _noise(scenario, train, centers)
     return Problem(
         train, test, centers, pi, alpha, neurons, samples, field, schedule, controls,
-        _coalescence(scenario, train), recipe,
+        _fold(scenario, train), recipe,
     )  # fmt: skip
 
 
@@ -101,7 +99,7 @@ def _prepare_deep(scenario: Scenario, start: float) -> Problem:
         train, test, centers = draw_deep(scenario)
         y, outputs, class_of = _targets(train, network.outputs)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
-        samples = Samples.blocked(train.x, y, omega, ROWS, flow.precision)
+        samples = Samples.blocked(train.x, y, omega, ROWS, dtype=flow.precision)
         loss = CrossEntropy() if isinstance(train, Labeled) else LOSSES[flow.loss]
         polar = scenario.chart == "polar"
         start_of = _vector_neurons if polar else _layers
@@ -218,14 +216,14 @@ def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None
     return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
 
 
-def _coalescence(scenario: Scenario, train: Dataset) -> Coalescence | None:
+def _fold(scenario: Scenario, train: Dataset) -> Fold | None:
     flow, network = scenario.flow, scenario.network
     quiet = max(0.0, float(np.log(1e-7 / network.init_scale)))
     evaluations = 60 + 0.3 * network.power * quiet
     operations = 4 * train.n * train.D * network.width * evaluations
-    pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_COALESCING)
+    pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_FOLDING)
     polar = scenario.chart == "polar"
-    return Coalescence(flow.merge_angle, hold=True) if pays and polar else None
+    return Fold(flow.merge_angle, hold=True) if pays and polar else None
 
 
 def _recipe(scenario: Scenario) -> Recipe | None:
@@ -234,9 +232,14 @@ def _recipe(scenario: Scenario) -> Recipe | None:
         return None
     seed = int(stream(scenario.seed, "batches").integers(2**31))
     return Recipe(
-        train.method, train.step_size, train.batch, train.momentum, train.epochs, seed,
-        train.time_of_step,
-    )  # fmt: skip
+        method=train.method,
+        step_size=train.step_size,
+        batch=train.batch,
+        momentum=train.momentum,
+        epochs=train.epochs,
+        seed=seed,
+        time_of_step=train.time_of_step,
+    )
 
 
 def _schedule(
@@ -264,7 +267,7 @@ def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
     flow = scenario.flow
     plain = scenario.chart == "cartesian"
     # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
-    absolute = flow.absolute_tolerance or SAFE_ATOL * scale
+    absolute = flow.absolute_tolerance or SAFE_TOLERANCE * scale
     return Controls(
         solver=scenario.solver,
         rtol=flow.tolerance if plain else 0.0,

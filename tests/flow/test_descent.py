@@ -8,8 +8,10 @@ from systems import system
 import gflow
 from gflow.errors import ScenarioError
 from gflow.flow import descent
-from gflow.flow.descent import Recipe, descend
+from gflow.flow.descent import descend
 from gflow.flow.field import FlowState
+from gflow.flow.observer import Observer
+from gflow.flow.recipe import Recipe
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.schedule import Schedule
 from gflow.flow.trajectory import Reason
@@ -33,14 +35,18 @@ def problem(p=3.0, n=40, D=6, h=5, eps=0.3, seed=0):
 
 
 def recipe(step_size=0.1, method="sgd", batch=0, momentum=0.0, epochs=None, seed=0):
-    return Recipe(method, step_size, batch, momentum, epochs, seed, step_size / (1 - momentum))
+    return Recipe(
+        method=method, step_size=step_size, batch=batch, momentum=momentum, epochs=epochs,
+        seed=seed, time_of_step=step_size / (1 - momentum),
+    )  # fmt: skip
 
 
-def followed(case, times, how, **rest):
-    quiet = dict(stop=lambda seen: None, watch=lambda t, seen: None)
-    probe = rest.pop("probe", lambda t, state: {"w": state.weights.w, "v": state.weights.v})
-    schedule = Schedule(np.asarray(times, float))
-    return descend(case.field, case.weights, case.samples, schedule, how, probe, **quiet | rest)
+def followed(case, times, how, checkpoint=None, **looks):
+    probe = lambda t, state: {"w": state.weights.w, "v": state.weights.v}  # noqa: E731
+    return descend(
+        case.field, case.weights, case.samples, Schedule(np.asarray(times, float)), recipe=how,
+        observer=Observer(probe, **looks), checkpoint=checkpoint,
+    )  # fmt: skip
 
 
 def gradient(w, v, x, y, p):

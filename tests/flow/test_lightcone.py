@@ -10,6 +10,7 @@ from systems import plain_loss, polar, system
 
 from gflow.errors import ScenarioError
 from gflow.flow.field import FlowState
+from gflow.flow.resumption import Resumption
 from gflow.flow.trajectory import Reason
 from gflow.judges.conservation import judge_balancedness
 from gflow.judges.finding import Verdict
@@ -138,7 +139,7 @@ def test_nearly_balanced_neurons_follow_the_polar_flow(relative):
     # From one first step on both take the same steps, up to rounding.  The slope differs from ±1 by
     # Δ/2ρ² <= 1e-12, times e^{2·0.4} for the neuron that shrinks; rates and times are of order 1.
     x, y, w, v, _ = _random(1.0, h=5, size=0.3)
-    rho, begin = np.linalg.norm(w, axis=1), (0.0, 0.0, 1e-3)
+    rho, begin = np.linalg.norm(w, axis=1), Resumption(first_step=1e-3)
     flow = system(polar(w, np.log(rho), np.sign(v)), x, y, 3)
     other = flow.follow([1.0, 4.0], SOLVER, start=begin).state
 

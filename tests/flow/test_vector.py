@@ -7,9 +7,10 @@ import pytest
 from systems import system
 
 import gflow
-from gflow.flow.field import FlowState, Samples
+from gflow.flow.field import FlowState
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.module_field import ModuleField
+from gflow.flow.samples import Samples
 from gflow.flow.vector_field import VectorField
 from gflow.judges.conservation import ENERGY
 from gflow.network.deep import DeepNetwork
@@ -63,7 +64,7 @@ def test_outputs_are_those_of_the_plain_network(p, normalized):
 def test_the_velocity_is_that_of_the_plain_weights(p, bias, normalized):
     # w = ρu and v = ρa: dw = dρ u + ρ du, so du = (dw - <dw, u> u)/ρ and dr = <dw, u>/ρ.
     neurons, (x, y) = drawn(bias=bias, normalized=normalized), labeled()
-    samples = Samples.blocked(x, y, np.full(40, 1 / 40), 16, "float64")
+    samples = Samples.blocked(x, y, np.full(40, 1 / 40), 16, dtype="float64")
     u, a, rho = (np.asarray(z) for z in (neurons.direction, neurons.output, neurons.log_norm))
     rho = np.exp(rho)[:, None]
 
@@ -121,7 +122,7 @@ def test_a_filling_row_weighs_nothing():
     velocities = [
         VectorField(CrossEntropy(), 3.0)(
             jnp.zeros(()), FlowState.begin(neurons),
-            Samples.blocked(x, y, np.full(7, 1 / 7), rows, "float64"),
+            Samples.blocked(x, y, np.full(7, 1 / 7), rows, dtype="float64"),
         ).weights
         for rows in (7, 4)
     ]  # fmt: skip

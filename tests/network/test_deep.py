@@ -272,7 +272,7 @@ def test_labels_stay_integers_where_they_are():
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        (dict(loss=lambda f, y: ((f - y) ** 2).mean()), "one number a sample, shape (2,), but gi"),
+        (dict(loss=lambda f, y: ((f - y) ** 2).mean()), "one number per sample, shape (2,), but"),
         (dict(loss=lambda f, y: (f[:, None] - y[None]) ** 2), "but gives shape (2, 2)"),
         (dict(times=[]), "`times` must increase, all of them after 0"),
         (dict(times=[1.0, 0.5]), "`times` must increase, all of them after 0"),
