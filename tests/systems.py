@@ -12,13 +12,15 @@ from scipy.integrate import quad
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField
 from gflow.flow.integrate import integrate
-from gflow.flow.losses import LOSSES
+from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.observer import Observer
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Trajectory
 from gflow.network.neurons import AbstractWeights, PolarNeurons
+
+ALL_LOSSES = LOSSES | {"cross_entropy": CrossEntropy()}
 
 
 class System(NamedTuple):
@@ -56,7 +58,7 @@ def system(neurons, x, y, p, loss="exponential", omega=None, rows=1000, dtype="f
     x, y = np.asarray(x, float), np.asarray(y, float)
     omega = np.full(len(y), 1 / len(y)) if omega is None else np.asarray(omega, float)
     samples = Samples.blocked(x, y, omega, rows, dtype=dtype)
-    return System(field_of(neurons, LOSSES[loss], float(p)), neurons, samples)
+    return System(field_of(neurons, ALL_LOSSES[loss], float(p)), neurons, samples)
 
 
 def polar(u, log_norm, sign) -> PolarNeurons:
@@ -84,13 +86,18 @@ def mixture(p, h=64, D=20, per=10, alpha=0.1, log_eps=-16.0, loss="exponential",
     return system(neurons, x, y, p, loss)
 
 
-def plain_loss(w, v, x, y, omega, p, loss, normalized=True):
-    """L of neurons in plain weights, as written in the papers."""
-    norm = jnp.linalg.norm(w, axis=1)
-    z = x @ w.T
-    power = jnp.where(z > 0, jnp.where(z > 0, z, 1.0) ** p, 0.0)
-    f = (power / norm[None] ** (p - 1) if normalized else power) @ v
-    return jnp.sum(omega * LOSSES[loss].value(y, f))
+def plain_loss(layers, bias, x, y, omega, *, p, loss, normalized=True, input_normalized=False):
+    """L of a network in plain weights, the first layer first, as written in the papers."""
+    z = x
+    for w in layers[:-1]:
+        grown = z @ w.T
+        power = jnp.where(grown > 0, jnp.where(grown > 0, grown, 1.0) ** p, 0.0)
+        size = jnp.linalg.norm(w, axis=1)[None] if normalized else 1.0
+        if input_normalized:
+            size = size * jnp.linalg.norm(z, axis=1)[:, None]
+        z = power / size ** (p - 1)
+    f = z @ layers[-1].T + bias
+    return jnp.sum(omega * ALL_LOSSES[loss].value(y, f[:, 0] if f.shape[1] == 1 else f))
 
 
 def linearized(u0, y, p, chi):

@@ -4,17 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems import system
 
 import gflow
-from gflow.flow.field import FlowState
-from gflow.flow.losses import LOSSES, CrossEntropy
-from gflow.flow.module_field import ModuleField
-from gflow.flow.samples import Samples
-from gflow.flow.vector_field import VectorField
 from gflow.judges.conservation import ENERGY
 from gflow.network.deep import DeepNetwork
-from gflow.network.neurons import PolarNeurons
 from gflow.network.vector import VectorNeurons, vector_neurons
 from gflow.runs import store
 
@@ -59,52 +52,6 @@ def test_outputs_are_those_of_the_plain_network(p, normalized):
     np.testing.assert_allclose(network.sizes, plain(neurons, p).sizes)
 
 
-@pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
-@pytest.mark.parametrize(("bias", "normalized"), [(True, False), (False, True)])
-def test_the_velocity_is_that_of_the_plain_weights(p, bias, normalized):
-    # w = ρu and v = ρa: dw = dρ u + ρ du, so du = (dw - <dw, u> u)/ρ and dr = <dw, u>/ρ.
-    neurons, (x, y) = drawn(bias=bias, normalized=normalized), labeled()
-    samples = Samples.blocked(x, y, np.full(40, 1 / 40), 16, dtype="float64")
-    u, a, rho = (np.asarray(z) for z in (neurons.direction, neurons.output, neurons.log_norm))
-    rho = np.exp(rho)[:, None]
-
-    found = VectorField(CrossEntropy(), p)(jnp.zeros(()), FlowState.begin(neurons), samples)
-
-    one = FlowState.begin(plain(neurons, p))
-    theirs = ModuleField(CrossEntropy(), p)(jnp.zeros(()), one, samples)
-    dw, dv = np.asarray(theirs.weights.hidden[0]) / rho, np.asarray(theirs.weights.output).T / rho
-    along_w, along_v = ((dw * u).sum(axis=1), (dv * a).sum(axis=1))
-    np.testing.assert_allclose(along_w, along_v, atol=1e-12)  # balanced stays balanced
-    close = dict(rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(found.weights.log_norm, along_w, **close)
-    np.testing.assert_allclose(found.weights.direction, dw - along_w[:, None] * u, **close)
-    np.testing.assert_allclose(found.weights.output, dv - along_v[:, None] * a, **close)
-    if bias:
-        np.testing.assert_allclose(found.weights.bias, theirs.weights.bias, **close)
-    assert float(found.dissipated) == pytest.approx(float(theirs.dissipated), rel=1e-9)
-
-
-@pytest.mark.parametrize("p", [1.0, 3.0])
-def test_with_one_output_it_is_the_polar_chart(p):
-    rng = np.random.default_rng(3)
-    many = drawn(C=1, bias=False)
-    sign = many.output[:, 0]
-    x, y = rng.standard_normal((40, 5)), np.sign(rng.standard_normal(40))
-    polar = system(PolarNeurons(many.direction, many.log_norm, sign), x, y, p)
-
-    found = VectorField(LOSSES["exponential"], p)(
-        jnp.zeros(()), FlowState.begin(many), polar.samples
-    )
-
-    theirs = polar.field(jnp.zeros(()), FlowState.begin(polar.weights), polar.samples)
-    np.testing.assert_allclose(
-        found.weights.direction, theirs.weights.direction, atol=100 * EPS, rtol=1e-12
-    )
-    np.testing.assert_allclose(found.weights.log_norm, theirs.weights.log_norm, rtol=1e-12)
-    assert (np.asarray(found.weights.output) == 0).all()
-    assert float(found.dissipated) == pytest.approx(float(theirs.dissipated))
-
-
 @pytest.mark.filterwarnings("error")
 def test_in_single_precision_it_answers_in_silence():
     neurons, (x, _) = drawn(), labeled()
@@ -115,20 +62,6 @@ def test_in_single_precision_it_answers_in_silence():
 
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
-
-
-def test_a_filling_row_weighs_nothing():
-    neurons, (x, y) = drawn(), labeled(n=7)
-    velocities = [
-        VectorField(CrossEntropy(), 3.0)(
-            jnp.zeros(()), FlowState.begin(neurons),
-            Samples.blocked(x, y, np.full(7, 1 / 7), rows, dtype="float64"),
-        ).weights
-        for rows in (7, 4)
-    ]  # fmt: skip
-
-    for one, other in zip(*map(jax.tree.leaves, velocities), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-14)
 
 
 MANY = """
