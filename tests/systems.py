@@ -14,6 +14,7 @@ from gflow.flow.field import AbstractField
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES, CrossEntropy
 from gflow.flow.observer import Observer
+from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
@@ -21,6 +22,23 @@ from gflow.flow.trajectory import Trajectory
 from gflow.network.neurons import AbstractWeights, PolarNeurons
 
 ALL_LOSSES = LOSSES | {"cross_entropy": CrossEntropy()}
+
+
+class Kept(AbstractCheckpoint):
+    """A checkpoint in memory, saved when it is due for the given time."""
+
+    def __init__(self, at=0, arrays=None):
+        self.arrays, self.at, self.count = arrays, at, 0
+
+    def load(self):
+        return self.arrays
+
+    def due(self):
+        self.count += 1
+        return self.count == self.at
+
+    def save(self, arrays):
+        self.arrays = {name: np.array(value) for name, value in arrays.items()}
 
 
 class System(NamedTuple):

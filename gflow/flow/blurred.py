@@ -1,8 +1,8 @@
 """The population field: a mixture of Gaussians seen as K blurred points in K + 1 dimensions.
 
-One idea: while the network is negligible a neuron feels a subclass only through its coordinate
-along the subclass mean, so the expected field is closed in the coordinates of u in the span of the
-means m_k and the length of the rest (theory D4),
+One idea: while the network is negligible a subclass acts on a neuron only through the coordinate of
+the neuron along the subclass mean, so the expected field is closed in the coordinates of u in the
+span of the means m_k and the length of the rest (theory D4),
 
     E G(u) = p κ Σ_k π_k y_k M_{p-1}(<u, m_k>) m_k + radial ,    M_q(a) = E σ(a + τ_k G)^q .
 
@@ -10,6 +10,7 @@ The rest keeps its direction.  With the means of the sample itself this is the e
 these means, and the tilt of order α/√N off the centers is in the field already.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -63,7 +64,7 @@ class Mixture:
     ) -> "Mixture":
         """The mixture that a sample is drawn from, given the sample's own subclass means.
 
-        Around its mean a sample of a Gaussian subclass is Gaussian, of variance τ²(1 - 1/N) a
+        Around its mean a sample of a Gaussian subclass is Gaussian, of variance τ²(1 - 1/N) per
         coordinate and independent of the mean; τ_k is the sample's root mean square.
 
         **Arguments:**
@@ -74,7 +75,12 @@ class Mixture:
         return cls(*map(np.array, zip(*_pieces(x, y, subclass, omega), strict=True)))
 
 
-def _pieces(x, y, subclass, omega):
+def _pieces(
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    subclass: Int[np.ndarray, " n"],
+    omega: Float[np.ndarray, " n"],
+) -> Iterator[tuple]:
     """Mean, label, weight, blur and number of samples of each subclass."""
     for k in np.unique(subclass):
         mine = subclass == k
@@ -87,7 +93,7 @@ def _pieces(x, y, subclass, omega):
 
 
 class Frame(eqx.Module):
-    """How h neurons in D dimensions are told by K + 1 numbers each (final)."""
+    """Reduced coordinates of h neurons in D dimensions, K + 1 numbers each (final)."""
 
     axes: Float[Array, "K D"]
     """Orthonormal; of all such rows the closest to the subclass means."""
@@ -146,7 +152,7 @@ class PopulationField(AbstractField):
     def pull(
         self, u: Float[Array, "h d"], points: Samples
     ) -> tuple[Float[Array, "h d"], Float[Array, " h"]]:
-        """What a neuron feels at direction u, and its Φ.
+        """The pull on a neuron at direction u, and its Φ.
 
         The expectation of G less its radial noise part, p κ Σ_k π_k y_k M_{p-1}(<u, m_k>) m_k, and
         Φ(u) = κ Σ_k π_k y_k M_p(<u, m_k>).

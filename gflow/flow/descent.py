@@ -1,8 +1,8 @@
 """Gradient descent in place of the flow: the same record on the same axis of time.
 
 One idea: a step of size η takes a time η, so what descent does in s steps is held against what the
-flow does until t = s·η (theory P26).  Momentum β makes a step worth η/(1-β), and its time is
-counted so; Adam divides a gradient by its size, and its time is a count of steps and no more.
+flow does until t = s·η (theory P26).  With momentum β a step takes a time η/(1-β); Adam
+divides a gradient by its size, and its time is a count of steps and no more.
 
 Steps between two recorded times are one compiled loop.  Weights are plain (the Cartesian chart).
 """
@@ -43,7 +43,7 @@ def descend(
     """Follow gradient descent and observe it at the steps closest to the scheduled times.
 
     **Arguments:** as for `gflow.flow.integrate.integrate`, with `recipe` in place of controls; the
-    observer is asked at recorded steps and every `MOST` steps, and never what is notable.
+    observer looks at recorded steps and every `MOST` steps, and its `notable` is not called.
 
     **Returns:** a `Trajectory`; `dissipated` is Σ ‖g‖² over the steps, g of a batch, times what a
     step is worth; nan for Adam, which does not follow g. Descent that diverges is a `Trajectory`
@@ -141,7 +141,7 @@ class _Descent(AbstractLoop):
         return observation
 
     def _observe(self, scheduled: bool) -> Reason | None:
-        """Look, tell whoever watches, and record."""
+        """Look, report to the watcher, and record."""
         observation = self._look()
         self.observer.watch(self.t, observation)
         reason = self.observer.stop(observation)

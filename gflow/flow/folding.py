@@ -47,8 +47,15 @@ class Folding:
     def none(cls, neurons: PolarNeurons) -> "Folding":
         """Every neuron by itself."""
         h = neurons.width
-        nothing = np.zeros(h)
-        return cls(neurons, np.arange(h), nothing, nothing, nothing, np.full(2, -np.inf), h)
+        return cls(
+            home=neurons,
+            group=np.arange(h),
+            offset=np.zeros(h),
+            turned=np.zeros(h),
+            spread=np.zeros(h),
+            held=np.full(2, -np.inf),
+            width=h,
+        )
 
     @property
     def is_none(self) -> bool:

@@ -63,7 +63,7 @@ def integrate(
     - `samples`: weighted samples.
     - `schedule`: times stepped onto and recorded, after the start time.
     - `controls`: solver, tolerances, minimum step, step budget.
-    - `observer`: what is observed, when the flow ends, and who is told.
+    - `observer`: what is observed, when the flow ends, and who watches it.
     - `start`: where a continuation begins; the start of the flow unless given.
     - `fold`: how neurons of one direction are integrated as one, in a chart where they can be; None
         for the full width at all times. The final state is of the full width either way.
@@ -212,7 +212,7 @@ class _Flow(AbstractLoop):
                 self._fold(Passage(before, self.moment.state, self.t - t))
                 if self.t == target:
                     self.leg_began = target
-            # Only now everything belongs to one time, and whoever watches may interrupt.
+            # Only now does everything belong to one time, so that a watcher may interrupt.
             self.settled = True
             if accepted:
                 self.observer.watch(*self.sight)
@@ -292,7 +292,7 @@ class _Flow(AbstractLoop):
         return jax.device_get(self.probe(self.clock, self.moment.state))
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
-        """Look, and record what was asked for or is far enough from the last record."""
+        """Look, and record what is scheduled or far enough from the last record."""
         t, observation = self.sight = self.t, self._look()
         if scheduled or self._worth_recording(t, observation, gap):
             self._record(scheduled, observation)

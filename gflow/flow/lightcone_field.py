@@ -1,6 +1,6 @@
 """The velocity of a population of any balance, in the light-cone chart (theory D1).
 
-One idea: ‖w_j‖ + v_j grows as e^{I_j} and ‖w_j‖ - v_j shrinks as e^{-I_j}, so only directions and
+As ‖w_j‖ + v_j grows as e^{I_j} and ‖w_j‖ - v_j shrinks as e^{-I_j}, only directions and
 the boosts I_j move,
 
     du_j/dt = (v_j/‖w_j‖) (G_j - <G_j, u_j> u_j) ,   dI_j/dt = Φ_j ,

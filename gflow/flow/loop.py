@@ -48,7 +48,7 @@ class AbstractLoop(abc.ABC):
                     break
                 reason = self._reach(target)
         except KeyboardInterrupt:
-            # What was reached is kept twice: for the same command again, and in the trajectory.
+            # The same command goes on from a checkpoint; the trajectory says how far it came.
             if self.checkpoint is not None and self.settled and self.records:
                 self.checkpoint.save(self._snapshot())
             reason = self._end(Reason.INTERRUPTED)
@@ -82,7 +82,7 @@ class AbstractLoop(abc.ABC):
     @property
     @abc.abstractmethod
     def left_out(self) -> LeftOut:
-        """What may have changed because not all weights were followed by themselves."""
+        """What folding may have changed."""
 
     @abc.abstractmethod
     def _begin(self) -> Reason | None:

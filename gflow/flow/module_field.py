@@ -1,7 +1,7 @@
 """The velocity of any equinox module under gradient flow, in plain coordinates.
 
-One idea: what moves is a module whose float arrays are the state, the velocity is minus the
-gradient that jax takes of the loss, block by block, and steps and records are those of every flow.
+The float arrays of the module are the state, and the velocity is minus the gradient that jax takes
+of the loss, block by block; steps and records are those of every flow.
 """
 
 from collections.abc import Callable
@@ -43,14 +43,14 @@ class ModuleField(AbstractField):
         return jnp.sum(omega * self.loss.value(y, outputs(x).astype(omega.dtype)))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        """Root mean square over the entries of a layer, of the worst layer."""
+        """Root mean square over the entries of the worst layer."""
         leaves = jax.tree.leaves(error.weights)
         return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))
 
     def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        """Root mean square of the weights of the smallest layer; 1 where none has weights but 0.
+        """Root mean square of the weights of the smallest layer; 1 where all weights are 0.
 
-        A bias starts at 0, and says nothing of the scale.
+        A layer of zeros, such as a bias at the start, says nothing of the scale.
         """
         sizes = jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in jax.tree.leaves(weights)])
         least = jnp.min(jnp.where(sizes > 0, sizes, jnp.inf))

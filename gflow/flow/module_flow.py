@@ -137,7 +137,7 @@ def flow_of(
             ),
             observer=Observer(_probe(field, samples)),
         )
-        # Unscheduled records are of steps that nobody asked for.
+        # Records at other times than these are of the solver's own steps.
         chosen = np.flatnonzero(trajectory.scheduled)
         records = jax.tree.map(lambda a: a[chosen], trajectory.observations)
         modules = tuple(

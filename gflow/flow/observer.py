@@ -1,4 +1,4 @@
-"""Who looks at a trajectory on its way: what is observed, when it ends, who is told.
+"""What is observed of a trajectory on its way, when it ends, and who watches it.
 
 Flow and descent measure nothing themselves; they call the functions of an `Observer` at the times
 of a schedule and between them.
@@ -42,4 +42,4 @@ class Observer(NamedTuple):
     notable: Notable = lambda before, now: False
     """Whether an unscheduled step is worth recording, beyond the few that always are."""
     watch: Watch = lambda t, observation: None
-    """Who is told of progress."""
+    """Follows the progress."""

@@ -109,8 +109,8 @@ def population_start(
     - `schedule`: recorded times; those after the switch are not reached.
     - `loss`, `p`: of the network.
     - `controls`: as for the exact flow.
-    - `observer`: as for `integrate`; shown states and neurons lifted to D dimensions, and not asked
-        when to stop.
+    - `observer`: as for `integrate`, of states and neurons lifted to D dimensions; its `stop` is
+        not called.
 
     **Returns:** a `Start`, or a `Refusal` if p < 2 without noise, if more than `STRAY` of the mass
     is not aligned at the switch, if the schedule ends before it, or if the integration fails.
@@ -127,7 +127,7 @@ def population_start(
     field = PopulationField(loss, float(p), jnp.asarray(mixture.tau))
     K, D = mixture.mean.shape
     outside = max(D - K - 1, 0)
-    # The caller is shown lifted states; the switch reads what is observed besides.
+    # The caller observes lifted states; the switch reads what is observed besides.
     lookout = Observer(
         probe=_Lookout(field, points, frame, observer.probe),
         portrait=_Picture(
@@ -197,7 +197,9 @@ class _Picture(eqx.Module):
         angle, speed = _turning(self.field, neurons, self.points)
         return {
             "portrait": {} if self.portrait is None else self.portrait(self.frame.lift(neurons)),
-            "noise": sampling_noise(self.field, u, s, self.points, self.count, self.outside),
+            "noise": sampling_noise(
+                self.field, u, s, self.points, count=self.count, outside=self.outside
+            ),
             "rate": s * self.field.pull(u, self.points)[1],
             "speed": speed,
             "log_mass": jnp.where(angle <= ALIGNED, 2 * neurons.log_norm, -jnp.inf),

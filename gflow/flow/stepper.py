@@ -1,10 +1,11 @@
 """One step of a flow: diffrax's solver and controller, bound to a field and its samples.
 
-One idea: a step is a pure function of a moment, compiled once; who calls it decides where it ends.
-This is the only module that imports diffrax.
+A step is a pure function of a moment, compiled once; the caller decides where it ends.  This is the
+only module that imports diffrax.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -71,13 +72,13 @@ class _Projected(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         y1, error, dense, solver_state, result = self.solver.step(
-            terms, t0, t1, y0, args, solver_state, made_jump
+            terms, t0, t1, y0, args, solver_state, made_jump=made_jump
         )
         return y1.projected(), error, dense, solver_state, result
 
 
 class Machine(eqx.Module):
-    """Parts of diffrax, bound to one field and its samples."""
+    """diffrax's parts, bound to one field and its samples."""
 
     term: diffrax.ODETerm
     solver: _Projected
@@ -127,9 +128,7 @@ def begin(
 ) -> tuple[Moment, Float[Array, ""]]:
     """The first moment at time `t`, and the length of the first step (None: searched)."""
     solver, term, samples = machine.solver, machine.term, machine.samples
-    t1, controller_state = machine.controller.init(
-        term, t, t, state, first_step, samples, solver.func, solver.error_order(term)
-    )
+    t1, controller_state = _controller_start(machine, t, state, first_step)
     solver_state = solver.init(term, t, t1, state, samples)
     moment = Moment(t, state, solver_state, controller_state)
     # A Python flag among the leaves would compile `attempt` twice, before and after it is one.
@@ -146,14 +145,14 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     order = solver.error_order(term)
     assert order is not None
     accept, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
-        moment.t,
-        end,
-        moment.state,
-        state,
-        machine.samples,
-        error,
-        order,
-        moment.controller_state,
+        t0=moment.t,
+        t1=end,
+        y0=moment.state,
+        y1_candidate=state,
+        args=machine.samples,
+        y_error=error,
+        error_order=order,
+        controller_state=moment.controller_state,
     )
     finite = _all_finite((state, error))
     accept, next_end = jnp.asarray(accept), jnp.asarray(next_end)
@@ -167,6 +166,22 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     )
     next_step = next_end - jnp.where(accept, end, moment.t)
     return Attempt(next_moment, next_step, accepted, finite, 1 / jnp.asarray(controller_state[0]))
+
+
+def _controller_start(
+    machine: Machine, t: Float[Array, ""], state: FlowState, first_step: Float[Array, ""] | None
+) -> tuple[Any, PyTree]:
+    """Where the first step would end, and the state of the controller."""
+    return machine.controller.init(
+        terms=machine.term,
+        t0=t,
+        t1=t,
+        y0=state,
+        dt0=first_step,
+        args=machine.samples,
+        func=machine.solver.func,
+        error_order=machine.solver.error_order(machine.term),
+    )
 
 
 def _either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
@@ -193,10 +208,7 @@ def restarted(machine: Machine, moment: Moment, t: Float[Array, ""], state: Flow
 def template(machine: Machine, state: FlowState) -> Moment:
     """A moment of the right structure and shapes; its values mean nothing."""
     t = jnp.zeros((), state.dissipated.dtype)
-    solver, term, samples = machine.solver, machine.term, machine.samples
-    order = solver.error_order(term)
-    _, controller_state = machine.controller.init(
-        term, t, t, state, jnp.ones_like(t), samples, solver.func, order
-    )
-    moment = Moment(t, state, solver.init(term, t, t, state, samples), controller_state)
+    _, controller_state = _controller_start(machine, t, state, jnp.ones_like(t))
+    solver_state = machine.solver.init(machine.term, t, t, state, machine.samples)
+    moment = Moment(t, state, solver_state, controller_state)
     return jax.tree.map(jnp.asarray, moment)

@@ -1,7 +1,7 @@
-"""What a flow leaves behind: a record, a final state, an outcome.
+"""What a flow leaves behind: records, a final state, an outcome.
 
-One idea: an integration that stops early is a value, not an exception.  Everything computed until
-then is kept, and the outcome's text names the common reasons and the cure.
+An integration that stops early is a value, not an exception.  Everything computed until then is
+there, and the outcome's text names the common reasons and the cure.
 """
 
 import enum
@@ -132,13 +132,13 @@ class Effort:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A flow seen at T recorded times."""
+    """A flow at T recorded times."""
 
     times: Float[np.ndarray, " T"]
     scheduled: Bool[np.ndarray, " T"]
     """Whether a time was scheduled; the others are accepted steps in between."""
     observations: PyTree
-    """What the probe saw, every leaf with a leading axis T."""
+    """Observations of probe and portrait, every leaf with a leading axis T."""
     state: FlowState
     """State at the last time."""
     next_step: float

@@ -292,7 +292,9 @@ def test_what_a_sample_adds_has_the_predicted_size(p, cosine):
     field, reduced, points, _ = _blurred(neurons, _mixture(1, 1, D, alpha, N), p)
 
     count = jnp.asarray([float(N)])
-    found = sampling_noise(field, reduced.direction, reduced.sign, points, count, D - 2)
+    found = sampling_noise(
+        field, reduced.direction, reduced.sign, points, count=count, outside=D - 2
+    )
 
     inside, across, growth = (np.sqrt(np.mean(np.square(v))) for v in (inside, across, growth))
     size = p * _closed(p, cosine, tau)[0]
@@ -457,7 +459,9 @@ def test_a_neuron_that_nothing_pulls_spoils_no_estimate():
     field, reduced, points, _ = _blurred(polar(u, -30.0, [1.0, 1.0]), mixture, 1)
 
     count = jnp.asarray(mixture.count)
-    found = sampling_noise(field, reduced.direction, reduced.sign, points, count, D - K - 1)
+    found = sampling_noise(
+        field, reduced.direction, reduced.sign, points, count=count, outside=D - K - 1
+    )
     angle, speed = _turning(field, reduced, points)
 
     assert all(np.isfinite(each).all() and float(each[0]) == 0 for each in found)

@@ -1,4 +1,4 @@
-"""Balanced populations with many outputs: gradients of plain weights, and any small scale."""
+"""Balanced populations with many outputs: outputs, precision, and any small scale."""
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +11,15 @@ from gflow.network.deep import DeepNetwork
 from gflow.network.vector import VectorNeurons, vector_neurons
 from gflow.runs import store
 
-EPS = np.finfo(np.float64).eps
+EPS, C, H, D = 0.4, 3, 7, 5
 
 
-def drawn(C=3, h=7, D=5, eps=0.4, bias=True, normalized=False, seed=0):
-    rng = np.random.default_rng(seed)
-    neurons = vector_neurons(h, D, C, np.log(eps), rng, bias, normalized)
-    norms = jnp.asarray(np.log(eps) + rng.standard_normal(h) / 2)
-    b = jnp.asarray(rng.standard_normal(C)) if bias else None
-    return VectorNeurons(neurons.direction, neurons.output, norms, b, normalized)
+def drawn(normalized=False):
+    rng = np.random.default_rng(0)
+    neurons = vector_neurons(H, D, C, np.log(EPS), rng, bias=True, input_normalized=normalized)
+    norms = jnp.asarray(np.log(EPS) + rng.standard_normal(H) / 2)
+    bias = jnp.asarray(rng.standard_normal(C))
+    return VectorNeurons(neurons.direction, neurons.output, norms, bias, normalized)
 
 
 def plain(neurons, p):
@@ -31,16 +31,11 @@ def plain(neurons, p):
     )  # fmt: skip
 
 
-def labeled(C=3, n=40, D=5, seed=1):
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal((n, D)), rng.integers(C, size=n).astype(float)
-
-
 @pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
 @pytest.mark.parametrize("normalized", [False, True])
 def test_outputs_are_those_of_the_plain_network(p, normalized):
     neurons = drawn(normalized=normalized)
-    x, _ = labeled()
+    x = np.random.default_rng(1).standard_normal((40, D))
 
     network = neurons.network(p)
 
@@ -54,7 +49,7 @@ def test_outputs_are_those_of_the_plain_network(p, normalized):
 
 @pytest.mark.filterwarnings("error")
 def test_in_single_precision_it_answers_in_silence():
-    neurons, (x, _) = drawn(), labeled()
+    neurons, x = drawn(), np.random.default_rng(1).standard_normal((40, D))
     expected = np.asarray(neurons.network(3.0)(x))
 
     with jax.enable_x64(False):
