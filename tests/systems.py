@@ -10,13 +10,36 @@ import numpy as np
 from scipy.integrate import quad
 
 from gflow.flow.charts import field_of
-from gflow.flow.field import AbstractField, Samples
+from gflow.flow.field import AbstractField
 from gflow.flow.integrate import integrate
-from gflow.flow.losses import LOSSES, AbstractScalarLoss
+from gflow.flow.losses import LOSSES, AbstractScalarLoss, CrossEntropy
+from gflow.flow.observer import Observer
+from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Trajectory
-from gflow.network.neurons import AbstractNeurons, CartesianNeurons, PolarNeurons
+from gflow.network.neurons import PolarNeurons
+from gflow.network.weights import AbstractWeights
+
+ALL_LOSSES = LOSSES | {"cross_entropy": CrossEntropy()}
+
+
+class Kept(AbstractCheckpoint):
+    """A checkpoint in memory, saved when it is due for the given time."""
+
+    def __init__(self, at=0, arrays=None):
+        self.arrays, self.at, self.count = arrays, at, 0
+
+    def load(self):
+        return self.arrays
+
+    def due(self):
+        self.count += 1
+        return self.count == self.at
+
+    def save(self, arrays):
+        self.arrays = {name: np.array(value) for name, value in arrays.items()}
 
 
 class Quartic(AbstractScalarLoss):
@@ -41,13 +64,13 @@ class System(NamedTuple):
     """A flow ready to be integrated."""
 
     field: AbstractField
-    weights: AbstractNeurons
+    weights: AbstractWeights
     samples: Samples
 
     def follow(self, times, tolerance=1e-9, solver="tsit5", **rest) -> Trajectory:
         """Integrate and observe every state; absolute tolerance scaled to the neurons."""
         scale = float(self.field.scale(self.weights))
-        plain = isinstance(self.weights, CartesianNeurons)
+        plain = self.weights.chart in ("cartesian", "module")
         controls = Controls(
             solver=solver,
             rtol=tolerance if plain else 0.0,
@@ -55,16 +78,14 @@ class System(NamedTuple):
             min_step=rest.pop("min_step", 0.0),
             max_steps=rest.pop("max_steps", 20_000),
         )
+        looks = {name: rest.pop(name) for name in Observer._fields if name in rest}
         return integrate(
             self.field,
             self.weights,
             self.samples,
             Schedule(np.asarray(times, float)),
-            controls,
-            rest.pop("probe", lambda t, state: state),
-            rest.pop("stop", lambda seen: None),
-            rest.pop("notable", lambda before, now: False),
-            rest.pop("watch", lambda t, seen: None),
+            controls=controls,
+            observer=Observer(**{"probe": lambda t, state: state} | looks),
             **rest,
         )
 
@@ -73,8 +94,8 @@ def system(neurons, x, y, p, loss="exponential", omega=None, rows=1000, dtype="f
     """A flow on plain arrays; weights 1/n unless given."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     omega = np.full(len(y), 1 / len(y)) if omega is None else np.asarray(omega, float)
-    samples = Samples.blocked(x, y, omega, rows, dtype)
-    return System(field_of(neurons, LOSSES[loss], float(p)), neurons, samples)
+    samples = Samples.blocked(x, y, omega, rows, dtype=dtype)
+    return System(field_of(neurons, ALL_LOSSES[loss], float(p)), neurons, samples)
 
 
 def polar(u, log_norm, sign) -> PolarNeurons:
@@ -102,13 +123,18 @@ def mixture(p, h=64, D=20, per=10, alpha=0.1, log_eps=-16.0, loss="exponential",
     return system(neurons, x, y, p, loss)
 
 
-def plain_loss(w, v, x, y, omega, p, loss, normalized=True):
-    """L of neurons in plain weights, as written in the papers."""
-    norm = jnp.linalg.norm(w, axis=1)
-    z = x @ w.T
-    power = jnp.where(z > 0, jnp.where(z > 0, z, 1.0) ** p, 0.0)
-    f = (power / norm[None] ** (p - 1) if normalized else power) @ v
-    return jnp.sum(omega * LOSSES[loss].value(y, f))
+def plain_loss(layers, bias, x, y, omega, *, p, loss, normalized=True, input_normalized=False):
+    """L of a network in plain weights, the first layer first, as written in the papers."""
+    z = x
+    for w in layers[:-1]:
+        grown = z @ w.T
+        power = jnp.where(grown > 0, jnp.where(grown > 0, grown, 1.0) ** p, 0.0)
+        size = jnp.linalg.norm(w, axis=1)[None] if normalized else 1.0
+        if input_normalized:
+            size = size * jnp.linalg.norm(z, axis=1)[:, None]
+        z = power / size ** (p - 1)
+    f = z @ layers[-1].T + bias
+    return jnp.sum(omega * ALL_LOSSES[loss].value(y, f[:, 0] if f.shape[1] == 1 else f))
 
 
 def linearized(u0, y, p, chi):

@@ -1,15 +1,15 @@
-"""What each solver asks for, by the names scenario files use."""
+"""The facts about each solver that a cost is made of; one row per solver."""
 
 from typing import NamedTuple
 
 
 class Solver(NamedTuple):
-    """What a solver asks for."""
+    """Facts about a solver."""
 
     order: int
     stages: int
     evaluations: int
-    """Evaluations of the velocity in one step."""
+    """Evaluations of the velocity in one step: one less than `stages` if the last is reused."""
     steps: int
     """Steps of a flow at tolerance 1e-3 and init_scale 1e-7, measured with few record times."""
 

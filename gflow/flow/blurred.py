@@ -1,8 +1,8 @@
 """The population field: a mixture of Gaussians seen as K blurred points in K + 1 dimensions.
 
-One idea: while the network is negligible a neuron feels a subclass only through its coordinate
-along the subclass mean, so the expected field is closed in the coordinates of u in the span of the
-means m_k and the length of the rest (theory D4),
+One idea: while the network is negligible a subclass acts on a neuron only through the coordinate of
+the neuron along the subclass mean, so the expected field is closed in the coordinates of u in the
+span of the means m_k and the length of the rest (theory D4),
 
     E G(u) = p κ Σ_k π_k y_k M_{p-1}(<u, m_k>) m_k + radial ,    M_q(a) = E σ(a + τ_k G)^q .
 
@@ -10,7 +10,9 @@ The rest keeps its direction.  With the means of the sample itself this is the e
 these means, and the tilt of order α/√N off the centers is in the field already.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,10 +20,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from gflow.errors import DataError
-from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.moments import gauss_moments
-from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.flow.polar_field import polar_error, polar_velocity
+from gflow.flow.samples import Samples
+from gflow.network.neurons import PolarNeurons
 from gflow.network.weights import AbstractWeights
 
 _ROUNDING = 1e-12
@@ -61,7 +65,7 @@ class Mixture:
     ) -> "Mixture":
         """The mixture that a sample is drawn from, given the sample's own subclass means.
 
-        Around its mean a sample of a Gaussian subclass is Gaussian, of variance τ²(1 - 1/N) a
+        Around its mean a sample of a Gaussian subclass is Gaussian, of variance τ²(1 - 1/N) per
         coordinate and independent of the mean; τ_k is the sample's root mean square.
 
         **Arguments:**
@@ -72,7 +76,12 @@ class Mixture:
         return cls(*map(np.array, zip(*_pieces(x, y, subclass, omega), strict=True)))
 
 
-def _pieces(x, y, subclass, omega):
+def _pieces(
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    subclass: Int[np.ndarray, " n"],
+    omega: Float[np.ndarray, " n"],
+) -> Iterator[tuple]:
     """Mean, label, weight, blur and number of samples of each subclass."""
     for k in np.unique(subclass):
         mine = subclass == k
@@ -85,7 +94,7 @@ def _pieces(x, y, subclass, omega):
 
 
 class Frame(eqx.Module):
-    """How h neurons in D dimensions are told by K + 1 numbers each (final)."""
+    """Reduced coordinates of h neurons in D dimensions, K + 1 numbers each (final)."""
 
     axes: Float[Array, "K D"]
     """Orthonormal; of all such rows the closest to the subclass means."""
@@ -109,13 +118,13 @@ class Frame(eqx.Module):
         u = neurons.direction
         rest = jnp.sum(u * self.outside, axis=1, keepdims=True)
         reduced = jnp.concatenate([u @ self.axes.T, rest], axis=1)
-        return PolarNeurons(reduced, neurons.log_norm, neurons.sign).projected()
+        return replace(neurons, direction=reduced).projected()
 
-    def lift(self, neurons: AbstractNeurons) -> PolarNeurons:
+    def lift(self, neurons: PolarNeurons) -> PolarNeurons:
         """The neurons in D dimensions whose reduction this is."""
         inside, rest = neurons.direction[:, :-1], neurons.direction[:, -1:]
         u = inside @ self.axes + rest * self.outside
-        return PolarNeurons(u, neurons.log_norm, neurons.sign)
+        return replace(neurons, direction=u)
 
 
 class PopulationField(AbstractField):
@@ -126,24 +135,25 @@ class PopulationField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = True
     tau: Float[Array, " K"]
     """Blur of each point."""
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
-        assert isinstance(neurons, PolarNeurons)
         return polar_velocity(neurons, *self.pull(neurons.direction, args))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error)
 
-    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
     def pull(
         self, u: Float[Array, "h d"], points: Samples
     ) -> tuple[Float[Array, "h d"], Float[Array, " h"]]:
-        """What a neuron feels at direction u, and its Φ.
+        """The pull on a neuron at direction u, and its Φ.
 
         The expectation of G less its radial noise part, p κ Σ_k π_k y_k M_{p-1}(<u, m_k>) m_k, and
         Φ(u) = κ Σ_k π_k y_k M_p(<u, m_k>).

@@ -7,29 +7,30 @@ so nothing is interpolated.
 
 At p = 1 the field jumps where a neuron is orthogonal to a sample and the flow may slide along the
 jump; `Controls.min_step` bounds what that may cost, and forced steps are counted.
-
-It measures nothing: `probe` and `stop` are values.
 """
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
+from gflow.cost.solver import SOLVERS
 from gflow.errors import PrecisionError
 from gflow.flow import quiet, stepper
-from gflow.flow.coalesce import NOTHING_LEFT_OUT, Coalescence, Folding, Passage, fold, reach_of
-from gflow.flow.field import AbstractField, FlowState, PolarField, Samples
-from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leaves
-from gflow.flow.schedule import Notable, Portrait, Probe, Schedule, Stop, Watch
-from gflow.flow.stepper import EVALUATIONS, Controls
-from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
-from gflow.network.neurons import PolarNeurons
+from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.fold import Fold, Passage
+from gflow.flow.left_out import LeftOut
+from gflow.flow.loop import AbstractLoop
+from gflow.flow.observer import Observer
+from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.resumption import Resumption
+from gflow.flow.samples import Samples
+from gflow.flow.schedule import Schedule
+from gflow.flow.stepper import Controls
+from gflow.flow.trajectory import Effort, Reason, Trajectory
+from gflow.flow.width import AbstractWidth, width_of
 from gflow.network.weights import AbstractWeights
-
-SAFE_ATOL = 1e-6
-"""Largest absolute tolerance in units of the smallest neuron, in the Cartesian chart."""
+from gflow.scenario import SAFE_TOLERANCE
 
 PAUSE = 10
 """Steps before another attempt to cross a quiet stretch at once, after one that failed."""
@@ -37,42 +38,35 @@ PAUSE = 10
 BETWEEN = 4
 """Unscheduled records between two scheduled times, unless more are notable."""
 
+MOST_NOT_FINITE = 30
+"""Attempts in a row, each a fifth as long as the one before, before nan is where the flow ends."""
+
 
 def integrate(
     field: AbstractField,
-    neurons: AbstractWeights,
+    weights: AbstractWeights,
     samples: Samples,
     schedule: Schedule,
+    *,
     controls: Controls,
-    probe: Probe,
-    stop: Stop,
-    notable: Notable,
-    watch: Watch,
-    start: tuple[float, float, float | None] = (0.0, 0.0, None),
-    portrait: Portrait | None = None,
-    coalescence: Coalescence | None = None,
+    observer: Observer,
+    start: Resumption = Resumption(),  # noqa: B008 (frozen)
+    fold: Fold | None = None,
     checkpoint: AbstractCheckpoint | None = None,
 ) -> Trajectory:
     """Follow the gradient flow dθ/dt = -∇L(θ) and observe it on the way.
 
     **Arguments:**
 
-    - `field`: the velocity in the chart of `neurons`.
-    - `neurons`: the population at the start.
+    - `field`: the velocity in the chart of `weights`.
+    - `weights`: the population at the start.
     - `samples`: weighted samples.
     - `schedule`: times stepped onto and recorded, after the start time.
     - `controls`: solver, tolerances, minimum step, step budget.
-    - `probe`: what to observe of a state; jitted here, called at every accepted step.
-    - `stop`: reads an observation and says whether to end, and why.
-    - `notable`: whether an observation differs so much from the last recorded one that an
-        unscheduled step is worth recording, beyond the few that always are.
-    - `watch`: called with time and observation at every accepted step, for progress.
-    - `start`: flow time, energy dissipated until then, and first step size (None: searched).
-    - `portrait`: what to record of all neurons besides, at recorded times only; jitted here. The
-        `probe` then gives a dictionary too, and sees the neurons as they are integrated, folded
-        or not; the portrait always sees every original one.
-    - `coalescence`: how neurons of one direction are integrated as one (polar chart); None for
-        the full width at all times. The final state is of the full width either way.
+    - `observer`: what is observed, when the flow ends, and who watches it.
+    - `start`: where a continuation begins; the start of the flow unless given.
+    - `fold`: how neurons of one direction are integrated as one, in a chart where they can be; None
+        for the full width at all times. The final state is of the full width either way.
     - `checkpoint`: where a killed integration left off; it goes on from there and ends equal to
         the bit to one that was not killed.
 
@@ -82,22 +76,18 @@ def integrate(
     **Raises:** `PrecisionError` if `controls.atol` is not far below the smallest neuron at t = 0 in
     the Cartesian chart: the solver would step over the whole alignment phase and report success.
     """
-    t, dissipated, first_step = start
-    if t == 0:  # later on neurons may have shrunk below what they started from
-        _check_precision(field, neurons, controls)
-    state = FlowState.begin(neurons, dissipated)
-    if coalescence is not None and isinstance(field, PolarField):
-        field = PolarField(field.loss, field.p, None, reach_of(samples))
-    loop = _Loop(
-        field, samples, controls, eqx.filter_jit(probe), portrait, stop, notable, watch, coalescence
+    if start.t == 0:  # later on neurons may have shrunk below what they started from
+        _check_precision(float(field.scale(weights)), controls)
+    width = width_of(field, weights, samples, fold)
+    state = FlowState.begin(weights, start.dissipated)
+    loop = _Flow(
+        width, state, samples, controls, start=start, observer=observer, checkpoint=checkpoint
     )
-    reason = loop.run(t, state, first_step, schedule, checkpoint)
-    return loop.trajectory(reason, float(schedule.times[-1]))
+    return loop.run(schedule)
 
 
-def _check_precision(field: AbstractField, neurons: AbstractWeights, controls: Controls) -> None:
-    scale = float(field.scale(neurons))
-    largest = SAFE_ATOL * scale
+def _check_precision(scale: float, controls: Controls) -> None:
+    largest = SAFE_TOLERANCE * scale
     if scale < 1 and not controls.atol <= largest * (1 + 1e-9):
         raise PrecisionError(
             f"`atol` must be far below the smallest neuron in the Cartesian chart, but atol = "
@@ -111,89 +101,94 @@ _COUNTS = ("steps", "rejected", "forced", "leaps", "glances", "no_leap_before")
 _REALS = ("step", "leg_began", "turning", "worst_forced", "work")
 
 
-class _Loop:
-    """The host side of an integration: legs between scheduled times, records, tallies."""
+class _Flow(AbstractLoop):
+    """A flow under way: legs between scheduled times, of adaptive steps (final)."""
+
+    moment: stepper.Moment
 
     def __init__(
         self,
-        field: AbstractField,
+        width: AbstractWidth,
+        state: FlowState,
         samples: Samples,
         controls: Controls,
-        probe: Probe,
-        portrait: Portrait | None,
-        stop: Stop,
-        notable: Notable,
-        watch: Watch,
-        coalescence: Coalescence | None,
+        *,
+        start: Resumption,
+        observer: Observer,
+        checkpoint: AbstractCheckpoint | None,
     ):
-        self.field = field
-        self.machine = stepper.machine_of(field, samples, controls)
+        super().__init__(observer, checkpoint)
         self.controls = controls
-        self.probe = probe
-        self.portrait = None if portrait is None else eqx.filter_jit(portrait)
-        self.stop = stop
-        self.notable = notable
-        self.watch = watch
-        self.coalescence = coalescence if isinstance(field, PolarField) else None
-        self.folding: Folding | None = None
+        self.start, self.start_state = start, state
+        self.h = state.weights.width
+        self.evaluations_of_step = SOLVERS[controls.solver].evaluations
+        self.samples = samples
+        self._take_width(width)
         self.turning = np.inf
-        self.settled = True
-        self.records = Records()
         self.steps = self.rejected = self.forced = self.leaps = self.glances = 0
         self.no_leap_before = 0
         self.worst_forced = self.work = 0.0
 
-    def run(
-        self,
-        t: float,
-        state: FlowState,
-        first_step: float | None,
-        schedule: Schedule,
-        checkpoint: AbstractCheckpoint | None,
-    ) -> Reason:
-        """Integrate to the end of the schedule, from a checkpoint if there is one, and say why."""
-        self.checkpoint = checkpoint
-        self.h = state.weights.width
-        if self.coalescence is not None:
-            assert isinstance(state.weights, PolarNeurons)
-            self.folding = Folding.none(state.weights)
-        try:
-            kept = None if checkpoint is None else checkpoint.load()
-            if kept is None:
-                self._begin(t, state, first_step)
-            else:
-                self._restore(kept, state)
-            if not np.isfinite(self.step):
-                return Reason.NOT_FINITE
-            for target in schedule.times[schedule.times > float(self.moment.t)]:
-                reason = self._leg(float(target))
-                if reason is not None:
-                    return reason
-        except KeyboardInterrupt:
-            if checkpoint is not None and self.settled and self.records:
-                checkpoint.save(self._snapshot())
-            return self._end(Reason.INTERRUPTED)
-        return Reason.END_TIME
+    @property
+    def t(self) -> float:
+        return float(self.moment.t)
 
-    def _begin(self, t: float, state: FlowState, first_step: float | None) -> None:
+    @property
+    def clock(self) -> Float[Array, ""]:
+        return self.moment.t
+
+    @property
+    def whole(self) -> AbstractWeights:
+        return self.width.whole(self.moment.state.weights)
+
+    @property
+    def next_step(self) -> float:
+        return self.step
+
+    @property
+    def effort(self) -> Effort:
+        return Effort(
+            steps=self.steps,
+            rejected=self.rejected,
+            forced=self.forced,
+            worst_forced=self.worst_forced,
+            evaluations=self.evaluations_of_step * (self.steps + self.rejected) + self.glances,
+            leaps=self.leaps,
+            work=self.work,
+        )
+
+    @property
+    def left_out(self) -> LeftOut:
+        return self.width.left_out(self.moment.state)
+
+    def _begin(self) -> Reason | None:
+        start, state = self.start, self.start_state
         dtype = state.dissipated.dtype
-        first = None if first_step is None else jnp.asarray(first_step, dtype)
-        if t > 0:
+        first = None if start.first_step is None else jnp.asarray(start.first_step, dtype)
+        if start.t > 0:
             # A continuation begins with neurons that have aligned; its first record is known.
-            state = self._folded(Passage(state, state, 0.0)) or state
-        self.moment, step = stepper.begin(self.machine, jnp.asarray(t, dtype), state, first)
-        self.step, self.leg_began = float(step), t
+            state = self._narrower(Passage(state, state, 0.0)) or state
+        t = jnp.asarray(start.t, dtype)
+        self.moment, step = stepper.begin(self.machine, t, state, first)
+        self.step, self.leg_began = float(step), start.t
         self._observe(scheduled=True, gap=0.0)
-        self.watch(*self.sight)
+        self.observer.watch(*self.sight)
+        return self._resumed()
 
-    def _leg(self, target: float) -> Reason | None:
-        """Step until `target` is hit exactly."""
+    def _resumed(self) -> Reason | None:
+        return None if np.isfinite(self.step) else Reason.NOT_FINITE
+
+    def _targets(self, schedule: Schedule) -> list[float]:
+        return schedule.times[schedule.times > self.t].tolist()
+
+    def _reach(self, target: float) -> Reason | None:
         gap = (target - self.leg_began) / (BETWEEN + 1)
         not_finite = 0
-        while (t := float(self.moment.t)) < target:
+        while (t := self.t) < target:
             if self.steps + self.rejected >= self.controls.max_steps:
                 return self._end(Reason.MAX_STEPS)
             before = self.moment.state
+            # Cross a quiet stretch at once, or attempt a step that lands on the target if near.
             if self._leap(target):
                 accepted = True
             else:
@@ -204,64 +199,67 @@ class _Loop:
                     self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype)
                 )
                 not_finite = 0 if attempt.finite else not_finite + 1
-                if not_finite > 30:
+                if not_finite > MOST_NOT_FINITE:
                     return self._end(Reason.NOT_FINITE)
                 self.settled = False
-                accepted = self._digest(attempt, end - t)
+                accepted = self._take(attempt, end - t)
+            # Look at every accepted step, and fold what has come together since the one before.
             if accepted:
-                reason = self._observe(scheduled=float(self.moment.t) == target, gap=gap)
+                reason = self._observe(scheduled=self.t == target, gap=gap)
                 if reason is not None:
-                    self.watch(*self.sight)
+                    self.observer.watch(*self.sight)
                     return self._end(reason)
-                self._condense(before, float(self.moment.t) - t)
-                if float(self.moment.t) == target:
+                self._fold(Passage(before, self.moment.state, self.t - t))
+                if self.t == target:
                     self.leg_began = target
+            # Only now does everything belong to one time, so that a watcher may interrupt.
             self.settled = True
             if accepted:
-                # Only now, since whoever watches may interrupt.
-                self.watch(*self.sight)
-                if self.checkpoint is not None and self.checkpoint.due():
-                    self.checkpoint.save(self._snapshot())
+                self.observer.watch(*self.sight)
+                self._keep()
         return None
 
-    def _digest(self, attempt: stepper.Attempt, length: float) -> bool:
-        """Take over what an attempt came to; whether it was kept."""
-        kept = bool(attempt.kept)
-        before, self.moment = self.moment.state.weights, attempt.moment
+    def _take(self, attempt: stepper.Attempt, length: float) -> bool:
+        """Take over the moment and tallies of an attempted step; whether it was accepted."""
+        accepted = bool(attempt.accepted)
+        before, self.moment = self.moment.state, attempt.moment
+        # The next step is the controller's, unless it knows nothing or this one was cut short.
         if not attempt.finite:
             self.step = length / 5
-        elif kept and length < self.step:
+        elif accepted and length < self.step:
             # The step was cut to land on a scheduled time; the wish from before still stands.
             self.step = max(self.step, float(attempt.next_step))
         else:
             self.step = float(attempt.next_step)
-        self.steps += kept
-        self.rejected += not kept
-        width = before.width
-        self.work += EVALUATIONS[self.controls.solver] * width / self.h
-        if kept and (error := float(attempt.error)) > 1:
+        # Tallies.
+        self.steps += accepted
+        self.rejected += not accepted
+        self.work += self.evaluations_of_step * before.weights.width / self.h
+        if accepted and (error := float(attempt.error)) > 1:
             self.forced += 1
             self.worst_forced = max(self.worst_forced, error)
-        if kept:
-            self.turning = _turning(before, self.moment.state.weights)
-        return kept
+        # How near to rest directions are decides whether a leap is worth trying.
+        if accepted and self.width.field.leaps:
+            self.turning = quiet.turning(before, self.moment.state)
+        return accepted
 
     def _leap(self, target: float) -> bool:
         """Cross a quiet stretch at once, if it is one and longer than two steps."""
         moment, worth, tolerance = self.moment, 2 * self.step, self.controls.atol
-        left = target - float(moment.t)
+        left = target - self.t
         near = self.turning <= quiet.NEAR * tolerance and self.steps >= self.no_leap_before
         if not near or left <= worth or not quiet.is_quiet(moment.state):
             return False
-        at_rest = quiet.settled(moment.state, self._velocity, self.field.p, tolerance)
-        span = 0.0 if at_rest is None else quiet.room(*at_rest, left)
-        if at_rest is None or span <= worth:
+        # Put all directions at rest; where that fails or gains little, wait before trying again.
+        rest = quiet.settled(moment.state, self._velocity, self.width.field.p, tolerance)
+        span = 0.0 if rest is None else quiet.room(rest, left)
+        if rest is None or span <= worth:
             self.no_leap_before = self.steps + PAUSE
             return False
         self.settled = False
         # Without rounding, a leap up to the target lands on it.
         t = jnp.asarray(target) if span == left else moment.t + span
-        state = quiet.leap(*at_rest, span)
+        state = quiet.leap(rest, span)
         self.moment = stepper.restarted(self.machine, moment, t.astype(moment.t.dtype), state)
         self.leaps += 1
         return True
@@ -271,122 +269,54 @@ class _Loop:
         self.work += state.weights.width / self.h
         return stepper.velocity(self.machine, self.moment.t, state)
 
-    def _condense(self, before: FlowState, span: float) -> None:
+    def _fold(self, passage: Passage) -> None:
         """Fold neurons, where that makes the next steps enough cheaper."""
-        state = self._folded(Passage(before, self.moment.state, span))
+        state = self._narrower(passage)
         if state is not None:
             self.moment = stepper.restarted(self.machine, self.moment, self.moment.t, state)
             self.turning = np.inf
 
-    def _folded(self, passage: Passage) -> FlowState | None:
+    def _narrower(self, passage: Passage) -> FlowState | None:
         """The state in fewer neurons, and the machine for them; None where that gains nothing."""
-        if self.coalescence is None or self.folding is None:
+        narrower = self.width.narrower(passage)
+        if narrower is None:
             return None
-        assert isinstance(self.field, PolarField)
-        folded = fold(self.folding, passage, self.field, self.coalescence)
-        if folded is None:
-            return None
-        self.folding, state = folded
-        self._bind()
-        return state
+        self._take_width(narrower[0])
+        return narrower[1]
 
-    def _whole(self) -> AbstractWeights:
-        """All original neurons now."""
-        neurons = self.moment.state.weights
-        if self.folding is None:
-            return neurons
-        assert isinstance(neurons, PolarNeurons)
-        return self.folding.unfold(neurons)
+    def _take_width(self, width: AbstractWidth) -> None:
+        self.width = width
+        self.machine = stepper.machine_of(width.field, self.samples, self.controls)
 
-    def _seen(self) -> PyTree:
-        """What the probe sees, on the host."""
-        return jax.device_get(self.probe(self.moment.t, self.moment.state))
-
-    def _record(self, t: float, scheduled: bool, seen: PyTree) -> None:
-        if self.portrait is not None:
-            seen = seen | jax.device_get(self.portrait(self._whole()))
-        self.records.append(t, scheduled, seen)
+    def _look(self) -> PyTree:
+        return jax.device_get(self.probe(self.clock, self.moment.state))
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
-        t, observation = self.sight = float(self.moment.t), self._seen()
+        """Look, and record what is scheduled or far enough from the last record."""
+        t, observation = self.sight = self.t, self._look()
         if scheduled or self._worth_recording(t, observation, gap):
-            self._record(t, scheduled, observation)
-        return self.stop(observation)
+            self._record(scheduled, observation)
+        return self.observer.stop(observation)
 
     def _worth_recording(self, t: float, observation: PyTree, gap: float) -> bool:
-        last, before = self.records.times[-1], self.records.seen[-1]
-        return t - last >= gap or self.notable(before, observation)
+        last, before = self.records.times[-1], self.records.observations[-1]
+        return t - last >= gap or self.observer.notable(before, observation)
 
-    def _end(self, reason: Reason) -> Reason:
-        """Record where the flow stands now, whatever the recording rule says."""
-        t = float(self.moment.t)
-        if not self.records or self.records.times[-1] < t:
-            self._record(t, False, self._seen())
-        return reason
+    def _close(self) -> None:
+        self._record(False, self._look())
 
-    def _snapshot(self) -> dict[str, np.ndarray]:
-        """Everything that the rest of the integration depends on."""
-        arrays = leaves_of(self.moment) | self.records.arrays()
-        arrays["counts"] = np.array([getattr(self, name) for name in _COUNTS])
-        arrays["reals"] = np.array([getattr(self, name) for name in _REALS])
-        return arrays if self.folding is None else arrays | self.folding.arrays()
+    def _own_arrays(self) -> dict[str, np.ndarray]:
+        counts = np.array([getattr(self, name) for name in _COUNTS])
+        reals = np.array([getattr(self, name) for name in _REALS])
+        return {"counts": counts, "reals": reals} | self.width.arrays()
 
-    def _restore(self, arrays: dict[str, np.ndarray], state: FlowState) -> None:
-        """Go back to a snapshot; `state` is what this integration would have begun with."""
-        if self.folding is not None:
-            self.folding = Folding.from_arrays(arrays)
-            assert isinstance(state.weights, PolarNeurons)
-            if not self.folding.is_none:
-                state = FlowState.begin(self.folding.padding(state.weights))
-                self._bind()
-        self.moment = with_leaves(stepper.template(self.machine, state), arrays)
-        sight = eqx.filter_eval_shape(self.probe, self.moment.t, self.moment.state)
-        if self.portrait is not None:
-            sight = sight | eqx.filter_eval_shape(self.portrait, self._whole())
-        self.records = Records.from_arrays(arrays, sight)
+    def _resume(self, arrays: dict[str, np.ndarray]) -> stepper.Moment:
+        width, state = self.width.restored(arrays, self.start_state)
+        self._take_width(width)
         for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
             for name, value in zip(names, values.tolist(), strict=True):
                 setattr(self, name, value)
-
-    def _bind(self) -> None:
-        """Weigh the error of a step by how many neurons each integrated one stands for."""
-        assert self.folding is not None and isinstance(self.field, PolarField)
-        share = jnp.asarray(self.folding.share)
-        self.field = PolarField(self.field.loss, self.field.p, share, self.field.reach)
-        self.machine = stepper.machine_of(self.field, self.machine.samples, self.controls)
-
-    def trajectory(self, reason: Reason, end_time: float) -> Trajectory:
-        """What was observed, and how it ended."""
-        times, scheduled, observations = self.records.columns
-        evaluations = (
-            EVALUATIONS[self.controls.solver] * (self.steps + self.rejected) + self.glances
-        )
-        effort = Effort(
-            self.steps, self.rejected, self.forced, self.worst_forced, evaluations, self.leaps,
-            self.work,
-        )  # fmt: skip
-        state, left_out = self.moment.state, NOTHING_LEFT_OUT
-        if self.folding is not None:
-            left_out = self.folding.left_out(state, self.field.p)
-            state = FlowState(self._whole(), state.dissipated, state.growth)
-        return Trajectory(
-            times,
-            scheduled,
-            observations,
-            state,
-            self.step,
-            Outcome(reason, float(self.moment.t), end_time, self.steps),
-            effort,
-            left_out,
-        )
-
-
-def _turning(before: AbstractWeights, after: AbstractWeights) -> float:
-    """Largest angle a direction has turned in a step, about."""
-    if not (isinstance(after, PolarNeurons) and isinstance(before, PolarNeurons)):
-        return np.inf
-    change = np.asarray(after.direction) - np.asarray(before.direction)
-    return float(np.sqrt(np.einsum("ij,ij->i", change, change).max()))
+        return stepper.template(self.machine, state)
 
 
 def _landing(t: float, step: float, target: float) -> float:

@@ -1,6 +1,6 @@
 """The velocity of a population of any balance, in the light-cone chart (theory D1).
 
-One idea: ‖w_j‖ + v_j grows as e^{I_j} and ‖w_j‖ - v_j shrinks as e^{-I_j}, so only directions and
+As ‖w_j‖ + v_j grows as e^{I_j} and ‖w_j‖ - v_j shrinks as e^{-I_j}, only directions and
 the boosts I_j move,
 
     du_j/dt = (v_j/‖w_j‖) (G_j - <G_j, u_j> u_j) ,   dI_j/dt = Φ_j ,
@@ -9,12 +9,16 @@ and as in the polar chart nothing depends on the scale of the weights.  A neuron
 may shrink to w_j = 0, where it has no direction: the velocity there is nan, which ends the flow.
 """
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState, Samples, pull_on
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.pull import pull_on
+from gflow.flow.samples import Samples
 from gflow.network.lightcone import LightconeNeurons
 from gflow.network.weights import AbstractWeights
 
@@ -24,10 +28,11 @@ class LightconeField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
-        assert isinstance(neurons, LightconeNeurons)
         u = neurons.direction
         pull, _ = pull_on(neurons.network(self.p), self.loss, args)
         radial = jnp.sum(pull * u, axis=1)
@@ -39,11 +44,10 @@ class LightconeField(AbstractField):
         return FlowState(velocity, speed, jnp.zeros(2, phi.dtype))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        assert isinstance(error.weights, LightconeNeurons)
         each = jnp.sum(error.weights.direction**2, axis=1) + error.weights.boost**2
         return jnp.sqrt(jnp.mean(each))
 
-    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
 

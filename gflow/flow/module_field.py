@@ -1,18 +1,20 @@
 """The velocity of any equinox module under gradient flow, in plain coordinates.
 
-One idea: what moves is a module whose float arrays are the state, the velocity is minus the
-gradient that jax takes of the loss, block by block, and steps and records are those of every flow.
+The float arrays of the module are the state, and the velocity is minus the gradient that jax takes
+of the loss, block by block; steps and records are those of every flow.
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.samples import Samples
 from gflow.network.weights import AbstractWeights
 
 
@@ -21,6 +23,8 @@ class ModuleField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         module = state.weights
@@ -39,15 +43,15 @@ class ModuleField(AbstractField):
         return jnp.sum(omega * self.loss.value(y, outputs(x).astype(omega.dtype)))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        """Root mean square over the entries of a layer, of the worst layer."""
+        """Root mean square over the entries of the worst layer."""
         leaves = jax.tree.leaves(error.weights)
         return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))
 
-    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
-        """Root mean square of the weights of the smallest layer; 1 where none has weights but 0.
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
+        """Root mean square of the weights of the smallest layer; 1 where all weights are 0.
 
-        A bias starts at 0, and says nothing of the scale.
+        A layer of zeros, such as a bias at the start, says nothing of the scale.
         """
-        sizes = jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in jax.tree.leaves(neurons)])
+        sizes = jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in jax.tree.leaves(weights)])
         least = jnp.min(jnp.where(sizes > 0, sizes, jnp.inf))
         return jnp.where(jnp.isfinite(least), least, 1.0)

@@ -1,8 +1,7 @@
 """Gradient flow of any equinox module with a loss: `flow_of`.
 
-One idea: the float arrays of a module are the state of the same loop that integrates neurons, so
-steps, error control, outcomes and Ctrl-C are those of every flow; the rest of the module stands
-aside.
+The float arrays of a module are the state of the same loop that integrates neurons, so steps, error
+control, outcomes and Ctrl-C are those of every flow; the rest of the module stands aside.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,21 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree, Real
 
-from gflow.flow.field import FlowState, Samples
+from gflow.cost.memory import ROWS
+from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.module_field import ModuleField
+from gflow.flow.observer import Observer
+from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import SOLVERS, Controls
 from gflow.flow.trajectory import Outcome
 from gflow.network.weights import AbstractWeights
 
-ROWS = 1000
-"""Rows in one block of the gradient."""
-
 
 class ModuleFlow(NamedTuple):
-    """A flow of a module, seen at T times (final)."""
+    """A flow of a module, at T times (final)."""
 
     times: Float[np.ndarray, " T"]
     loss: Float[np.ndarray, " T"]
@@ -46,6 +45,7 @@ class _Weights(AbstractWeights):
 
     arrays: PyTree
     rest: PyTree = eqx.field(static=True)
+    chart: ClassVar[str] = "module"
 
     def __init__(self, arrays: PyTree, rest: PyTree):
         self.arrays = arrays
@@ -90,6 +90,7 @@ def flow_of(
     loss: Callable[[Array, Array], Array],
     data: tuple[Real[np.ndarray, "n D"], Real[np.ndarray, " n"]],
     times: Sequence[float] | Float[np.ndarray, " T"],
+    *,
     tolerance: float = 1e-6,
     solver: str = "tsit5",
     max_steps: int = 100_000,
@@ -102,9 +103,9 @@ def flow_of(
         single input becomes one by `jax.vmap` inside another module.
     - `loss`: from outputs and labels to a loss for each sample.
     - `data`: inputs, and labels as the loss takes them: integers stay integers.
-    - `times`: flow times at which to see it, increasing, after t = 0, which is seen too.
-    - `tolerance`: error of one step, relative; absolute errors are held to 1e-6 of it in units of
-        the smallest layer, so that a small start is not stepped over.
+    - `times`: flow times to return it at, increasing, after t = 0, which is returned too.
+    - `tolerance`: relative error of one step; the absolute error is held to the same, and to at
+        most 1e-6, in units of the smallest layer, so that a small start is not stepped over.
     - `solver`: a name in `gflow.flow.stepper.SOLVERS`.
     - `max_steps`: budget of steps.
 
@@ -112,7 +113,7 @@ def flow_of(
     why.
 
     **Raises:** `ValueError` for times that do not increase from above 0, an unknown solver, or a
-    loss that is not one number a sample.
+    loss that is not one number per sample.
 
     **Source:** theory section 3.
     """
@@ -121,33 +122,33 @@ def flow_of(
     with jax.enable_x64(True):
         arrays, rest = eqx.partition(module, eqx.is_inexact_array)
         weights = _Weights(jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), arrays), rest)
-        samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, "float64")
+        samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, dtype="float64")
         _check_loss(loss, module, x, y)
         field = ModuleField(_CallersLoss(loss), 1.0)
         absolute = min(1e-6, tolerance) * float(field.scale(weights))
-        found = integrate(
+        trajectory = integrate(
             field,
             weights,
             samples,
             Schedule(np.asarray(times, np.float64)),
-            Controls(solver, tolerance, absolute, 0.0, max_steps),
-            _seen_by(field, samples),
-            lambda seen: None,
-            lambda before, now: False,
-            lambda t, seen: None,
+            controls=Controls(
+                solver=solver, rtol=tolerance, atol=absolute, min_step=0.0, max_steps=max_steps
+            ),
+            observer=Observer(_probe(field, samples)),
         )
-        chosen = np.flatnonzero(found.scheduled)
-        seen = jax.tree.map(lambda a: a[chosen], found.observations)
+        # Records at other times than these are of the solver's own steps.
+        chosen = np.flatnonzero(trajectory.scheduled)
+        records = jax.tree.map(lambda a: a[chosen], trajectory.observations)
         modules = tuple(
-            eqx.combine(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), seen["arrays"]), rest)
+            eqx.combine(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), records["arrays"]), rest)
             for i in range(len(chosen))
         )
-        return ModuleFlow(found.times[chosen], seen["loss"], modules, found.outcome)
+        return ModuleFlow(trajectory.times[chosen], records["loss"], modules, trajectory.outcome)
 
 
 def _check(times: Sequence[float] | Float[np.ndarray, " T"], solver: str) -> None:
-    seen = np.asarray(times, np.float64)
-    if seen.ndim != 1 or not len(seen) or not (np.diff(seen, prepend=0.0) > 0).all():
+    t = np.asarray(times, np.float64)
+    if t.ndim != 1 or not len(t) or not (np.diff(t, prepend=0.0) > 0).all():
         raise ValueError(
             f"`times` must increase, all of them after 0, but is {list(times)}; try [1.0, 10.0]."
         )
@@ -157,15 +158,15 @@ def _check(times: Sequence[float] | Float[np.ndarray, " T"], solver: str) -> Non
 
 def _check_loss(loss: Callable, module: Callable, x: np.ndarray, y: np.ndarray) -> None:
     """Refuse a loss that is not one number for each sample, which would be averaged wrongly."""
-    found = eqx.filter_eval_shape(lambda: loss(module(jnp.asarray(x)), jnp.asarray(y))).shape
-    if found != (len(x),):
+    shape = eqx.filter_eval_shape(lambda: loss(module(jnp.asarray(x)), jnp.asarray(y))).shape
+    if shape != (len(x),):
         raise ValueError(
-            f"`loss` must give one number a sample, shape ({len(x)},), but gives shape {found}; "
+            f"`loss` must give one number per sample, shape ({len(x)},), but gives shape {shape}; "
             "do not average in it, and let outputs have the shape of labels."
         )
 
 
-def _seen_by(field: ModuleField, samples: Samples) -> Callable[..., dict[str, Any]]:
+def _probe(field: ModuleField, samples: Samples) -> Callable[..., dict[str, Any]]:
     def probe(t: Float[Array, ""], state: FlowState) -> dict[str, Any]:
         """Loss and weights."""
 

@@ -1,7 +1,7 @@
 """Moments of a rectified Gaussian, to full relative accuracy.
 
-One idea: a half-space moment is an integral of positive terms over the half line, so a quadrature
-keeps every digit where the closed forms of theory D4 cancel.
+A half-space moment is an integral of positive terms over the half line, so a quadrature keeps every
+digit where the closed forms of theory D4 cancel.
 """
 
 from functools import partial
@@ -65,7 +65,7 @@ def gauss_moments(
     return jax.lax.scan(add, tuple(jnp.zeros_like(a) for _ in orders), rule)[0]
 
 
-def _power(z, p):
+def _power(z: Float[Array, "*s"], p: float) -> Float[Array, "*s"]:
     return z ** int(p) if p == int(p) else z**p
 
 

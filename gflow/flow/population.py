@@ -1,12 +1,12 @@
 """The start of a flow by its expectation, where the network is negligible.
 
-One idea: until the neurons have aligned, which is when a flow is wide, it is K + 1 numbers a neuron
-in a field that does not depend on n or D (`blurred`).  Once the neurons that carry the mass are
-aligned with what pulls them, or the network is about to be noticeable, they are lifted back and the
-exact flow takes over; it finishes the contraction and does everything that the samples have a say
-in.
+One idea: until the neurons have aligned, which is when a flow is wide, it is K + 1 numbers per
+neuron in a field that does not depend on n or D (`blurred`).  Once the neurons that carry the mass
+are aligned with what pulls them, or the network is about to be noticeable, they are lifted back and
+the exact flow takes over; it finishes the contraction and does everything in which the samples
+matter.
 
-It is a start or nothing: if most of the mass is not aligned by then, a `Refusal` says so.  What a
+There is a start or none: if most of the mass is not aligned by then, a `Refusal` says so.  What a
 `Start` leaves out is estimated in its `Deviation`.
 """
 
@@ -20,14 +20,16 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.blurred import Frame, Mixture, PopulationField
-from gflow.flow.field import FlowState, Samples
+from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.observer import Observer, Portrait, Probe
+from gflow.flow.samples import Samples
 from gflow.flow.sampling import Deviation, sampling_noise
-from gflow.flow.schedule import Notable, Portrait, Probe, Schedule, Watch
+from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Outcome, Reason, Trajectory
-from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.network.neurons import PolarNeurons
 
 ALIGNED = float(np.radians(10.0))
 """Largest angle between a neuron and its pull at which it counts as aligned, radians.
@@ -69,14 +71,9 @@ class Start:
     t: float
     """Switch time."""
     trajectory: Trajectory
-    """Observations of the caller's probe, state lifted; the last time is the switch."""
+    """Observations of the caller's probe, state lifted; its last time is the switch."""
     deviation: Deviation
     """What was left out."""
-
-    @property
-    def resume(self) -> tuple[float, float, float | None]:
-        """Where `integrate` goes on: time, energy dissipated, and a step size to try."""
-        return self.t, float(self.trajectory.state.dissipated), self.trajectory.next_step
 
 
 @dataclass(frozen=True)
@@ -90,14 +87,12 @@ class Refusal:
 def population_start(
     neurons: PolarNeurons,
     mixture: Mixture,
+    schedule: Schedule,
+    *,
     loss: AbstractLoss,
     p: float,
-    schedule: Schedule,
     controls: Controls,
-    probe: Probe,
-    notable: Notable,
-    watch: Watch,
-    portrait: Portrait | None = None,
+    observer: Observer,
 ) -> Start | Refusal:
     """Follow the expectation of a flow until the neurons that carry the mass are aligned.
 
@@ -111,12 +106,11 @@ def population_start(
 
     - `neurons`: the start, balanced.
     - `mixture`: of the sample, from `Mixture.of`.
-    - `loss`, `p`: of the network.
     - `schedule`: recorded times; those after the switch are not reached.
+    - `loss`, `p`: of the network.
     - `controls`: as for the exact flow.
-    - `probe`: called with states lifted to D dimensions.
-    - `notable`, `watch`: as for `integrate`.
-    - `portrait`: as for `integrate`, called with neurons lifted to D dimensions.
+    - `observer`: as for `integrate`, of states and neurons lifted to D dimensions; its `stop` is
+        not called.
 
     **Returns:** a `Start`, or a `Refusal` if p < 2 without noise, if more than `STRAY` of the mass
     is not aligned at the switch, if the schedule ends before it, or if the integration fails.
@@ -127,57 +121,60 @@ def population_start(
     """
     if p < 2 and not (mixture.tau > 0).all():
         return Refusal(_NO_NOISE)
+    # The flow in K + 1 coordinates per neuron, among K blurred points.
     frame = Frame.of(neurons, mixture.mean)
     points = _reduced_points(frame, mixture)
     field = PopulationField(loss, float(p), jnp.asarray(mixture.tau))
     K, D = mixture.mean.shape
     outside = max(D - K - 1, 0)
-    found = integrate(
-        field,
-        frame.reduce(neurons),
-        points,
-        schedule,
-        controls,
-        _Lookout(field, points, frame, probe),
-        _switch,
-        lambda before, now: notable(before["seen"], now["seen"]),
-        lambda t, now: watch(t, now["seen"]),
-        portrait=_Picture(field, points, frame, jnp.asarray(mixture.count), outside, portrait),
+    # The caller observes lifted states; the switch reads what is observed besides.
+    lookout = Observer(
+        probe=_Lookout(field, points, frame, observer.probe),
+        portrait=_Picture(
+            field, points, frame, jnp.asarray(mixture.count), outside, portrait=observer.portrait
+        ),
+        stop=_switch,
+        notable=lambda before, now: observer.notable(before["lifted"], now["lifted"]),
+        watch=lambda t, now: observer.watch(t, now["lifted"]),
     )
-    if found.outcome.reason is Reason.INTERRUPTED:
+    trajectory = integrate(
+        field, frame.reduce(neurons), points, schedule, controls=controls, observer=lookout
+    )
+    if trajectory.outcome.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
-    last = jax.tree.map(lambda leaf: leaf[-1], found.observations)
-    reason = _refused(last, found.outcome)
-    return Refusal(reason) if reason else _start(frame, found, last)
+    # Where it has ended decides whether it is a start.
+    last = jax.tree.map(lambda leaf: leaf[-1], trajectory.observations)
+    reason = _refused(last, trajectory.outcome)
+    return Refusal(reason) if reason else _start(frame, trajectory, last)
 
 
 _NO_NOISE = (
     "At p < 2 the population field of a subclass without noise jumps (theory T13), so there is "
-    "nothing to gain from it: the sample is its own expectation and has one point a subclass. Use "
-    'flow.start = "sample".'
+    "nothing to gain from it: the sample is its own expectation and has one point per subclass. "
+    'Use flow.start = "sample".'
 )
 
 
 def _reduced_points(frame: Frame, mixture: Mixture) -> Samples:
     mean = mixture.mean @ np.asarray(frame.axes).T
     wide = np.pad(mean, ((0, 0), (0, 1)))
-    return Samples.blocked(wide, mixture.label, mixture.pi, len(wide), "float64")
+    return Samples.blocked(wide, mixture.label, mixture.pi, len(wide), dtype="float64")
 
 
 class _Lookout(eqx.Module):
-    """Sees a reduced state for the caller, who is shown the lifted one, and for the switch."""
+    """Observes a reduced state for the switch, and lifts it for the caller's probe (final)."""
 
     field: PopulationField
     points: Samples
     frame: Frame
-    probe: Callable[..., PyTree]
+    probe: Probe
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, PyTree]:
         neurons = state.weights
         angle, _ = _turning(self.field, neurons, self.points)
         log_mass = 2 * neurons.log_norm
         return {
-            "seen": self.probe(t, _with_neurons(state, self.frame.lift(neurons))),
+            "lifted": self.probe(t, state.at(self.frame.lift(neurons))),
             "loose": _worst(_beyond(ALIGNED), neurons.sign, angle, log_mass),
             "wide": _worst(_beyond(TIGHT), neurons.sign, angle, log_mass),
             "mass": _worst(_mass, neurons.sign, angle, log_mass),
@@ -186,7 +183,7 @@ class _Lookout(eqx.Module):
 
 
 class _Picture(eqx.Module):
-    """Sees every neuron at a recorded time, for the caller and for the deviation."""
+    """Records every neuron for the deviation, and lifts it for the caller's portrait (final)."""
 
     field: PopulationField
     points: Samples
@@ -195,12 +192,14 @@ class _Picture(eqx.Module):
     outside: int = eqx.field(static=True)
     portrait: Portrait | None
 
-    def __call__(self, neurons: AbstractNeurons) -> dict[str, PyTree]:
+    def __call__(self, neurons: PolarNeurons) -> dict[str, PyTree]:
         u, s = neurons.direction, neurons.sign
         angle, speed = _turning(self.field, neurons, self.points)
         return {
             "portrait": {} if self.portrait is None else self.portrait(self.frame.lift(neurons)),
-            "noise": sampling_noise(self.field, u, s, self.points, self.count, self.outside),
+            "noise": sampling_noise(
+                self.field, u, s, self.points, count=self.count, outside=self.outside
+            ),
             "rate": s * self.field.pull(u, self.points)[1],
             "speed": speed,
             "log_mass": jnp.where(angle <= ALIGNED, 2 * neurons.log_norm, -jnp.inf),
@@ -208,7 +207,7 @@ class _Picture(eqx.Module):
 
 
 def _turning(
-    field: PopulationField, neurons: AbstractNeurons, points: Samples
+    field: PopulationField, neurons: PolarNeurons, points: Samples
 ) -> tuple[Float[Array, " h"], Float[Array, " h"]]:
     """Angle between each neuron and its pull, π where nothing pulls, and how fast it turns."""
     u, s = neurons.direction, neurons.sign
@@ -217,10 +216,6 @@ def _turning(
     speed = jnp.linalg.norm(pull - radial[:, None] * u, axis=1)
     dead = (speed == 0) & (radial == 0)
     return jnp.where(dead, np.pi, jnp.arctan2(speed, radial)), speed
-
-
-def _with_neurons(state: FlowState, neurons: AbstractNeurons) -> FlowState:
-    return eqx.tree_at(lambda s: s.weights, state, neurons)
 
 
 def _worst(
@@ -251,19 +246,19 @@ def _beyond(limit: float) -> Callable[..., Float[Array, ""]]:
     return share
 
 
-def _switch(seen: PyTree) -> Reason | None:
-    """Ends the start where it is done, and at latest where the network is noticeable."""
-    tight = seen["wide"] <= 1 - CARRIED and seen["mass"] < SOON * ENOUGH
-    done = _aligned(seen) and bool(tight or seen["mass"] >= ENOUGH)
-    return Reason.END_TIME if done or _noticeable(seen) else None
+def _switch(now: PyTree) -> Reason | None:
+    """End the start where it is done, and at latest where the network is noticeable."""
+    tight = now["wide"] <= 1 - CARRIED and now["mass"] < SOON * ENOUGH
+    done = _aligned(now) and bool(tight or now["mass"] >= ENOUGH)
+    return Reason.END_TIME if done or _noticeable(now) else None
 
 
-def _aligned(seen: PyTree) -> bool:
-    return bool(seen["loose"] <= 1 - CARRIED) and bool(seen["growing"])
+def _aligned(now: PyTree) -> bool:
+    return bool(now["loose"] <= 1 - CARRIED) and bool(now["growing"])
 
 
-def _noticeable(seen: PyTree) -> bool:
-    return bool(seen["mass"] >= QUIET)
+def _noticeable(now: PyTree) -> bool:
+    return bool(now["mass"] >= QUIET)
 
 
 def _refused(last: PyTree, outcome: Outcome) -> str | None:
@@ -286,34 +281,35 @@ def _refused(last: PyTree, outcome: Outcome) -> str | None:
     return None
 
 
-def _start(frame: Frame, found: Trajectory, last: PyTree) -> Start:
-    neurons = frame.lift(found.state.weights).projected()
-    t = found.outcome.t
-    outcome = replace(found.outcome, end_time=t)
-    trajectory = replace(
-        found,
-        observations=_for_the_caller(found.observations),
-        state=_with_neurons(found.state, neurons),
-        outcome=outcome,
+def _start(frame: Frame, reduced: Trajectory, last: PyTree) -> Start:
+    """The start in D dimensions, from the trajectory in K + 1."""
+    neurons = frame.lift(reduced.state.weights).projected()
+    t = reduced.outcome.t
+    lifted = replace(
+        reduced,
+        observations=_for_the_caller(reduced.observations),
+        state=reduced.state.at(neurons),
+        outcome=replace(reduced.outcome, end_time=t),
     )
-    return Start(neurons, t, trajectory, _deviation(found.times, found.observations, last))
+    return Start(neurons, t, lifted, _deviation(reduced.times, reduced.observations, last))
 
 
 def _for_the_caller(observations: PyTree) -> PyTree:
-    """What the caller's probe and portrait saw, as `integrate` joins them."""
-    seen, portrait = observations["seen"], observations["portrait"]
-    return seen | portrait if portrait else seen
+    """Observations of the caller's probe and portrait, as the loop joins them."""
+    lifted, portrait = observations["lifted"], observations["portrait"]
+    return lifted | portrait if portrait else lifted
 
 
-def _deviation(times: Float[np.ndarray, " T"], seen: PyTree, last: PyTree) -> Deviation:
+def _deviation(times: Float[np.ndarray, " T"], records: PyTree, last: PyTree) -> Deviation:
     """Estimates for the aligned neurons, each weighted by its share of their mass."""
+    # Errors of the clock and of the growth rate add up along the way.
     mass = np.exp(last["log_mass"] - last["log_mass"].max())
     share = mass / mass.sum()
-    clock = np.trapezoid(seen["noise"].clock, times, axis=0)
-    growth = np.trapezoid(seen["noise"].growth, times, axis=0)
+    clock = np.trapezoid(records["noise"].clock, times, axis=0)
+    growth = np.trapezoid(records["noise"].growth, times, axis=0)
     rate = np.abs(last["rate"])
 
-    def rms(values):
+    def rms(values: Float[np.ndarray, " h"]) -> float:
         return float(np.sqrt(share @ np.where(share > 0, values, 0) ** 2))
 
     return Deviation(

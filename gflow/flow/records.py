@@ -1,7 +1,7 @@
-"""What is kept of a trajectory while it grows, and how it survives a checkpoint.
+"""The records of a trajectory while it grows, and how they survive in a checkpoint.
 
-One idea: an observation is a tree of arrays of one structure, so a list of them is one array a
-leaf, and back.
+Observations are trees of arrays of one structure, so a list of them is one array per leaf, and
+back.
 """
 
 import abc
@@ -12,19 +12,19 @@ from jaxtyping import Bool, Float, PyTree
 
 
 class AbstractCheckpoint(abc.ABC):
-    """Where a loop keeps what it needs to go on after it was killed."""
+    """Where a loop leaves what it needs to go on after it was killed (abstract)."""
 
     @abc.abstractmethod
     def load(self) -> dict[str, np.ndarray] | None:
-        """What was kept last for the same question, or None."""
+        """The arrays saved last for the same question, or None."""
 
     @abc.abstractmethod
     def due(self) -> bool:
-        """Whether to keep something now; it has no influence on the flow."""
+        """Whether it is time to save; this has no influence on the flow."""
 
     @abc.abstractmethod
     def save(self, arrays: dict[str, np.ndarray]) -> None:
-        """Keep these arrays in place of the last ones."""
+        """Replace the arrays saved last."""
 
 
 class Records:
@@ -33,38 +33,38 @@ class Records:
     def __init__(self):
         self.times: list[float] = []
         self.scheduled: list[bool] = []
-        self.seen: list[PyTree] = []
+        self.observations: list[PyTree] = []
 
     def __len__(self) -> int:
         return len(self.times)
 
-    def append(self, t: float, scheduled: bool, seen: PyTree) -> None:
-        """One more observation, at a time that was asked for or not."""
+    def append(self, t: float, scheduled: bool, observation: PyTree) -> None:
+        """Add an observation, at a scheduled time or not."""
         self.times.append(t)
         self.scheduled.append(scheduled)
-        self.seen.append(seen)
+        self.observations.append(observation)
 
     @property
     def columns(self) -> tuple[Float[np.ndarray, " T"], Bool[np.ndarray, " T"], PyTree]:
-        """Times, whether they were asked for, and observations stacked along a leading axis T."""
-        return np.array(self.times), np.array(self.scheduled), stack(self.seen)
+        """Times, whether they were scheduled, and observations stacked along a leading axis T."""
+        return np.array(self.times), np.array(self.scheduled), stack(self.observations)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything, for a checkpoint."""
-        times, scheduled, seen = self.columns
-        leaves = {f"seen_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(seen))}
+        """All records, for a checkpoint."""
+        times, scheduled, observations = self.columns
+        leaves = {f"seen_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(observations))}
         return leaves | {"times": times, "scheduled": scheduled}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], sight: PyTree) -> "Records":
-        """What `arrays` came from; `sight` has the structure of one observation."""
-        structure, found = jax.tree.structure(sight), cls()
+        """The records that `arrays` came from; `sight` has the structure of one observation."""
+        structure, records = jax.tree.structure(sight), cls()
         leaves = [arrays[f"seen_{i}"] for i in range(structure.num_leaves)]
         rows = zip(*leaves, strict=True)
         times, scheduled = arrays["times"].tolist(), arrays["scheduled"].tolist()
-        for t, asked, row in zip(times, scheduled, rows, strict=True):
-            found.append(t, asked, jax.tree.unflatten(structure, row))
-        return found
+        for t, planned, row in zip(times, scheduled, rows, strict=True):
+            records.append(t, planned, jax.tree.unflatten(structure, row))
+        return records
 
 
 def leaves_of(tree: PyTree) -> dict[str, np.ndarray]:

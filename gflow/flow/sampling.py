@@ -1,8 +1,8 @@
 """How far the flow of a finite sample is from its expectation.
 
-One idea: given the subclass means, what a sample adds to the population field is a sum of N
-independent terms whose variance is again a half-space moment, so the error of a population start is
-known before the exact flow is run.
+Given the subclass means, what a sample adds to the population field is a sum of N independent terms
+whose variance is again a half-space moment, so the error of a population start is known before the
+exact flow is run.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gflow.flow.blurred import PopulationField, means
-from gflow.flow.field import Samples
+from gflow.flow.samples import Samples
 
 
 class Noise(NamedTuple):
-    """Root mean squares, over samples of one set of means, of what the population field lacks.
+    """Root mean squares, over samples with given means, of what the population field lacks.
 
     0 for a neuron that nothing pulls.
     """
@@ -34,6 +34,7 @@ def sampling_noise(
     u: Float[Array, "h d"],
     sign: Float[Array, " h"],
     points: Samples,
+    *,
     count: Float[Array, " K"],
     outside: int,
 ) -> Noise:
@@ -82,7 +83,7 @@ def sampling_noise(
 class Deviation:
     """What a population start leaves out, as expected errors of the neurons that carry the mass.
 
-    Root mean squares over these neurons, weighted by mass.  Found against exact flows (D = 1000,
+    Root mean squares over these neurons, weighted by mass.  Against exact flows (D = 1000,
     α from 0.01 to 0.3, N = 200 and 2000): angles 0.9 to 1.4 times `turn` at p = 1, 3 and 4, but
     three to four times at p = 1.5 and 2, where errors hardly contract; log-masses less than 0.6
     of `log_mass`, in which all errors of the clock add up.
@@ -91,7 +92,7 @@ class Deviation:
     turn: float
     """Angle between a neuron in the population and in the sample at the switch, radians."""
     clock: float
-    """How early or late the sample aligns a neuron, flow time."""
+    """How much earlier or later the sample aligns a neuron, flow time."""
     growth: float
     """Relative error of the growth rate of log m_j at the switch, dimensionless."""
     log_mass: float
@@ -102,7 +103,7 @@ class Deviation:
     """Upper bound on |f| on the unit sphere, and on the error of log m_j from leaving it out."""
 
     def refused(self, limit: float) -> str | None:
-        """Why errors of at most `limit`, radians and relative mass, are not kept; None if they are.
+        """Why errors may exceed `limit`, in radians and relative mass; None if they do not.
 
         `turn` counts less the longer the exact flow goes on; `log_mass` stays; the estimates
         say nothing of neurons that are not aligned, so their mass counts as wrong.

@@ -1,10 +1,11 @@
 """One step of a flow: diffrax's solver and controller, bound to a field and its samples.
 
-One idea: a step is a pure function of a moment, compiled once; who calls it decides where it ends.
-This is the only module that imports diffrax.
+A step is a pure function of a moment, compiled once; the caller decides where it ends.  This is the
+only module that imports diffrax.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -12,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.samples import Samples
 
 SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
     "tsit5": diffrax.Tsit5(),
@@ -22,11 +24,8 @@ SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
 }
 """Explicit solvers by the names scenario files use; the flows are not stiff."""
 
-EVALUATIONS = {"tsit5": 6, "bosh3": 3, "dopri8": 13, "heun": 2}
-"""Evaluations of the velocity in one step; all but Dopri8 and Heun reuse the last one."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Controls:
     """How accurately to integrate."""
 
@@ -73,13 +72,13 @@ class _Projected(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         y1, error, dense, solver_state, result = self.solver.step(
-            terms, t0, t1, y0, args, solver_state, made_jump
+            terms, t0, t1, y0, args, solver_state, made_jump=made_jump
         )
         return y1.projected(), error, dense, solver_state, result
 
 
 class Machine(eqx.Module):
-    """Parts of diffrax, bound to one field and its samples."""
+    """diffrax's parts, bound to one field and its samples."""
 
     term: diffrax.ODETerm
     solver: _Projected
@@ -97,12 +96,12 @@ class Moment(eqx.Module):
 
 
 class Attempt(eqx.Module):
-    """What one attempted step came to."""
+    """An attempted step."""
 
     moment: Moment
-    """The new moment if the step was kept, the old one otherwise."""
+    """The new moment if the step was accepted, the old one otherwise."""
     next_step: Float[Array, ""]
-    kept: Bool[Array, ""]
+    accepted: Bool[Array, ""]
     finite: Bool[Array, ""]
     error: Float[Array, ""]
     """Error of the step, in units of the tolerance."""
@@ -129,9 +128,7 @@ def begin(
 ) -> tuple[Moment, Float[Array, ""]]:
     """The first moment at time `t`, and the length of the first step (None: searched)."""
     solver, term, samples = machine.solver, machine.term, machine.samples
-    t1, controller_state = machine.controller.init(
-        term, t, t, state, first_step, samples, solver.func, solver.error_order(term)
-    )
+    t1, controller_state = _controller_start(machine, t, state, first_step)
     solver_state = solver.init(term, t, t1, state, samples)
     moment = Moment(t, state, solver_state, controller_state)
     # A Python flag among the leaves would compile `attempt` twice, before and after it is one.
@@ -140,35 +137,51 @@ def begin(
 
 @eqx.filter_jit
 def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
-    """Step from a moment to time `end`, and keep the step if its error allows it."""
+    """Step from a moment to time `end`, and accept the step if its error allows it."""
     solver, term = machine.solver, machine.term
     state, error, _, solver_state, _ = solver.step(
         term, moment.t, end, moment.state, machine.samples, moment.solver_state, made_jump=False
     )
     order = solver.error_order(term)
     assert order is not None
-    keep, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
-        moment.t,
-        end,
-        moment.state,
-        state,
-        machine.samples,
-        error,
-        order,
-        moment.controller_state,
+    accept, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
+        t0=moment.t,
+        t1=end,
+        y0=moment.state,
+        y1_candidate=state,
+        args=machine.samples,
+        y_error=error,
+        error_order=order,
+        controller_state=moment.controller_state,
     )
     finite = _all_finite((state, error))
-    keep, next_end = jnp.asarray(keep), jnp.asarray(next_end)
-    kept = keep & finite
+    accept, next_end = jnp.asarray(accept), jnp.asarray(next_end)
+    accepted = accept & finite
     next_moment = Moment(
-        jnp.where(kept, end, moment.t),
-        _either(kept, state, moment.state),
-        _either(kept, solver_state, moment.solver_state),
-        # A refused step still tells the controller something, unless it was not finite.
+        jnp.where(accepted, end, moment.t),
+        _either(accepted, state, moment.state),
+        _either(accepted, solver_state, moment.solver_state),
+        # A rejected step still tells the controller something, unless it was not finite.
         _either(finite, controller_state, moment.controller_state),
     )
-    next_step = next_end - jnp.where(keep, end, moment.t)
-    return Attempt(next_moment, next_step, kept, finite, 1 / jnp.asarray(controller_state[0]))
+    next_step = next_end - jnp.where(accept, end, moment.t)
+    return Attempt(next_moment, next_step, accepted, finite, 1 / jnp.asarray(controller_state[0]))
+
+
+def _controller_start(
+    machine: Machine, t: Float[Array, ""], state: FlowState, first_step: Float[Array, ""] | None
+) -> tuple[Any, PyTree]:
+    """Where the first step would end, and the state of the controller."""
+    return machine.controller.init(
+        terms=machine.term,
+        t0=t,
+        t1=t,
+        y0=state,
+        dt0=first_step,
+        args=machine.samples,
+        func=machine.solver.func,
+        error_order=machine.solver.error_order(machine.term),
+    )
 
 
 def _either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
@@ -195,10 +208,7 @@ def restarted(machine: Machine, moment: Moment, t: Float[Array, ""], state: Flow
 def template(machine: Machine, state: FlowState) -> Moment:
     """A moment of the right structure and shapes; its values mean nothing."""
     t = jnp.zeros((), state.dissipated.dtype)
-    solver, term, samples = machine.solver, machine.term, machine.samples
-    order = solver.error_order(term)
-    _, controller_state = machine.controller.init(
-        term, t, t, state, jnp.ones_like(t), samples, solver.func, order
-    )
-    moment = Moment(t, state, solver.init(term, t, t, state, samples), controller_state)
+    _, controller_state = _controller_start(machine, t, state, jnp.ones_like(t))
+    solver_state = machine.solver.init(machine.term, t, t, state, machine.samples)
+    moment = Moment(t, state, solver_state, controller_state)
     return jax.tree.map(jnp.asarray, moment)

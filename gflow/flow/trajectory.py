@@ -1,7 +1,7 @@
-"""What a flow leaves behind: a record, a final state, an outcome.
+"""What a flow leaves behind: records, a final state, an outcome.
 
-One idea: an integration that stops early is a value, not an exception.  Everything computed until
-then is kept, and the outcome's text names the common reasons and the cure.
+An integration that stops early is a value, not an exception.  Everything computed until then is
+there, and the outcome's text names the common reasons and the cure.
 """
 
 import enum
@@ -11,8 +11,9 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, PyTree
 
-from gflow.flow.coalesce import LeftOut
 from gflow.flow.field import FlowState
+from gflow.flow.left_out import LeftOut
+from gflow.flow.resumption import Resumption
 
 
 class Reason(enum.StrEnum):
@@ -69,7 +70,7 @@ class Outcome:
     t: float
     """Flow time reached."""
     end_time: float
-    """Flow time asked for."""
+    """Flow time at which the schedule ends."""
     steps: int
     """Accepted steps."""
 
@@ -122,26 +123,22 @@ class Effort:
 
     def plus(self, other: "Effort") -> "Effort":
         """Effort of a flow and its continuation."""
-        return Effort(
-            self.steps + other.steps,
-            self.rejected + other.rejected,
-            self.forced + other.forced,
-            max(self.worst_forced, other.worst_forced),
-            self.evaluations + other.evaluations,
-            self.leaps + other.leaps,
-            self.work + other.work,
-        )
+        sums = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("steps", "rejected", "forced", "evaluations", "leaps", "work")
+        }
+        return Effort(**sums, worst_forced=max(self.worst_forced, other.worst_forced))
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A flow seen at T recorded times."""
+    """A flow at T recorded times."""
 
     times: Float[np.ndarray, " T"]
     scheduled: Bool[np.ndarray, " T"]
-    """Whether a time was asked for; the others are accepted steps in between."""
+    """Whether a time was scheduled; the others are accepted steps in between."""
     observations: PyTree
-    """What the probe saw, every leaf with a leading axis T."""
+    """Observations of probe and portrait, every leaf with a leading axis T."""
     state: FlowState
     """State at the last time."""
     next_step: float
@@ -150,6 +147,11 @@ class Trajectory:
     effort: Effort
     left_out: LeftOut
     """What folding and holding neurons may have changed."""
+
+    @property
+    def resumption(self) -> Resumption:
+        """Where a continuation begins."""
+        return Resumption(self.outcome.t, float(self.state.dissipated), self.next_step)
 
     def then(self, tail: "Trajectory") -> "Trajectory":
         """This flow and its continuation as one; its last record is the tail's first."""

@@ -1,7 +1,7 @@
 """The velocity of a balanced population with many outputs, in directions and log-norms.
 
-One idea: a neuron feels the samples through one number each, the force along its output direction,
-and pulls its output by one vector,
+The samples pull on the input direction of a neuron by the force along its output direction, and on
+its output direction by one vector,
 
     G_j = p Σ_i ω_i <a_j, g_i> (σ(<u_j, x_i>)/‖x_i‖)^{p-1} x_i ,    F_j = Σ_i ω_i φ_ij g_i ,
 
@@ -9,16 +9,19 @@ and pulls its output by one vector,
 
 φ_ij = σ(<u_j, x_i>)^p/‖x_i‖^{p-1}, g_i = -∂ℓ/∂f in C numbers; without ‖x_i‖ where inputs are not
 normalized.  Nothing depends on how small r_j is, as in the polar chart of one output (theory D1),
-which this is for C = 1 (theory D13).
+which this chart is for C = 1 (theory D13).
 """
+
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.samples import Samples
 from gflow.network.vector import VectorNeurons, gates
 from gflow.network.weights import AbstractWeights
 
@@ -28,12 +31,13 @@ class VectorField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
-        assert isinstance(neurons, VectorNeurons)
         u, a = neurons.direction, neurons.output
-        pull, push, slope = _felt(neurons, self.p, self.loss, args)
+        pull, push, slope = _pulls(neurons, self.p, self.loss, args)
         dr = jnp.sum(push * a, axis=1)
         du = pull - jnp.sum(pull * u, axis=1)[:, None] * u
         da = push - dr[:, None] * a
@@ -43,23 +47,26 @@ class VectorField(AbstractField):
         if neurons.bias is not None:
             db = slope
             speed = speed + jnp.sum(db**2)
-        parts = lambda one: (one.direction, one.output, one.log_norm, one.bias)  # noqa: E731
-        moved = eqx.tree_at(parts, neurons, (du, da, dr, db), is_leaf=lambda leaf: leaf is None)
+        moved = eqx.tree_at(
+            lambda one: (one.direction, one.output, one.log_norm, one.bias),
+            neurons,
+            (du, da, dr, db),
+            is_leaf=lambda leaf: leaf is None,
+        )
         return FlowState(moved, speed, jnp.zeros(2, dr.dtype))
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         """Root mean square over neurons of one neuron's error; the error of the bias if larger."""
         wrong = error.weights
-        assert isinstance(wrong, VectorNeurons)
         each = jnp.sum(wrong.direction**2, axis=1) + jnp.sum(wrong.output**2, axis=1)
         norm = jnp.sqrt(jnp.mean(each + wrong.log_norm**2))
         return norm if wrong.bias is None else jnp.maximum(norm, jnp.linalg.norm(wrong.bias))
 
-    def scale(self, neurons: AbstractWeights) -> Float[Array, ""]:
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
 
-def _felt(
+def _pulls(
     neurons: VectorNeurons, p: float, loss: AbstractLoss, samples: Samples
 ) -> tuple[Float[Array, "h D"], Float[Array, "h C"], Float[Array, " C"]]:
     """G_j and F_j of every neuron and Σ_i ω_i g_i, by one pass over the blocks of rows."""
@@ -76,8 +83,8 @@ def _felt(
         f = (grown @ (mass * a)).astype(y.dtype) + bias.astype(y.dtype)[None]
         force = loss.force(y, f if C > 1 else f[:, 0]).reshape(-1, C) * omega[:, None]
         g = force.astype(dtype)
-        felt = (gate * (g @ a.T)).T @ x, grown.T @ g, force.sum(axis=0)
-        return jax.tree.map(jnp.add, carry, felt), None
+        added = (gate * (g @ a.T)).T @ x, grown.T @ g, force.sum(axis=0)
+        return jax.tree.map(jnp.add, carry, added), None
 
     start = jnp.zeros_like(u), jnp.zeros_like(a), jnp.zeros(C, samples.y.dtype)
     (pull, push, slope), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))

@@ -13,7 +13,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
-from gflow.flow.coalesce import NOTHING_LEFT_OUT, LeftOut
+from gflow.flow.left_out import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import (

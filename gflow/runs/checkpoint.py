@@ -1,7 +1,7 @@
-"""Where a flow under way leaves what it needs to go on after it was killed.
+"""The file from which a flow goes on after it was killed.
 
-One idea: a checkpoint is one npz file, replaced as a whole, and says which question, which numerics
-and how many threads it belongs to.  What does not fit is not used: the flow then starts anew.
+A checkpoint is one npz file, replaced as a whole, and says which question, which numerics and how
+many threads it belongs to.  One that does not fit is not used: the flow then starts anew.
 """
 
 import os
@@ -41,7 +41,7 @@ class FileCheckpoint(AbstractCheckpoint):
         self._last = time.monotonic()
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """What was kept for this question, or None.
+        """The arrays saved for this question, or None.
 
         Warns if it was computed with another number of threads, whose sums differ in their last
         bits.
@@ -64,11 +64,11 @@ class FileCheckpoint(AbstractCheckpoint):
         return arrays
 
     def due(self) -> bool:
-        """Whether `seconds` have passed since the last time."""
+        """Whether `seconds` have passed since the last checkpoint."""
         return time.monotonic() - self._last >= self.seconds
 
     def save(self, arrays: dict[str, np.ndarray]) -> None:
-        """Replace the file, all or nothing; warn where it cannot be written, and go on without."""
+        """Replace the file as a whole; warn if it cannot be written, and go on without it."""
         self._last = time.monotonic()
         try:
             self._write(arrays)
@@ -93,5 +93,5 @@ class FileCheckpoint(AbstractCheckpoint):
             raise
 
     def remove(self) -> None:
-        """Forget what was kept."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)

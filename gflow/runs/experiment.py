@@ -17,7 +17,9 @@ from gflow.data.dataset import Dataset, Grain
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
 from gflow.flow.integrate import integrate
+from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.resumption import Resumption
 from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
 from gflow.measure.margin import fit, margins
@@ -56,7 +58,7 @@ def simulate(
             ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
         )
     problem = prepare(scenario)
-    return _follow(scenario, problem, problem.weights, (0.0, 0.0, None), watch, checkpoint)
+    return _follow(scenario, problem, problem.weights, Resumption(), watch, checkpoint)
 
 
 def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
@@ -89,7 +91,7 @@ def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
     flow = run.scenario.flow.model_copy(update=ends)
     scenario = run.scenario.model_copy(update={"flow": flow})
     problem = prepare(scenario, start=t)
-    start = (t, float(run.state.dissipated), run.next_step)
+    start = Resumption(t, float(run.state.dissipated), run.next_step)
     tail = _follow(scenario, problem, run.state.weights, start, watch, None)
     return _joined(run, tail)
 
@@ -98,7 +100,7 @@ def _follow(
     scenario: Scenario,
     problem: Problem,
     neurons: AbstractFirstLayer,
-    start: tuple[float, float, float | None],
+    start: Resumption,
     watch: Watch,
     checkpoint: AbstractCheckpoint | None,
 ) -> Run:
@@ -107,39 +109,38 @@ def _follow(
         probe, portrait = observers(
             problem, scenario.recorded_groups, stream(scenario.seed, "complement")
         )
-        reporter = _Reporter(problem, watch, began)
+        observer = Observer(
+            probe=probe,
+            portrait=portrait,
+            stop=_Stop(scenario),
+            notable=_notable,
+            watch=_Reporter(problem, watch, began),
+        )
         if problem.recipe is not None:
             trajectory = descend(
                 problem.field,
                 neurons,
                 problem.samples,
                 problem.schedule,
-                problem.recipe,
-                probe,
-                _Stop(scenario),
-                reporter,
-                portrait,
-                checkpoint,
+                recipe=problem.recipe,
+                observer=observer,
+                checkpoint=checkpoint,
             )
             return _run(scenario, problem, trajectory, {"seconds": time.perf_counter() - began})
         opened = None
-        if scenario.flow.start == "population" and start[0] == 0:
-            opened = opening(scenario, problem, portrait, reporter)
-            neurons, start = opened.weights, opened.resume
+        if scenario.flow.start == "population" and start.t == 0:
+            opened = opening(scenario, problem, observer)
+            neurons, start = opened.weights, opened.trajectory.resumption
         trajectory = integrate(
             problem.field,
             neurons,
             problem.samples,
-            problem.schedule.after(start[0]),
-            problem.controls,
-            probe,
-            _Stop(scenario),
-            _notable,
-            reporter,
-            start,
-            portrait,
-            problem.coalescence,
-            checkpoint,
+            problem.schedule.after(start.t),
+            controls=problem.controls,
+            observer=observer,
+            start=start,
+            fold=problem.fold,
+            checkpoint=checkpoint,
         )
         notes: dict[str, object] = {}
         if opened is not None:

@@ -13,7 +13,8 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from gflow.data.centers import Centers
-from gflow.flow.field import AbstractField, FlowState, Samples
+from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Trajectory
 from gflow.measure.alignment import chords, cosines
 from gflow.measure.margin import fit, margins

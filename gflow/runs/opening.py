@@ -1,9 +1,11 @@
 """A population start, as a scenario asks for it: refused with the reason, or recorded like a flow.
 
-One idea: while the network is negligible a record needs no pass over the samples.  The loss is what
-it was less the energy dissipated, outputs at the centers cost nothing, and margins, which are of
-size ε² and decide nothing, are left out (nan).
+While the network is negligible a record needs no pass over the samples.  The loss is what it was
+less the energy dissipated, outputs at the centers cost nothing, and margins, which are of size ε²
+and decide nothing, are left out (nan).
 """
+
+from typing import cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,8 +15,8 @@ from jaxtyping import Array, Float
 from gflow.errors import PrecisionError
 from gflow.flow.blurred import Mixture
 from gflow.flow.field import FlowState
+from gflow.flow.observer import Observer
 from gflow.flow.population import Refusal, Start, population_start
-from gflow.flow.schedule import Portrait, Watch
 from gflow.measure.balance import squared_norm
 from gflow.network.neurons import PolarNeurons
 from gflow.runs.problem import Problem
@@ -22,7 +24,7 @@ from gflow.scenario import Scenario
 
 
 class QuietProbe(eqx.Module):
-    """What `Probe` observes, as far as it can be told without the samples."""
+    """What `Probe` observes, as far as it is known without the samples (final)."""
 
     loss_at_zero: Float[Array, ""]
     mu: Float[Array, "K D"]
@@ -31,7 +33,7 @@ class QuietProbe(eqx.Module):
 
     def __call__(self, t: Float[Array, ""], state: FlowState) -> dict[str, Array]:
         neurons, unknown = state.weights, jnp.full_like(state.dissipated, jnp.nan)
-        seen = {
+        observation = {
             "loss": self.loss_at_zero - state.dissipated,
             "margin_min": unknown,
             "margin_mean": unknown,
@@ -40,11 +42,11 @@ class QuietProbe(eqx.Module):
             "dissipated": state.dissipated,
         }
         if "centers" in self.groups:
-            seen["center_output"] = neurons.network(self.p)(self.mu)
-        return seen
+            observation["center_output"] = neurons.network(self.p)(self.mu)
+        return observation
 
 
-def opening(scenario: Scenario, problem: Problem, portrait: Portrait, watch: Watch) -> Start:
+def opening(scenario: Scenario, problem: Problem, observer: Observer) -> Start:
     """Follow a scenario's flow in expectation until its neurons are aligned.
 
     **Raises:** `PrecisionError` with the reason where that is impossible, or where the expected
@@ -52,31 +54,26 @@ def opening(scenario: Scenario, problem: Problem, portrait: Portrait, watch: Wat
 
     **Source:** theory D4.
     """
-    train = problem.train
-    assert isinstance(problem.weights, PolarNeurons)
+    train, field = problem.train, problem.field
+    # At f = 0 the loss is known; from there on it is what the motion dissipates.
     omega = np.asarray(problem.samples.omega).reshape(-1)[: train.n]
-    loss = problem.field.loss
-    at_zero = float(omega.sum()) * loss.value(jnp.ones(()), jnp.zeros(()))
-    probe = QuietProbe(
-        at_zero, jnp.asarray(problem.centers.mu), problem.field.p, scenario.recorded_groups
-    )
-    found = population_start(
-        problem.weights,
+    at_zero = float(omega.sum()) * field.loss.value(jnp.ones(()), jnp.zeros(()))
+    probe = QuietProbe(at_zero, jnp.asarray(problem.centers.mu), field.p, scenario.recorded_groups)
+    # No unscheduled record is worth its place while nothing happens.
+    start = population_start(
+        cast(PolarNeurons, problem.weights),
         Mixture.of(train.x, train.labels("sign"), train.subclass, omega),
-        loss,
-        problem.field.p,
         problem.schedule,
-        problem.controls,
-        probe,
-        lambda before, now: False,
-        watch,
-        portrait,
+        loss=field.loss,
+        p=field.p,
+        controls=problem.controls,
+        observer=Observer(probe, observer.portrait, watch=observer.watch),
     )
-    if isinstance(found, Refusal):
-        raise _refused(found.reason)
-    if reason := found.deviation.refused(scenario.flow.start_error):
+    if isinstance(start, Refusal):
+        raise _refused(start.reason)
+    if reason := start.deviation.refused(scenario.flow.start_error):
         raise _refused(reason)
-    return found
+    return start
 
 
 def _refused(reason: str) -> PrecisionError:

@@ -14,20 +14,20 @@ from gflow.cost.memory import ROWS
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.flow.charts import field_of
-from gflow.flow.coalesce import Coalescence
-from gflow.flow.descent import Recipe
-from gflow.flow.field import AbstractField, Samples
-from gflow.flow.integrate import SAFE_ATOL
+from gflow.flow.field import AbstractField
+from gflow.flow.fold import Fold
 from gflow.flow.losses import LOSSES, AbstractLoss, CrossEntropy
+from gflow.flow.recipe import Recipe
+from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.laws.timescales import alignment_end
 from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
-from gflow.scenario import Scenario
+from gflow.scenario import SAFE_TOLERANCE, Scenario
 
-WORTH_COALESCING = 2e11
+WORTH_FOLDING = 2e11
 """Operations a flow must be expected to take before folding its neurons pays for compiling."""
 
 
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
     field: AbstractField
     schedule: Schedule
     controls: Controls
-    coalescence: Coalescence | None
+    fold: Fold | None
     recipe: Recipe | None
     """How to descend; None to flow."""
 
@@ -68,7 +68,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         train, centers = split.train, split.centers_for(grain)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         targets = train.targets(grain).astype(np.float64)
-        samples = Samples.blocked(train.x, targets, omega, ROWS, flow.precision)
+        samples = Samples.blocked(train.x, targets, omega, ROWS, dtype=flow.precision)
 
         # What learns it, and how it moves.
         weights = start_of(scenario, _task(scenario, train, centers))
@@ -96,7 +96,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         field=field,
         schedule=Schedule(times).after(start),
         controls=controls,
-        coalescence=_coalescence(scenario, train),
+        fold=_fold(scenario, train),
         recipe=recipe,
     )
 
@@ -144,14 +144,14 @@ def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None
     return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
 
 
-def _coalescence(scenario: Scenario, train: Dataset) -> Coalescence | None:
+def _fold(scenario: Scenario, train: Dataset) -> Fold | None:
     flow, network = scenario.flow, scenario.network
     quiet = max(0.0, float(np.log(1e-7 / network.init_scale)))
     evaluations = 60 + 0.3 * network.power * quiet
     operations = 4 * train.n * train.D * network.width * evaluations
-    pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_COALESCING)
+    pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_FOLDING)
     polar = scenario.chart == "polar"
-    return Coalescence(flow.merge_angle, hold=True) if pays and polar else None
+    return Fold(flow.merge_angle, hold=True) if pays and polar else None
 
 
 def _recipe(scenario: Scenario) -> Recipe | None:
@@ -193,7 +193,7 @@ def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
     flow = scenario.flow
     plain = scenario.chart in ("cartesian", "module")
     # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
-    absolute = flow.absolute_tolerance or SAFE_ATOL * scale
+    absolute = flow.absolute_tolerance or SAFE_TOLERANCE * scale
     return Controls(
         solver=scenario.solver,
         rtol=flow.tolerance if plain else 0.0,

@@ -34,8 +34,8 @@ import xarray as xr
 
 from gflow.data.centers import Centers
 from gflow.errors import RecordError, ScenarioError
-from gflow.flow.coalesce import LeftOut
 from gflow.flow.field import FlowState
+from gflow.flow.left_out import LeftOut
 from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.judges.evidence import Evidence
 from gflow.network.kinds import stored_weights
@@ -140,7 +140,7 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
             None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome,
             Effort(**manifest["effort"]),
-            LeftOut(**manifest["left_out"]),
+            LeftOut(*manifest["left_out"].values()),  # by order: names have changed
             read_robustness(folder),
         )
     rest = {key: manifest[key] for key in manifest["provenance"]}

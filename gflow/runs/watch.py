@@ -1,11 +1,11 @@
-"""How far a flow has come, for whoever watches it; jax is not imported here."""
+"""The progress of a flow, for those who watch it; jax is not imported here."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """How far a flow has come."""
+    """The progress of a flow."""
 
     t: float
     end_time: float
@@ -18,8 +18,8 @@ class Progress(NamedTuple):
 
 
 Watch = Callable[[Progress], None]
-"""Called after every accepted step, or now and then by a worker elsewhere."""
+"""Called after every accepted step, or from time to time by a worker."""
 
 
 def unwatched(progress: Progress) -> None:
-    """Nobody watches."""
+    """Do nothing."""

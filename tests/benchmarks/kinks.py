@@ -8,7 +8,7 @@ contributing neuron's cosine at a scheduled time and of |f(μ_k)| at the end, re
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,12 +18,15 @@ from jaxtyping import Array, Float
 from timing import once
 
 import gflow
-from gflow.flow.field import AbstractField, FlowState, Samples, polar_error, polar_velocity
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.observer import Observer
+from gflow.flow.polar_field import polar_error, polar_velocity
+from gflow.flow.samples import Samples
 from gflow.flow.stepper import Controls
 from gflow.measure.alignment import contributing
-from gflow.network.neurons import AbstractNeurons, PolarNeurons
+from gflow.network.weights import AbstractWeights
 from gflow.runs.problem import Problem, prepare
 
 QUICKSTART = Path(__file__).parents[2] / "scenarios" / "quickstart.toml"
@@ -37,10 +40,11 @@ class SmoothField(AbstractField):
     loss: AbstractLoss
     p: float = eqx.field(static=True)
     delta: float
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = True
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
-        assert isinstance(neurons, PolarNeurons)
         u, mass = neurons.direction, jnp.exp(2 * neurons.log_norm)
         x = args.x.reshape(-1, u.shape[1]).astype(u.dtype)
         y, omega = args.y.reshape(-1), args.omega.reshape(-1)
@@ -53,7 +57,7 @@ class SmoothField(AbstractField):
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error)
 
-    def scale(self, neurons: AbstractNeurons) -> Float[Array, ""]:
+    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
 
 
@@ -68,24 +72,26 @@ class Course(NamedTuple):
 
 def follow(problem: Problem, field: AbstractField, controls: Controls) -> Course:
     references, mu = problem.centers.references, jnp.asarray(problem.centers.mu)
-    found = integrate(
-        field, problem.weights, problem.samples, problem.schedule, controls,
+    observer = Observer(
         lambda t, state: {
             "cosine": state.weights.direction @ jnp.asarray(references).T,
             "output": state.weights.network(1.0)(mu),
-        },
-        lambda seen: None, lambda before, now: False, lambda t, seen: None,
+        }
+    )
+    trajectory = integrate(
+        field, problem.weights, problem.samples, problem.schedule,
+        controls=controls, observer=observer,
     )  # fmt: skip
-    strong = contributing(2 * np.asarray(found.state.weights.log_norm))
-    seen = found.observations
-    return Course(seen["cosine"][found.scheduled], seen["output"][-1], strong, found.outcome.steps)
+    strong = contributing(2 * np.asarray(trajectory.state.weights.log_norm))
+    records, steps = trajectory.observations, trajectory.outcome.steps
+    return Course(records["cosine"][trajectory.scheduled], records["output"][-1], strong, steps)
 
 
 def main() -> None:
     options = ["network.power=1", "data.test_samples=0", 'flow.coalesce="off"']
     with jax.enable_x64(True):
         problem = prepare(gflow.load_scenario(QUICKSTART, options))
-        smooth = Controls("tsit5", 0.0, 1e-4, 0.0, 100_000)
+        smooth = Controls(solver="tsit5", rtol=0.0, atol=1e-4, min_step=0.0, max_steps=100_000)
         sides = {"default": (problem.field, problem.controls)} | {
             f"δ = {d:g}": (SmoothField(problem.field.loss, 1.0, d), smooth) for d in DELTAS
         }

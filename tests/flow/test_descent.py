@@ -3,14 +3,15 @@
 import jax
 import numpy as np
 import pytest
-from systems import system
+from systems import Kept, system
 
 import gflow
 from gflow.errors import ScenarioError
 from gflow.flow import descent
-from gflow.flow.descent import Recipe, descend
+from gflow.flow.descent import descend
 from gflow.flow.field import FlowState
-from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.observer import Observer
+from gflow.flow.recipe import Recipe
 from gflow.flow.schedule import Schedule
 from gflow.flow.trajectory import Reason
 from gflow.judges.catalogue import check, check_study
@@ -33,14 +34,18 @@ def problem(p=3.0, n=40, D=6, h=5, eps=0.3, seed=0):
 
 
 def recipe(step_size=0.1, method="sgd", batch=0, momentum=0.0, epochs=None, seed=0):
-    return Recipe(method, step_size, batch, momentum, epochs, seed, step_size / (1 - momentum))
+    return Recipe(
+        method=method, step_size=step_size, batch=batch, momentum=momentum, epochs=epochs,
+        seed=seed, time_of_step=step_size / (1 - momentum),
+    )  # fmt: skip
 
 
-def followed(case, times, how, **rest):
-    quiet = dict(stop=lambda seen: None, watch=lambda t, seen: None)
-    probe = rest.pop("probe", lambda t, state: {"w": state.weights.w, "v": state.weights.v})
-    schedule = Schedule(np.asarray(times, float))
-    return descend(case.field, case.weights, case.samples, schedule, how, probe, **quiet | rest)
+def followed(case, times, how, checkpoint=None, **looks):
+    probe = lambda t, state: {"w": state.weights.w, "v": state.weights.v}  # noqa: E731
+    return descend(
+        case.field, case.weights, case.samples, Schedule(np.asarray(times, float)), recipe=how,
+        observer=Observer(probe, **looks), checkpoint=checkpoint,
+    )  # fmt: skip
 
 
 def gradient(w, v, x, y, p):
@@ -232,32 +237,15 @@ def test_divergence_is_a_value_with_what_came_before():
     assert np.isfinite(found.observations["w"]).all()
 
 
-class Kept(AbstractCheckpoint):
-    """Keeps what is saved when it was due the given number of times, and hands it out."""
-
-    def __init__(self, arrays=None, at=2):
-        self.arrays, self.asked, self.at = arrays, 0, at
-
-    def load(self):
-        return self.arrays
-
-    def due(self):
-        self.asked += 1
-        return self.asked == self.at
-
-    def save(self, arrays):
-        self.arrays = {name: np.array(value) for name, value in arrays.items()}
-
-
 @pytest.mark.parametrize("method", ["sgd", "adam"])
 def test_what_was_killed_ends_equal_to_the_bit(method):
     case, *_ = problem(n=40)
     how = recipe(0.01, method, batch=8, momentum=0.5 if method == "sgd" else 0.0)
     times = np.array([37, 80, 133]) * how.time_of_step
-    kept = Kept()
+    kept = Kept(at=2)
     whole = followed(case, times, how, checkpoint=kept)
 
-    rest = followed(case, times, how, checkpoint=Kept(kept.arrays, at=0))
+    rest = followed(case, times, how, checkpoint=Kept(arrays=kept.arrays))
 
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(rest.state), strict=True):
         np.testing.assert_array_equal(a, b)

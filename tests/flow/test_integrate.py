@@ -8,6 +8,8 @@ from systems import centers_only, polar, system
 
 from gflow.errors import PrecisionError
 from gflow.flow.integrate import BETWEEN, integrate
+from gflow.flow.observer import Observer
+from gflow.flow.resumption import Resumption
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Reason
@@ -42,7 +44,7 @@ def test_error_falls_with_the_order_of_the_solver(solver, order):
     # A huge tolerance makes every leg of the schedule one step: a fixed-step integrator.
     def error(steps):
         times = np.linspace(0, 2.0, steps + 1)[1:]
-        start = (0.0, 0.0, 2.0 / steps)
+        start = Resumption(first_step=2.0 / steps)
         found = one_point(0.3, 1e-100, 2).follow(times, 1e6, solver, start=start)
         assert found.effort.steps == steps
         # p = 2, one coordinate: u/√(1-u²) = u0/√(1-u0²) e^{t̂}, t̂ = 2t.
@@ -168,8 +170,8 @@ def test_continuing_equals_going_through():
     whole = flow.follow([2.0, 4.0], 1e-10)
 
     first = flow.follow([2.0], 1e-10)
-    start = (2.0, float(first.state.dissipated), first.next_step)
-    second = flow._replace(weights=first.state.weights).follow([4.0], 1e-10, start=start)
+    again = flow._replace(weights=first.state.weights)
+    second = again.follow([4.0], 1e-10, start=first.resumption)
 
     gap = second.state.weights.direction - whole.state.weights.direction
     assert float(jnp.abs(gap).max()) < 1e-9
@@ -179,12 +181,12 @@ def test_continuing_equals_going_through():
 def test_a_loose_tolerance_in_the_cartesian_chart_is_refused():
     neurons = CartesianNeurons(1e-7 * jnp.ones((2, 3)), 1e-7 * jnp.ones(2))
     flow = system(neurons, np.eye(3), [1, -1, 1], 3)
-    controls = Controls("tsit5", rtol=1e-6, atol=1e-6, min_step=0.0, max_steps=100)
+    controls = Controls(solver="tsit5", rtol=1e-6, atol=1e-6, min_step=0.0, max_steps=100)
 
     with pytest.raises(PrecisionError, match="step over the whole alignment phase"):
         integrate(
-            flow.field, neurons, flow.samples, Schedule(np.array([1.0])), controls,
-            lambda t, s: s, lambda seen: None, lambda a, b: False, lambda t, seen: None,
+            flow.field, neurons, flow.samples, Schedule(np.array([1.0])), controls=controls,
+            observer=Observer(lambda t, state: state),
         )  # fmt: skip
 
 
@@ -192,12 +194,11 @@ def test_a_continuation_may_begin_with_a_neuron_that_has_shrunk():
     # Its tolerance was right at t = 0; the same at t = 0 is refused, as above.
     neurons = CartesianNeurons(jnp.eye(2, 3) * jnp.asarray([[1e-2], [1e-9]]), jnp.full(2, 1e-9))
     flow = system(neurons, np.eye(3), [1, -1, 1], 3)
-    controls = Controls("tsit5", rtol=1e-6, atol=1e-8, min_step=0.0, max_steps=100)
+    controls = Controls(solver="tsit5", rtol=1e-6, atol=1e-8, min_step=0.0, max_steps=100)
 
     found = integrate(
-        flow.field, neurons, flow.samples, Schedule(np.array([6.0])), controls,
-        lambda t, s: s, lambda seen: None, lambda a, b: False, lambda t, seen: None,
-        start=(5.0, 0.0, None),
+        flow.field, neurons, flow.samples, Schedule(np.array([6.0])), controls=controls,
+        observer=Observer(lambda t, state: state), start=Resumption(5.0),
     )  # fmt: skip
 
     assert found.outcome.complete

@@ -17,10 +17,11 @@ from gflow import parse_scenario
 from gflow.data.centers import Centers
 from gflow.data.mixture import sample_mixture
 from gflow.flow.blurred import Frame, Mixture, PopulationField
-from gflow.flow.field import FlowState, Samples
+from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES
 from gflow.flow.moments import gauss_moment
+from gflow.flow.observer import Observer
 from gflow.flow.population import (
     ALIGNED,
     CARRIED,
@@ -31,6 +32,7 @@ from gflow.flow.population import (
     _turning,
     population_start,
 )
+from gflow.flow.samples import Samples
 from gflow.flow.sampling import Deviation, sampling_noise
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
@@ -47,6 +49,10 @@ CYLINDER = 2e-9
 """Relative accuracy of scipy's parabolic cylinder function at broken order, worst near b = -6."""
 
 LOSS = LOSSES["exponential"]
+
+
+def controls(solver, tolerance):
+    return Controls(solver=solver, rtol=0.0, atol=tolerance, min_step=0.0, max_steps=5000)
 
 
 def _moment(p, a, tau):
@@ -130,7 +136,7 @@ def _blurred(neurons, mixture, p):
     """Field, reduced neurons, points and frame of a mixture."""
     frame = Frame.of(neurons, mixture.mean)
     mean = np.pad(mixture.mean @ np.asarray(frame.axes).T, ((0, 0), (0, 1)))
-    points = Samples.blocked(mean, mixture.label, mixture.pi, len(mean), "float64")
+    points = Samples.blocked(mean, mixture.label, mixture.pi, len(mean), dtype="float64")
     field = PopulationField(LOSS, float(p), jnp.asarray(mixture.tau))
     return field, frame.reduce(neurons), points, frame
 
@@ -195,9 +201,10 @@ def test_without_blur_neurons_follow_the_closed_form():
     field, reduced, points, frame = _blurred(start, mixture, 3)
 
     found = integrate(
-        field, reduced, points, Schedule(times), Controls("tsit5", 0.0, 1e-9, 0.0, 5000),
-        lambda t, state: (frame.lift(state.weights).direction, state.weights.log_norm),
-        lambda seen: None, lambda before, now: False, lambda t, seen: None,
+        field, reduced, points, Schedule(times), controls=controls("tsit5", 1e-9),
+        observer=Observer(
+            lambda t, state: (frame.lift(state.weights).direction, state.weights.log_norm)
+        ),
     )  # fmt: skip
 
     direction, log_norm = found.observations
@@ -286,7 +293,9 @@ def test_what_a_sample_adds_has_the_predicted_size(p, cosine):
     field, reduced, points, _ = _blurred(neurons, _mixture(1, 1, D, alpha, N), p)
 
     count = jnp.asarray([float(N)])
-    found = sampling_noise(field, reduced.direction, reduced.sign, points, count, D - 2)
+    found = sampling_noise(
+        field, reduced.direction, reduced.sign, points, count=count, outside=D - 2
+    )
 
     inside, across, growth = (np.sqrt(np.mean(np.square(v))) for v in (inside, across, growth))
     size = p * _closed(p, cosine, tau)[0]
@@ -299,12 +308,11 @@ def test_what_a_sample_adds_has_the_predicted_size(p, cosine):
     assert float(found.turn[0]) == pytest.approx(turn, rel=allowed)
 
 
-def _seen(t, state):
-    return {"neurons": state.weights}
-
-
-def _portrait(neurons):
-    return {"direction": neurons.direction}
+OBSERVER = Observer(
+    lambda t, state: {"neurons": state.weights},
+    lambda neurons: {"direction": neurons.direction},
+    notable=lambda before, now: True,
+)
 
 
 @cache
@@ -316,9 +324,8 @@ def _population_start(p=3.0, alpha=0.2, log_norm=-20.0, times=(5.0, 20.0, 60.0))
     sample = sample_mixture(centers, 400, alpha, "balanced", rng=np.random.default_rng(7))
     mixture = Mixture.of(sample.x, sample.labels("sign"), sample.subclass, np.full(400, 1 / 400))
     found = population_start(
-        neurons, mixture, LOSS, p, Schedule(np.array(times)),
-        Controls("tsit5" if p >= 2 else "bosh3", 0.0, 1e-4, 0.0, 5000),
-        _seen, lambda before, now: True, lambda t, seen: None, _portrait,
+        neurons, mixture, Schedule(np.array(times)), loss=LOSS, p=p,
+        controls=controls("tsit5" if p >= 2 else "bosh3", 1e-4), observer=OBSERVER,
     )  # fmt: skip
     return found, neurons, mixture
 
@@ -364,7 +371,7 @@ def test_a_start_begins_at_the_initial_neurons_and_stays_on_the_sphere():
     assert np.array_equal(portrait, steps.direction)
     assert np.abs(steps.direction[0] - neurons.direction).max() < 1e-14
     assert np.abs(np.linalg.norm(steps.direction, axis=-1) - 1).max() < 1e-14
-    t, dissipated, step = found.resume
+    t, dissipated, step = found.trajectory.resumption
     assert t == found.t and step is not None and step > 0
     assert dissipated == float(found.trajectory.state.dissipated) > 0
 
@@ -416,19 +423,18 @@ end_time = 16000.0
 def test_the_start_differs_from_the_exact_flow_by_what_it_predicts(p):
     problem = prepare(parse_scenario(QUESTION.format(p=p)))
     train = problem.train
-    omega = np.full(train.n, 1 / train.n)
+    omega, nothing = np.full(train.n, 1 / train.n), Observer(lambda t, state: {})
+
     mixture = Mixture.of(train.x, train.labels("sign"), train.subclass, omega)
 
     start = population_start(
-        problem.weights, mixture, problem.field.loss,
-        float(p), problem.schedule, problem.controls,
-        lambda t, state: {}, lambda before, now: False, lambda t, seen: None,
+        problem.weights, mixture, problem.schedule,
+        loss=problem.field.loss, p=float(p), controls=problem.controls, observer=nothing,
     )  # fmt: skip
     assert isinstance(start, Start)
     exact = integrate(
         problem.field, problem.weights, problem.samples, Schedule(np.array([start.t])),
-        problem.controls, lambda t, state: {}, lambda seen: None,
-        lambda before, now: False, lambda t, seen: None,
+        controls=problem.controls, observer=nothing,
     ).state.weights  # fmt: skip
 
     turn, mass = _differences(start.weights, exact)
@@ -454,7 +460,9 @@ def test_a_neuron_that_nothing_pulls_spoils_no_estimate():
     field, reduced, points, _ = _blurred(polar(u, -30.0, [1.0, 1.0]), mixture, 1)
 
     count = jnp.asarray(mixture.count)
-    found = sampling_noise(field, reduced.direction, reduced.sign, points, count, D - K - 1)
+    found = sampling_noise(
+        field, reduced.direction, reduced.sign, points, count=count, outside=D - K - 1
+    )
     angle, speed = _turning(field, reduced, points)
 
     assert all(np.isfinite(each).all() and float(each[0]) == 0 for each in found)

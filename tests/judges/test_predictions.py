@@ -7,7 +7,7 @@ import pytest
 from questions import NO_NOISE, SMALL
 
 from gflow.data.mixture import equiangular_centers
-from gflow.flow.coalesce import LeftOut
+from gflow.flow.left_out import LeftOut
 from gflow.flow.trajectory import Reason
 from gflow.judges.catalogue import CATALOGUE, check
 from gflow.judges.conjecture import judge_conjecture, targets
@@ -71,7 +71,7 @@ def test_conjecture_holds_for_the_classifier_itself(evidence, p):
     assert found.bracket is not None and found.bracket[1] < 1e-9
 
 
-def test_what_coalescing_left_out_widens_both_ends_of_every_distance(evidence):
+def test_what_folding_left_out_widens_both_ends_of_every_distance(evidence):
     share = 1e-3
     plain = judge_conjecture(evidence)
     wider = judge_conjecture(replace(evidence, left_out=LeftOut(share, 0.0, 0)))

@@ -5,7 +5,7 @@ import pytest
 from systems import mixture
 
 from gflow.errors import GflowWarning
-from gflow.flow.coalesce import Coalescence
+from gflow.flow.fold import Fold
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.trajectory import Reason
 from gflow.runs import checkpoint as module
@@ -42,9 +42,9 @@ def portrait(neurons):
     return {"direction": neurons.direction, "log_norm": neurons.log_norm}
 
 
-def follow(flow, checkpoint=None, coalescence=None, **rest):
+def follow(flow, checkpoint=None, fold=None, **rest):
     return flow.follow(
-        TIMES, 1e-4, checkpoint=checkpoint, coalescence=coalescence, portrait=portrait,
+        TIMES, 1e-4, checkpoint=checkpoint, fold=fold, portrait=portrait,
         probe=lambda t, state: {"energy": state.dissipated}, **rest,
     )  # fmt: skip
 
@@ -59,11 +59,11 @@ def equal(a, b):
 
 
 @pytest.mark.parametrize(
-    "coalescence", [pytest.param(None, marks=pytest.mark.slow), Coalescence(1e-3, True)]
+    "fold", [pytest.param(None, marks=pytest.mark.slow), Fold(1e-3, hold=True)]
 )
-def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, coalescence):
+def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, fold):
     flow = mixture(3.0)
-    whole = follow(flow, coalescence=coalescence)
+    whole = follow(flow, fold=fold)
     rng = np.random.default_rng(0)
 
     for attempt in range(3):
@@ -71,7 +71,7 @@ def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, coalescence):
         while True:
             mortal = Mortal(tmp_path / f"{attempt}.npz", int(rng.integers(1, 15)))
             try:
-                found = follow(flow, mortal, coalescence)
+                found = follow(flow, mortal, fold)
                 break
             except Dies:
                 lives += 1

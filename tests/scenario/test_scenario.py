@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from gflow import scenario as scenarios
 from gflow.errors import ScenarioError
 from gflow.flow import stepper
-from gflow.flow.integrate import SAFE_ATOL
 from gflow.flow.losses import LOSSES
 from gflow.network.deep import INITIALIZATIONS
 from gflow.network.initial import SHAPES
@@ -445,7 +444,6 @@ def test_words_of_files_are_words_of_the_code():
         "auto",
         *stepper.SOLVERS,
     }
-    assert scenarios.SAFE_TOLERANCE == SAFE_ATOL
 
 
 def test_reading_a_scenario_imports_no_jax():

@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 from systems import mixture, polar, system
 
-from gflow.flow.coalesce import LOOSEST, Coalescence, LeftOut, allowance, reach_of
-from gflow.flow.field import FlowState, PolarField
+from gflow.flow.field import FlowState
+from gflow.flow.fold import LOOSEST, Fold, allowance
+from gflow.flow.left_out import LeftOut
 from gflow.flow.losses import LOSSES
+from gflow.flow.polar_field import PolarField
+from gflow.flow.reach import Reach
+from gflow.flow.resumption import Resumption
 from gflow.network.condense import Population, groups
 
 ANGLE = 1e-3
 
 
-def folded(flow, times, tolerance, coalescence, **rest):
+def folded(flow, times, tolerance, fold, **rest):
     """Integrate with folding; the probe sees what has the same shape at any width."""
     probe = lambda t, state: state.dissipated  # noqa: E731
-    return flow.follow(times, tolerance, probe=probe, coalescence=coalescence, **rest)
+    return flow.follow(times, tolerance, probe=probe, fold=fold, **rest)
 
 
 def network(found, p):
@@ -31,7 +35,7 @@ def pair():
         flow = mixture(3.0)
         return (
             flow.follow([150.0], 1e-6),
-            folded(flow, [150.0], 1e-6, Coalescence(ANGLE, hold=True)),
+            folded(flow, [150.0], 1e-6, Fold(ANGLE, hold=True)),
         )
 
 
@@ -47,7 +51,7 @@ def test_a_folded_flow_is_the_full_one_within_its_certificate(pair):
     assert gap <= (short.left_out.total + 100 * 1e-6) * mass
 
 
-def test_every_original_neuron_is_still_told(pair):
+def test_every_original_neuron_is_still_known(pair):
     full, short = pair
 
     assert short.state.weights.direction.shape == (64, 20)
@@ -80,9 +84,9 @@ def test_a_continuation_is_folded_before_its_first_step(pair):
     # evaluation worth 1, and each of a step's six another.
     _, short = pair
     flow = mixture(3.0)._replace(weights=short.state.weights)
-    start = (150.0, 0.0, short.next_step)
+    start = Resumption(150.0, 0.0, short.next_step)
 
-    tail = folded(flow, [151.0], 1e-6, Coalescence(ANGLE, hold=True), start=start)
+    tail = folded(flow, [151.0], 1e-6, Fold(ANGLE, hold=True), start=start)
 
     assert tail.effort.work <= tail.effort.evaluations / 2
     assert tail.state.weights.direction.shape == (64, 20)
@@ -92,7 +96,7 @@ def test_what_was_held_before_goes_on_growing_in_a_continuation():
     # Held mass of share 1e-6 may have grown e²-fold by the end of the tail.
     both = LeftOut(1e-4, 1e-6, 5).plus(LeftOut(2e-4, 3e-6, 4), 2.0)
 
-    assert both.merged == pytest.approx(3e-4)
+    assert both.folded == pytest.approx(3e-4)
     assert both.held == pytest.approx(1e-6 * np.e**2 + 3e-6)
     assert both.neurons == 5
 
@@ -108,9 +112,9 @@ def test_neurons_of_equal_direction_are_folded_without_any_loss():
     )  # fmt: skip
 
     a = few.follow([60.0], 1e-7)
-    b = folded(many, [60.0], 1e-7, Coalescence(0.0, hold=False))
+    b = folded(many, [60.0], 1e-7, Fold(0.0, hold=False))
 
-    assert b.left_out.merged < 1e-14 and b.effort.work < b.effort.evaluations
+    assert b.left_out.folded < 1e-14 and b.effort.work < b.effort.evaluations
     x = rng.standard_normal((50, 6))
     assert np.allclose(network(a, 3.0)(x), network(b, 3.0)(x), rtol=1e-5, atol=0)
 
@@ -119,7 +123,7 @@ def test_neurons_of_equal_direction_are_folded_without_any_loss():
 @pytest.mark.parametrize("loss", ["exponential", "half_square"])
 def test_no_neuron_grows_faster_than_the_bound(p, loss):
     flow = mixture(p, loss=loss)
-    field = PolarField(LOSSES[loss], p, None, reach_of(flow.samples))
+    field = PolarField(LOSSES[loss], p, None, Reach.of(flow.samples))
     # The rows that could break it: centers, averages, samples; small and grown neurons.
     rows = np.concatenate([np.eye(4, 20), np.eye(4, 20)[:3].sum(0)[None], flow.samples.x[0]])
     u = np.concatenate([rows / np.linalg.norm(rows, axis=1, keepdims=True)] * 2)
@@ -136,7 +140,7 @@ def test_no_neuron_grows_faster_than_the_bound(p, loss):
 def test_the_bound_on_growth_is_attained_without_noise(p):
     # At μ̄₊ (p = 1) and at μ_k (p = 3) the growth is 2 κ π m^{1-p/2}, and so is the bound.
     flow = mixture(p, alpha=0.0)
-    field = PolarField(LOSSES["exponential"], p, None, reach_of(flow.samples))
+    field = PolarField(LOSSES["exponential"], p, None, Reach.of(flow.samples))
     best = np.eye(4, 20)[:3].sum(0) if p == 1 else np.eye(4, 20)[0]
     speed = field(jnp.zeros(()), FlowState.begin(polar([best], -30.0, [1])), flow.samples)
 
@@ -170,7 +174,7 @@ def test_padding_neurons_change_nothing():
     many = few._replace(weights=polar(twice, -16.0 - np.log(7) / 2, sign))
 
     a = few.follow([40.0], 1e-5)
-    b = folded(many, [40.0], 1e-5, Coalescence(0.0, hold=False))
+    b = folded(many, [40.0], 1e-5, Fold(0.0, hold=False))
 
     assert b.effort.work < b.effort.evaluations / 2
     x = rng.standard_normal((50, 20))

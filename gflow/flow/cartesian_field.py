@@ -1,0 +1,54 @@
+"""The velocity of any population of one output in plain weights, normalized or not (theory D1):
+
+    dw_j/dt = v_j ‖w_j‖^{q-1} (G_j - (p-q) Φ_j u_j) ,    dv_j/dt = ‖w_j‖^q Φ_j
+
+with the degree q = 1 of the normalized activation; without normalization q = p, and the radial part
+drops out.
+"""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.losses import AbstractLoss
+from gflow.flow.pull import pull_on
+from gflow.flow.samples import Samples
+from gflow.network.neurons import CartesianNeurons
+from gflow.network.prelu import positive_power
+
+
+class CartesianField(AbstractField):
+    """Gradient flow of any population as plain weights, normalized or not (final)."""
+
+    loss: AbstractLoss
+    p: float = eqx.field(static=True)
+    foldable: ClassVar[bool] = False
+    leaps: ClassVar[bool] = False
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        neurons: CartesianNeurons = state.weights
+        u, v, q = neurons.direction, neurons.v, neurons.degree
+        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
+        phi = jnp.sum(pull * u, axis=1) / self.p
+        gain = positive_power(neurons.norm, q - 1)
+        dw = (v * gain)[:, None] * (pull - (self.p - q) * phi[:, None] * u)
+        dv = neurons.norm * gain * phi
+        speed = jnp.sum(dw**2) + jnp.sum(dv**2)
+        return FlowState(CartesianNeurons(dw, dv, q), speed, jnp.zeros(2, dv.dtype))
+
+    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        """Root mean square over neurons of one neuron's error; the largest without normalization.
+
+        There one neuron may become the network while the others lie where they started, and its
+        error would drown in a mean.
+        """
+        wrong: CartesianNeurons = error.weights
+        each = (jnp.sum(wrong.w**2, axis=1) + wrong.v**2) / (wrong.w.shape[1] + 1)
+        return jnp.sqrt(jnp.mean(each) if wrong.degree == 1 else jnp.max(each))
+
+    def scale(self, weights: CartesianNeurons) -> Float[Array, ""]:
+        """‖w_j‖ of the smallest neuron."""
+        return jnp.exp(jnp.min(weights.log_norm))

@@ -1,0 +1,163 @@
+"""The host loop of a flow or a descent: look, record, end with a reason, survive being killed.
+
+Everything except the steps themselves happens between two steps and is the same for both; how to
+get to the next scheduled time is left to `gflow.flow.integrate` and `gflow.flow.descent`.
+"""
+
+import abc
+from collections.abc import Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from gflow.flow.field import FlowState
+from gflow.flow.left_out import LeftOut
+from gflow.flow.observer import Observer
+from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leaves
+from gflow.flow.schedule import Schedule
+from gflow.flow.trajectory import Effort, Outcome, Reason, Trajectory
+
+
+class AbstractLoop(abc.ABC):
+    """A trajectory under way (abstract)."""
+
+    moment: Any
+    """Everything that is carried from one step to the next; its `state` is a `FlowState`."""
+
+    def __init__(self, observer: Observer, checkpoint: AbstractCheckpoint | None):
+        self.observer = observer
+        self.checkpoint = checkpoint
+        self.probe = eqx.filter_jit(observer.probe)
+        self.portrait = None if observer.portrait is None else eqx.filter_jit(observer.portrait)
+        self.records = Records()
+        self.settled = True
+        """Whether moment, records and tallies belong to one time, so that a snapshot is one."""
+
+    def run(self, schedule: Schedule) -> Trajectory:
+        """Go to the end of the schedule, from a checkpoint if there is one."""
+        end_time = float(schedule.times[-1])
+        try:
+            # Begin, or go back to where a killed process left off.
+            arrays = None if self.checkpoint is None else self.checkpoint.load()
+            reason = self._begin() if arrays is None else self._restore(arrays)
+            for target in self._targets(schedule):
+                if reason is not None:
+                    break
+                reason = self._reach(target)
+        except KeyboardInterrupt:
+            # The same command goes on from a checkpoint; the trajectory says how far it came.
+            if self.checkpoint is not None and self.settled and self.records:
+                self.checkpoint.save(self._snapshot())
+            reason = self._end(Reason.INTERRUPTED)
+        return self._trajectory(reason or Reason.END_TIME, end_time)
+
+    @property
+    @abc.abstractmethod
+    def t(self) -> float:
+        """Flow time now."""
+
+    @property
+    @abc.abstractmethod
+    def clock(self) -> Float[Array, ""]:
+        """Flow time now, as the probe takes it."""
+
+    @property
+    @abc.abstractmethod
+    def whole(self) -> Any:
+        """All original weights now."""
+
+    @property
+    @abc.abstractmethod
+    def next_step(self) -> float:
+        """Length of the step that would be tried next."""
+
+    @property
+    @abc.abstractmethod
+    def effort(self) -> Effort:
+        """What it has cost so far."""
+
+    @property
+    @abc.abstractmethod
+    def left_out(self) -> LeftOut:
+        """What folding may have changed."""
+
+    @abc.abstractmethod
+    def _begin(self) -> Reason | None:
+        """Look at the start; the reason if it is the end already."""
+
+    @abc.abstractmethod
+    def _targets(self, schedule: Schedule) -> Iterable[Any]:
+        """Where to go one after the other, all of them later than now."""
+
+    @abc.abstractmethod
+    def _reach(self, target: Any) -> Reason | None:
+        """Step until `target` is hit exactly; the reason if it ends before or there."""
+
+    @abc.abstractmethod
+    def _look(self) -> PyTree:
+        """What is observed now, on the host."""
+
+    @abc.abstractmethod
+    def _close(self) -> None:
+        """Record where it ends."""
+
+    @abc.abstractmethod
+    def _own_arrays(self) -> dict[str, np.ndarray]:
+        """What a snapshot needs besides moment and records."""
+
+    @abc.abstractmethod
+    def _resume(self, arrays: dict[str, np.ndarray]) -> Any:
+        """Take over what `_own_arrays` gave, and make a moment of the shapes of the stored one."""
+
+    @abc.abstractmethod
+    def _resumed(self) -> Reason | None:
+        """The reason if a restored trajectory is at its end already."""
+
+    def _record(self, scheduled: bool, observation: PyTree) -> None:
+        """Keep an observation made now, with the portrait of all weights."""
+        if self.portrait is not None:
+            observation = observation | jax.device_get(self.portrait(self.whole))
+        self.records.append(self.t, scheduled, observation)
+
+    def _end(self, reason: Reason) -> Reason:
+        """Record where it stands now, whatever the recording rule says."""
+        if not self.records or self.records.times[-1] < self.t:
+            self._close()
+        return reason
+
+    def _keep(self) -> None:
+        """Leave a checkpoint, if one is due."""
+        if self.checkpoint is not None and self.checkpoint.due():
+            self.checkpoint.save(self._snapshot())
+
+    def _snapshot(self) -> dict[str, np.ndarray]:
+        """Everything that the rest of the trajectory depends on."""
+        return leaves_of(self.moment) | self.records.arrays() | self._own_arrays()
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> Reason | None:
+        """Go back to a snapshot."""
+        self.moment = with_leaves(self._resume(arrays), arrays)
+        # Stored observations are bare leaves; tracing the probe gives the tree they hang on.
+        sight = eqx.filter_eval_shape(self.probe, self.clock, self.moment.state)
+        if self.portrait is not None:
+            sight = sight | eqx.filter_eval_shape(self.portrait, self.whole)
+        self.records = Records.from_arrays(arrays, sight)
+        return self._resumed()
+
+    def _trajectory(self, reason: Reason, end_time: float) -> Trajectory:
+        """What was observed, and how it ended."""
+        times, scheduled, observations = self.records.columns
+        state: FlowState = self.moment.state
+        return Trajectory(
+            times=times,
+            scheduled=scheduled,
+            observations=observations,
+            state=state.at(self.whole),
+            next_step=self.next_step,
+            outcome=Outcome(reason, self.t, end_time, self.effort.steps),
+            effort=self.effort,
+            left_out=self.left_out,
+        )

@@ -1,0 +1,35 @@
+"""What the samples do to neurons of one output: the pull G_j on each, in one pass."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from gflow.flow.losses import AbstractLoss
+from gflow.flow.reach import Force
+from gflow.flow.samples import Samples, product
+from gflow.network.prelu import Network, positive_power
+
+
+def pull_on(
+    network: Network, loss: AbstractLoss, samples: Samples
+) -> tuple[Float[Array, "h D"], Force]:
+    """G_j = p Σ_i ω_i g_i σ(<u_j, x_i>)^{p-1} x_i for every neuron, and the forces g_i.
+
+    Rows are visited in blocks, so no temporary is larger than one block by h. The products run in
+    the precision of the samples; everything else runs in the precision of the state.
+    """
+    u = network.direction.astype(samples.x.dtype)
+    mass = (network.sign * network.mass).astype(samples.x.dtype)
+
+    def block(carry: tuple[Float[Array, "h D"], Force], rows: tuple[Array, Array, Array]):
+        (total, force), (x, y, omega) = carry, rows
+        z = product(x, u.T)
+        gate = positive_power(z, network.p - 1)
+        f = (gate * jnp.maximum(z, 0)) @ mass
+        g = loss.force(y, f.astype(y.dtype))
+        gated = gate * (omega * g).astype(z.dtype)[:, None]
+        return (total + product(gated.T, x), force.with_rows(g, y, omega)), None
+
+    start = jnp.zeros_like(u), Force.none(samples.y.dtype)
+    (total, force), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
+    return network.p * total.astype(network.direction.dtype), force

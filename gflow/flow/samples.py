@@ -1,0 +1,47 @@
+"""Weighted samples as the velocity reads them: in blocks of rows."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Real
+
+
+class Samples(eqx.Module):
+    """Weighted samples, cut into B blocks of b rows; rows that fill the last block weigh 0."""
+
+    x: Float[Array, "B b D"]
+    """Inputs, in the precision of the matrix products."""
+    y: Real[Array, "B b"]
+    """Labels: ±1, or classes."""
+    omega: Float[Array, "B b"]
+    """Weights ω_i in the loss L = Σ_i ω_i ℓ(y_i, f(x_i))."""
+    n: int = eqx.field(static=True)
+    """Number of samples, without the rows that fill the last block."""
+
+    @classmethod
+    def blocked(
+        cls,
+        x: Float[np.ndarray, "n D"],
+        y: Real[np.ndarray, " n"],
+        omega: Float[np.ndarray, " n"],
+        rows: int,
+        *,
+        dtype: str,
+    ) -> "Samples":
+        """Cut samples into blocks of at most `rows` rows, as evenly as possible."""
+        n = x.shape[0]
+        blocks = -(-n // rows)
+        size = -(-n // blocks)
+        fill = blocks * size - n
+        # Rows that fill a block repeat the last one, and weigh nothing.
+        wide = np.pad(x.astype(dtype), ((0, fill), (0, 0)), mode="edge")
+        wide = wide.reshape(blocks, size, x.shape[1])
+        labels = np.pad(y, (0, fill), mode="edge").reshape(blocks, size)
+        weights = np.pad(omega, (0, fill)).reshape(blocks, size)
+        return cls(jnp.asarray(wide), jnp.asarray(labels), jnp.asarray(weights), n)
+
+
+def product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i j"]:
+    """a b, in full precision on every device."""
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
