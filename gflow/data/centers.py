@@ -12,6 +12,9 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.errors import DataError
 
+ORTHONORMAL = 1e-9
+"""Largest `Centers.orthonormality_error` at which centers pass for orthonormal."""
+
 
 def unit_rows(rows: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
     """Rows over their lengths; a row of length 0 stays so."""

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, missing, outside
 from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.shared_hypotheses import equal_weights, normalized, vanishing
 from gflow.laws.hypothesis import Hypothesis, loss_among
 from gflow.measure.distance import Distance, contrast, distance
-from gflow.network.reference import ORTHONORMAL, Target, average_target, subclass_target
+from gflow.network.reference import Target, average_target, subclass_target
 
 OWN_BAR = 0.1
 """Own distance, certified, must not exceed this."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, outside, unmet
@@ -22,7 +23,7 @@ from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
-from gflow.network.reference import ORTHONORMAL, subclass_target
+from gflow.network.reference import subclass_target
 
 ESCAPE = 0.02
 """Relative error allowed in the escape slope (P11)."""

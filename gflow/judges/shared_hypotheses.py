@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.laws.hypothesis import Hypothesis
 from gflow.measure.phases import ALIGNED_SHARE
-from gflow.network.reference import ORTHONORMAL
 
 
 def recorded(*evidences: Evidence) -> Hypothesis:

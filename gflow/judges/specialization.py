@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.stats import binomtest
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.judges.alignment_phase import coordinates, own, signs
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside, unmet
@@ -16,7 +17,6 @@ from gflow.judges.series import Comparison, opinion_of
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import void_share, winner
 from gflow.measure.alignment import CONE, contributing, mass_share
-from gflow.network.reference import ORTHONORMAL
 
 ALIGNED_MASS = 0.99
 """Share of the mass that must lie within 10 degrees of its target."""

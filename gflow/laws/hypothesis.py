@@ -16,8 +16,7 @@ from typing import SupportsFloat
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from gflow.data.centers import Centers
-from gflow.network.reference import ORTHONORMAL
+from gflow.data.centers import ORTHONORMAL, Centers
 
 BALANCED = 1e-6
 """Largest relative |‖w‖² - v²| that counts as balanced: rounding of recorded logarithms."""

@@ -11,12 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gflow.data.centers import Centers
+from gflow.data.centers import ORTHONORMAL, Centers
 from gflow.errors import DataError
 from gflow.network.prelu import Network
-
-ORTHONORMAL = 1e-9
-"""Largest `Centers.orthonormality_error` at which centers pass for orthonormal."""
 
 
 def average_classifier(centers: Centers) -> Network:

@@ -19,10 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.errors import GflowError
 from gflow.judges.conjecture import OWN_BAR
 from gflow.measure.phases import ESCAPE_LEVEL
-from gflow.network.reference import ORTHONORMAL
 from gflow.report import style
 from gflow.report.style import DASHED, DOTTED, FAINT, INK, LEVEL, SMALL, Span
 from gflow.runs.run import Run

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.laws.critical_radii import learned_radius
-from gflow.network.reference import ORTHONORMAL
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.runs.run import Run

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.robust_accuracy import accuracy_law
 from gflow.judges.series import Series, series
 from gflow.laws.critical_radii import critical_radii, learned_radius
-from gflow.network.reference import ORTHONORMAL, subclass_classifier
+from gflow.network.reference import subclass_classifier
 from gflow.report import style
 from gflow.report.panels import LOGARITHMIC, NotDrawable
 from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
