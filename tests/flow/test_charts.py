@@ -238,7 +238,9 @@ def test_a_flow_conserves_what_it_should(name, p, loss):
     assert found.outcome.complete
     start, end = chart.plain(flow.weights), chart.plain(found.state.weights)
     size = max(1.0, largest(start), largest(end))
-    assert largest(jax.tree.map(jnp.subtract, end, start)) > 0.01
+    # Weights move by far more than what is allowed below, so that conservation says something.
+    allowed = 100 * tolerance * size ** max(2, p)
+    assert largest(jax.tree.map(jnp.subtract, end, start)) > 10 * allowed
     # The loss loses what the motion dissipates (theory D2d).
     lost = float(loss_of(start) - loss_of(end))
     assert float(found.state.dissipated) == pytest.approx(lost, rel=1000 * tolerance)
@@ -256,7 +258,7 @@ def test_a_flow_conserves_what_it_should(name, p, loss):
         e = np.linalg.svd(x)[2][4:]
         yield (w @ e.T) * (rho ** (p - 1) if chart.normalized else 1)
 
-    close(list(kept(*end)), list(kept(*start)), 100 * tolerance * size ** max(2, p))
+    close(list(kept(*end)), list(kept(*start)), allowed)
 
 
 @pytest.mark.parametrize(("name", "p", "loss"), ONCE)
