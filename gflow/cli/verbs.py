@@ -22,7 +22,6 @@ from gflow.cli.results import (
     keep,
     report,
     terminal,
-    unanswered_of,
 )
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
@@ -161,19 +160,19 @@ def attack(
     asked = radii_of(result.scenario, norm, samples, published)
     result = study.attack(result, asked, fresh)
     verdicts.judged(result)  # those that rest on radii have changed
-    rows = radii_table.rows_of(study.entries(result))
+    rows = radii_table.rows_of(result.entries)
     if as_json:
         print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
     elif markdown:
         print(radii_table.markdown(rows))
-        print("\n".join(radii_table.published_lines(study.entries(result))))
+        print("\n".join(radii_table.published_lines(result.entries)))
     else:
         from gflow.report.card import unanswered_lines
 
         console = terminal()
         console.print(radii_table.robustness_table(rows))
-        console.print("\n".join(radii_table.published_lines(study.entries(result))), markup=False)
-        console.print(unanswered_lines(unanswered_of(result)))
+        console.print("\n".join(radii_table.published_lines(result.entries)), markup=False)
+        console.print(unanswered_lines(result.unanswered))
         draw(result, console)
     return exit_code(result, {})
 
@@ -192,17 +191,18 @@ def theory(
 ) -> int:
     """List the predictions; with folders, what their stored verdicts say of each."""
     from gflow.report import theory_table
+    from gflow.runs.standing import standings
 
     refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
     if not folders:
         terminal().print(theory_table.catalogue((*theory_table.ALL, *predictions_in(with_))))
         return OK
-    rows = theory_table.found_in(folders)
+    predictions = standings(folders)
     if markdown:
-        print(theory_table.markdown(rows))
+        print(theory_table.markdown(predictions))
     else:
-        terminal().print(theory_table.findings_table(rows))
-    return FAILS if any(row.verdict == "FAILS" for row in rows) else OK
+        terminal().print(theory_table.findings_table(predictions))
+    return FAILS if any(one.verdict == "FAILS" for one in predictions) else OK
 
 
 @app.command()
@@ -217,7 +217,7 @@ def plot(
     from gflow.runs import study
 
     result = study.load(folder)
-    for point in unanswered_of(result):
+    for point in result.unanswered:
         print(f"Not drawn: {point}", file=sys.stderr)
     for path in figures.draw(result, out or folder / "figures", only, tell=print):
         print(path)
@@ -254,7 +254,7 @@ def schema() -> int:
 @guarded
 def doctor(as_json: Json = False) -> int:
     """Print versions, cores, matrix-product speed, and whether disk and cache are writable."""
-    from gflow.report.doctor import examine
+    from gflow.cli.doctor import examine
 
     facts = examine()
     if as_json:

@@ -10,7 +10,7 @@ from rich.text import Text
 from gflow.judges.finding import Finding, Verdict
 from gflow.runs.run import Run
 from gflow.runs.status import State, Status
-from gflow.runs.study import Study, entries
+from gflow.runs.study import Study
 
 _COLORS = {
     Verdict.HOLDS: "green",
@@ -90,9 +90,9 @@ def to_json(
             "test": run.test,
             "findings": [finding.to_json() for finding in findings[label]],
         }
-        for label, run in entries(result)
+        for label, run in result.entries
     ]
-    if isinstance(result, Study):
+    if result.scenario.is_grid:
         rows += [status.to_json() for status in result.unanswered]
         together = [finding.to_json() for finding in findings.get("", ())]
         rows += [{"point": "", "folder": str(result.folder), "findings": together}]

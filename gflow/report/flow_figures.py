@@ -1,4 +1,4 @@
-"""The pictures of flows: up to four runs side by side, a column each, on common axes.
+"""The figures of flows: up to four runs side by side, a column each, on common axes.
 
 One idea: a figure draws nothing itself; `panels` puts one run into one `Axes`, and `style` gives
 colors and sizes.
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.report import style
+from gflow.report.figure import has_laws, registered
 from gflow.report.panels import (
     OUTPUT_FLOOR,
     contribution_bars,
@@ -31,10 +32,10 @@ from gflow.report.style import FAINT, INK
 from gflow.runs.run import Run
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def alignment(runs: Runs) -> Figure:
     """How neurons turn: cosine to the nearest center and to the class average over time."""
-    shown, note = chosen(runs, "alignment")
+    shown, note = chosen(runs)
     figure, axes = style.panels(2, len(shown), note, 1.45, sharex=True, sharey=True)
     for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
         cosine_curves(run, upper, "center").set_title(title)
@@ -47,10 +48,10 @@ def alignment(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def norms(runs: Runs) -> Figure:
     """How neurons grow: log10 ‖w_j‖ over time, contributing neurons in color."""
-    shown, note = chosen(runs, "norms")
+    shown, note = chosen(runs)
     figure, axes = style.panels(1, len(shown), note, 2.0, sharex=True, sharey=True)
     for (title, run), ax in zip(shown, axes[0], strict=True):
         norm_curves(run, ax).set_title(title)
@@ -60,13 +61,13 @@ def norms(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def fit(runs: Runs) -> Figure:
     """How the network fits: loss, margins, and the output at every center over time.
 
     The outputs are left out if a run did not record the group "centers".
     """
-    shown, note = chosen(runs, "fit")
+    shown, note = chosen(runs, neurons=False)
     centers = all(run.evidence.has("centers") for _, run in shown)
     figure, axes = style.panels(2 + centers, len(shown), note, 1.3, sharex=True, sharey="row")
     for (title, run), column in zip(shown, axes.T, strict=True):
@@ -85,7 +86,7 @@ def fit(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def contributions(runs: Runs, log: bool = False) -> Figure:
     """How many neurons the network is made of: shares of Σ_j m_j, largest first.
 
@@ -96,7 +97,7 @@ def contributions(runs: Runs, log: bool = False) -> Figure:
 
     **Source:** Min and Vidal, ICML 2024, figure of neuron contributions.
     """
-    shown, note = chosen(runs, "contributions")
+    shown, note = chosen(runs)
     figure, axes = style.panels(1, len(shown), note, 1.7)
     for (title, run), ax in zip(shown, axes[0], strict=True):
         contribution_bars(run, ax, log).set_title(title)
@@ -107,13 +108,13 @@ def contributions(runs: Runs, log: bool = False) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def cosine_map(runs: Runs) -> Figure:
     """Where the dominant neurons end: their cosines to μ̄₊, μ̄₋, μ_1..μ_K as a heat map.
 
     **Source:** Min and Vidal, ICML 2024, figure of dominant neurons.
     """
-    shown, note = chosen(runs, "cosine_map")
+    shown, note = chosen(runs)
     rows = 2 + max(run.centers.K for _, run in shown)
     figure, axes = style.panels(1, len(shown), note, 0.15 * rows + 0.2)
     for (title, run), ax in zip(shown, axes[0], strict=True):
@@ -124,7 +125,7 @@ def cosine_map(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
     """Where neurons go in the plane of two centers of a class: to one of them, or between.
 
@@ -134,7 +135,7 @@ def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
     - `pair`: two subclasses of one class, counted from 0; None for the first two positive ones,
         or the first two negative ones if there is only one positive.
     """
-    shown, note = chosen(runs, "plane")
+    shown, note = chosen(runs, laws=True)
     side = style.DOUBLE / max(len(shown), 2)
     figure, axes = style.panels(1, len(shown), note, 0.86 * side)
     for (title, run), ax in zip(shown, axes[0], strict=True):

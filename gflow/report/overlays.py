@@ -25,10 +25,11 @@ from gflow.judges.resting import chord_to_target
 from gflow.judges.series import series
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
-from gflow.report.panels import NotDrawable
-from gflow.report.shown import Runs, chosen, pairs
+from gflow.report.figure import NotDrawable, is_asked_about, registered
+from gflow.report.shown import Runs, as_study, chosen
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
 from gflow.runs.run import Run
+from gflow.runs.study import Study
 
 NEURONS = 24
 """Most neurons drawn in an overlay."""
@@ -40,13 +41,17 @@ FLOW_LINES = 15
 """Flow lines start on a grid with this many points along a side of the triangle."""
 
 
-@style.styled()
+def _is_asked_about_of_several(study: Study, name: str) -> bool:
+    return study.scenario.is_grid and is_asked_about(study, name)
+
+
+@registered(is_asked_about, side_by_side=True)
 def closed_forms(runs: Runs) -> Figure:
     """Cosine of neurons to their target while f ≪ 1: recorded, and by theory D3; difference below.
 
     With noise the line is still the noise-free law, so the difference shows what noise does.
     """
-    figure, axes = _side_by_side(runs, "closed_forms", _closed_form_panel, 2, sharey="row")
+    figure, axes = _side_by_side(runs, _closed_form_panel, 2, sharey="row")
     axes[0, 0].set_ylabel("largest own\ncoordinate $u_k$")
     axes[1, 0].set_ylabel("recorded − law")
     return figure
@@ -54,14 +59,13 @@ def closed_forms(runs: Runs) -> Figure:
 
 def _side_by_side(
     runs: Runs,
-    name: str,
     panel: Callable[..., None],
     rows: int,
     recorded: tuple[str, str] = ("simulation", "."),
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
     """A column of axes a run, drawn by `panel(evidence, *axes)`; `recorded`: in the legend."""
-    shown, note = chosen(runs, name)
+    shown, note = chosen(runs, laws=True)
     figure, axes = style.panels(rows, len(shown), note, 1.5 if rows > 1 else 2.0, **options)
     for (title, run), column in zip(shown, axes.T, strict=True):
         panel(run.evidence, *column)
@@ -98,13 +102,13 @@ def _some(evidence: Evidence, awake: Bool[np.ndarray, "h K"]) -> np.ndarray:
     return order[some[order]][:NEURONS]
 
 
-@style.styled()
+@registered(is_asked_about, side_by_side=True)
 def fitting_law(runs: Runs) -> Figure:
     """The potential of each output, Ei(z_k) for exponential loss, over 2 π_k t; difference below.
 
     **Source:** theory D8, prediction P13.
     """
-    figure, axes = _side_by_side(runs, "fitting_law", _fitting_panel, 2, sharex="col")
+    figure, axes = _side_by_side(runs, _fitting_panel, 2, sharex="col")
     axes[0, 0].set_ylabel("rise of the potential")
     axes[1, 0].set_ylabel("recorded / law − 1")
     return figure
@@ -133,10 +137,10 @@ def _typeset(name: str) -> str:
     return f"$\\mu_{{{name[2:]}}}$" if name.startswith("μ_") else name
 
 
-@style.styled()
+@registered(is_asked_about, side_by_side=True)
 def rates(runs: Runs) -> Figure:
     """Chord of neurons to their target over alignment time, beside the linear rate of theory D5."""
-    figure, axes = _side_by_side(runs, "rates", _rate_panel, 1, ("neurons", "-"), sharey=True)
+    figure, axes = _side_by_side(runs, _rate_panel, 1, ("neurons", "-"), sharey=True)
     axes[0, 0].set_ylabel("chord to the target")
     return figure
 
@@ -170,13 +174,13 @@ def _attracting_sizes(evidence: Evidence) -> set[int]:
     return {int((label > 0).sum()), int((label < 0).sum())}
 
 
-@style.styled()
+@registered(_is_asked_about_of_several)
 def escape(runs: Runs) -> Figure:
     """Escape times of a study over log 1/ε, beside lines of slope 1/(κ π λ); difference below.
 
     **Source:** theory D7, prediction P11.
     """
-    evidences = [run.evidence for _, run in pairs(runs)]
+    evidences = [run.evidence for run in as_study(runs).runs]
     if len({e.scenario.network.init_scale for e in evidences}) < 2:
         raise NotDrawable("`network.init_scale` must vary, but does not; add it to [vary].")
     studied = series(evidences, "network.init_scale")
@@ -203,7 +207,7 @@ def escape(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(is_asked_about, side_by_side=True)
 def sphere(runs: Runs) -> Figure:
     """The directions of a three-subclass class: flow lines of theory D3, saddles, real neurons.
 
@@ -211,7 +215,7 @@ def sphere(runs: Runs) -> Figure:
     other averages of centers, which repel in some direction, or at p = 2, where every direction
     rests, in none. Black: neurons of the run awake to all three, projected to their span.
     """
-    shown, note = chosen(runs, "sphere")
+    shown, note = chosen(runs, laws=True)
     side = style.DOUBLE / max(len(shown), 2)
     figure, axes = style.panels(1, len(shown), note, 0.95 * side)
     for (title, run), ax in zip(shown, axes[0], strict=True):
@@ -281,13 +285,13 @@ def _neurons_on(ax: Axes, run: Run, members: np.ndarray) -> None:
         ax.plot(path[0] @ _EAST, path[0] @ _NORTH, ".", color="k", ms=2.5, zorder=4)
 
 
-@style.styled()
+@registered(_is_asked_about_of_several)
 def power_map(runs: Runs) -> Figure:
     """Where mass ends over power and log 1/ε: at centers, at class averages, elsewhere.
 
     Each cell is the mixture of three colors by share of the final mass.
     """
-    evidences = [run.evidence for _, run in pairs(runs)]
+    evidences = [run.evidence for run in as_study(runs).runs]
     powers = sorted({e.p for e in evidences})
     scales = sorted({e.scenario.network.init_scale for e in evidences}, reverse=True)
     if len(powers) < 2 or len(scales) < 2:

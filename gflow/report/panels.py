@@ -9,7 +9,7 @@ p <= 2.
 
 import math
 from collections.abc import Sequence
-from itertools import cycle, pairwise
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -20,13 +20,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from gflow.errors import GflowError
-from gflow.judges.conjecture import OWN_BAR
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.reference import ORTHONORMAL
 from gflow.report import style
+from gflow.report.figure import NotDrawable
 from gflow.report.style import DASHED, DOTTED, FAINT, INK, LEVEL, SMALL, Span
 from gflow.runs.run import Run
-from gflow.runs.study_table import Curve
 
 BARS_SPREAD, BARS_SELECTED = 300, 50
 """Most bars in `contributions` for p <= 2, where the mass spreads, and for p > 2."""
@@ -39,14 +38,6 @@ PATHS = 40
 
 OUTPUT_FLOOR = 1e-6
 """Smallest |f(μ_k)| shown in `fit`."""
-
-
-LOGARITHMIC = 20
-"""Ratio of the largest to the smallest varied value from which on its axis is logarithmic."""
-
-
-class NotDrawable(GflowError):
-    """A figure that needs what was not recorded, or what the data do not have."""
 
 
 def cosine_curves(run: Run, ax: Axes, against: Literal["center", "average"]) -> Axes:
@@ -197,35 +188,6 @@ def plane_paths(run: Run, ax: Axes, pair: tuple[int, int] | None = None) -> Axes
     ax.set_xlabel(rf"$\langle u_j, \mu_{{{a + 1}}}\rangle$")
     ax.set_ylabel(rf"$\langle u_j, \mu_{{{b + 1}}}\rangle$")
     return ax
-
-
-def band_curves(searched: Sequence[Curve], certified: Sequence[Curve], ax: Axes) -> Axes:
-    """Own distance over a varied key: a curve and its range over seeds for every other key.
-
-    Solid: mean certified; dotted: mean searched; shaded: from the smallest searched to the largest
-    certified. Dashed: the bar of Conjecture 1.
-    """
-    lower = {tuple(curve.varied.items()): curve for curve in searched}
-    for curve, color in zip(certified, cycle(style.CURVES)):
-        name = ", ".join(_varied_name(key, value) for key, value in curve.varied.items())
-        below = lower.get(tuple(curve.varied.items()), curve)
-        # A curve of one point is a dot.
-        kind = {"color": color, "lw": 1.1, "marker": "o", "ms": 2.5}
-        ax.fill_between(curve.x, below.low, curve.high, color=color, alpha=0.2, lw=0, gid="range")
-        ax.plot(curve.x, curve.mean, **kind, label=name, gid="certified")
-        ax.plot(below.x, below.mean, **kind, ls=DOTTED, gid="searched")
-    ax.axhline(OWN_BAR, color=LEVEL, lw=0.6, ls=DASHED, zorder=1, gid="bar")
-    x = np.concatenate([curve.x for curve in certified])
-    if x.min() > 0 and x.max() >= LOGARITHMIC * x.min():
-        ax.set_xscale("log")
-    ax.set_yscale("log", nonpositive="mask")
-    return ax
-
-
-def _varied_name(key: str, value: object) -> str:
-    """A varied value as a legend names it."""
-    word = "$p$" if key == "network.power" else key.rpartition(".")[2].replace("_", " ")
-    return f"{word} = {value:g}" if isinstance(value, int | float) else f"{word} = {value}"
 
 
 def _signs(run: Run) -> Int[np.ndarray, " h"]:

@@ -8,13 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gflow.laws.critical_radii import (
-    FEATURE_RADII,
-    IMAGE_RADII,
-    learned_radius,
-    reference_radii,
-)
-from gflow.network.reference import ORTHONORMAL
+from gflow.judges.robust_accuracy import radius_law
+from gflow.laws.critical_radii import FEATURE_RADII, IMAGE_RADII, reference_radii
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.runs.run import Run
@@ -57,25 +52,20 @@ def rows_of(entries: Sequence[tuple[str, Run]]) -> list[Row]:
 
 
 def _row(label: str, run: Run, norm: Norm) -> Row:
-    robustness, centers = run.evidence.robustness, run.centers
+    robustness = run.evidence.robustness
     assert robustness is not None
-    found = robustness.radii[norm]
-    R = np.array(_radii_read(run, norm))
-    certified, attacked = found.accuracy(R)
-    exact = (
-        centers.orthonormality_error <= ORTHONORMAL
-        and run.evidence.p != 2
-        and run.evidence.has_laws
-    )
+    radii = robustness.radii[norm]
+    R = _radii_read(run, norm)
+    ends = (end.tolist() for end in radii.accuracy(np.array(R)))
     return Row(
         label or run.scenario.name,
         norm,
-        learned_radius(norm, run.evidence.p, centers.K1, centers.K - centers.K1) if exact else None,
-        robustness.median(norm),
-        robustness.worst_ratio(norm),
-        dict(zip(R.tolist(), zip(certified.tolist(), attacked.tolist(), strict=True), strict=True)),
-        robustness.n,
-        found.neurons,
+        law=radius_law(run.evidence, norm),
+        median=robustness.median(norm),
+        worst_ratio=robustness.worst_ratio(norm),
+        accuracy=dict(zip(R, zip(*ends, strict=True), strict=True)),
+        samples=robustness.n,
+        neurons=radii.neurons,
     )
 
 

@@ -13,20 +13,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.robust_accuracy import accuracy_law
+from gflow.judges.robust_accuracy import accuracy_law, radius_law
 from gflow.judges.series import Series, series, value_of
-from gflow.laws.critical_radii import critical_radii, learned_radius
+from gflow.laws.critical_radii import critical_radii
 from gflow.network.reference import ORTHONORMAL, subclass_classifier
 from gflow.report import style
-from gflow.report.panels import LOGARITHMIC, NotDrawable
-from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
-from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.report.figure import NotDrawable, has_radii, registered
+from gflow.report.shown import COLUMNS, Runs, as_study, by_seed, titles
+from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
 from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
 from gflow.robustness.radius import radii as measure_radii
+from gflow.runs.freshness import RADII
 from gflow.runs.run import Run
+from gflow.runs.study import Study
 
 WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
 """Norms as formulas."""
@@ -57,7 +59,7 @@ class Group(NamedTuple):
         return [one.radii[norm] for one in self.found if norm in one.radii]
 
 
-@style.styled()
+@registered(has_radii, rests_on=(RADII,))
 def robust_accuracy(runs: Runs) -> Figure:
     """Share of test samples that no perturbation of norm R flips: a panel a norm.
 
@@ -88,7 +90,7 @@ def robust_accuracy(runs: Runs) -> Figure:
 
 def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
     """The first groups of runs whose radii were measured, with their titles."""
-    gathered = by_seed([one for one in pairs(runs) if one[1].evidence.robustness is not None])
+    gathered = by_seed([entry for entry in as_study(runs).entries if entry.run.evidence.robustness])
     if not gathered:
         raise NotDrawable(
             "radii of test samples must be measured, but are not; set `robustness.norms`, or run "
@@ -169,7 +171,7 @@ def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) ->
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
-@style.styled()
+@registered(has_radii, rests_on=(RADII,))
 def radii(runs: Runs) -> Figure:
     """How far each test sample is from being misclassified: histograms, a column a run.
 
@@ -201,13 +203,16 @@ def _histogram(group: Group, norm: Norm, ax: Axes) -> None:
     edges = np.linspace(low - room, high + room, BINS).tolist()
     ax.hist(attacked[np.isfinite(attacked)], edges, color=CURVES[1], alpha=0.35)
     ax.hist(certified, edges, color=CURVES[0], histtype="step", lw=0.9)
-    if evidence.centers.orthonormality_error <= ORTHONORMAL and evidence.p != 2:
-        centers = evidence.centers
-        for R in set(learned_radius(norm, evidence.p, centers.K1, centers.K - centers.K1)):
-            ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
+    for R in set(radius_law(evidence, norm) or ()):
+        ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
 
 
-@style.styled()
+def _has_radii_over_a_key(study: Study, name: str) -> bool:
+    evidences = [run.evidence for run in study.runs]
+    return has_radii(study, name) and _varied_key(evidences) is not None
+
+
+@registered(_has_radii_over_a_key, rests_on=(RADII,))
 def critical_radius(runs: Runs) -> Figure:
     """Median l2 radius of test samples over a varied key, as [certified, attacked].
 
@@ -217,8 +222,8 @@ def critical_radius(runs: Runs) -> Figure:
 
     **Source:** theory D6, predictions P19 and P23.
     """
-    evidences = [run.evidence for _, run in pairs(runs) if _has_l2(run.evidence)]
-    key = varied_key(evidences)
+    evidences = [run.evidence for run in as_study(runs).runs if _has_l2(run.evidence)]
+    key = _varied_key(evidences)
     if key is None:
         raise NotDrawable(
             "one of " + ", ".join(OVER) + " must take three values among runs with radii in l2."
@@ -253,7 +258,7 @@ def _has_l2(evidence: Evidence) -> bool:
     )
 
 
-def varied_key(evidences: Sequence[Evidence]) -> str | None:
+def _varied_key(evidences: Sequence[Evidence]) -> str | None:
     """The first key of `OVER` with three values among runs with radii in l2; None without one."""
     found = [e for e in evidences if _has_l2(e)]
     return next((k for k in OVER if len({value_of(e.scenario, k) for e in found}) > 2), None)

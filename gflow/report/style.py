@@ -56,6 +56,9 @@ DASHED: Any = (0, (4, 1.5))
 DIVERGING = "RdBu_r"
 """Color map of signed values, white at 0."""
 
+LOGARITHMIC = 20
+"""Ratio of the largest to the smallest varied value from which on its axis is logarithmic."""
+
 _DPI = 200
 
 LINE = 8.5

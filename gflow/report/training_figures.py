@@ -4,32 +4,41 @@ One idea: runs share axes, so powers and depths are compared, and a curve is a r
 """
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.data.source import draw_deep
 from gflow.report import style
-from gflow.report.panels import NotDrawable
+from gflow.report.figure import NotDrawable, has_laws, has_radii, registered
 from gflow.report.robustness_figures import WRITTEN
-from gflow.report.shown import Runs, by_seed, pairs, titles
+from gflow.report.shown import Runs, as_study, by_seed, titles
 from gflow.report.style import CURVES
 from gflow.robustness.norm import Norm
+from gflow.runs.freshness import RADII
 from gflow.runs.radii import read_witnesses
 from gflow.runs.run import Run
-from gflow.scenario import DigitData
+from gflow.runs.study import Study
+from gflow.scenario import Scenario
 
 IMAGES = 8
 """Images in a row."""
 
 
-@style.styled()
+def _has_many_layers_or_outputs(study: Study, name: str) -> bool:
+    return not has_laws(study, name)
+
+
+def _has_attacked_images(study: Study, name: str) -> bool:
+    return has_radii(study, name) and _shape(study.scenario) is not None
+
+
+@registered(_has_many_layers_or_outputs)
 def training(runs: Runs) -> Figure:
     """Loss, accuracy on training samples, and stable rank of the last hidden layer over time.
 
     Seeds share a color.
     """
-    shown = [(label, run) for label, run in pairs(runs) if "stable_rank" in run.record]
+    shown = [entry for entry in as_study(runs).entries if "stable_rank" in entry.run.record]
     if not shown:
         raise NotDrawable("a network must be deep or have many outputs, but none is.")
     groups = list(by_seed(shown).items())
@@ -55,18 +64,18 @@ def training(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(_has_attacked_images, rests_on=(RADII,))
 def adversarial(runs: Runs) -> Figure:
     """Images as the network sees them, and as the attack leaves them: three rows a run.
 
     Original, the shortest perturbation found in l∞ (else l2, l1), and both together, for the first
     images that are right and were flipped. All in the gray scale of the originals.
     """
-    firsts = [(label, seeds[0]) for label, seeds in by_seed(pairs(runs)).items()]
+    firsts = [(label, seeds[0]) for label, seeds in by_seed(as_study(runs).entries).items()]
     found = [
         (name, run, norm)
         for name, (_, run) in zip(titles(firsts), firsts, strict=True)
-        if isinstance(run.scenario.data, DigitData) and run.folder is not None
+        if _shape(run.scenario) and run.folder is not None
         for norm in _measured(run)
     ][:3]
     if not found:
@@ -77,6 +86,11 @@ def adversarial(runs: Runs) -> Figure:
     return figure
 
 
+def _shape(scenario: Scenario) -> tuple[int, int] | None:
+    """Rows and columns of the gray image that a sample is; None for other data."""
+    return getattr(scenario.data, "picture", None)
+
+
 def _measured(run: Run) -> list[Norm]:
     """The norm whose witnesses are shown, if there is one."""
     radii = run.evidence.robustness.radii if run.evidence.robustness else {}
@@ -84,7 +98,8 @@ def _measured(run: Run) -> list[Norm]:
 
 
 def _image_rows(name: str, run: Run, norm: Norm, rows: np.ndarray) -> None:
-    assert run.folder is not None
+    shape = _shape(run.scenario)
+    assert run.folder is not None and shape is not None
     test = draw_deep(run.scenario)[1]
     assert test is not None
     found = read_witnesses(run.folder, norm)
@@ -94,14 +109,9 @@ def _image_rows(name: str, run: Run, norm: Norm, rows: np.ndarray) -> None:
     for i, column in zip(flipped, rows.T, strict=False):
         delta = found.perturbation[i]
         for ax, image in zip(column, (test.x[i], delta, test.x[i] + delta), strict=True):
-            _image(image, scale, ax)
+            ax.imshow(image.reshape(shape), cmap="gray", vmin=-scale, vmax=scale)
         column[1].set_title(f"{found.radius[i]:.3f}", fontsize=style.SMALL, pad=1)
     rows[1, 0].set_ylabel(WRITTEN[norm])
     for ax in rows.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-
-
-def _image(image: np.ndarray, scale: float, ax: Axes) -> None:
-    side = round(image.size**0.5)
-    ax.imshow(image.reshape(side, side), cmap="gray", vmin=-scale, vmax=scale)

@@ -14,7 +14,7 @@ question lands in the same folder, so a finished answer is not computed twice.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 import xarray as xr
@@ -36,19 +36,11 @@ from gflow.runs.lock import held
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.point import asked, judged_in_folder, prolonged, settle
 from gflow.runs.radii import attacked, read_robustness
-from gflow.runs.run import Run
+from gflow.runs.run import Entry, Run
 from gflow.runs.status import State, Status, status_of
 from gflow.runs.study_table import tabulate, to_csv
 from gflow.runs.workers import Announce, Crew, Report, Task, serial
 from gflow.scenario import RobustnessTable, Scenario
-
-
-class Entry(NamedTuple):
-    """One point of a study: its label and its run."""
-
-    label: str
-    """Varied keys and their values, such as "power=3"; empty for a run that stands alone."""
-    run: Run
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,11 +151,6 @@ def prolong(
     return _with_reports(result.folder, _computed(tasks, announce, crew))
 
 
-def entries(result: Run | Study) -> tuple[Entry, ...]:
-    """The runs of a result with their labels; a run that stands alone has the label ""."""
-    return (Entry("", result),) if isinstance(result, Run) else result.entries
-
-
 def load(folder: str | Path) -> Run | Study:
     """Read a run or a study back from its folder, also while others write it; never simulates.
 
@@ -173,17 +160,7 @@ def load(folder: str | Path) -> Run | Study:
     **Raises:** `RecordError` naming what is missing, foreign, cut short, altered or too new.
     """
     folder = Path(folder)
-    if not is_study(folder):
-        return store.load(folder)
-    places = read_index(folder)
-    scenario = read_study_scenario(folder, places)
-    found: list[Entry] = []
-    unanswered: list[Status] = []
-    for place in places:
-        run, status = _look(place)
-        found += [] if run is None else [Entry(place.label, run)]
-        unanswered += [] if status is None else [status]
-    return Study(scenario, tuple(found), folder, tuple(unanswered))
+    return _load_study(folder) if is_study(folder) else store.load(folder)
 
 
 @overload
@@ -215,8 +192,10 @@ def attack(result: Run | Study, asked: RobustnessTable, fresh: bool = False) -> 
     return replace(result, entries=found)
 
 
-def save_table(study: Study) -> None:
-    """Store the table of a study in its folder, as table.csv and table.nc."""
+def save_table(study: Run | Study) -> None:
+    """Store the table of a study in its folder, as table.csv and table.nc; a run has none."""
+    if isinstance(study, Run):
+        return
     table = study.table
     write_text(study.folder / "table.csv", to_csv(table))
     write_bytes(study.folder / "table.nc", to_netcdf(table))
@@ -268,15 +247,26 @@ def _computed(tasks: list[Task], announce: Announce, crew: Crew) -> list[Report]
     return list(reports.values())
 
 
+def _load_study(folder: Path) -> Study:
+    places = read_index(folder)
+    scenario = read_study_scenario(folder, places)
+    entries: list[Entry] = []
+    unanswered: list[Status] = []
+    for place in places:
+        run, status = _look(place)
+        entries += [] if run is None else [Entry(place.label, run)]
+        unanswered += [] if status is None else [status]
+    return Study(scenario, tuple(entries), folder, tuple(unanswered))
+
+
 def _with_reports(folder: Path, reports: Sequence[Report]) -> Study:
     """A study as it is in its folder, and failures that could not be written there."""
-    study = load(folder)
-    assert isinstance(study, Study)
-    told = {status.label for status in study.unanswered if status.state is State.FAILED}
+    study = _load_study(folder)
+    known = {status.label for status in study.unanswered if status.state is State.FAILED}
     more = [
         Status(report.label, folder, State.FAILED, report.failure.text, kind=report.failure.kind)
         for report in reports
-        if report.failure is not None and report.label not in told
+        if report.failure is not None and report.label not in known
     ]
     if not more:
         return study

@@ -13,19 +13,15 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from gflow.judges.finding import Finding
 from gflow.robustness.norm import Norm
 from gflow.runs.run import Run
 from gflow.scenario import Scenario
-
-OWN = ("conjecture-1.own_searched", "conjecture-1.own_certified")
-"""Columns of the distance to the classifier that Conjecture 1 claims: lower and upper bound."""
 
 _COLUMNS = {
     "outcome": "why the flow ended",
@@ -52,19 +48,6 @@ _RADII = {
 """Columns of a table whose runs were attacked in a norm, and what they mean."""
 
 _MEANINGS = _COLUMNS | _RADII
-
-
-class Curve(NamedTuple):
-    """A column over a varied key, seeds gathered: mean and range (final)."""
-
-    varied: dict[str, Any]
-    """Values of the other varied keys."""
-    x: Float[np.ndarray, " q"]
-    mean: Float[np.ndarray, " q"]
-    low: Float[np.ndarray, " q"]
-    high: Float[np.ndarray, " q"]
-    count: int
-    """Most seeds at one x."""
 
 
 def tabulate(
@@ -140,35 +123,6 @@ def to_csv(table: xr.Dataset) -> str:
 def varied_keys(table: xr.Dataset) -> list[str]:
     """The varied keys of a table, in the order of its grid."""
     return [str(name) for name in table.coords if name not in ("label", "point")]
-
-
-def over_seeds(table: xr.Dataset, column: str, x: str) -> list[Curve]:
-    """A column over one varied key, with the mean and range over seeds.
-
-    **Arguments:**
-
-    - `table`: of a study with a `seed` axis.
-    - `column`: numbers; points where it is nan are left out.
-    - `x`: a varied key with numbers.
-
-    **Returns:** a curve for each combination of the other varied keys that has numbers, in the
-    order of the grid.
-    """
-    others = [key for key in varied_keys(table) if key not in (x, "seed")]
-    curves: dict[tuple[Any, ...], dict[float, list[float]]] = {}
-    for row in to_rows(table):
-        if not np.isnan(row.get(column, np.nan)):
-            curve = curves.setdefault(tuple(row[key] for key in others), {})
-            curve.setdefault(float(row[x]), []).append(row[column])
-    return [
-        _curve(dict(zip(others, values, strict=True)), seeds) for values, seeds in curves.items()
-    ]
-
-
-def _curve(varied: dict[str, Any], seeds: dict[float, list[float]]) -> Curve:
-    x = np.array(sorted(seeds))
-    mean, low, high = (np.array([f(seeds[v]) for v in x]) for f in (np.mean, np.min, np.max))
-    return Curve(varied, x, mean, low, high, max(map(len, seeds.values())))
 
 
 def _numbers(run: Run) -> dict[str, Any]:

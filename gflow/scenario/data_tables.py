@@ -129,6 +129,11 @@ class DigitData(RealData):
         "training images and the other 10,000",
     )
 
+    @property
+    def picture(self) -> tuple[int, int]:
+        """Rows and columns of the gray image that a sample is."""
+        return 28, 28
+
 
 class ImageData(RealData):
     """CIFAR-10: color images of ten kinds of things (final)."""

@@ -13,12 +13,15 @@ from questions import SMALL
 from gflow.judges.conjecture import OWN_BAR
 from gflow.judges.finding import Finding, Opinion, Verdict
 from gflow.report import figures
-from gflow.report.panels import NotDrawable
+from gflow.report.figure import NotDrawable
+from gflow.report.study_figures import OWN
 from gflow.runs import store
 from gflow.runs.experiment import simulate
 from gflow.runs.findings import save_findings
-from gflow.runs.study import Entry, Study, save_table
-from gflow.runs.study_table import OWN, over_seeds, tabulate, to_csv, to_rows, varied_keys
+from gflow.runs.run import Entry
+from gflow.runs.seed_band import over_seeds
+from gflow.runs.study import Study, save_table
+from gflow.runs.study_table import tabulate, to_csv, to_rows, varied_keys
 from gflow.scenario import parse_scenario
 
 PRODUCT = """
