@@ -1,4 +1,4 @@
-"""What verbs do with a result: judge it, draw it, say it, and end with an exit code."""
+"""What verbs do with a result: judge it, draw it, print it, and end with an exit code."""
 
 import functools
 import json
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from gflow.cli.asked import prediction_of
 from gflow.cli.guard import (
     FAILS,
     FROM_BEST_TO_WORST,
@@ -18,6 +17,7 @@ from gflow.cli.guard import (
     OK,
     STOPPED,
 )
+from gflow.cli.request import prediction_of
 
 if TYPE_CHECKING:
     from gflow.judges.finding import Finding
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
 
 
 def terminal(quiet: bool = False) -> Console:
-    """A terminal as wide as it is; 120 columns in a file or a pipe."""
+    """The terminal at its width; 120 columns for a file or a pipe."""
     console = Console(quiet=quiet)
     return console if console.is_terminal else Console(quiet=quiet, width=120)
 
 
-def judged_anew(
+def judge_anew(
     result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
 ) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result anew: by some predictions, or all that were asked and one's own."""
+    """Judge a stored result anew: by some predictions, or by all of its scenario and the user's own."""
     from gflow.runs import verdicts
 
     if only is not None:
         return verdicts.judge(result, [prediction_of(name, own).id for name in only], own)
-    found = verdicts.judge(result)
-    mine = verdicts.judge(result, [one.id for one in own], own) if own else {}
-    return {label: (*rows, *mine.get(label, ())) for label, rows in found.items()}
+    of_scenario = verdicts.judge(result)
+    of_user = verdicts.judge(result, [one.id for one in own], own) if own else {}
+    return {label: (*rows, *of_user.get(label, ())) for label, rows in of_scenario.items()}
 
 
-def keep(
+def store(
     result: "Run | Study",
     findings: "dict[str, tuple[Finding, ...]]",
     own: "Sequence[Prediction]",
 ) -> None:
-    """Store verdicts of all that was asked beside a result, and the table of a study."""
+    """Store verdicts on the predictions of the scenario beside a result, and the table of a study."""
     from gflow.runs import study, verdicts
 
-    mine = {one.id for one in own}
+    ids = {one.id for one in own}
     verdicts.keep(
         result,
-        {label: tuple(f for f in rows if f.id not in mine) for label, rows in findings.items()},
+        {label: tuple(f for f in rows if f.id not in ids) for label, rows in findings.items()},
     )
     study.save_table(result)
 
@@ -93,7 +93,7 @@ def report(
 
 
 def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
-    """The worst of what became of the points, and of the verdicts."""
+    """The worst exit code of the points and of the verdicts."""
     failed = (point for point in result.unanswered if point.state == "failed")
     codes = [OK, *(MENDABLE.get(point.kind, INTERNAL) for point in failed)]
     for _, run in result.entries:

@@ -1,7 +1,7 @@
 """The verbs about scenarios and runs: run, status, show, check, attack, theory, plot and others.
 
-One idea: a verb takes a scenario or a folder, hands it to one function of the library, and turns
-what comes back into words and an exit code.
+One idea: a verb takes a scenario or a folder, passes it to one function of the library, and turns
+the result into text and an exit code.
 """
 
 import json
@@ -11,16 +11,16 @@ from typing import Annotated
 
 import typer
 
-from gflow.cli.asked import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.guard import FAILS, OK, guarded
 from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
+from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.results import (
     draw,
     exit_code,
     home_of,
-    judged_anew,
-    keep,
+    judge_anew,
     report,
+    store,
     terminal,
 )
 from gflow.scenario import load_scenario
@@ -38,15 +38,19 @@ app = typer.Typer(
 @guarded
 def run(
     source: Source,
+    *,
     set_: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder that holds the run folders; runs by default.")
+        Path | None, typer.Option(help="Folder that holds the run folders; by default `runs`.")
     ] = None,
     until: Annotated[float | None, typer.Option(help="Continue to this flow time.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compute anew what is there.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute anew what is stored already.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes that compute the points of a grid.")] = 1,
     dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to compute a grid with.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers compute a grid."),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -60,6 +64,7 @@ def run(
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
     crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
     console = terminal(quiet=quiet or as_json)
+    # Compute what is not stored yet.
     with announcer(console) as announce:
         if scenario is None:
             refuse(set_, "--set", "a run folder, whose question is settled")
@@ -71,11 +76,11 @@ def run(
             if scenario.is_grid:
                 folder = index.home(scenario, out or Path("runs"))
                 console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
-            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew)
+            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew=crew)
         if until is not None:
-            result = study.prolong(result, until, announce, crew)
+            result = study.continue_to(result, until, announce, crew)
     findings = verdicts.judged(result)
-    # Verdicts first: they are said even if the disk is too full for pictures.
+    # Verdicts come first: they are printed even if the disk is too full for figures.
     report(result, findings, as_json, quiet)
     draw(result, console)
     console.print(f"Figures are in {home_of(result) / 'figures'}", soft_wrap=True)
@@ -85,7 +90,7 @@ def run(
 @app.command()
 @guarded
 def status(folder: Folder, as_json: Json = False) -> int:
-    """Print how far each point of a study has come, also while it is computed."""
+    """Print the state of each point of a study, also while it is computed."""
     from gflow.runs.status import count, read_status, status_lines
 
     points = read_status(folder)
@@ -104,14 +109,15 @@ def status(folder: Folder, as_json: Json = False) -> int:
 @guarded
 def check(
     folder: Folder,
+    *,
     only: Annotated[
-        list[str] | None, typer.Option(help="Judge this prediction; repeatable.")
+        list[str] | None, typer.Option(help="Judge only this prediction; repeatable.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="P13", help="Say all about one prediction.")
+        str | None, typer.Option(metavar="P13", help="Explain the verdicts on one prediction.")
     ] = None,
     with_: Annotated[
-        Path | None, typer.Option("--with", metavar="FILE.py", help="Predictions of your own.")
+        Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -129,11 +135,11 @@ def check(
         findings = verdicts.judge(result, [one.id], own)
         terminal().print(explanation(one, findings))
         return exit_code(result, findings)
-    findings = judged_anew(result, only, own)
-    # First said, then stored: a folder may be read-only.
+    findings = judge_anew(result, only, own)
+    # Printed before they are stored, since a folder may be read-only.
     report(result, findings, as_json, quiet)
     if only is None:
-        keep(result, findings, own)
+        store(result, findings, own)
     return exit_code(result, findings)
 
 
@@ -141,15 +147,19 @@ def check(
 @guarded
 def attack(
     folder: Folder,
+    *,
     norm: Annotated[
-        list[str] | None, typer.Option(help="l1, l2 or linf; repeatable. Else the scenario's.")
+        list[str] | None,
+        typer.Option(help="l1, l2 or linf; repeatable. By default those of the scenario."),
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="Test samples, the first; 0 for all.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Number of test samples; 0 for all.")] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Run the attack of the published code, too.")
+        bool, typer.Option("--published", help="Also run the attack of the published code.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew what is there.")] = False,
-    markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure anew what is stored already.")
+    ] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
     as_json: Json = False,
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
@@ -157,8 +167,8 @@ def attack(
     from gflow.runs import study, verdicts
 
     result = study.load(folder)
-    asked = radii_of(result.scenario, norm, samples, published)
-    result = study.attack(result, asked, fresh)
+    requested = radii_of(result.scenario, norm, samples, published)
+    result = study.attack(result, requested, fresh)
     verdicts.judged(result)  # those that rest on radii have changed
     rows = radii_table.rows_of(result.entries)
     if as_json:
@@ -185,11 +195,11 @@ def theory(
         typer.Argument(metavar="[RUN]...", help="Run or study folders, or folders of them."),
     ] = None,
     with_: Annotated[
-        Path | None, typer.Option("--with", metavar="FILE.py", help="Predictions of your own.")
+        Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
     ] = None,
-    markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
 ) -> int:
-    """List the predictions; with folders, what their stored verdicts say of each."""
+    """List the predictions; with folders, where each one stands by the verdicts stored there."""
     from gflow.report import theory_table
     from gflow.runs.standing import standings
 
@@ -209,8 +219,8 @@ def theory(
 @guarded
 def plot(
     folder: Folder,
-    only: Annotated[str | None, typer.Option(help="Draw this figure only.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
+    only: Annotated[str | None, typer.Option(help="Draw only this figure.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
 ) -> int:
     """Draw the figures of a stored run, as pdf and png."""
     from gflow.report import figures
@@ -227,7 +237,7 @@ def plot(
 @app.command()
 @guarded
 def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) -> int:
-    """Print a scenario with its defaults, and what it would cost."""
+    """Print a scenario with its defaults, and an estimate of its cost."""
     from dataclasses import asdict
 
     from gflow.cost import estimate

@@ -1,7 +1,7 @@
 """A figure and what it says of itself: its name, how it is drawn, and when it is drawn unasked.
 
 A figure is registered where it is drawn, by `@registered`.  A new one touches the file that draws
-it and, if that file is new, the list of modules in `gflow.report.figures`.
+it and, if this file is new, the list of modules in `gflow.report.figures`.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class FigureKind:
     """Takes `Runs`; raises `NotDrawable` if they do not have what it shows."""
     unasked: Unasked
     side_by_side: bool
-    """Whether it shows the first `COLUMNS` runs, a column each, rather than all runs."""
+    """Whether it shows the first `COLUMNS` runs, one column per run, rather than all runs."""
     rests_on: tuple[str, ...]
     """Files of a run folder, besides its manifest, whose contents it shows."""
 

@@ -20,12 +20,12 @@ Ends = tuple[float, float]
 
 
 class Row(NamedTuple):
-    """What is said of one run in one norm."""
+    """The radii of one run in one norm."""
 
     label: str
     norm: Norm
     law: Ends | None
-    """Radius of the centers of either class, if the run learned what theory says."""
+    """Radius of the centers of either class if the run learned what theory says it learns."""
     median: Ends
     worst_ratio: float
     """Smallest certified over attacked radius of a sample."""
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def rows_of(entries: Sequence[tuple[str, Run]]) -> list[Row]:
-    """A row for each run and norm that was measured."""
+    """One row for each run and norm that was measured."""
     return [
         _row(label, run, norm)
         for label, run in entries
@@ -70,7 +70,7 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
 
 
 def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
-    """Three attack radii that say something of data of this kind."""
+    """Three attack radii that are informative for data of this kind."""
     data = run.scenario.data
     if isinstance(data, DigitData | ImageData) and data.length == "given":
         return IMAGE_RADII[norm]
@@ -80,19 +80,21 @@ def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
 
 
 def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
-    """What the published attack leaves at its radii, beside ours: a line for each run of it.
+    """Accuracy under the published attack beside ours: one line for each run with both.
 
-    Radii at which both leave nothing are left out.
+    Radii at which both accuracies are 0 are left out.
     """
     lines = []
     for label, run in entries:
-        found = run.evidence.robustness
-        if found is None or found.published is None:
+        robustness = run.evidence.robustness
+        if robustness is None or robustness.published is None:
             continue
-        ours = found.radii[Norm.L2].accuracy(PUBLISHED_RADII)
+        ours = robustness.radii[Norm.L2].accuracy(PUBLISHED_RADII)
         parts = [
             f"{R:.3f}: {theirs:.3f} (ours {bracket((float(low), float(high)), 3)})"
-            for R, theirs, low, high in zip(PUBLISHED_RADII, found.published, *ours, strict=True)
+            for R, theirs, low, high in zip(
+                PUBLISHED_RADII, robustness.published, *ours, strict=True
+            )
             if R > 0 and (theirs > 0 or high > 0)
         ]
         lines.append(f"published attack, {label or run.scenario.name}: {', '.join(parts)}")
@@ -100,7 +102,7 @@ def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
 
 
 def robustness_table(rows: Sequence[Row]) -> RenderableType:
-    """One table a norm: law, median radius, robust accuracies, all as [certified, attacked]."""
+    """One table per norm: law, median radius, robust accuracies, as [certified, attacked]."""
     norms = dict.fromkeys(row.norm for row in rows)
     return Group(*(_norm_table(norm, [r for r in rows if r.norm is norm]) for norm in norms))
 
@@ -133,7 +135,7 @@ def cells(row: Row) -> list[str]:
 
 
 def bracket(ends: Ends, digits: int) -> str:
-    """Two numbers in brackets, or one if they are the same in so many digits."""
+    """Two numbers in brackets, or one if they agree in so many digits."""
     low, high = (f"{end:.{digits}f}" for end in ends)
     return low if low == high else f"[{low}, {high}]"
 

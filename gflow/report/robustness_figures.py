@@ -1,7 +1,7 @@
-"""The pictures of radii: robust accuracy, radii sample by sample, radius over a varied key.
+"""The figures of radii: robust accuracy, radii of every sample, radius over a varied key.
 
-One idea: both ends of every bracket are drawn, and the band between them is filled, so what is not
-known has an area.
+One idea: both ends of every bracket are drawn, and the band between them is filled, so that what is
+not known has an area.
 """
 
 from collections.abc import Sequence
@@ -31,41 +31,41 @@ from gflow.runs.run import Run
 from gflow.runs.study import Study
 
 WRITTEN = {Norm.L1: r"$\ell_1$", Norm.L2: r"$\ell_2$", Norm.LINF: r"$\ell_\infty$"}
-"""Norms as formulas."""
+"""Norms as they are written in a figure."""
 
 FALLEN = 1.2
-"""Attack radius by which what the published attack leaves has fallen at every power."""
+"""Attack radius at which the accuracy under the published attack has fallen at every power."""
 
 BINS = 60
 """Bins of a histogram of radii."""
 
 OVER = ("network.init_scale", "network.power", "data.subclasses", "data.noise", "network.width")
-"""Keys that a radius is drawn over, the first that varies."""
+"""Keys that a radius is drawn over: the first of them that varies."""
 
 
 class Group(NamedTuple):
-    """Runs that differ in their seed only."""
+    """Runs that differ only in their seed."""
 
     title: str
     runs: tuple[Run, ...]
 
     @property
-    def found(self) -> list[Robustness]:
-        """Their radii."""
+    def measured(self) -> list[Robustness]:
+        """Their radii in all norms."""
         return [run.evidence.robustness for run in self.runs if run.evidence.robustness is not None]
 
     def ends(self, norm: Norm) -> list[Radii]:
         """Their brackets in one norm; none if it was not measured."""
-        return [one.radii[norm] for one in self.found if norm in one.radii]
+        return [one.radii[norm] for one in self.measured if norm in one.radii]
 
 
 @registered(has_radii, rests_on=(RADII,))
 def robust_accuracy(runs: Runs) -> Figure:
-    """Share of test samples that no perturbation of norm R flips: a panel a norm.
+    """Share of test samples that no perturbation of norm R flips: one panel per norm.
 
-    Shaded from certified to attacked, over all seeds; over attacked ends alone where nothing is
-    certified, as of deep networks; dashed: the law of F or F^(p) in l2; crosses:
-    what the published attack leaves, where it was run; dotted lines: 1/√K and √2/2.
+    Shaded from certified to attacked, over all seeds; over attacked ends only where nothing is
+    certified, as for deep networks. Dashed: the law of F or F^(p) in l2; crosses: accuracy under
+    the published attack, where it was run; dotted lines: 1/√K and √2/2.
 
     **Source:** Min and Vidal, ICML 2024, section 5.1, panel (e), with brackets in place of single
     estimates; theory D6.
@@ -75,21 +75,21 @@ def robust_accuracy(runs: Runs) -> Figure:
     figure, axes = style.panels(1, len(norms), note, 2.2, sharey=True)
     for norm, ax in zip(norms, axes[0], strict=True):
         end = 1.2 * max(_reach(group, norm) for group in groups)
-        if norm is Norm.L2 and any(one.published is not None for g in groups for one in g.found):
+        if norm is Norm.L2 and any(one.published is not None for g in groups for one in g.measured):
             end = max(end, FALLEN)
         for group, color in zip(groups, CURVES, strict=False):
-            _accuracy_band(group, norm, color, end, ax)
+            _accuracy_band(group, norm, ax, color=color, end=end)
         _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
         ax.set(xlabel=f"attack radius $R$, {WRITTEN[norm]}", xlim=(0, end), ylim=(-0.03, 1.05))
     axes[0, 0].set_ylabel("robust accuracy")
-    published = any(one.published is not None for group in groups for one in group.found)
+    published = any(one.published is not None for group in groups for one in group.measured)
     lawful = any(accuracy_law(g.runs[0].evidence, np.zeros(1)) is not None for g in groups)
     _key(figure, groups, published and Norm.L2 in norms, lawful and Norm.L2 in norms)
     return figure
 
 
 def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
-    """The first groups of runs whose radii were measured, with their titles."""
+    """The first groups of runs whose radii were measured, and a note on what is not shown."""
     gathered = by_seed([entry for entry in as_study(runs).entries if entry.run.evidence.robustness])
     if not gathered:
         raise NotDrawable(
@@ -97,11 +97,11 @@ def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
             "`gflow attack` on the folder."
         )
     names = titles([(label, some[0]) for label, some in gathered.items()])
-    found = [Group(name, tuple(some)) for name, some in zip(names, gathered.values(), strict=True)]
-    seeds = max(len(group.runs) for group in found)
-    notes = [f"first {most} of {len(found)} runs"] if len(found) > most else []
+    groups = [Group(name, tuple(some)) for name, some in zip(names, gathered.values(), strict=True)]
+    seeds = max(len(group.runs) for group in groups)
+    notes = [f"first {most} of {len(groups)} runs"] if len(groups) > most else []
     notes += [f"range over {seeds} seeds"] if seeds > 1 else []
-    return found[:most], ", ".join(notes)
+    return groups[:most], ", ".join(notes)
 
 
 def _norms(groups: Sequence[Group]) -> list[Norm]:
@@ -116,9 +116,9 @@ def _reach(group: Group, norm: Norm) -> float:
     return float(max(attacked, default=0.0))
 
 
-def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -> None:
+def _accuracy_band(group: Group, norm: Norm, ax: Axes, *, color: str, end: float) -> None:
     R = np.linspace(0, end, 601)
-    curves = [found.accuracy(R) for found in group.ends(norm)]
+    curves = [ends.accuracy(R) for ends in group.ends(norm)]
     if not curves:
         return
     low = np.min([certified for certified, _ in curves], axis=0)
@@ -134,11 +134,11 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
     law = accuracy_law(group.runs[0].evidence, R)
     if law is not None:
         ax.plot(R, law, color=color, lw=1.0, ls=DASHED)
-    published = [one.published for one in group.found if one.published is not None]
+    published = [one.published for one in group.measured if one.published is not None]
     if published:
-        seen = end >= PUBLISHED_RADII
-        ax.plot(PUBLISHED_RADII[seen], np.mean(published, axis=0)[seen], "x", color=color, ms=4,
-                ls=DOTTED, lw=0.6)  # fmt: skip
+        inside = end >= PUBLISHED_RADII
+        ax.plot(PUBLISHED_RADII[inside], np.mean(published, axis=0)[inside], "x", color=color,
+                ms=4, ls=DOTTED, lw=0.6)  # fmt: skip
 
 
 def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
@@ -153,7 +153,7 @@ def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> No
 
 
 def _levels(K: int) -> tuple[tuple[float, str], ...]:
-    """Where F falls, and beyond where nothing stands, in l2."""
+    """The l2 radii at which F falls, and beyond which no classifier is robust."""
     return (K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$")
 
 
@@ -173,7 +173,7 @@ def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) ->
 
 @registered(has_radii, rests_on=(RADII,))
 def radii(runs: Runs) -> Figure:
-    """How far each test sample is from being misclassified: histograms, a column a run.
+    """How far each test sample is from being misclassified: histograms, one column per run.
 
     Filled: attacked; outlined: certified; dotted: the radius of a center by theory.
     """
@@ -217,8 +217,8 @@ def critical_radius(runs: Runs) -> Figure:
     """Median l2 radius of test samples over a varied key, as [certified, attacked].
 
     Over the power: also the radius of the centers under F^(p), by its law for either class and as
-    measured, and 1/√K. Flows that ended early are left out. Seeds are gathered: from the smallest
-    certified to the largest attacked median.
+    measured, and 1/√K. Flows that ended early are left out. The band over seeds reaches from the
+    smallest certified to the largest attacked median.
 
     **Source:** theory D6, predictions P19 and P23.
     """
@@ -250,7 +250,7 @@ def critical_radius(runs: Runs) -> Figure:
 
 
 def _has_l2(evidence: Evidence) -> bool:
-    """Whether a flow came to its end and its radii were measured in l2."""
+    """Whether a flow reached its end and its radii were measured in l2."""
     return (
         evidence.outcome.complete
         and evidence.robustness is not None
@@ -284,7 +284,7 @@ def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
 
 
 def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
-    """Radii of the centers under F^(p): a line a class, and brackets as measured at each power."""
+    """Radii of the centers under F^(p): one line per class, and measured brackets at each power."""
     centers = evidences[0].centers
     label = centers.label
     powers = [e.p for e in evidences]

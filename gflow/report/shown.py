@@ -13,7 +13,7 @@ from gflow.runs.run import Entry, Run
 from gflow.runs.study import Study
 
 Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
-"""What a figure can show: a run, a study, or runs with their labels."""
+"""What can be drawn: a run, a study, or runs with their labels."""
 
 COLUMNS = 4
 """Most runs side by side in a figure."""
@@ -22,7 +22,7 @@ LINE_WIDTH = 100
 """Characters of a title that fit the width of a figure."""
 
 FOLLOWING = ("end_time", "tolerance", "end_margin")
-"""Keys a title leaves out where the others tell the runs apart."""
+"""Keys that a title leaves out where the others tell the runs apart."""
 
 
 def as_study(runs: Runs) -> Study:
@@ -43,12 +43,12 @@ def as_study(runs: Runs) -> Study:
 
 
 def by_seed(runs: Sequence[tuple[str, Run]]) -> dict[str, list[Run]]:
-    """Runs that differ in their seed only, by their label without it."""
-    gathered: dict[str, list[Run]] = {}
+    """Runs that differ only in their seed, by their label without it."""
+    groups: dict[str, list[Run]] = {}
     for label, run in runs:
         parts = [part for part in label.split(",") if not part.startswith("seed=")]
-        gathered.setdefault(",".join(parts), []).append(run)
-    return gathered
+        groups.setdefault(",".join(parts), []).append(run)
+    return groups
 
 
 def chosen(
@@ -82,7 +82,7 @@ def chosen(
 
 
 def titles(columns: Sequence[tuple[str, Run]]) -> list[str]:
-    """What each column shows, in lines that fit it: activation and power, and what else varies."""
+    """A title for each column, in lines that fit it: activation, power, and other varied keys."""
     width = LINE_WIDTH // len(columns)
     rest = [beside_power(label) for label, _ in columns]
     fewer = [[part for part in parts if not part.startswith(FOLLOWING)] for parts in rest]
@@ -104,7 +104,7 @@ def _activation(run: Run) -> str:
 
 
 def _wrapped(parts: Sequence[str], width: int) -> list[str]:
-    """The parts with commas, in lines of at most so many characters where a part is no longer."""
+    """The parts with commas, in lines of at most `width` characters unless one part is longer."""
     lines: list[str] = []
     for part in parts:
         if lines and _length(lines[-1]) + _length(part) + 2 <= width:
@@ -119,6 +119,6 @@ def _length(text: str) -> int:
 
 
 def beside_power(label: str) -> list[str]:
-    """The varied keys of a label but the power, as a title writes them."""
+    """The varied keys of a label except the power, as a title writes them."""
     parts = (part.strip() for part in label.split(","))
     return [part.replace("=", " = ") for part in parts if part and not part.startswith("power=")]

@@ -38,7 +38,7 @@ def _judged_on(one: Prediction) -> str:
 
 
 def explanation(one: Prediction, findings: dict[str, tuple[Finding, ...]]) -> RenderableType:
-    """A prediction and every finding about it: hypotheses, numbers, reason."""
+    """A prediction and every finding about it: hypotheses, numbers, and the reason."""
     parts: list[RenderableType] = [
         Text(f"{one.number} {one.id}", style="bold"),
         Text(one.statement),
@@ -46,7 +46,7 @@ def explanation(one: Prediction, findings: dict[str, tuple[Finding, ...]]) -> Re
         Text(f"Source: {one.source}", style="dim"),
     ]
     if one.figure:
-        parts.append(Text(f"Picture: gflow plot RUN --only {one.figure}", style="dim"))
+        parts.append(Text(f"Figure: gflow plot RUN --only {one.figure}", style="dim"))
     about = [(label, row) for label, rows in findings.items() for row in rows if row.id == one.id]
     verdicts = [_finding(label, row) for label, row in about]
     return Group(*parts, *(verdicts or [Text("It says nothing here.")]))

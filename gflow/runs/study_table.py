@@ -1,4 +1,4 @@
-"""A study as a table: final numbers and verdicts, a row a point.
+"""A study as a table: final numbers and verdicts, one row per point.
 
 One idea: the table has the shape of the grid.  Where every key of [vary] varies on its own, each
 is a dimension, so `table["loss"].sel({"network.power": 3}).mean("seed")` is what it says; where
@@ -66,15 +66,19 @@ def tabulate(
     **Returns:** a dataset over the varied keys, or over `point` where keys vary together, with the
     varied values and the labels as coordinates.
     """
+    # One row per point; a point without a run, or without verdicts, lacks those entries.
     points = scenario.points()
     rows = [
         (_numbers(runs[p.label]) if p.label in runs else {}) | _verdicts(findings.get(p.label, ()))
         for p in points
     ]
+    # The shape: one dimension per key, or one for all where keys vary together.
     keys = [key for axis in scenario.vary for key in axis.keys]
     is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
     dims = keys if is_product else ["point"]
     shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
+    # The columns: those of every table, radii if some were measured, and what the judges gave, in
+    # the order of their predictions.
     given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
     ids = list(dict.fromkeys(name.split(".")[0] for name in given))
     measured = [name for name in _RADII if any(name in row for row in rows)]
@@ -94,7 +98,7 @@ def tabulate(
 
 
 def to_rows(table: xr.Dataset) -> list[dict[str, Any]]:
-    """A table as one dictionary a point, in the order of the grid: label, varied keys, columns."""
+    """One dictionary per point, in the order of the grid: label, varied keys, columns."""
     keys = varied_keys(table)
     shape = tuple(table.sizes[dim] for dim in table["label"].dims)
     names = ["label", *keys, *map(str, table.data_vars)]
@@ -110,7 +114,7 @@ def to_rows(table: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def to_csv(table: xr.Dataset) -> str:
-    """A table as CSV: a header, and a line a point; nan is an empty field."""
+    """A table as CSV: a header, and one line per point; nan is an empty field."""
     rows = to_rows(table)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -166,14 +170,14 @@ def _meaning(name: str) -> dict[str, str]:
 
 
 def _column(values: list[Any]) -> np.ndarray:
-    """Numbers as float64 with nan for none; texts with "" for none."""
+    """Numbers as float64 with nan for None; texts with "" for None."""
     if any(isinstance(value, str) for value in values):
         return np.array(["" if value is None else str(value) for value in values])
     return np.array([np.nan if value is None else float(value) for value in values])
 
 
 def _coordinate(values: list[Any]) -> np.ndarray:
-    """Varied values as numbers or truth values where all are, else as text."""
+    """Varied values as numbers or booleans if all of them are, otherwise as text."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):

@@ -250,7 +250,7 @@ def test_the_command_says_it_and_draws_it(tmp_path):
     plain = CliRunner().invoke(cli.app, ["data", "premise", str(path), "--json", "--no-clusters"])
 
     assert told.exit_code == cli.OK, told.output
-    assert "subclasses        5 labeled, 2 and 3 a class" in told.output
+    assert "subclasses        5 labeled, 2 and 3 per class" in told.output
     assert "clusters          class 1: 3 " in told.output
     assert {file.name for file in (tmp_path / "f").iterdir()} == {"premise.pdf", "premise.png"}
     values = json.loads(plain.output)

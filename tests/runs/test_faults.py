@@ -150,7 +150,7 @@ import sys, time
 from pathlib import Path
 from gflow.runs import lock
 with lock.acquire(Path(sys.argv[1])) as mine:
-    mine.tell({"t": 12.5, "seconds": 3.0})
+    mine.publish({"t": 12.5, "seconds": 3.0})
     print("held", flush=True)
     time.sleep(600)
 """

@@ -80,13 +80,13 @@ def test_a_point_that_another_process_computes_is_left_to_it(tmp_path):
     assert mine is not None
 
     with mine:
-        report = compute(folder, SMALL, "point")
+        report = compute(Task("point", parse_scenario(SMALL), folder))
 
     assert report.busy and report.failure is None and not folder.exists()
 
 
 def test_a_folder_that_is_not_named_for_its_question_is_not_written(tmp_path):
-    report = compute(tmp_path / "point-00000000", SMALL, "point")
+    report = compute(Task("point", parse_scenario(SMALL), tmp_path / "point-00000000"))
 
     assert report.failure is not None and report.failure.kind == "RecordError"
     assert "must be named for its question" in report.failure.text
@@ -193,7 +193,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
 
 @pytest.mark.slow
 def test_workers_can_be_called_from_python(tmp_path, one_thread):
-    study = answer(parse_scenario(SEEDS), tmp_path, False, silent, processes(2))
+    study = answer(parse_scenario(SEEDS), tmp_path, False, silent, crew=processes(2))
 
     assert [run.outcome for run in study.runs] == [run.outcome for run in one_thread.runs]
 
