@@ -5,8 +5,8 @@ A verb takes a scenario or a folder, and its exit code says how it went:
     0 ran and nothing FAILS        1 internal error      2 bad input
     3 integration stopped early    4 bad run folder      5 a prediction FAILS    130 interrupted
 
-Of a grid, the worst point decides.  Nothing here imports jax before a flow is computed, so `--help`,
-`show` and `status` answer at once.
+Of a grid, the worst point decides.  Nothing here imports jax before a flow is computed, so
+`--help`, `show` and `status` answer at once.
 """
 
 import os
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _keep_compiled_code() -> None:
-    """Let jax store what it compiles for the next command, unless its own variables say otherwise."""
+    """Let jax store compiled code for the next command, unless its own variables say otherwise."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     # Compiled code is for one kind of processor, but machines may share a home folder.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "gflow" / platform.node()))

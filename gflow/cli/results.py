@@ -35,7 +35,7 @@ def terminal(quiet: bool = False) -> Console:
 def judge_anew(
     result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
 ) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result anew: by some predictions, or by all of its scenario and the user's own."""
+    """Judge a stored result anew: by some predictions, or by its scenario's and the user's own."""
     from gflow.runs import verdicts
 
     if only is not None:
@@ -50,7 +50,7 @@ def store(
     findings: "dict[str, tuple[Finding, ...]]",
     own: "Sequence[Prediction]",
 ) -> None:
-    """Store verdicts on the predictions of the scenario beside a result, and the table of a study."""
+    """Store verdicts, except on the user's predictions, and the table of a study."""
     from gflow.runs import study, verdicts
 
     ids = {one.id for one in own}

@@ -114,7 +114,7 @@ def check(
         list[str] | None, typer.Option(help="Judge only this prediction; repeatable.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="P13", help="Explain the verdicts on one prediction.")
+        str | None, typer.Option(metavar="P13", help="Explain one prediction and its verdicts.")
     ] = None,
     with_: Annotated[
         Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")

@@ -25,7 +25,8 @@ def premise_lines(premise: Premise) -> list[str]:
         f"between classes   cosine {_spread(premise.across)}; the theory has 0",
         f"means             largest cosine of two {premise.largest_cosine:.3f}",
         f"noise             alpha = {_number(premise.noise, 3)} relative to the means",
-        f"directions        {_number(premise.directions, 1)} (1 over the mean square of all cosines)",
+        f"directions        {_number(premise.directions, 1)} "
+        "(1 over the mean square of all cosines)",
     ]
     if premise.estimates is None or premise.clusters is None:
         lines.append(
