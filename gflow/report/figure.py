@@ -1,4 +1,4 @@
-"""A figure and what it says of itself: its name, how it is drawn, and when it is drawn unasked.
+"""A figure: its name, the function that draws it, and when it is drawn by default.
 
 A figure is registered where it is drawn, by `@registered`.  A new one touches the file that draws
 it and, if this file is new, the list of modules in `gflow.report.figures`.
@@ -15,8 +15,8 @@ from gflow.judges.catalogue import CATALOGUE
 from gflow.report import style
 from gflow.runs.study import Study
 
-Unasked = Callable[[Study, str], bool]
-"""Whether a figure, given by its name, is drawn of a result of which no figure was named."""
+ByDefault = Callable[[Study, str], bool]
+"""Whether a figure, given by its name, is drawn of a study if no figure is requested by name."""
 
 FIGURES: dict[str, "FigureKind"] = {}
 """Every figure of the modules that were imported, by name."""
@@ -28,13 +28,13 @@ class NotDrawable(GflowError):
 
 @dataclass(frozen=True)
 class FigureKind:
-    """A figure that can be drawn of runs (final)."""
+    """A kind of figure, to be drawn of any runs (final)."""
 
     name: str
     """What the command line and predictions call it."""
     draw: Callable[..., Figure]
     """Takes `Runs`; raises `NotDrawable` if they do not have what it shows."""
-    unasked: Unasked
+    by_default: ByDefault
     side_by_side: bool
     """Whether it shows the first `COLUMNS` runs, one column per run, rather than all runs."""
     rests_on: tuple[str, ...]
@@ -42,7 +42,7 @@ class FigureKind:
 
 
 def registered(
-    unasked: Unasked, *, side_by_side: bool = False, rests_on: tuple[str, ...] = ()
+    by_default: ByDefault, *, side_by_side: bool = False, rests_on: tuple[str, ...] = ()
 ) -> Callable[[Any], Any]:
     """Register a function that draws a figure, under its own name and in the style of gflow.
 
@@ -51,19 +51,19 @@ def registered(
 
     def register(draw: Callable[..., Figure]) -> Callable[..., Figure]:
         name, styled = draw.__name__, style.styled()(draw)
-        FIGURES[name] = FigureKind(name, styled, unasked, side_by_side, rests_on)
+        FIGURES[name] = FigureKind(name, styled, by_default, side_by_side, rests_on)
         return styled
 
     return register
 
 
 def has_laws(study: Study, name: str) -> bool:
-    """Figures of flows are drawn of networks of which there are laws."""
+    """Whether there are laws of the networks of a study, as figures of flows need."""
     return study.scenario.network.has_laws
 
 
 def is_asked_about(study: Study, name: str) -> bool:
-    """A figure of a law is drawn where the scenario asks about a prediction that names it."""
+    """Whether the scenario asks about a prediction that names this figure."""
     ids = study.scenario.checks.predictions
     return (
         has_laws(study, name) and ids != "all" and any(CATALOGUE[id].figure == name for id in ids)
@@ -71,5 +71,5 @@ def is_asked_about(study: Study, name: str) -> bool:
 
 
 def has_radii(study: Study, name: str) -> bool:
-    """Figures of radii are drawn where these were measured."""
+    """Whether the radii of some run were measured."""
     return any(run.evidence.robustness for run in study.runs)

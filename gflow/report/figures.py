@@ -1,7 +1,7 @@
 """All figures by name, and the files they are stored in.
 
-Which figures are drawn unasked is said by each figure (see `gflow.report.figure`).  A figure that
-is there already is not drawn again.  Only modules of this folder import matplotlib.
+Each figure decides whether it is drawn by default (see `gflow.report.figure`).  Only modules of
+this folder import matplotlib.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from gflow.report import (
     training_figures,
 )
 from gflow.report.figure import FIGURES, FigureKind, NotDrawable
-from gflow.report.shown import COLUMNS, Runs, as_study
+from gflow.report.subjects import COLUMNS, Runs, as_study
 from gflow.runs.freshness import is_current
 
 _MODULES = (flow_figures, overlays, study_figures, robustness_figures, training_figures)
@@ -41,9 +41,9 @@ def draw(
 
     - `result`: a run, a study, or (label, run) pairs.
     - `folder`: created if it does not exist.
-    - `only`: name of the one figure to draw; None for those that say they are drawn unasked.
-    - `tell`: called with one sentence for each figure that is left out and why, and with one that
-        says if not all runs of a long study are shown; None for a `GflowWarning`.
+    - `only`: name of the one figure to draw; None for those that are drawn by default.
+    - `tell`: called with one sentence for each figure that is left out, and with one if not all
+        runs of a long study are shown; None for a `GflowWarning`.
     - `keep`: leave figures alone that are newer than every stored run they show.
 
     **Returns:** the files written, in the order of `known`.
@@ -52,7 +52,7 @@ def draw(
     """
     tell = tell or _warn
     study = as_study(result)
-    kinds = [_named(only)] if only is not None else unasked(result)
+    kinds = [_named(only)] if only is not None else default(result)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if len(study.runs) > COLUMNS and any(kind.side_by_side for kind in kinds):
@@ -81,10 +81,10 @@ def known() -> dict[str, FigureKind]:
     return {kind.name: kind for kind in kinds}
 
 
-def unasked(result: Runs) -> list[FigureKind]:
-    """The figures drawn of a result where none was named."""
+def default(result: Runs) -> list[FigureKind]:
+    """The figures that are drawn of a result if none is requested by name."""
     study = as_study(result)
-    return [kind for kind in known().values() if kind.unasked(study, kind.name)]
+    return [kind for kind in known().values() if kind.by_default(study, kind.name)]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,8 +26,8 @@ from gflow.report.panels import (
     spans,
     window,
 )
-from gflow.report.shown import Runs, chosen
 from gflow.report.style import FAINT, INK
+from gflow.report.subjects import Runs, chosen
 from gflow.runs.run import Run
 
 

@@ -27,8 +27,8 @@ from gflow.judges.series import series
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
 from gflow.report.figure import NotDrawable, is_asked_about, registered
-from gflow.report.shown import Runs, as_study, chosen
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.report.subjects import Runs, as_study, chosen
 from gflow.runs.run import Run
 from gflow.runs.study import Study
 

@@ -19,8 +19,8 @@ from gflow.laws.critical_radii import critical_radii
 from gflow.network.reference import ORTHONORMAL, subclass_classifier
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_radii, registered
-from gflow.report.shown import COLUMNS, Runs, as_study, by_seed, titles
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
+from gflow.report.subjects import COLUMNS, Runs, as_study, by_seed, titles
 from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
@@ -260,8 +260,8 @@ def _has_l2(evidence: Evidence) -> bool:
 
 def _varied_key(evidences: Sequence[Evidence]) -> str | None:
     """The first key of `OVER` with three values among runs with radii in l2; None without one."""
-    found = [e for e in evidences if _has_l2(e)]
-    return next((k for k in OVER if len({value_of(e.scenario, k) for e in found}) > 2), None)
+    scenarios = [e.scenario for e in evidences if _has_l2(e)]
+    return next((k for k in OVER if len({value_of(one, k) for one in scenarios}) > 2), None)
 
 
 def _word(key: str) -> str:

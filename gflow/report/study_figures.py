@@ -13,8 +13,8 @@ from gflow.judges.conjecture import OWN_BAR
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import contribution_bars, cosine_image
-from gflow.report.shown import Runs, as_study, beside_power, chosen
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
+from gflow.report.subjects import Runs, as_study, beside_power, chosen
 from gflow.runs.freshness import FINDINGS
 from gflow.runs.run import Run
 from gflow.runs.seed_band import SeedBand, over_seeds

@@ -33,8 +33,8 @@ def catalogue(predictions: Sequence[Prediction] = ALL) -> Table:
 
 def _judged_on(one: Prediction) -> str:
     kinds = (("a run", one.judge), ("a study", one.judge_study))
-    judged = " and ".join(name for name, judge in kinds if judge is not None)
-    return f"{judged}\n({one.scenario}.toml)" if one.scenario else judged
+    subjects = " and ".join(name for name, judge in kinds if judge is not None)
+    return f"{subjects}\n({one.scenario}.toml)" if one.scenario else subjects
 
 
 def explanation(one: Prediction, findings: dict[str, tuple[Finding, ...]]) -> RenderableType:

@@ -8,8 +8,8 @@ from gflow.data.source import draw_deep
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, has_radii, registered
 from gflow.report.robustness_figures import WRITTEN
-from gflow.report.shown import Runs, as_study, by_seed, titles
 from gflow.report.style import CURVES
+from gflow.report.subjects import Runs, as_study, by_seed, titles
 from gflow.robustness.norm import Norm
 from gflow.runs.freshness import RADII
 from gflow.runs.radii import read_witnesses

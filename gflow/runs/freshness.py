@@ -7,6 +7,7 @@ from gflow.runs.radii import SEAL as RADII
 from gflow.runs.run import Run
 
 FINDINGS = "findings.json"
+"""File of a run folder that holds its verdicts; `RADII` is the one that seals its radii."""
 
 __all__ = ["FINDINGS", "RADII", "is_current"]
 
@@ -24,6 +25,7 @@ def is_current(made: Sequence[Path], runs: Sequence[Run], rests_on: Sequence[str
     folders = [run.folder for run in runs]
     if not folders or None in folders or not all(path.is_file() for path in made):
         return False
-    shown = [folder / name for folder in folders if folder for name in ("manifest.json", *rests_on)]
-    stored = [path.stat().st_mtime_ns for path in shown if path.is_file()]
+    names = ("manifest.json", *rests_on)
+    sources = [folder / name for folder in folders if folder for name in names]
+    stored = [path.stat().st_mtime_ns for path in sources if path.is_file()]
     return bool(stored) and min(path.stat().st_mtime_ns for path in made) >= max(stored)

@@ -1,8 +1,7 @@
 """The state of every point of a study, read from their folders while they are written.
 
 One idea: there is no list of what is done.  A point whose folder is locked is running; one with a
-failure has failed; one with a manifest has ended as that says; any other waits.  Nothing here needs
-jax.
+failure file has failed; one with a manifest has ended; any other waits.  Nothing here needs jax.
 """
 
 import enum

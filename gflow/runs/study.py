@@ -167,14 +167,14 @@ def load(folder: str | Path) -> Run | Study:
 
 
 @overload
-def attack(result: Run, asked: RobustnessTable, fresh: bool = False) -> Run: ...
+def attack(result: Run, table: RobustnessTable, fresh: bool = False) -> Run: ...
 
 
 @overload
-def attack(result: Study, asked: RobustnessTable, fresh: bool = False) -> Study: ...
+def attack(result: Study, table: RobustnessTable, fresh: bool = False) -> Study: ...
 
 
-def attack(result: Run | Study, asked: RobustnessTable, fresh: bool = False) -> Run | Study:
+def attack(result: Run | Study, table: RobustnessTable, fresh: bool = False) -> Run | Study:
     """Bracket the radii of the test samples of a run, or of every run of a study.
 
     A radius is the distance of a sample to the nearest input that is misclassified. Radii are
@@ -183,7 +183,7 @@ def attack(result: Run | Study, asked: RobustnessTable, fresh: bool = False) -> 
     **Arguments:**
 
     - `result`: a run or a study.
-    - `asked`: norms, number of samples, and whether the published attack is run as well.
+    - `table`: norms, number of samples, and whether the published attack is run as well.
     - `fresh`: measure anew what is stored already.
 
     **Returns:** the same with `evidence.robustness`.
@@ -191,8 +191,8 @@ def attack(result: Run | Study, asked: RobustnessTable, fresh: bool = False) -> 
     **Raises:** `DataError` if there are no test samples.
     """
     if isinstance(result, Run):
-        return attacked(result, asked, fresh)
-    entries = tuple(Entry(label, attacked(run, asked, fresh)) for label, run in result.entries)
+        return attacked(result, table, fresh)
+    entries = tuple(Entry(label, attacked(run, table, fresh)) for label, run in result.entries)
     return replace(result, entries=entries)
 
 
@@ -220,13 +220,13 @@ def _tasks(scenario: Scenario, places: tuple[Place, ...]) -> list[Task]:
     return [Task(place.label, point.scenario, place.folder.absolute()) for place, point in points]
 
 
-def _is_settled(place: Place, ids: Sequence[str], asked: RobustnessTable) -> bool:
+def _is_settled(place: Place, ids: Sequence[str], table: RobustnessTable) -> bool:
     """Whether a point is computed, attacked and judged; its files are verified when it is read."""
     status = status_of(place)
     ended = status.state in (State.FINISHED, State.STOPPED) and status.reason != Reason.INTERRUPTED
     if not ended or read_findings(place.folder, ids) is None:
         return False
-    return not asked.norms or read_robustness(place.folder, asked) is not None
+    return not table.norms or read_robustness(place.folder, table) is not None
 
 
 def _computed(folder: Path, tasks: list[Task], announce: Announce, crew: Crew) -> Study:

@@ -1,4 +1,4 @@
-"""Which figures are drawn of a result, by name or unasked, and what is said of the others."""
+"""Which figures are drawn of a result, by name or by default, and what is said of the others."""
 
 import pytest
 from drawing import FLOWS, without
@@ -91,6 +91,6 @@ def test_a_figure_is_registered_where_it_is_drawn(prelu, tmp_path, monkeypatch):
         """The figure of somebody else's file."""
         return figures.norms(runs)
 
-    assert [kind.name for kind in figures.unasked(prelu)] == [*FLOWS, "toy"]
+    assert [kind.name for kind in figures.default(prelu)] == [*FLOWS, "toy"]
     assert [path.name for path in figures.draw(prelu, tmp_path, "toy")] == ["toy.pdf", "toy.png"]
     assert list(figures.known())[-1] == "toy" and figures.toy is figure.FIGURES["toy"].draw

@@ -315,8 +315,8 @@ def test_figures_of_radii_are_left_out_without_radii(late):
 
     with pytest.raises(NotDrawable, match=r"robustness\.norms"):
         figures.robust_accuracy(plain)
-    assert "robust_accuracy" not in [kind.name for kind in figures.unasked(plain)]
-    assert "robust_accuracy" in [kind.name for kind in figures.unasked(late)]
+    assert "robust_accuracy" not in [kind.name for kind in figures.default(plain)]
+    assert "robust_accuracy" in [kind.name for kind in figures.default(late)]
 
 
 def test_curves_of_a_figure_are_the_brackets(late):
