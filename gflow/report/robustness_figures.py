@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.judges.evidence import Evidence
+from gflow.judges.radii_at_centers import ideal_radii
 from gflow.judges.robust_accuracy import accuracy_law, radius_law
 from gflow.judges.series import Series, series, value_of
 from gflow.laws.critical_radii import critical_radii
-from gflow.network.reference import ORTHONORMAL, subclass_classifier
+from gflow.network.reference import ORTHONORMAL
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_radii, registered
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
@@ -25,7 +26,6 @@ from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
-from gflow.robustness.radius import radii as measure_radii
 from gflow.runs.freshness import RADII
 from gflow.runs.run import Run
 from gflow.runs.study import Study
@@ -228,6 +228,7 @@ def critical_radius(runs: Runs) -> Figure:
         raise NotDrawable(
             "one of " + ", ".join(OVER) + " must take three values among runs with radii in l2."
         )
+    # The medians of trained networks, then the laws where there are some.
     figure, axes = style.panels(1, 1, "", 2.3)
     ax = axes[0, 0]
     for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
@@ -289,7 +290,7 @@ def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
     label = centers.label
     powers = [e.p for e in evidences]
     for power in sorted(set(powers)):
-        ideal = measure_radii(subclass_classifier(centers, power), centers.mu, label * 1.0, 0)
+        ideal = ideal_radii(centers, power)
         ends = ideal.certified.min(), ideal.attacked.max()
         ax.plot([power] * 2, ends, color=INK, lw=0.8)
         ax.plot([power] * (2 * len(label)), [*ideal.certified, *ideal.attacked], "_", color=INK,

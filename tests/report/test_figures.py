@@ -44,13 +44,13 @@ def test_an_unknown_figure_is_refused_with_the_known_ones(prelu, tmp_path):
 
 
 def test_figures_of_what_was_not_recorded_are_left_out_with_a_reason(prelu, tmp_path, unsaved):
-    told = []
+    sentences = []
 
-    written = figures.draw(without(prelu, "neurons"), tmp_path, tell=told.append)
+    written = figures.draw(without(prelu, "neurons"), tmp_path, tell=sentences.append)
 
     assert written == [tmp_path / "fit"]
-    assert len(told) == 5
-    assert told[0] == (
+    assert len(sentences) == 5
+    assert sentences[0] == (
         'Figure alignment is left out: `record.groups` of the run tiny must hold "neurons", but '
         "is ['centers']; add it and run again."
     )

@@ -124,7 +124,7 @@ def test_check_and_plot_say_which_points_are_missing(troubled):
 
 
 @pytest.mark.slow
-def test_a_point_that_is_mended_is_computed_and_the_others_are_left(troubled, tmp_path):
+def test_a_point_that_is_corrected_is_computed_and_the_others_are_left(troubled, tmp_path):
     folder = shutil.copytree(troubled[0] / "runs", tmp_path / "runs")
     study = only_folder(folder)
     places = read_index(study)
@@ -166,7 +166,7 @@ def test_a_study_without_any_run_can_be_loaded(tmp_path):
     assert np.isnan(study.table["loss"].values).all()
 
 
-def test_a_point_with_altered_files_is_missing_and_said_to_be(stored, tmp_path):
+def test_a_point_with_altered_files_is_reported_as_failed(stored, tmp_path):
     places = write_index(parse_scenario(SEEDS), tmp_path)
     for place in places[:2]:
         shutil.copytree(stored.folder, place.folder)

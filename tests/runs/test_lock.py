@@ -12,8 +12,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from gflow.runs import lock
-with lock.acquire(Path(sys.argv[1])) as mine:
-    mine.publish({"t": 12.5, "seconds": 3.0})
+with lock.acquire(Path(sys.argv[1])) as own_lock:
+    own_lock.publish({"t": 12.5, "seconds": 3.0})
     print("held", flush=True)
     time.sleep(600)
 """
@@ -34,9 +34,9 @@ def test_a_lock_is_seen_by_others_and_ends_with_a_process_that_is_killed(tmp_pat
     holder.kill()
     holder.wait()
     assert lock.holder(folder) is None
-    mine = lock.acquire(folder)
-    assert mine is not None
-    with mine:
+    own_lock = lock.acquire(folder)
+    assert own_lock is not None
+    with own_lock:
         assert lock.holder(folder) is not None
     assert list(tmp_path.iterdir()) == []
 
@@ -46,9 +46,9 @@ def test_of_many_threads_one_at_a_time_holds_a_lock(tmp_path):
 
     def work():
         while len(turns) < 200:
-            mine = lock.acquire(tmp_path / "point")
-            if mine is not None:
-                with mine:
+            own_lock = lock.acquire(tmp_path / "point")
+            if own_lock is not None:
+                with own_lock:
                     inside.append(1)
                     most.append(len(inside))
                     turns.append(1)

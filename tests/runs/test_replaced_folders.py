@@ -33,11 +33,11 @@ def test_readers_never_fail_while_writers_replace_a_folder(folder, monkeypatch, 
     def read():
         while not done.is_set():
             try:
-                seen.add(gflow.load(folder).next_step)
+                steps.add(gflow.load(folder).next_step)
             except Exception as error:
                 errors.append(error)
 
-    seen = {run.next_step}
+    steps = {run.next_step}
     writers = [threading.Thread(target=write, args=(step,)) for step in (0.25, 0.5)]
     reader = threading.Thread(target=read)
     for thread in (*writers, reader):
@@ -48,7 +48,7 @@ def test_readers_never_fail_while_writers_replace_a_folder(folder, monkeypatch, 
     reader.join()
 
     assert errors == []
-    assert seen <= {run.next_step, 0.25, 0.5}
+    assert steps <= {run.next_step, 0.25, 0.5}
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 

@@ -27,7 +27,7 @@ def grid(tmp_path_factory):
     return answer(parse_scenario(GRID), tmp_path_factory.mktemp("runs"), False, silent)
 
 
-def test_a_grid_is_a_study_with_a_run_folder_a_point(grid):
+def test_a_grid_is_a_study_with_one_run_folder_per_point(grid):
     assert isinstance(grid, Study)
     assert [label for label, _ in grid.entries] == ["power=1", "power=3"]
     for label, run in grid.entries:

@@ -59,8 +59,8 @@ def alive(pid):
 
 def holders(study):
     """Processes that compute points."""
-    told = (lock.holder(status.folder) for status in read_status(study))
-    return {t["pid"] for t in told if t and "pid" in t}
+    holders = (lock.holder(status.folder) for status in read_status(study))
+    return {values["pid"] for values in holders if values and "pid" in values}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -76,10 +76,10 @@ def test_cores_are_shared_evenly(count):
 
 def test_a_point_that_another_process_computes_is_left_to_it(tmp_path):
     folder = tmp_path / "point"
-    mine = lock.acquire(folder)
-    assert mine is not None
+    own_lock = lock.acquire(folder)
+    assert own_lock is not None
 
-    with mine:
+    with own_lock:
         report = compute(Task("point", parse_scenario(SMALL), folder))
 
     assert report.busy and report.failure is None and not folder.exists()
