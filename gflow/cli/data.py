@@ -45,9 +45,7 @@ def premise(
     out: Annotated[Path | None, typer.Option(help="Folder for the figure.")] = None,
     clusters: Annotated[
         bool | None,
-        typer.Option(
-            help="Look for clusters in every class; by default if scikit-learn is installed."
-        ),
+        typer.Option(help="Look for clusters in every class; default: if scikit-learn is there."),
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -64,11 +62,8 @@ def premise(
     measured = _premise(points[0].scenario, wanted)
     if len(points) > 1 and not as_json:
         print(f"of the first of {len(points)} flows, {points[0].label}:")
-    print(
-        json.dumps(premise_json(measured), indent=2)
-        if as_json
-        else "\n".join(premise_lines(measured))
-    )
+    as_text = "\n".join(premise_lines(measured))
+    print(json.dumps(premise_json(measured), indent=2) if as_json else as_text)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         for path in style.save(premise_figure(measured), out, "premise"):
@@ -96,14 +91,11 @@ def features(
         str, typer.Option(help="Pretrained network of torchvision, used without its last layer.")
     ] = "resnet152",
     weights: Annotated[
-        Path | None,
-        typer.Option(help="Its state dictionary; by default torchvision downloads one."),
+        Path | None, typer.Option(help="Its state dictionary; else torchvision downloads one.")
     ] = None,
     extractor: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.py", help="File with your own function `extract` to use instead."
-        ),
+        typer.Option(metavar="FILE.py", help="Your own function `extract` in a file, instead."),
     ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out images that cannot be decoded.")

@@ -44,13 +44,10 @@ def run(
         Path | None, typer.Option(help="Folder that holds the run folders; by default `runs`.")
     ] = None,
     until: Annotated[float | None, typer.Option(help="Continue to this flow time.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Compute anew what is stored already.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute stored runs anew.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that compute the points of a grid.")] = 1,
     dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers compute a grid."),
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler that computes a grid.")
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -149,16 +146,13 @@ def attack(
     folder: Folder,
     *,
     norm: Annotated[
-        list[str] | None,
-        typer.Option(help="l1, l2 or linf; repeatable. By default those of the scenario."),
+        list[str] | None, typer.Option(help="l1, l2 or linf, repeatable; else the scenario's.")
     ] = None,
     samples: Annotated[int | None, typer.Option(help="Number of test samples; 0 for all.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Also run the attack of the published code.")
     ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure anew what is stored already.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure stored radii anew.")] = False,
     markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
     as_json: Json = False,
 ) -> int:
