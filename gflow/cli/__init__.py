@@ -1,11 +1,11 @@
 """The command line: run, status, show, check, attack, theory, plot, data, schema, doctor.
 
-One idea: a verb takes a scenario or a folder and says in one exit code how it went:
+A verb takes a scenario or a folder, and its exit code says how it went:
 
     0 ran and nothing FAILS        1 internal error      2 bad input
     3 integration stopped early    4 bad run folder      5 a prediction FAILS    130 interrupted
 
-The worst point of a grid wins.  Nothing here imports jax before a flow is about to be computed, so
+Of a grid, the worst point decides.  Nothing here imports jax before a flow is computed, so
 `--help`, `show` and `status` answer at once.
 """
 
@@ -47,8 +47,8 @@ def main() -> None:
 
 
 def _keep_compiled_code() -> None:
-    """Let jax keep what it compiles for the next run, unless its own variables say otherwise."""
+    """Let jax store compiled code for the next command, unless its own variables say otherwise."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    # Compiled code is for one kind of processor; a home folder may be shared.
+    # Compiled code is for one kind of processor, but machines may share a home folder.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "gflow" / platform.node()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")

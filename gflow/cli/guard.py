@@ -1,7 +1,7 @@
-"""Exit codes, and how every mistake of a user's ends in one.
+"""Exit codes, and how every error ends in one.
 
-One idea: whatever a verb raises becomes a sentence on stderr and a code; a traceback is gflow's own
-mistake, and says so.
+One idea: whatever a verb raises becomes a sentence on stderr and an exit code; a traceback is a
+mistake in gflow, and says so.
 """
 
 import functools
@@ -19,7 +19,7 @@ OK, INTERNAL, BAD_INPUT, STOPPED, BAD_RECORD, FAILS, INTERRUPTED = 0, 1, 2, 3, 4
 """Exit codes."""
 
 FROM_BEST_TO_WORST = (OK, FAILS, STOPPED, BAD_INPUT, BAD_RECORD, INTERNAL, INTERRUPTED)
-"""Of several codes the last of these wins."""
+"""Of several codes, the one that comes last here is returned."""
 
 MENDABLE = {
     "ScenarioError": BAD_INPUT,
@@ -27,15 +27,14 @@ MENDABLE = {
     "PrecisionError": BAD_INPUT,
     "RecordError": BAD_RECORD,
 }
-"""Exit codes of points that failed, by the class of their error; any other is `INTERNAL`."""
+"""Exit codes of points that failed, by the class of the error; that of others is `INTERNAL`."""
 
 
 def guarded(verb: Callable[..., int]) -> Callable[..., None]:
-    """Turn a verb's exit code, and every mistake of the user's, into the end of the process."""
+    """A verb that ends the process with its exit code, and every error with its own."""
 
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
-        """The verb, and the end of the process with its code."""
         try:
             code = verb(*args, **kwargs)
             sys.stdout.flush()
@@ -46,7 +45,7 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
             print("Interrupted; finished points are kept.", file=sys.stderr)
             code = INTERRUPTED
         except BrokenPipeError:
-            # Whoever read the output, such as `head`, has seen enough; nothing more is said to it.
+            # The reader of the output, such as `head`, has closed it; say nothing more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = INTERRUPTED
         except OSError as error:

@@ -1,7 +1,4 @@
-"""Arguments and options that several verbs have.
-
-One idea: a word means the same after every verb, so it is written once.
-"""
+"""Arguments and options that several verbs share."""
 
 from pathlib import Path
 from typing import Annotated

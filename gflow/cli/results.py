@@ -1,4 +1,4 @@
-"""What verbs do with a result: judge it, draw it, say it, and end with an exit code."""
+"""What verbs do with a result: judge it, draw it, print it, and end with an exit code."""
 
 import functools
 import json
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from gflow.cli.asked import prediction_of
 from gflow.cli.guard import (
     FAILS,
     FROM_BEST_TO_WORST,
@@ -18,49 +17,48 @@ from gflow.cli.guard import (
     OK,
     STOPPED,
 )
+from gflow.cli.request import prediction_of
 
 if TYPE_CHECKING:
     from gflow.judges.finding import Finding
     from gflow.judges.prediction import Prediction
     from gflow.runs.run import Run
-    from gflow.runs.status import Status
     from gflow.runs.study import Study
 
 
 def terminal(quiet: bool = False) -> Console:
-    """A terminal as wide as it is; 120 columns in a file or a pipe."""
+    """The terminal at its width; 120 columns for a file or a pipe."""
     console = Console(quiet=quiet)
     return console if console.is_terminal else Console(quiet=quiet, width=120)
 
 
-def judged_anew(
+def judge_anew(
     result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
 ) -> "dict[str, tuple[Finding, ...]]":
-    """Judge a stored result anew: by some predictions, or all that were asked and one's own."""
+    """Judge a stored result anew: by some predictions, or by its scenario's and the user's own."""
     from gflow.runs import verdicts
 
     if only is not None:
         return verdicts.judge(result, [prediction_of(name, own).id for name in only], own)
-    found = verdicts.judge(result)
-    mine = verdicts.judge(result, [one.id for one in own], own) if own else {}
-    return {label: (*rows, *mine.get(label, ())) for label, rows in found.items()}
+    of_scenario = verdicts.judge(result)
+    of_user = verdicts.judge(result, [one.id for one in own], own) if own else {}
+    return {label: (*rows, *of_user.get(label, ())) for label, rows in of_scenario.items()}
 
 
-def keep(
+def store(
     result: "Run | Study",
     findings: "dict[str, tuple[Finding, ...]]",
     own: "Sequence[Prediction]",
 ) -> None:
-    """Store verdicts of all that was asked beside a result, and the table of a study."""
+    """Store verdicts, except on the user's predictions, and the table of a study."""
     from gflow.runs import study, verdicts
 
-    mine = {one.id for one in own}
+    ids = {one.id for one in own}
     verdicts.keep(
         result,
-        {label: tuple(f for f in rows if f.id not in mine) for label, rows in findings.items()},
+        {label: tuple(f for f in rows if f.id not in ids) for label, rows in findings.items()},
     )
-    if isinstance(result, study.Study):
-        study.save_table(result)
+    study.save_table(result)
 
 
 def draw(result: "Run | Study", console: Console) -> None:
@@ -68,9 +66,8 @@ def draw(result: "Run | Study", console: Console) -> None:
     from gflow.report import figures
     from gflow.runs import study
 
-    if isinstance(result, study.Study):
-        study.save_table(result)
-    if study.entries(result):
+    study.save_table(result)
+    if result.entries:
         tell = functools.partial(console.print, markup=False)  # sentences name [vary]
         figures.draw(result, home_of(result) / "figures", tell=tell, keep=True)
 
@@ -81,28 +78,25 @@ def report(
     """Print the cards of all runs and the verdicts, or one JSON value."""
     from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
     from gflow.report.radii_table import robustness_table, rows_of
-    from gflow.runs.study import entries
 
     if as_json:
         print(json.dumps(to_json(result, findings), indent=2, ensure_ascii=False))
         return
     console = terminal()
     if not quiet:
-        for label, run in entries(result):
+        for label, run in result.entries:
             console.print(run_card(label, run))
-        if rows := rows_of(entries(result)):
+        if rows := rows_of(result.entries):
             console.print(robustness_table(rows))
     console.print(verdict_table(findings))
-    console.print(unanswered_lines(unanswered_of(result)))
+    console.print(unanswered_lines(result.unanswered))
 
 
 def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
-    """The worst of what became of the points, and of the verdicts."""
-    from gflow.runs.study import entries
-
-    failed = (point for point in unanswered_of(result) if point.state == "failed")
+    """The worst exit code of the points and of the verdicts."""
+    failed = (point for point in result.unanswered if point.state == "failed")
     codes = [OK, *(MENDABLE.get(point.kind, INTERNAL) for point in failed)]
-    for _, run in entries(result):
+    for _, run in result.entries:
         if run.outcome.reason == "interrupted":
             codes.append(INTERRUPTED)
         elif not run.outcome.complete:
@@ -116,8 +110,3 @@ def home_of(result: "Run | Study") -> Path:
     """The folder of a stored result."""
     assert result.folder is not None, "it was just stored"
     return result.folder
-
-
-def unanswered_of(result: "Run | Study") -> "tuple[Status, ...]":
-    """The points of a study that have no run; none of a run that stands alone."""
-    return getattr(result, "unanswered", ())

@@ -1,7 +1,7 @@
 """The verbs about scenarios and runs: run, status, show, check, attack, theory, plot and others.
 
-One idea: a verb takes a scenario or a folder, hands it to one function of the library, and turns
-what comes back into words and an exit code.
+One idea: a verb takes a scenario or a folder, passes it to one function of the library, and turns
+the result into text and an exit code.
 """
 
 import json
@@ -11,18 +11,17 @@ from typing import Annotated
 
 import typer
 
-from gflow.cli.asked import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.guard import FAILS, OK, guarded
 from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
+from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.results import (
     draw,
     exit_code,
     home_of,
-    judged_anew,
-    keep,
+    judge_anew,
     report,
+    store,
     terminal,
-    unanswered_of,
 )
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
@@ -39,15 +38,16 @@ app = typer.Typer(
 @guarded
 def run(
     source: Source,
+    *,
     set_: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder that holds the run folders; runs by default.")
+        Path | None, typer.Option(help="Folder that holds the run folders; by default `runs`.")
     ] = None,
     until: Annotated[float | None, typer.Option(help="Continue to this flow time.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compute anew what is there.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute stored runs anew.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that compute the points of a grid.")] = 1,
     dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to compute a grid with.")
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler that computes a grid.")
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -61,6 +61,7 @@ def run(
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
     crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
     console = terminal(quiet=quiet or as_json)
+    # Compute what is not stored yet.
     with announcer(console) as announce:
         if scenario is None:
             refuse(set_, "--set", "a run folder, whose question is settled")
@@ -72,11 +73,11 @@ def run(
             if scenario.is_grid:
                 folder = index.home(scenario, out or Path("runs"))
                 console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
-            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew)
+            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew=crew)
         if until is not None:
-            result = study.prolong(result, until, announce, crew)
+            result = study.continue_to(result, until, announce, crew)
     findings = verdicts.judged(result)
-    # Verdicts first: they are said even if the disk is too full for pictures.
+    # Verdicts come first: they are printed even if the disk is too full for figures.
     report(result, findings, as_json, quiet)
     draw(result, console)
     console.print(f"Figures are in {home_of(result) / 'figures'}", soft_wrap=True)
@@ -86,7 +87,7 @@ def run(
 @app.command()
 @guarded
 def status(folder: Folder, as_json: Json = False) -> int:
-    """Print how far each point of a study has come, also while it is computed."""
+    """Print the state of each point of a study, also while it is computed."""
     from gflow.runs.status import count, read_status, status_lines
 
     points = read_status(folder)
@@ -105,14 +106,15 @@ def status(folder: Folder, as_json: Json = False) -> int:
 @guarded
 def check(
     folder: Folder,
+    *,
     only: Annotated[
-        list[str] | None, typer.Option(help="Judge this prediction; repeatable.")
+        list[str] | None, typer.Option(help="Judge only this prediction; repeatable.")
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="P13", help="Say all about one prediction.")
+        str | None, typer.Option(metavar="P13", help="Explain one prediction and its verdicts.")
     ] = None,
     with_: Annotated[
-        Path | None, typer.Option("--with", metavar="FILE.py", help="Predictions of your own.")
+        Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -130,11 +132,11 @@ def check(
         findings = verdicts.judge(result, [one.id], own)
         terminal().print(explanation(one, findings))
         return exit_code(result, findings)
-    findings = judged_anew(result, only, own)
-    # First said, then stored: a folder may be read-only.
+    findings = judge_anew(result, only, own)
+    # Printed before they are stored, since a folder may be read-only.
     report(result, findings, as_json, quiet)
     if only is None:
-        keep(result, findings, own)
+        store(result, findings, own)
     return exit_code(result, findings)
 
 
@@ -142,15 +144,16 @@ def check(
 @guarded
 def attack(
     folder: Folder,
+    *,
     norm: Annotated[
-        list[str] | None, typer.Option(help="l1, l2 or linf; repeatable. Else the scenario's.")
+        list[str] | None, typer.Option(help="l1, l2 or linf, repeatable; else the scenario's.")
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="Test samples, the first; 0 for all.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Number of test samples; 0 for all.")] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Run the attack of the published code, too.")
+        bool, typer.Option("--published", help="Also run the attack of the published code.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew what is there.")] = False,
-    markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure stored radii anew.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
     as_json: Json = False,
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
@@ -158,22 +161,22 @@ def attack(
     from gflow.runs import study, verdicts
 
     result = study.load(folder)
-    asked = radii_of(result.scenario, norm, samples, published)
-    result = study.attack(result, asked, fresh)
+    requested = radii_of(result.scenario, norm, samples, published)
+    result = study.attack(result, requested, fresh)
     verdicts.judged(result)  # those that rest on radii have changed
-    rows = radii_table.rows_of(study.entries(result))
+    rows = radii_table.rows_of(result.entries)
     if as_json:
         print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
     elif markdown:
         print(radii_table.markdown(rows))
-        print("\n".join(radii_table.published_lines(study.entries(result))))
+        print("\n".join(radii_table.published_lines(result.entries)))
     else:
         from gflow.report.card import unanswered_lines
 
         console = terminal()
         console.print(radii_table.robustness_table(rows))
-        console.print("\n".join(radii_table.published_lines(study.entries(result))), markup=False)
-        console.print(unanswered_lines(unanswered_of(result)))
+        console.print("\n".join(radii_table.published_lines(result.entries)), markup=False)
+        console.print(unanswered_lines(result.unanswered))
         draw(result, console)
     return exit_code(result, {})
 
@@ -186,38 +189,39 @@ def theory(
         typer.Argument(metavar="[RUN]...", help="Run or study folders, or folders of them."),
     ] = None,
     with_: Annotated[
-        Path | None, typer.Option("--with", metavar="FILE.py", help="Predictions of your own.")
+        Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
     ] = None,
-    markdown: Annotated[bool, typer.Option(help="Print the table for a README.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
 ) -> int:
-    """List the predictions; with folders, what their stored verdicts say of each."""
+    """List the predictions; with folders, where each one stands by the verdicts stored there."""
     from gflow.report import theory_table
+    from gflow.runs.standing import standings
 
     refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
     if not folders:
         terminal().print(theory_table.catalogue((*theory_table.ALL, *predictions_in(with_))))
         return OK
-    rows = theory_table.found_in(folders)
+    predictions = standings(folders)
     if markdown:
-        print(theory_table.markdown(rows))
+        print(theory_table.markdown(predictions))
     else:
-        terminal().print(theory_table.findings_table(rows))
-    return FAILS if any(row.verdict == "FAILS" for row in rows) else OK
+        terminal().print(theory_table.findings_table(predictions))
+    return FAILS if any(one.verdict == "FAILS" for one in predictions) else OK
 
 
 @app.command()
 @guarded
 def plot(
     folder: Folder,
-    only: Annotated[str | None, typer.Option(help="Draw this figure only.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
+    only: Annotated[str | None, typer.Option(help="Draw only this figure.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
 ) -> int:
     """Draw the figures of a stored run, as pdf and png."""
     from gflow.report import figures
     from gflow.runs import study
 
     result = study.load(folder)
-    for point in unanswered_of(result):
+    for point in result.unanswered:
         print(f"Not drawn: {point}", file=sys.stderr)
     for path in figures.draw(result, out or folder / "figures", only, tell=print):
         print(path)
@@ -227,7 +231,7 @@ def plot(
 @app.command()
 @guarded
 def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) -> int:
-    """Print a scenario with its defaults, and what it would cost."""
+    """Print a scenario with its defaults, and an estimate of its cost."""
     from dataclasses import asdict
 
     from gflow.cost import estimate
@@ -254,7 +258,7 @@ def schema() -> int:
 @guarded
 def doctor(as_json: Json = False) -> int:
     """Print versions, cores, matrix-product speed, and whether disk and cache are writable."""
-    from gflow.report.doctor import examine
+    from gflow.cli.doctor import examine
 
     facts = examine()
     if as_json:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.centers import Centers
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV24, Prediction
@@ -23,6 +24,7 @@ from gflow.judges.shared_hypotheses import (
 from gflow.judges.slope import slope
 from gflow.laws.critical_radii import critical_radii, two_neuron_radii
 from gflow.laws.hypothesis import Hypothesis, all_met
+from gflow.network.reference import subclass_classifier
 from gflow.robustness.radius import Radii, radii
 
 BY_MASS = 0.01
@@ -152,6 +154,11 @@ def _slope_over_K(title: str, runs: Sequence[Evidence]) -> Comparison:
     misses = any(one.excludes(law, RADIUS_SLOPE_ERROR) for one in ends)
     text = f"certified {ends[0]}, attacked {ends[1]} (law {law:g})"
     return Comparison(title, True if fits else False if misses else None, text)
+
+
+def ideal_radii(centers: Centers, p: float) -> Radii:
+    """Radii of the centers under F^(p), measured as those of a trained network."""
+    return radii(subclass_classifier(centers, p), centers.mu, centers.label.astype(float), 0)
 
 
 PREDICTIONS = (

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV25, Prediction
@@ -16,7 +17,12 @@ from gflow.judges.radii_at_centers import IDEAL, aligned_hypotheses, late
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
 from gflow.laws.bayes import bayes_radii
-from gflow.laws.critical_radii import average_accuracy, quadratic_distance, subclass_accuracy
+from gflow.laws.critical_radii import (
+    average_accuracy,
+    learned_radius,
+    quadratic_distance,
+    subclass_accuracy,
+)
 from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.laws.published import any_robust_accuracy, bayes_robust_accuracy, robust_radius
 from gflow.network.reference import average_classifier, subclass_classifier
@@ -62,6 +68,21 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
         return subclass_accuracy(R, K1, K2, tau)
     x, y = _test(evidence, evidence.robustness.n if evidence.robustness else None)
     return share_beyond(quadratic_distance(x, y, centers), R)
+
+
+def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, float] | None:
+    """Radius of positive and of negative centers if the run learned what theory says it learns.
+
+    None where no law applies: without orthonormal centers, for p = 2, and for networks of which
+    there are no laws.
+
+    **Source:** theory D6.
+    """
+    centers = evidence.centers
+    lawful = evidence.has_laws and evidence.p != 2
+    if not lawful or centers.orthonormality_error > ORTHONORMAL:
+        return None
+    return learned_radius(norm, evidence.p, centers.K1, centers.K - centers.K1)
 
 
 def judge_robust_accuracy(evidence: Evidence) -> Opinion:

@@ -10,7 +10,7 @@ from rich.text import Text
 from gflow.judges.finding import Finding, Verdict
 from gflow.runs.run import Run
 from gflow.runs.status import State, Status
-from gflow.runs.study import Study, entries
+from gflow.runs.study import Study
 
 _COLORS = {
     Verdict.HOLDS: "green",
@@ -29,7 +29,7 @@ def run_card(label: str, run: Run) -> RenderableType:
 
 
 def unanswered_lines(unanswered: Sequence[Status]) -> RenderableType:
-    """Points of a study that have no run, or whose last attempt failed, and why."""
+    """Points of a study that have no run, or whose last attempt failed, and the reason."""
     lines = [f"Not answered: {len(unanswered)} of the study's points."] if unanswered else []
     return Group(
         *(Text(line, style="yellow") for line in lines),
@@ -41,18 +41,18 @@ def unanswered_lines(unanswered: Sequence[Status]) -> RenderableType:
 
 
 def verdict_table(findings: dict[str, tuple[Finding, ...]]) -> RenderableType:
-    """The verdict table: one row per prediction, one table per point that was judged."""
+    """One table per point that was judged, with one row per prediction."""
     return Group(*(_point_table(label, rows) for label, rows in findings.items() if rows))
 
 
 def _point_table(label: str, rows: tuple[Finding, ...]) -> RenderableType:
-    """The verdicts on one point; predictions that say nothing there in one line each below."""
+    """The verdicts on one point; below, one line for each prediction that does not apply."""
     if len(rows) == 1:
         return _verdicts(label, rows)
-    aside = [row for row in rows if row.verdict is Verdict.OUTSIDE]
-    shown = tuple(row for row in rows if row not in aside)
-    silent = (Text(f"OUTSIDE {row.id}: {row.opinion.reason}", style="dim") for row in aside)
-    return Group(*([_verdicts(label, shown)] if shown else ()), *silent)
+    outside = [row for row in rows if row.verdict is Verdict.OUTSIDE]
+    inside = tuple(row for row in rows if row not in outside)
+    lines = (Text(f"OUTSIDE {row.id}: {row.opinion.reason}", style="dim") for row in outside)
+    return Group(*([_verdicts(label, inside)] if inside else ()), *lines)
 
 
 def _verdicts(label: str, rows: tuple[Finding, ...]) -> Table:
@@ -78,7 +78,8 @@ def to_json(
 ) -> list[dict[str, object]]:
     """A result as plain values, for `--json`.
 
-    A row a run; of a study then one for each point without a run, and one about all runs together.
+    One row per run; for a study, also one for each point without a run, and one about all runs
+    together.
     """
     rows: list[dict[str, object]] = [
         {
@@ -90,9 +91,9 @@ def to_json(
             "test": run.test,
             "findings": [finding.to_json() for finding in findings[label]],
         }
-        for label, run in entries(result)
+        for label, run in result.entries
     ]
-    if isinstance(result, Study):
+    if result.scenario.is_grid:
         rows += [status.to_json() for status in result.unanswered]
         together = [finding.to_json() for finding in findings.get("", ())]
         rows += [{"point": "", "folder": str(result.folder), "findings": together}]

@@ -1,7 +1,6 @@
-"""The pictures of flows: up to four runs side by side, a column each, on common axes.
+"""The figures of flows: up to four runs side by side, one column per run, on common axes.
 
-One idea: a figure draws nothing itself; `panels` puts one run into one `Axes`, and `style` gives
-colors and sizes.
+A figure composes panels, each of which draws one run in one `Axes` (see `gflow.report.panels`).
 """
 
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.report import style
+from gflow.report.figure import has_laws, registered
 from gflow.report.panels import (
     OUTPUT_FLOOR,
     contribution_bars,
@@ -26,50 +26,50 @@ from gflow.report.panels import (
     spans,
     window,
 )
-from gflow.report.shown import Runs, chosen
 from gflow.report.style import FAINT, INK
+from gflow.report.subjects import Runs, chosen
 from gflow.runs.run import Run
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def alignment(runs: Runs) -> Figure:
     """How neurons turn: cosine to the nearest center and to the class average over time."""
-    shown, note = chosen(runs, "alignment")
-    figure, axes = style.panels(2, len(shown), note, 1.45, sharex=True, sharey=True)
-    for (title, run), (upper, lower) in zip(shown, axes.T, strict=True):
+    columns, note = chosen(runs)
+    figure, axes = style.panels(2, len(columns), note, 1.45, sharex=True, sharey=True)
+    for (title, run), (upper, lower) in zip(columns, axes.T, strict=True):
         cosine_curves(run, upper, "center").set_title(title)
         cosine_curves(run, lower, "average")
         scaled_axis(run, lower)
     axes[0, 0].set(ylabel="cosine to nearest\ncenter of its class", ylim=(None, 1.06))
     axes[1, 0].set(ylabel="cosine to its\nclass average")
-    _align_times(axes, shown)
-    _color_key(figure, shown)
+    _align_times(axes, columns)
+    _color_key(figure, columns)
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def norms(runs: Runs) -> Figure:
     """How neurons grow: log10 ‖w_j‖ over time, contributing neurons in color."""
-    shown, note = chosen(runs, "norms")
-    figure, axes = style.panels(1, len(shown), note, 2.0, sharex=True, sharey=True)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
+    columns, note = chosen(runs)
+    figure, axes = style.panels(1, len(columns), note, 2.0, sharex=True, sharey=True)
+    for (title, run), ax in zip(columns, axes[0], strict=True):
         norm_curves(run, ax).set_title(title)
     axes[0, 0].set_ylabel(r"neuron norm  $\log_{10}\,\Vert w_j\Vert$")
-    _align_times(axes, shown)
-    _color_key(figure, shown, more=(("not contributing", FAINT),))
+    _align_times(axes, columns)
+    _color_key(figure, columns, more=(("not contributing", FAINT),))
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def fit(runs: Runs) -> Figure:
     """How the network fits: loss, margins, and the output at every center over time.
 
     The outputs are left out if a run did not record the group "centers".
     """
-    shown, note = chosen(runs, "fit")
-    centers = all(run.evidence.has("centers") for _, run in shown)
-    figure, axes = style.panels(2 + centers, len(shown), note, 1.3, sharex=True, sharey="row")
-    for (title, run), column in zip(shown, axes.T, strict=True):
+    columns, note = chosen(runs, neurons=False)
+    centers = all(run.evidence.has("centers") for _, run in columns)
+    figure, axes = style.panels(2 + centers, len(columns), note, 1.3, sharex=True, sharey="row")
+    for (title, run), column in zip(columns, axes.T, strict=True):
         loss_curve(run, column[0]).set_title(title)
         margin_curves(run, column[1])
         if centers:
@@ -77,17 +77,17 @@ def fit(runs: Runs) -> Figure:
     axes[0, 0].set_ylabel("loss")
     axes[1, 0].set_ylabel(r"margin  $y_i\,f(x_i)$")
     axes[1, 0].legend(loc="upper left")
-    _align_times(axes, shown)
+    _align_times(axes, columns)
     if centers:
-        ceiling = max(output_ceiling(run) for _, run in shown)
+        ceiling = max(output_ceiling(run) for _, run in columns)
         axes[2, 0].set(ylabel=r"output  $|f(\mu_k)|$", ylim=(OUTPUT_FLOOR, ceiling))
-        _color_key(figure, shown, subclasses=True)
+        _color_key(figure, columns, subclasses=True)
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def contributions(runs: Runs, log: bool = False) -> Figure:
-    """How many neurons the network is made of: shares of Σ_j m_j, largest first.
+    """How many neurons the network consists of: shares of Σ_j m_j, largest first.
 
     **Arguments:**
 
@@ -96,27 +96,27 @@ def contributions(runs: Runs, log: bool = False) -> Figure:
 
     **Source:** Min and Vidal, ICML 2024, figure of neuron contributions.
     """
-    shown, note = chosen(runs, "contributions")
-    figure, axes = style.panels(1, len(shown), note, 1.7)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
+    columns, note = chosen(runs)
+    figure, axes = style.panels(1, len(columns), note, 1.7)
+    for (title, run), ax in zip(columns, axes[0], strict=True):
         contribution_bars(run, ax, log).set_title(title)
-    plain = all(run.evidence.degree == 1 for _, run in shown)
+    plain = all(run.evidence.degree == 1 for _, run in columns)
     mass = "$|v_j|\\,\\Vert w_j\\Vert$" if plain else "$m_j$"
     axes[0, 0].set_ylabel(f"contribution {mass}\nas a share of the total")
-    _color_key(figure, shown)
+    _color_key(figure, columns)
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def cosine_map(runs: Runs) -> Figure:
     """Where the dominant neurons end: their cosines to μ̄₊, μ̄₋, μ_1..μ_K as a heat map.
 
     **Source:** Min and Vidal, ICML 2024, figure of dominant neurons.
     """
-    shown, note = chosen(runs, "cosine_map")
-    rows = 2 + max(run.centers.K for _, run in shown)
-    figure, axes = style.panels(1, len(shown), note, 0.15 * rows + 0.2)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
+    columns, note = chosen(runs)
+    rows = 2 + max(run.centers.K for _, run in columns)
+    figure, axes = style.panels(1, len(columns), note, 0.15 * rows + 0.2)
+    for (title, run), ax in zip(columns, axes[0], strict=True):
         cosine_image(run, ax).set_title(title)
     image = axes[0, 0].images[0]
     bar = figure.colorbar(image, ax=axes[0], label="cosine", ticks=(-1, -0.5, 0, 0.5, 1), pad=0.02)
@@ -124,7 +124,7 @@ def cosine_map(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(has_laws, side_by_side=True)
 def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
     """Where neurons go in the plane of two centers of a class: to one of them, or between.
 
@@ -134,10 +134,10 @@ def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
     - `pair`: two subclasses of one class, counted from 0; None for the first two positive ones,
         or the first two negative ones if there is only one positive.
     """
-    shown, note = chosen(runs, "plane")
-    side = style.DOUBLE / max(len(shown), 2)
-    figure, axes = style.panels(1, len(shown), note, 0.86 * side)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
+    columns, note = chosen(runs, laws=True)
+    side = style.DOUBLE / max(len(columns), 2)
+    figure, axes = style.panels(1, len(columns), note, 0.86 * side)
+    for (title, run), ax in zip(columns, axes[0], strict=True):
         plane_paths(run, ax, pair).set_title(title)
     figure.legend(
         handles=[
@@ -153,23 +153,23 @@ def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
 
 def _color_key(
     figure: Figure,
-    shown: list[tuple[str, Run]],
+    columns: list[tuple[str, Run]],
     more: Sequence[tuple[str, str]] = (),
     subclasses: bool = False,
 ) -> None:
-    """Name the colors of the contributing neurons (or of all subclasses), averages first."""
+    """Name the colors of contributing neurons, or of all subclasses; class averages first."""
     used: set[tuple[int, str, str]] = set()
-    for _, run in shown:
+    for _, run in columns:
         K, evidence = run.centers.K, run.evidence
         names, colors = style.reference_labels(K), style.reference_colors(run.centers.label)
-        found = range(K) if subclasses else map(int, evidence.target[evidence.contributing])
-        used |= {(r if r < K else r - K - 2, names[r], colors[r]) for r in found}
+        targets = range(K) if subclasses else map(int, evidence.target[evidence.contributing])
+        used |= {(r if r < K else r - K - 2, names[r], colors[r]) for r in targets}
     style.color_key(figure, [*((name, color) for _, name, color in sorted(used)), *more])
 
 
-def _align_times(axes: np.ndarray, shown: list[tuple[str, Run]]) -> None:
-    """Common time axes, labeled in the last row, and phases named above the first."""
-    runs = [run for _, run in shown]
+def _align_times(axes: np.ndarray, columns: list[tuple[str, Run]]) -> None:
+    """Common time axes, labeled in the last row, with the phases named above the first row."""
+    runs = [run for _, run in columns]
     for ax in axes.flat:
         ax.set_xlim(window(runs))
     for ax in axes[:-1].flat:

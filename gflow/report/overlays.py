@@ -1,10 +1,11 @@
-"""Theory and simulation in one picture: laws as lines, runs as points, what is left below.
+"""Theory and simulation in one figure: laws as lines, runs as points, their difference below.
 
-One idea: an overlay draws numbers that a judge of `gflow.judges` compares, so a verdict can be
-seen.  The line is the theory, the points are the record, and the lower panel is their difference.
+One idea: an overlay draws the numbers that a judge of `gflow.judges` compares, so that a verdict
+can be seen.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,11 @@ from gflow.judges.series import series
 from gflow.judges.specialization import mass_by_place
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
-from gflow.report.panels import NotDrawable
-from gflow.report.shown import Runs, chosen, pairs
+from gflow.report.figure import NotDrawable, is_asked_about, registered
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.report.subjects import Runs, as_study, chosen
 from gflow.runs.run import Run
+from gflow.runs.study import Study
 
 NEURONS = 24
 """Most neurons drawn in an overlay."""
@@ -37,16 +39,20 @@ FINEST = 1e-5
 """Smallest chord drawn."""
 
 FLOW_LINES = 15
-"""Flow lines start on a grid with this many points along a side of the triangle."""
+"""Flow lines start on a grid with this many points along each side of the triangle."""
 
 
-@style.styled()
+def _compares_runs(study: Study, name: str) -> bool:
+    return study.scenario.is_grid and is_asked_about(study, name)
+
+
+@registered(is_asked_about, side_by_side=True)
 def closed_forms(runs: Runs) -> Figure:
     """Cosine of neurons to their target while f ≪ 1: recorded, and by theory D3; difference below.
 
-    With noise the line is still the noise-free law, so the difference shows what noise does.
+    With noise the line is still the noise-free law, so the difference shows the effect of noise.
     """
-    figure, axes = _side_by_side(runs, "closed_forms", _closed_form_panel, 2, sharey="row")
+    figure, axes = _side_by_side(runs, _closed_form_panel, 2, sharey="row")
     axes[0, 0].set_ylabel("largest own\ncoordinate $u_k$")
     axes[1, 0].set_ylabel("recorded − law")
     return figure
@@ -54,16 +60,18 @@ def closed_forms(runs: Runs) -> Figure:
 
 def _side_by_side(
     runs: Runs,
-    name: str,
     panel: Callable[..., None],
     rows: int,
     recorded: tuple[str, str] = ("simulation", "."),
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A column of axes a run, drawn by `panel(evidence, *axes)`; `recorded`: in the legend."""
-    shown, note = chosen(runs, name)
-    figure, axes = style.panels(rows, len(shown), note, 1.5 if rows > 1 else 2.0, **options)
-    for (title, run), column in zip(shown, axes.T, strict=True):
+    """One column of axes per run, drawn by `panel(evidence, *axes)`.
+
+    `recorded` is the name and the marker of the record in the legend.
+    """
+    columns, note = chosen(runs, laws=True)
+    figure, axes = style.panels(rows, len(columns), note, 1.5 if rows > 1 else 2.0, **options)
+    for (title, run), column in zip(columns, axes.T, strict=True):
         panel(run.evidence, *column)
         column[0].set_title(title)
     _key(figure, *recorded)
@@ -77,9 +85,11 @@ def _closed_form_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
     t_hat, u = clock(evidence)[quiet], coordinates(evidence)[quiet]
     some = _some(evidence, own(evidence) & (u[0] > 0))
     law = closed_form(evidence, t_hat, some)
+    # Cut the record a little after the last neuron has come to rest.
     turning = np.abs(law - law[-1]).max(axis=(1, 2)) > 1e-3
-    shown = slice(0, int(np.flatnonzero(turning)[-1] * 1.1) + 3 if turning.any() else None)
-    t_hat, u, law = t_hat[shown], u[shown], law[shown]
+    until = slice(0, int(np.flatnonzero(turning)[-1] * 1.1) + 3 if turning.any() else None)
+    t_hat, u, law = t_hat[until], u[until], law[until]
+    # Of every neuron, the coordinate of its class that is largest at the start.
     closest = np.where(own(evidence), u[0], -1).argmax(axis=1)[some]
     place = np.arange(len(some)), closest
     colors = style.reference_colors(evidence.centers.label)
@@ -92,19 +102,18 @@ def _closed_form_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
 
 
 def _some(evidence: Evidence, awake: Bool[np.ndarray, "h K"]) -> np.ndarray:
-    """The heaviest neurons that have an awake own center, a few."""
+    """The heaviest neurons that are awake to a center of their class, `NEURONS` at most."""
     order = np.argsort(-evidence.share, kind="stable")
-    some = np.asarray(awake.any(axis=1))
-    return order[some[order]][:NEURONS]
+    return order[np.asarray(awake.any(axis=1))[order]][:NEURONS]
 
 
-@style.styled()
+@registered(is_asked_about, side_by_side=True)
 def fitting_law(runs: Runs) -> Figure:
     """The potential of each output, Ei(z_k) for exponential loss, over 2 π_k t; difference below.
 
     **Source:** theory D8, prediction P13.
     """
-    figure, axes = _side_by_side(runs, "fitting_law", _fitting_panel, 2, sharex="col")
+    figure, axes = _side_by_side(runs, _fitting_panel, 2, sharex="col")
     axes[0, 0].set_ylabel("rise of the potential")
     axes[1, 0].set_ylabel("recorded / law − 1")
     return figure
@@ -129,14 +138,14 @@ def _fitting_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
 
 
 def _typeset(name: str) -> str:
-    """ "μ_10" as a formula; other names as they are."""
+    """A name such as "μ_10" as a formula; other names as they are."""
     return f"$\\mu_{{{name[2:]}}}$" if name.startswith("μ_") else name
 
 
-@style.styled()
+@registered(is_asked_about, side_by_side=True)
 def rates(runs: Runs) -> Figure:
     """Chord of neurons to their target over alignment time, beside the linear rate of theory D5."""
-    figure, axes = _side_by_side(runs, "rates", _rate_panel, 1, ("neurons", "-"), sharey=True)
+    figure, axes = _side_by_side(runs, _rate_panel, 1, ("neurons", "-"), sharey=True)
     axes[0, 0].set_ylabel("chord to the target")
     return figure
 
@@ -146,9 +155,12 @@ def _rate_panel(evidence: Evidence, ax: Axes) -> None:
     if quiet.sum() < 3:
         raise NotDrawable("a record must have three times at which Σ m_j <= 1e-2; record more.")
     t_hat, colors = clock(evidence), style.reference_colors(evidence.centers.label)
+    # The recorded chords, one line per neuron.
     some = _some(evidence, own(evidence) & (coordinates(evidence)[0] > 0))
     for j in some:
         ax.semilogy(t_hat[quiet], chord[quiet, j], color=colors[evidence.target[j]], lw=0.6)
+    # The linear regime: from the last time at which some neuron is far from its target until they
+    # are as close as noise lets them come.
     resting = chord[quiet][-1, some]
     far = quiet[:, None] & (chord[:, some] > np.maximum(1.1 * resting, FINEST))
     begin = float(t_hat[(chord[:, some] > 0.1).any(axis=1) & quiet][-1])
@@ -163,20 +175,20 @@ def _rate_panel(evidence: Evidence, ax: Axes) -> None:
 
 
 def _attracting_sizes(evidence: Evidence) -> set[int]:
-    """How many centers the attractors average: one for p > 2, all of either class below."""
+    """Numbers of centers that the attractors average: 1 for p > 2, else all of either class."""
     if evidence.p > 2:
         return {1}
     label = evidence.centers.label
     return {int((label > 0).sum()), int((label < 0).sum())}
 
 
-@style.styled()
+@registered(_compares_runs)
 def escape(runs: Runs) -> Figure:
     """Escape times of a study over log 1/ε, beside lines of slope 1/(κ π λ); difference below.
 
     **Source:** theory D7, prediction P11.
     """
-    evidences = [run.evidence for _, run in pairs(runs)]
+    evidences = [run.evidence for run in as_study(runs).runs]
     if len({e.scenario.network.init_scale for e in evidences}) < 2:
         raise NotDrawable("`network.init_scale` must vary, but does not; add it to [vary].")
     studied = series(evidences, "network.init_scale")
@@ -185,9 +197,8 @@ def escape(runs: Runs) -> Figure:
         raise NotDrawable("a run must have escaped, but none has; raise `flow.end_time`.")
     figure, axes = style.panels(2, 1, "", 1.6, sharex=True)
     upper, lower = axes[:, 0]
-    color = iter(CURVES * len(evidences))
-    for one, law in laws:
-        paint = next(color)
+    # Theory gives the slope; the offset is fitted, and left out of the difference below.
+    for (one, law), paint in zip(laws, cycle(CURVES)):
         if not np.isfinite(law.times).any():
             continue
         x = np.array([-np.log10(run.scenario.network.init_scale) for run in one.runs])
@@ -203,18 +214,18 @@ def escape(runs: Runs) -> Figure:
     return figure
 
 
-@style.styled()
+@registered(is_asked_about, side_by_side=True)
 def sphere(runs: Runs) -> Figure:
     """The directions of a three-subclass class: flow lines of theory D3, saddles, real neurons.
 
-    Seen from its class average. Colored: basins of the centers, p > 2. Filled: what attracts; open:
-    other averages of centers, which repel in some direction, or at p = 2, where every direction
-    rests, in none. Black: neurons of the run awake to all three, projected to their span.
+    Seen from the class average. Colored: basins of the centers for p > 2. Filled: attractors; open:
+    other averages of centers, which repel in some direction, or in none at p = 2, where every
+    direction rests. Black: neurons of the run that are awake to all three, projected to their span.
     """
-    shown, note = chosen(runs, "sphere")
-    side = style.DOUBLE / max(len(shown), 2)
-    figure, axes = style.panels(1, len(shown), note, 0.95 * side)
-    for (title, run), ax in zip(shown, axes[0], strict=True):
+    columns, note = chosen(runs, laws=True)
+    side = style.DOUBLE / max(len(columns), 2)
+    figure, axes = style.panels(1, len(columns), note, 0.95 * side)
+    for (title, run), ax in zip(columns, axes[0], strict=True):
         _sphere_panel(run, ax)
         ax.set_title(title)
     return figure
@@ -244,7 +255,7 @@ def _sphere_panel(run: Run, ax: Axes) -> None:
 
 
 def _triangle(count: int) -> Float[np.ndarray, "q 3"]:
-    """Directions with positive coordinates, evenly spread."""
+    """Evenly spread directions with positive coordinates."""
     rows = [(i, j, count - i - j) for i in range(1, count) for j in range(1, count - i)]
     points = np.array(rows, float)
     return points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -252,13 +263,13 @@ def _triangle(count: int) -> Float[np.ndarray, "q 3"]:
 
 def _basins(ax: Axes, p: float, colors: Sequence[str]) -> None:
     points = _triangle(120)
-    chooses = colors if p > 2 else [LEVEL] * len(colors)
-    shade = np.array([to_rgb(color) for color in chooses])[points.argmax(axis=1)]
+    basins = colors if p > 2 else [LEVEL] * len(colors)
+    shade = np.array([to_rgb(color) for color in basins])[points.argmax(axis=1)]
     ax.scatter(points @ _EAST, points @ _NORTH, c=0.75 + 0.25 * shade, s=7, lw=0, rasterized=True)
 
 
 def _fixed_points(ax: Axes, p: float) -> None:
-    """μ̄_S of all subsets: attracting ones filled."""
+    """The averages μ̄_S of all subsets S of the centers; those that attract are filled."""
     for bits in range(1, 8):
         subset = np.array([(bits >> k) & 1 for k in range(3)], float)
         m = subset.sum()
@@ -272,8 +283,8 @@ def _neurons_on(ax: Axes, run: Run, members: np.ndarray) -> None:
     """Paths of neurons of the class while f ≪ 1, projected to the sphere of their span."""
     evidence = run.evidence
     quiet = negligible(evidence, 1e-2)
-    mine = signs(evidence) == evidence.centers.label[members[0]]
-    u = coordinates(evidence)[quiet][:, mine][..., members]
+    of_class = signs(evidence) == evidence.centers.label[members[0]]
+    u = coordinates(evidence)[quiet][:, of_class][..., members]
     awake = (u[0] > 0).all(axis=1)
     u = u[:, awake] / np.linalg.norm(u[:, awake], axis=2, keepdims=True)
     for path in np.moveaxis(u, 1, 0)[:NEURONS]:
@@ -281,13 +292,13 @@ def _neurons_on(ax: Axes, run: Run, members: np.ndarray) -> None:
         ax.plot(path[0] @ _EAST, path[0] @ _NORTH, ".", color="k", ms=2.5, zorder=4)
 
 
-@style.styled()
+@registered(_compares_runs)
 def power_map(runs: Runs) -> Figure:
-    """Where mass ends over power and log 1/ε: at centers, at class averages, elsewhere.
+    """Where mass ends, over power and log 1/ε: at centers, at class averages, elsewhere.
 
-    Each cell is the mixture of three colors by share of the final mass.
+    Each cell mixes three colors by their shares of the final mass.
     """
-    evidences = [run.evidence for _, run in pairs(runs)]
+    evidences = [run.evidence for run in as_study(runs).runs]
     powers = sorted({e.p for e in evidences})
     scales = sorted({e.scenario.network.init_scale for e in evidences}, reverse=True)
     if len(powers) < 2 or len(scales) < 2:
@@ -309,7 +320,9 @@ def power_map(runs: Runs) -> Figure:
 _PLACES = {"at a center": "#018e8b", "at the class average": "#c3160a", "elsewhere": "#d9d9d9"}
 
 
-def _map_panel(evidences, powers, scales, ax: Axes) -> None:
+def _map_panel(
+    evidences: Sequence[Evidence], powers: Sequence[float], scales: Sequence[float], ax: Axes
+) -> None:
     paint = np.array([to_rgb(color) for color in _PLACES.values()])
     image = np.ones((len(scales), len(powers), 3))
     for e in evidences:
@@ -322,7 +335,7 @@ def _map_panel(evidences, powers, scales, ax: Axes) -> None:
 
 
 def _key(figure: Figure, name: str, mark: str) -> None:
-    """Name the law and the record: a line and points, or dashes and lines."""
+    """A legend of the law and the record: a line and points, or a dashed line and lines."""
     if mark == "-":
         law = Line2D([], [], color=INK, lw=1.2, ls=DASHED, label="slope of theory")
         record = Line2D([], [], color=INK, lw=0.6, label=name)

@@ -1,15 +1,15 @@
 """One run in one `Axes`: the panels that figures are composed of.
 
-One idea: a panel only draws.  Every number comes from a run's record or its evidence, so a picture
+A panel only draws.  Every number comes from the record of a run or from its evidence, so a figure
 can be made from a stored folder at any time.
 
-A neuron has the color of the reference that theory sends it to: a subclass for p > 2, a class for
-p <= 2.
+A neuron has the color of the reference that theory predicts for it: a subclass for p > 2, a class
+for p <= 2.
 """
 
 import math
 from collections.abc import Sequence
-from itertools import cycle, pairwise
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,12 +21,11 @@ from matplotlib.ticker import MaxNLocator
 
 from gflow.data.centers import ORTHONORMAL
 from gflow.errors import GflowError
-from gflow.judges.conjecture import OWN_BAR
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.report import style
+from gflow.report.figure import NotDrawable
 from gflow.report.style import DASHED, DOTTED, FAINT, INK, LEVEL, SMALL, Span
 from gflow.runs.run import Run
-from gflow.runs.study_table import Curve
 
 BARS_SPREAD, BARS_SELECTED = 300, 50
 """Most bars in `contributions` for p <= 2, where the mass spreads, and for p > 2."""
@@ -35,18 +34,10 @@ DOMINANT = 60
 """Most neurons in `cosine_map`."""
 
 PATHS = 40
-"""Most paths of a kind in `plane`."""
+"""Most paths of either kind in `plane`: near the plane, and away from it."""
 
 OUTPUT_FLOOR = 1e-6
 """Smallest |f(μ_k)| shown in `fit`."""
-
-
-LOGARITHMIC = 20
-"""Ratio of the largest to the smallest varied value from which on its axis is logarithmic."""
-
-
-class NotDrawable(GflowError):
-    """A figure that needs what was not recorded, or what the data do not have."""
 
 
 def cosine_curves(run: Run, ax: Axes, against: Literal["center", "average"]) -> Axes:
@@ -110,7 +101,7 @@ def margin_curves(run: Run, ax: Axes) -> Axes:
 
 
 def output_curves(run: Run, ax: Axes) -> Axes:
-    """|f(μ_k)| over time, a curve a subclass; dotted: the level 1/2 that defines escape."""
+    """|f(μ_k)| over time, one curve per subclass; dotted: the level 1/2 that defines escape."""
     outputs = np.abs(run.record["center_output"].values)
     colors = style.reference_colors(run.centers.label)
     for k, output in enumerate(outputs.T):
@@ -122,45 +113,45 @@ def output_curves(run: Run, ax: Axes) -> Axes:
 
 
 def contribution_bars(run: Run, ax: Axes, log: bool = False) -> Axes:
-    """Shares of the contributing neurons as bars, at most 300 for p <= 2 and 50 for p > 2.
-
-    Drawn from shares, since contributions themselves may underflow.
-    """
+    """Shares of the contributing neurons as bars, at most 300 for p <= 2 and 50 for p > 2."""
     evidence = run.evidence
     order = _heaviest(run, evidence.contributing)
-    drawn = order[: BARS_SPREAD if evidence.p <= 2 else BARS_SELECTED]
+    bars = order[: BARS_SPREAD if evidence.p <= 2 else BARS_SELECTED]
     ax.bar(
-        np.arange(1, len(drawn) + 1),
-        evidence.share[drawn],
-        width=0.8 if len(drawn) <= 60 else 1.0,
-        color=_colors(run)[drawn],
+        np.arange(1, len(bars) + 1),
+        evidence.share[bars],
+        width=0.8 if len(bars) <= 60 else 1.0,
+        color=_colors(run)[bars],
         log=log,
     )
     text = f"{len(order)} of {len(evidence.share)} neurons\nhold 99.9 %"
-    if len(drawn) < len(order):
-        text += f"\n({len(drawn)} shown)"
+    if len(bars) < len(order):
+        text += f"\n({len(bars)} shown)"
     ax.text(0.98, 0.97, text, transform=ax.transAxes, ha="right", va="top", fontsize=SMALL)
-    ax.set(xlim=(0.3, len(drawn) + 0.7), xlabel="neuron, largest first")
+    ax.set(xlim=(0.3, len(bars) + 0.7), xlabel="neuron, largest first")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     return ax
 
 
 def cosine_image(run: Run, ax: Axes) -> Axes:
-    """Final cosines of the dominant neurons, a column each, by class, target and contribution.
+    """Final cosines of the dominant neurons, one column each, by class, target and contribution.
 
-    A class without subclasses has gray cells.
+    Cells of a class without subclasses are gray.
     """
+    # One row per reference: the class averages first, then the centers.
     chosen, K = _dominant(run), run.centers.K
     rows = np.array([K, K + 1, *range(K)])
     cells = run.record["cosine"].values[-1][np.ix_(chosen, rows)].T
-    ax.set_facecolor(FAINT)  # seen where a cosine is nan
+    ax.set_facecolor(FAINT)  # visible where a cosine is nan
     ax.imshow(
         cells, cmap=style.DIVERGING, vmin=-1, vmax=1, aspect="auto", interpolation="none"
     )  # fmt: skip
+    # Lines between averages and centers, and between neurons of the two classes.
     ax.axhline(1.5, color=INK, lw=0.8)
     positive = int((_signs(run)[chosen] > 0).sum())
     if 0 < positive < len(chosen):
         ax.axvline(positive - 0.5, color=INK, lw=0.8)
+    # Every row has its name and, as its tick, its color.
     names, colors = style.reference_labels(K), style.reference_colors(run.centers.label)
     ax.set_yticks(range(K + 2), [names[r] for r in rows])
     for tick, r in zip(ax.yaxis.get_major_ticks(), rows, strict=True):
@@ -173,17 +164,20 @@ def cosine_image(run: Run, ax: Axes) -> Axes:
 def plane_paths(run: Run, ax: Axes, pair: tuple[int, int] | None = None) -> Axes:
     """Paths (<u_j, μ_a>, <u_j, μ_b>) of contributing neurons of the class of μ_a and μ_b.
 
-    Neurons that end near the plane are drawn in their color, the others are faint; at most the
-    40 heaviest of each. `pair` holds a and b, counted from 0.
+    Neurons that end near the plane have their color, the others are faint; of each kind, the 40
+    heaviest at most. `pair` holds a and b, counted from 0.
     """
     a, b = _pair(run, pair)
     paths = run.record["cosine"].values[:, :, [a, b]]
     near, far = _near_plane(run, (a, b))
     colors = _colors(run)
+    # The unit circle and the axes.
     arc = np.linspace(0, np.pi / 2, 91)
     ax.plot(np.cos(arc), np.sin(arc), color="0.6", lw=0.7, gid="circle")
     ax.axhline(0, color="0.88", lw=0.6, zorder=0)
     ax.axvline(0, color="0.88", lw=0.6, zorder=0)
+    # Paths away from the plane, then paths near it: a small dot where they start, a large one where
+    # they end.
     for j in far:
         ax.plot(*paths[:, j].T, color=FAINT, lw=0.5, alpha=0.7, gid=f"far {j}")
     for j in near:
@@ -199,35 +193,6 @@ def plane_paths(run: Run, ax: Axes, pair: tuple[int, int] | None = None) -> Axes
     return ax
 
 
-def band_curves(searched: Sequence[Curve], certified: Sequence[Curve], ax: Axes) -> Axes:
-    """Own distance over a varied key: a curve and its range over seeds for every other key.
-
-    Solid: mean certified; dotted: mean searched; shaded: from the smallest searched to the largest
-    certified. Dashed: the bar of Conjecture 1.
-    """
-    lower = {tuple(curve.varied.items()): curve for curve in searched}
-    for curve, color in zip(certified, cycle(style.CURVES)):
-        name = ", ".join(_varied_name(key, value) for key, value in curve.varied.items())
-        below = lower.get(tuple(curve.varied.items()), curve)
-        # A curve of one point is a dot.
-        kind = {"color": color, "lw": 1.1, "marker": "o", "ms": 2.5}
-        ax.fill_between(curve.x, below.low, curve.high, color=color, alpha=0.2, lw=0, gid="range")
-        ax.plot(curve.x, curve.mean, **kind, label=name, gid="certified")
-        ax.plot(below.x, below.mean, **kind, ls=DOTTED, gid="searched")
-    ax.axhline(OWN_BAR, color=LEVEL, lw=0.6, ls=DASHED, zorder=1, gid="bar")
-    x = np.concatenate([curve.x for curve in certified])
-    if x.min() > 0 and x.max() >= LOGARITHMIC * x.min():
-        ax.set_xscale("log")
-    ax.set_yscale("log", nonpositive="mask")
-    return ax
-
-
-def _varied_name(key: str, value: object) -> str:
-    """A varied value as a legend names it."""
-    word = "$p$" if key == "network.power" else key.rpartition(".")[2].replace("_", " ")
-    return f"{word} = {value:g}" if isinstance(value, int | float) else f"{word} = {value}"
-
-
 def _signs(run: Run) -> Int[np.ndarray, " h"]:
     """Class of each neuron at the end."""
     return run.record["sign"].values[-1]
@@ -239,7 +204,7 @@ def _colors(run: Run) -> np.ndarray:
 
 
 def _nearest_center(run: Run) -> Float[np.ndarray, "T h"]:
-    """Cosine of each neuron to the center of its class that is nearest at each time."""
+    """Cosine of each neuron to the center of its class that is nearest at that time."""
     cosine, label = run.record["cosine"].values[..., : run.centers.K], run.centers.label
     plus, minus = (cosine[..., label == s].max(axis=-1, initial=-1.0) for s in (1, -1))
     return np.where(_signs(run) > 0, plus, minus)
@@ -252,7 +217,7 @@ def _own_average(run: Run) -> Float[np.ndarray, "T h"]:
 
 
 def _heaviest(run: Run, among: Bool[np.ndarray, " h"]) -> Int[np.ndarray, " q"]:
-    """Indices of the chosen neurons, heaviest first."""
+    """Indices of some neurons, heaviest first."""
     order = np.argsort(-run.evidence.share, kind="stable")
     return order[among[order]]
 
@@ -265,10 +230,10 @@ def _dominant(run: Run) -> Int[np.ndarray, " q"]:
 
 
 def _neuron_curves(run: Run, ax: Axes, values: Float[np.ndarray, "T h"]) -> None:
-    """A line a contributing neuron, the heaviest on top."""
+    """One line per contributing neuron, the heaviest on top."""
     colors, share = _colors(run), run.evidence.share
-    drawn = _heaviest(run, run.evidence.contributing)[::-1]
-    for rank, j in enumerate(drawn):
+    neurons = _heaviest(run, run.evidence.contributing)[::-1]
+    for rank, j in enumerate(neurons):
         strength = math.sqrt(share[j] / share.max())
         ax.plot(
             run.evidence.times,
@@ -276,8 +241,8 @@ def _neuron_curves(run: Run, ax: Axes, values: Float[np.ndarray, "T h"]) -> None
             color=colors[j],
             lw=0.5 + 0.9 * strength,
             alpha=0.35 + 0.65 * strength,
-            zorder=2 + rank / len(drawn),
-            rasterized=len(drawn) > 200,
+            zorder=2 + rank / len(neurons),
+            rasterized=len(neurons) > 200,
             gid=f"neuron {j}",
         )
 
@@ -289,7 +254,7 @@ def output_ceiling(run: Run) -> float:
 
 
 def _average_levels(run: Run) -> dict[float, str]:
-    """Cosine between a center and its class average, with its name, if centers are orthonormal."""
+    """Cosine between a center and its class average, and its name, if centers are orthonormal."""
     if run.centers.orthonormality_error > ORTHONORMAL:
         return {}
     K1, K2 = run.centers.K1, run.centers.K - run.centers.K1
@@ -302,7 +267,7 @@ def _pair(run: Run, pair: tuple[int, int] | None) -> tuple[int, int]:
     label = run.centers.label
     if pair is None:
         members = [np.flatnonzero(label == s)[:2] for s in (1, -1)]
-        a, b = next((found for found in members if len(found) == 2), (0, 0))
+        a, b = next((two for two in members if len(two) == 2), (0, 0))
         if a == b:
             raise NotDrawable(
                 "a class must have two subclasses, but each has at most one; the plane is that "
@@ -321,7 +286,10 @@ def _pair(run: Run, pair: tuple[int, int] | None) -> tuple[int, int]:
 def _near_plane(
     run: Run, pair: tuple[int, int]
 ) -> tuple[Int[np.ndarray, " q"], Int[np.ndarray, " r"]]:
-    """Contributing neurons of the class: those that end at least half as near as its average."""
+    """Contributing neurons of the class, near the plane at the end or not, heaviest first.
+
+    A neuron is near if its projection is at least half as long as that of the class average.
+    """
     end = np.linalg.norm(run.record["cosine"].values[-1][:, list(pair)], axis=1)
     near = end >= 0.5 * np.linalg.norm(_average_point(run, pair)[1])
     own = run.evidence.contributing & (_signs(run) == run.centers.label[pair[0]])
@@ -350,7 +318,7 @@ def _landmarks(run: Run, ax: Axes, pair: tuple[int, int]) -> None:
 
 
 def spans(run: Run) -> list[Span]:
-    """Phases with the flow times at which they begin and end, as far as they were recorded."""
+    """The phases of a run, and the flow times at which they begin and end; none if unrecorded."""
     phases, last = run.evidence.phases, float(run.evidence.times[-1])
     if phases is None or last == 0:
         return []
@@ -367,18 +335,18 @@ def spans(run: Run) -> list[Span]:
 def window(runs: Sequence[Run]) -> tuple[float, float]:
     """Limits of a logarithmic time axis: the first scheduled time and the last time."""
     times = [run.evidence.times for run in runs]
-    asked = [t[s & (t > 0)] for t, s in zip(times, map(_scheduled, runs), strict=True)]
-    first = min((float(t[0]) for t in asked if t.size), default=0.1)
+    scheduled = [t[s & (t > 0)] for t, s in zip(times, map(_scheduled, runs), strict=True)]
+    first = min((float(t[0]) for t in scheduled if t.size), default=0.1)
     return first, max(2 * first, *(float(t[-1]) for t in times))
 
 
 def _scheduled(run: Run) -> Bool[np.ndarray, " T"]:
-    """Which recorded times were asked for."""
+    """Which recorded times are on the schedule."""
     return run.record["scheduled"].values.astype(bool)
 
 
 def _over_time(run: Run, ax: Axes) -> Axes:
-    """Give an axes a logarithmic time axis, and shade the phases of the run."""
+    """Give axes a logarithmic time axis, and shade the phases of the run."""
     ax.set(xlim=window([run]), xlabel="flow time $t$")
     ax.set_xscale("log", nonpositive="clip")
     style.shade(ax, spans(run))

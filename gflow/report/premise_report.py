@@ -1,12 +1,13 @@
-"""Whether the premise of the theory is met, in words and as a picture.
+"""Whether data meet the premise of the theory, as text and as a figure.
 
-One idea: the picture is that of the papers' first panels, cosines of samples sorted by class and
-subclass, beside how they are spread.
+The figure is that of the first panels of the papers, cosines of samples sorted by class and
+subclass, beside histograms of these cosines.
 """
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from gflow.measure.premise import Premise, spread
 from gflow.report import style
@@ -14,47 +15,48 @@ from gflow.report import style
 _BINS, _RARE = 80, 1e-3
 
 
-def premise_lines(found: Premise) -> list[str]:
-    """The premise at a glance, a line each."""
-    ideal = _number(found.ideal, 3)
+def premise_lines(premise: Premise) -> list[str]:
+    """The premise at a glance, one line per fact."""
+    ideal = _number(premise.ideal, 3)
     lines = [
-        f"subclasses        {found.K} labeled, {_list(found.sizes)} a class",
-        f"within subclass   cosine {_spread(found.within)}; the theory has {ideal}",
-        f"within class      cosine {_spread(found.beside)}; the theory has 0",
-        f"between classes   cosine {_spread(found.across)}; the theory has 0",
-        f"means             largest cosine of two {found.largest_cosine:.3f}",
-        f"noise             alpha = {_number(found.noise, 3)} relative to the means",
-        f"directions        {_number(found.directions, 1)} (1 over the mean square of all cosines)",
+        f"subclasses        {premise.K} labeled, {_list(premise.sizes)} per class",
+        f"within subclass   cosine {_spread(premise.within)}; the theory has {ideal}",
+        f"within class      cosine {_spread(premise.beside)}; the theory has 0",
+        f"between classes   cosine {_spread(premise.across)}; the theory has 0",
+        f"means             largest cosine of two {premise.largest_cosine:.3f}",
+        f"noise             alpha = {_number(premise.noise, 3)} relative to the means",
+        f"directions        {_number(premise.directions, 1)} "
+        "(1 over the mean square of all cosines)",
     ]
-    if found.estimates is None or found.clusters is None:
+    if premise.estimates is None or premise.clusters is None:
         lines.append(
             "clusters          not looked for (--clusters needs pip install 'gflow[clusters]')"
         )
     else:
-        for c, k in found.estimates.items():
-            scores = found.clusters[c]
+        for c, k in premise.estimates.items():
+            scores = premise.clusters[c]
             best = f" (largest silhouette {max(scores.values()):.2f})" if scores else ""
             lines.append(f"clusters          class {c}: {k}{best}")
     return lines
 
 
-def premise_json(found: Premise) -> dict[str, object]:
-    """The same as plain values."""
-    spreads = {"within": found.within, "beside": found.beside, "across": found.across}
-    told: dict[str, object] = {
-        "subclasses": found.K,
-        "subclasses_of_class": found.sizes.tolist(),
-        "noise": _finite(found.noise),
-        "directions": _finite(found.directions),
-        "largest_cosine": found.largest_cosine,
+def premise_json(premise: Premise) -> dict[str, object]:
+    """The premise as plain values, for `--json`."""
+    spreads = {"within": premise.within, "beside": premise.beside, "across": premise.across}
+    values: dict[str, object] = {
+        "subclasses": premise.K,
+        "subclasses_of_class": premise.sizes.tolist(),
+        "noise": _finite(premise.noise),
+        "directions": _finite(premise.directions),
+        "largest_cosine": premise.largest_cosine,
     }
     for name, cosines in spreads.items():
-        seen = spread(cosines)
-        told[f"cosine_{name}"] = None if seen is None else seen._asdict()
-    if found.clusters is not None:
-        told["clusters"] = {str(c): k for c, k in (found.estimates or {}).items()}
-        told["silhouettes"] = {str(c): dict(scores) for c, scores in found.clusters.items()}
-    return told
+        summary = spread(cosines)
+        values[f"cosine_{name}"] = None if summary is None else summary._asdict()
+    if premise.clusters is not None:
+        values["clusters"] = {str(c): k for c, k in (premise.estimates or {}).items()}
+        values["silhouettes"] = {str(c): dict(scores) for c, scores in premise.clusters.items()}
+    return values
 
 
 def _list(sizes: np.ndarray) -> str:
@@ -69,7 +71,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no infinity."""
+    """The value for JSON, which has neither nan nor infinity."""
     return value if np.isfinite(value) else None
 
 
@@ -78,13 +80,13 @@ def _spread(cosines: np.ndarray) -> str:
 
 
 @style.styled()
-def premise_figure(found: Premise) -> Figure:
+def premise_figure(premise: Premise) -> Figure:
     """Cosines of samples sorted by class and subclass, their spread, and cosines of the means."""
     figure, axes = style.panels(1, 3, "", 2.0)
-    last = _cosine_map(found.picture, np.cumsum(found.rows), found.sizes, axes[0, 0])
+    last = _cosine_map(premise.picture, np.cumsum(premise.rows), premise.sizes, axes[0, 0])
     axes[0, 0].set_title("samples", loc="left")
-    _histogram(found, axes[0, 1])
-    _cosine_map(found.centers, np.arange(1, found.K + 1), found.sizes, axes[0, 2])
+    _histogram(premise, axes[0, 1])
+    _cosine_map(premise.centers, np.arange(1, premise.K + 1), premise.sizes, axes[0, 2])
     axes[0, 2].set_title("means of subclasses", loc="left")
     figure.colorbar(last, ax=axes[0, 2], label="cosine", shrink=0.9)
     handles, names = axes[0, 1].get_legend_handles_labels()
@@ -92,22 +94,22 @@ def premise_figure(found: Premise) -> Figure:
     return figure
 
 
-def _cosine_map(cosines: np.ndarray, ends: np.ndarray, sizes: np.ndarray, ax: Axes):
+def _cosine_map(cosines: np.ndarray, ends: np.ndarray, sizes: np.ndarray, ax: Axes) -> AxesImage:
     """Cosines from -1 to 1, with lines where a class ends."""
-    drawn = ax.imshow(cosines, cmap=style.DIVERGING, vmin=-1, vmax=1, interpolation="nearest")
+    image = ax.imshow(cosines, cmap=style.DIVERGING, vmin=-1, vmax=1, interpolation="nearest")
     for end in ends[np.cumsum(sizes) - 1][:-1]:
         ax.axhline(end - 0.5, color=style.INK, lw=0.6)
         ax.axvline(end - 0.5, color=style.INK, lw=0.6)
     ax.set(xticks=[], yticks=[])
-    return drawn
+    return image
 
 
-def _histogram(found: Premise, ax: Axes) -> None:
+def _histogram(premise: Premise, ax: Axes) -> None:
     edges = np.linspace(-1, 1, _BINS + 1).tolist()
     kinds = (
-        (found.within, "one subclass", style.PLUS),
-        (found.beside, "one class", style.CURVES[2]),
-        (found.across, "two classes", style.MINUS),
+        (premise.within, "one subclass", style.PLUS),
+        (premise.beside, "one class", style.CURVES[2]),
+        (premise.across, "two classes", style.MINUS),
     )
     for cosines, name, color in kinds:
         if len(cosines):

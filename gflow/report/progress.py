@@ -1,24 +1,23 @@
 """Live progress: a bar on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gflow.runs import experiment
-from gflow.runs.study import Announce
+from gflow.runs import watch
+from gflow.runs.watch import Watch
+from gflow.runs.workers import Announce
 from gflow.scenario import Scenario
 
 _SECONDS_BETWEEN_LINES = 5.0
 
-Watch = Callable[[experiment.Progress], None]
-
 
 @contextmanager
 def announcer(console: Console) -> Iterator[Announce]:
-    """What a study tells about each of its points: live bars, or a line now and then."""
+    """How the progress of each point is shown: live bars on a terminal, else lines now and then."""
     if not console.is_terminal:
         yield lambda label, scenario: _lines(console, label or scenario.name)
         return
@@ -32,7 +31,7 @@ def announcer(console: Console) -> Iterator[Announce]:
         yield lambda label, scenario: _bar(bars, label, scenario)
 
 
-def describe(progress: experiment.Progress) -> str:
+def describe(progress: watch.Progress) -> str:
     """Flow time, phase, loss and remaining time in one line."""
     left = remaining(progress)
     return (
@@ -41,8 +40,8 @@ def describe(progress: experiment.Progress) -> str:
     ).rstrip(", ")
 
 
-def remaining(progress: experiment.Progress) -> float | None:
-    """Seconds left if the scheduled times ahead cost what those passed did; None at the start."""
+def remaining(progress: watch.Progress) -> float | None:
+    """Seconds left if the remaining scheduled times cost what the past ones did; None at first."""
     if progress.fraction <= 0:
         return None
     return progress.seconds * (1 - progress.fraction) / progress.fraction
@@ -51,19 +50,19 @@ def remaining(progress: experiment.Progress) -> float | None:
 def _bar(bars: Progress, label: str, scenario: Scenario) -> Watch:
     task = bars.add_task(label or scenario.name, total=1.0, text="compiling")
 
-    def watch(progress: experiment.Progress) -> None:
+    def update(progress: watch.Progress) -> None:
         bars.update(task, completed=progress.fraction, text=describe(progress))
 
-    return watch
+    return update
 
 
 def _lines(console: Console, name: str) -> Watch:
     last = time.monotonic()
 
-    def watch(progress: experiment.Progress) -> None:
+    def line(progress: watch.Progress) -> None:
         nonlocal last
         if time.monotonic() - last >= _SECONDS_BETWEEN_LINES or progress.fraction == 1:
             last = time.monotonic()
             console.print(f"{name}: {describe(progress)}", highlight=False, soft_wrap=True)
 
-    return watch
+    return line

@@ -8,8 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gflow.data.centers import ORTHONORMAL
-from gflow.laws.critical_radii import learned_radius
+from gflow.judges.robust_accuracy import radius_law
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.runs.run import Run
@@ -19,12 +18,12 @@ Ends = tuple[float, float]
 
 
 class Row(NamedTuple):
-    """What is said of one run in one norm."""
+    """The radii of one run in one norm."""
 
     label: str
     norm: Norm
     law: Ends | None
-    """Radius of the centers of either class, if the run learned what theory says."""
+    """Radius of the centers of either class if the run learned what theory says it learns."""
     median: Ends
     worst_ratio: float
     """Smallest certified over attacked radius of a sample."""
@@ -41,7 +40,7 @@ class Row(NamedTuple):
 
 
 def rows_of(entries: Sequence[tuple[str, Run]]) -> list[Row]:
-    """A row for each run and norm that was measured."""
+    """One row for each run and norm that was measured."""
     return [
         _row(label, run, norm)
         for label, run in entries
@@ -51,47 +50,44 @@ def rows_of(entries: Sequence[tuple[str, Run]]) -> list[Row]:
 
 
 def _row(label: str, run: Run, norm: Norm) -> Row:
-    robustness, centers = run.evidence.robustness, run.centers
+    robustness = run.evidence.robustness
     assert robustness is not None
-    found = robustness.radii[norm]
-    R = np.array(_radii_read(run, norm))
-    certified, attacked = found.accuracy(R)
-    exact = (
-        centers.orthonormality_error <= ORTHONORMAL
-        and run.evidence.p != 2
-        and run.evidence.has_laws
-    )
+    radii = robustness.radii[norm]
+    R = _radii_read(run, norm)
+    ends = (end.tolist() for end in radii.accuracy(np.array(R)))
     return Row(
         label or run.scenario.name,
         norm,
-        learned_radius(norm, run.evidence.p, centers.K1, centers.K - centers.K1) if exact else None,
-        robustness.median(norm),
-        robustness.worst_ratio(norm),
-        dict(zip(R.tolist(), zip(certified.tolist(), attacked.tolist(), strict=True), strict=True)),
-        robustness.n,
-        found.neurons,
+        law=radius_law(run.evidence, norm),
+        median=robustness.median(norm),
+        worst_ratio=robustness.worst_ratio(norm),
+        accuracy=dict(zip(R, zip(*ends, strict=True), strict=True)),
+        samples=robustness.n,
+        neurons=radii.neurons,
     )
 
 
 def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
-    """Three attack radii that say something of data of this kind."""
+    """Three attack radii that are informative for data of this kind."""
     return norm.readable_radii(run.scenario.data.facts.scale, run.centers.K)
 
 
 def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
-    """What the published attack leaves at its radii, beside ours: a line for each run of it.
+    """Accuracy under the published attack beside ours: one line for each run with both.
 
-    Radii at which both leave nothing are left out.
+    Radii at which both accuracies are 0 are left out.
     """
     lines = []
     for label, run in entries:
-        found = run.evidence.robustness
-        if found is None or found.published is None:
+        robustness = run.evidence.robustness
+        if robustness is None or robustness.published is None:
             continue
-        ours = found.radii[Norm.L2].accuracy(PUBLISHED_RADII)
+        ours = robustness.radii[Norm.L2].accuracy(PUBLISHED_RADII)
         parts = [
             f"{R:.3f}: {theirs:.3f} (ours {bracket((float(low), float(high)), 3)})"
-            for R, theirs, low, high in zip(PUBLISHED_RADII, found.published, *ours, strict=True)
+            for R, theirs, low, high in zip(
+                PUBLISHED_RADII, robustness.published, *ours, strict=True
+            )
             if R > 0 and (theirs > 0 or high > 0)
         ]
         lines.append(f"published attack, {label or run.scenario.name}: {', '.join(parts)}")
@@ -99,7 +95,7 @@ def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
 
 
 def robustness_table(rows: Sequence[Row]) -> RenderableType:
-    """One table a norm: law, median radius, robust accuracies, all as [certified, attacked]."""
+    """One table per norm: law, median radius, robust accuracies, as [certified, attacked]."""
     norms = dict.fromkeys(row.norm for row in rows)
     return Group(*(_norm_table(norm, [r for r in rows if r.norm == norm]) for norm in norms))
 
@@ -132,7 +128,7 @@ def cells(row: Row) -> list[str]:
 
 
 def bracket(ends: Ends, digits: int) -> str:
-    """Two numbers in brackets, or one if they are the same in so many digits."""
+    """Two numbers in brackets, or one if they agree in so many digits."""
     low, high = (f"{end:.{digits}f}" for end in ends)
     return low if low == high else f"[{low}, {high}]"
 

@@ -1,7 +1,7 @@
-"""The pictures of radii: robust accuracy, radii sample by sample, radius over a varied key.
+"""The figures of radii: robust accuracy, radii of every sample, radius over a varied key.
 
-One idea: both ends of every bracket are drawn, and the band between them is filled, so what is not
-known has an area.
+One idea: both ends of every bracket are drawn, and the band between them is filled, so that what is
+not known has an area.
 """
 
 from collections.abc import Sequence
@@ -14,54 +14,55 @@ from matplotlib.lines import Line2D
 
 from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
-from gflow.judges.robust_accuracy import accuracy_law
+from gflow.judges.radii_at_centers import ideal_radii
+from gflow.judges.robust_accuracy import accuracy_law, radius_law
 from gflow.judges.series import Series, series
-from gflow.laws.critical_radii import critical_radii, learned_radius
-from gflow.network.reference import subclass_classifier
+from gflow.laws.critical_radii import critical_radii
 from gflow.report import style
-from gflow.report.panels import LOGARITHMIC, NotDrawable
-from gflow.report.shown import COLUMNS, Runs, by_seed, pairs, titles
-from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.report.figure import NotDrawable, has_radii, registered
+from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
+from gflow.report.subjects import COLUMNS, Runs, as_study, by_seed, titles
 from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
-from gflow.robustness.radius import radii as measure_radii
+from gflow.runs.freshness import RADII
 from gflow.runs.run import Run
+from gflow.runs.study import Study
 
 FALLEN = 1.2
-"""Attack radius by which what the published attack leaves has fallen at every power."""
+"""Attack radius at which the accuracy under the published attack has fallen at every power."""
 
 BINS = 60
 """Bins of a histogram of radii."""
 
 OVER = ("network.init_scale", "network.power", "data.subclasses", "data.noise", "network.width")
-"""Keys that a radius is drawn over, the first that varies."""
+"""Keys that a radius is drawn over: the first of them that varies."""
 
 
 class Group(NamedTuple):
-    """Runs that differ in their seed only."""
+    """Runs that differ only in their seed."""
 
     title: str
     runs: tuple[Run, ...]
 
     @property
-    def found(self) -> list[Robustness]:
-        """Their radii."""
+    def measured(self) -> list[Robustness]:
+        """Their radii in all norms."""
         return [run.evidence.robustness for run in self.runs if run.evidence.robustness is not None]
 
     def ends(self, norm: Norm) -> list[Radii]:
         """Their brackets in one norm; none if it was not measured."""
-        return [one.radii[norm] for one in self.found if norm in one.radii]
+        return [one.radii[norm] for one in self.measured if norm in one.radii]
 
 
-@style.styled()
+@registered(has_radii, rests_on=(RADII,))
 def robust_accuracy(runs: Runs) -> Figure:
-    """Share of test samples that no perturbation of norm R flips: a panel a norm.
+    """Share of test samples that no perturbation of norm R flips: one panel per norm.
 
-    Shaded from certified to attacked, over all seeds; over attacked ends alone where nothing is
-    certified, as of deep networks; dashed: the law of F or F^(p) in l2; crosses:
-    what the published attack leaves, where it was run; dotted lines: 1/√K and √2/2.
+    Shaded from certified to attacked, over all seeds; over attacked ends only where nothing is
+    certified, as for deep networks. Dashed: the law of F or F^(p) in l2; crosses: accuracy under
+    the published attack, where it was run; dotted lines: 1/√K and √2/2.
 
     **Source:** Min and Vidal, ICML 2024, section 5.1, panel (e), with brackets in place of single
     estimates; theory D6.
@@ -71,33 +72,33 @@ def robust_accuracy(runs: Runs) -> Figure:
     figure, axes = style.panels(1, len(norms), note, 2.2, sharey=True)
     for norm, ax in zip(norms, axes[0], strict=True):
         end = 1.2 * max(_reach(group, norm) for group in groups)
-        if norm == Norm.L2 and any(one.published is not None for g in groups for one in g.found):
+        if norm == Norm.L2 and any(one.published is not None for g in groups for one in g.measured):
             end = max(end, FALLEN)
         for group, color in zip(groups, CURVES, strict=False):
-            _accuracy_band(group, norm, color, end, ax)
+            _accuracy_band(group, norm, ax, color=color, end=end)
         _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
         ax.set(xlabel=f"attack radius $R$, {norm.tex}", xlim=(0, end), ylim=(-0.03, 1.05))
     axes[0, 0].set_ylabel("robust accuracy")
-    published = any(one.published is not None for group in groups for one in group.found)
+    published = any(one.published is not None for group in groups for one in group.measured)
     lawful = any(accuracy_law(g.runs[0].evidence, np.zeros(1)) is not None for g in groups)
     _key(figure, groups, published and Norm.L2 in norms, lawful and Norm.L2 in norms)
     return figure
 
 
 def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
-    """The first groups of runs whose radii were measured, with their titles."""
-    gathered = by_seed([one for one in pairs(runs) if one[1].evidence.robustness is not None])
+    """The first groups of runs whose radii were measured, and a note on what is not shown."""
+    gathered = by_seed([entry for entry in as_study(runs).entries if entry.run.evidence.robustness])
     if not gathered:
         raise NotDrawable(
             "radii of test samples must be measured, but are not; set `robustness.norms`, or run "
             "`gflow attack` on the folder."
         )
     names = titles([(label, some[0]) for label, some in gathered.items()])
-    found = [Group(name, tuple(some)) for name, some in zip(names, gathered.values(), strict=True)]
-    seeds = max(len(group.runs) for group in found)
-    notes = [f"first {most} of {len(found)} runs"] if len(found) > most else []
+    groups = [Group(name, tuple(some)) for name, some in zip(names, gathered.values(), strict=True)]
+    seeds = max(len(group.runs) for group in groups)
+    notes = [f"first {most} of {len(groups)} runs"] if len(groups) > most else []
     notes += [f"range over {seeds} seeds"] if seeds > 1 else []
-    return found[:most], ", ".join(notes)
+    return groups[:most], ", ".join(notes)
 
 
 def _norms(groups: Sequence[Group]) -> list[Norm]:
@@ -114,9 +115,9 @@ def _reach(group: Group, norm: Norm) -> float:
     return float(max(attacked, default=0.0))
 
 
-def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -> None:
+def _accuracy_band(group: Group, norm: Norm, ax: Axes, *, color: str, end: float) -> None:
     R = np.linspace(0, end, 601)
-    curves = [found.accuracy(R) for found in group.ends(norm)]
+    curves = [ends.accuracy(R) for ends in group.ends(norm)]
     if not curves:
         return
     low = np.min([certified for certified, _ in curves], axis=0)
@@ -132,11 +133,11 @@ def _accuracy_band(group: Group, norm: Norm, color: str, end: float, ax: Axes) -
     law = accuracy_law(group.runs[0].evidence, R)
     if law is not None:
         ax.plot(R, law, color=color, lw=1.0, ls=DASHED)
-    published = [one.published for one in group.found if one.published is not None]
+    published = [one.published for one in group.measured if one.published is not None]
     if published:
-        seen = end >= PUBLISHED_RADII
-        ax.plot(PUBLISHED_RADII[seen], np.mean(published, axis=0)[seen], "x", color=color, ms=4,
-                ls=DOTTED, lw=0.6)  # fmt: skip
+        inside = end >= PUBLISHED_RADII
+        ax.plot(PUBLISHED_RADII[inside], np.mean(published, axis=0)[inside], "x", color=color,
+                ms=4, ls=DOTTED, lw=0.6)  # fmt: skip
 
 
 def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
@@ -151,7 +152,7 @@ def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> No
 
 
 def _levels(K: int) -> tuple[tuple[float, str], ...]:
-    """Where F falls, and beyond where nothing stands, in l2."""
+    """The l2 radii at which F falls, and beyond which no classifier is robust."""
     return (K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$")
 
 
@@ -169,9 +170,9 @@ def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) ->
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
-@style.styled()
+@registered(has_radii, rests_on=(RADII,))
 def radii(runs: Runs) -> Figure:
-    """How far each test sample is from being misclassified: histograms, a column a run.
+    """How far each test sample is from being misclassified: histograms, one column per run.
 
     Filled: attacked; outlined: certified; dotted: the radius of a center by theory.
     """
@@ -201,28 +202,32 @@ def _histogram(group: Group, norm: Norm, ax: Axes) -> None:
     edges = np.linspace(low - room, high + room, BINS).tolist()
     ax.hist(attacked[np.isfinite(attacked)], edges, color=CURVES[1], alpha=0.35)
     ax.hist(certified, edges, color=CURVES[0], histtype="step", lw=0.9)
-    if evidence.centers.orthonormality_error <= ORTHONORMAL and evidence.p != 2:
-        centers = evidence.centers
-        for R in set(learned_radius(norm, evidence.p, centers.K1, centers.K - centers.K1)):
-            ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
+    for R in set(radius_law(evidence, norm) or ()):
+        ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
 
 
-@style.styled()
+def _has_radii_over_a_key(study: Study, name: str) -> bool:
+    evidences = [run.evidence for run in study.runs]
+    return has_radii(study, name) and _varied_key(evidences) is not None
+
+
+@registered(_has_radii_over_a_key, rests_on=(RADII,))
 def critical_radius(runs: Runs) -> Figure:
     """Median l2 radius of test samples over a varied key, as [certified, attacked].
 
     Over the power: also the radius of the centers under F^(p), by its law for either class and as
-    measured, and 1/√K. Flows that ended early are left out. Seeds are gathered: from the smallest
-    certified to the largest attacked median.
+    measured, and 1/√K. Flows that ended early are left out. The band over seeds reaches from the
+    smallest certified to the largest attacked median.
 
     **Source:** theory D6, predictions P19 and P23.
     """
-    evidences = [run.evidence for _, run in pairs(runs) if _has_l2(run.evidence)]
-    key = varied_key(evidences)
+    evidences = [run.evidence for run in as_study(runs).runs if _has_l2(run.evidence)]
+    key = _varied_key(evidences)
     if key is None:
         raise NotDrawable(
             "one of " + ", ".join(OVER) + " must take three values among runs with radii in l2."
         )
+    # The medians of trained networks, then the laws where there are some.
     figure, axes = style.panels(1, 1, "", 2.3)
     ax = axes[0, 0]
     for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
@@ -245,7 +250,7 @@ def critical_radius(runs: Runs) -> Figure:
 
 
 def _has_l2(evidence: Evidence) -> bool:
-    """Whether a flow came to its end and its radii were measured in l2."""
+    """Whether a flow reached its end and its radii were measured in l2."""
     return (
         evidence.outcome.complete
         and evidence.robustness is not None
@@ -253,10 +258,10 @@ def _has_l2(evidence: Evidence) -> bool:
     )
 
 
-def varied_key(evidences: Sequence[Evidence]) -> str | None:
+def _varied_key(evidences: Sequence[Evidence]) -> str | None:
     """The first key of `OVER` with three values among runs with radii in l2; None without one."""
-    found = [e for e in evidences if _has_l2(e)]
-    return next((k for k in OVER if len({e.scenario.value(k) for e in found}) > 2), None)
+    scenarios = [e.scenario for e in evidences if _has_l2(e)]
+    return next((k for k in OVER if len({one.value(k) for one in scenarios}) > 2), None)
 
 
 def _word(key: str) -> str:
@@ -279,12 +284,12 @@ def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
 
 
 def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
-    """Radii of the centers under F^(p): a line a class, and brackets as measured at each power."""
+    """Radii of the centers under F^(p): one line per class, and measured brackets at each power."""
     centers = evidences[0].centers
     label = centers.label
     powers = [e.p for e in evidences]
     for power in sorted(set(powers)):
-        ideal = measure_radii(subclass_classifier(centers, power), centers.mu, label * 1.0, 0)
+        ideal = ideal_radii(centers, power)
         ends = ideal.certified.min(), ideal.attacked.max()
         ax.plot([power] * 2, ends, color=INK, lw=0.8)
         ax.plot([power] * (2 * len(label)), [*ideal.certified, *ideal.attacked], "_", color=INK,

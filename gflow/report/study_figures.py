@@ -1,7 +1,7 @@
-"""The pictures of a study over seeds.
+"""The figures of a study over seeds, which show all of its runs, as its table has them."""
 
-One idea: they show all of its runs, as its table has them.
-"""
+from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -9,20 +9,44 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
+from gflow.judges.conjecture import OWN_BAR
 from gflow.report import style
-from gflow.report.panels import NotDrawable, band_curves, contribution_bars, cosine_image
-from gflow.report.shown import Runs, beside_power, chosen, pairs
-from gflow.report.style import INK
+from gflow.report.figure import NotDrawable, has_laws, registered
+from gflow.report.panels import contribution_bars, cosine_image
+from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
+from gflow.report.subjects import Runs, as_study, beside_power, chosen
+from gflow.runs.freshness import FINDINGS
 from gflow.runs.run import Run
+from gflow.runs.seed_band import SeedBand, over_seeds
 from gflow.runs.study import Study
-from gflow.runs.study_table import OWN, Curve, over_seeds, varied_keys
+from gflow.runs.study_table import varied_keys
+
+OWN = ("conjecture-1.own_searched", "conjecture-1.own_certified")
+"""Columns of the distance to the classifier that Conjecture 1 claims: lower and upper bound."""
 
 
-@style.styled()
+class _OwnDistance(NamedTuple):
+    """The own distance of Conjecture 1 along a varied key."""
+
+    key: str
+    searched: list[SeedBand]
+    certified: list[SeedBand]
+
+    @property
+    def note(self) -> str:
+        return f"mean and range over up to {max(band.count for band in self.certified)} seeds"
+
+
+def _has_seeds(study: Study, name: str) -> bool:
+    seeds = any("seed" in axis.keys for axis in study.scenario.vary)
+    return seeds and has_laws(study, name)
+
+
+@registered(_has_seeds, rests_on=(FINDINGS,))
 def bands(runs: Runs) -> Figure:
     """How sure Conjecture 1 is over seeds: own distance against a varied key, mean and range.
 
-    Solid: the certified distance; dotted: the searched one, which bounds it from below. A curve
+    Solid: the certified distance; dotted: the searched one, which bounds it from below. One curve
     for each combination of the other varied keys, such as the power; shaded from the smallest
     searched to the largest certified distance of any seed.
 
@@ -31,15 +55,15 @@ def bands(runs: Runs) -> Figure:
     - `runs`: a study whose [vary] has a `seed` and another key with numbers; the first such key
         that is not the power is drawn along, or else the power.
     """
-    x, searched, certified = _own_distances(runs)
-    figure, axes = style.panels(1, 1, _seeds_note(certified), 2.4)
-    _draw_bands(x, searched, certified, axes[0, 0])
+    distance = _own_distance(runs)
+    figure, axes = style.panels(1, 1, distance.note, 2.4)
+    _draw_bands(distance, axes[0, 0])
     if axes[0, 0].get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
-@style.styled()
+@registered(_has_seeds, rests_on=(FINDINGS,))
 def overview(runs: Runs) -> Figure:
     """A study at a glance: distances, and the neurons of one run of its least and largest power.
 
@@ -53,65 +77,49 @@ def overview(runs: Runs) -> Figure:
     **Source:** the layout of Min and Vidal, ICML 2024, section 5.1, with brackets in place of
     single estimates.
     """
-    x, searched, certified = _own_distances(runs)
+    distance = _own_distance(runs)
     by_power: dict[float, tuple[str, Run]] = {}
-    for label, run in pairs(runs):
+    for label, run in as_study(runs).entries:
         by_power.setdefault(run.evidence.p, (label, run))
     ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
-    shown, _ = chosen([("", run) for _, run in ends], "overview")
-    note = f"(a): {_seeds_note(certified)}; (b) to (d): {', '.join(beside_power(ends[0][0]))}"
+    columns, _ = chosen([("", run) for _, run in ends], laws=True)
+    # The figure: distances and bars above, maps of cosines below, which share one color bar.
     figure = Figure(figsize=(style.DOUBLE, 4.6), layout="constrained")
+    note = f"(a): {distance.note}; (b) to (d): {', '.join(beside_power(ends[0][0]))}"
     figure.suptitle(note, fontsize=style.SMALL, color=INK)
     upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
-    distance, *bars = _row(figure, upper, len(shown) + 1)
-    _draw_bands(x, searched, certified, distance)
-    if distance.get_legend_handles_labels()[0]:
-        distance.legend(loc="lower right")
-    maps = _row(figure, lower, len(shown))
-    for (title, run), bar, image in zip(shown, bars, maps, strict=True):
+    first, *bars = _row(figure, upper, len(columns) + 1)
+    _draw_bands(distance, first)
+    if first.get_legend_handles_labels()[0]:
+        first.legend(loc="lower right")
+    maps = _row(figure, lower, len(columns))
+    for (title, run), bar, image in zip(columns, bars, maps, strict=True):
         contribution_bars(run, bar).set_title(title)
         cosine_image(run, image).set_title(title)
     bars[0].set_ylabel("share of all contributions")
     scale = figure.colorbar(maps[0].images[0], ax=maps, label="cosine", pad=0.02)
     scale.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-    for name, ax in zip("abcd", (distance, bars[0], *maps), strict=False):
-        ax.set_title(f"({name})", loc="left")
+    for letter, ax in zip("abcd", (first, bars[0], *maps), strict=False):
+        ax.set_title(f"({letter})", loc="left")
     return figure
 
 
-def _own_distances(runs: Runs) -> tuple[str, list[Curve], list[Curve]]:
-    """The key that distances are drawn along, and their two bounds."""
-    table = runs.table if isinstance(runs, Study) else None
-    x = _numeric_key(table)
-    assert table is not None
-    searched, certified = (over_seeds(table, column, x) for column in OWN)
+def _own_distance(runs: Runs) -> _OwnDistance:
+    table = as_study(runs).table
+    key = _numeric_key(table)
+    searched, certified = (over_seeds(table, column, key) for column in OWN)
     if not certified:
         raise NotDrawable(
             "the own distance of Conjecture 1 must be judged at some point, but is at none; add "
             '"conjecture-1" to `checks.predictions`.'
         )
-    return x, searched, certified
+    return _OwnDistance(key, searched, certified)
 
 
-def _row(figure: Figure, place: SubplotSpec, count: int) -> list[Axes]:
-    """Axes side by side within a place of a grid."""
-    return [figure.add_subplot(each) for each in place.subgridspec(1, count)]
-
-
-def _draw_bands(x: str, searched: list[Curve], certified: list[Curve], ax: Axes) -> None:
-    band_curves(searched, certified, ax)
-    ax.set(xlabel=x.rpartition(".")[2].replace("_", " "))
-    ax.set_ylabel("own distance\n[searched, certified]")
-
-
-def _seeds_note(curves: list[Curve]) -> str:
-    return f"mean and range over up to {max(curve.count for curve in curves)} seeds"
-
-
-def _numeric_key(table: xr.Dataset | None) -> str:
+def _numeric_key(table: xr.Dataset) -> str:
     """The varied key that `bands` is drawn along."""
-    keys = [] if table is None else varied_keys(table)
-    if table is None or "seed" not in keys:
+    keys = varied_keys(table)
+    if "seed" not in keys:
         raise NotDrawable("a `seed` must vary, but none does; add seed = {count = 5} to [vary].")
     numeric = [k for k in keys if k != "seed" and np.issubdtype(table[k].dtype, np.number)]
     if not numeric:
@@ -120,3 +128,37 @@ def _numeric_key(table: xr.Dataset | None) -> str:
             'as "data.noise".'
         )
     return next((key for key in numeric if key != "network.power"), "network.power")
+
+
+def _row(figure: Figure, place: SubplotSpec, count: int) -> list[Axes]:
+    """Axes side by side within a place of a grid."""
+    return [figure.add_subplot(each) for each in place.subgridspec(1, count)]
+
+
+def _draw_bands(distance: _OwnDistance, ax: Axes) -> None:
+    """Means as curves, ranges over seeds as areas; dashed: the bar of Conjecture 1."""
+    lower = {tuple(band.varied.items()): band for band in distance.searched}
+    for above, color in zip(distance.certified, cycle(style.CURVES)):
+        below = lower.get(tuple(above.varied.items()), above)
+        # A band at one x is a dot.
+        look = {"color": color, "lw": 1.1, "marker": "o", "ms": 2.5}
+        ax.fill_between(above.x, below.low, above.high, color=color, alpha=0.2, lw=0, gid="range")
+        ax.plot(above.x, above.mean, **look, label=_name(above.varied), gid="certified")
+        ax.plot(below.x, below.mean, **look, ls=DOTTED, gid="searched")
+    ax.axhline(OWN_BAR, color=LEVEL, lw=0.6, ls=DASHED, zorder=1, gid="bar")
+    x = np.concatenate([band.x for band in distance.certified])
+    if x.min() > 0 and x.max() >= LOGARITHMIC * x.min():
+        ax.set_xscale("log")
+    ax.set_yscale("log", nonpositive="mask")
+    ax.set(xlabel=distance.key.rpartition(".")[2].replace("_", " "))
+    ax.set_ylabel("own distance\n[searched, certified]")
+
+
+def _name(varied: dict[str, object]) -> str:
+    """Varied values as a legend names them."""
+    words = {key: key.rpartition(".")[2].replace("_", " ") for key in varied}
+    words |= {"network.power": "$p$"}
+    return ", ".join(
+        f"{words[key]} = {value:g}" if isinstance(value, int | float) else f"{words[key]} = {value}"
+        for key, value in varied.items()
+    )

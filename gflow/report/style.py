@@ -1,10 +1,10 @@
-"""How figures look: colors, type, sizes, shaded phases, and how figures are saved.
+"""How figures look: colors, type, sizes, shaded phases; and how figures are saved.
 
-One idea: a subclass has one color in every figure, warm in the positive class and cool in the
+One idea: a subclass has the same color in every figure, warm in the positive class and cool in the
 negative one.  Any two of the ten colors for K1 = 6 and K2 = 4, or for 5 and 5, are at least 14
 apart (CIE 1976 color difference), also in simulated deuteranopia and protanopia.
 
-Type is STIX, which matplotlib brings along, so a figure is the same on every machine.
+The font is STIX, which comes with matplotlib, so a figure is the same on every machine.
 """
 
 import math
@@ -27,20 +27,20 @@ SINGLE, DOUBLE = 3.25, 6.75
 """Widths in inches of one and two columns of a two-column paper."""
 
 SMALL = 7.0
-"""Size in points of writing inside a figure; axis labels and ticks are set in `_RC`."""
+"""Size in points of text inside a figure; that of axis labels and ticks is in `_RC`."""
 
 PLUS, MINUS = "#c3160a", "#1540d8"
 """Colors of the positive and the negative class."""
 
 WARM = ("#eaaf1b", "#5e1829", "#f28955", "#dd4d8c", "#eda7ba", "#8f6a1f")
 COOL = ("#018e8b", "#224c60", "#8fc7f8", "#9558e9", "#4638ed")
-"""Colors of positive and of negative subclasses; lighter, then darker, when they run out."""
+"""Colors of positive and of negative subclasses; then lighter, then darker copies of them."""
 
 CURVES = (PLUS, MINUS, "#e08e0b", "#018e8b", "#8c3fa8", "#4d4d4d")
 """Colors of curves that are neither a class nor a subclass."""
 
 FAINT, LEVEL, INK = "#b8b8b8", "0.35", "0.25"
-"""Colors of what is not the point, of reference lines, and of small writing."""
+"""Colors of what is in the background, of reference lines, and of small text."""
 
 SHADES = {
     "alignment": "#ffffff",
@@ -56,10 +56,13 @@ DASHED: Any = (0, (4, 1.5))
 DIVERGING = "RdBu_r"
 """Color map of signed values, white at 0."""
 
+LOGARITHMIC = 20
+"""Ratio of the largest to the smallest varied value from which on its axis is logarithmic."""
+
 _DPI = 200
 
 LINE = 8.5
-"""Height in points of a line of small writing."""
+"""Height in points of one line of small text."""
 
 _GAP = 5.0
 """Points left free between names of phases."""
@@ -101,7 +104,7 @@ class Span(NamedTuple):
 
 
 def styled() -> Any:
-    """A context, also usable as a decorator, in which figures are made and saved."""
+    """A context, also usable as a decorator, in which figures are drawn and saved."""
     return matplotlib.rc_context(_RC)
 
 
@@ -113,7 +116,7 @@ def panels(
     **Arguments:**
 
     - `rows`, `columns`: of axes.
-    - `note`: written small above the axes.
+    - `note`: small text above the axes.
     - `height`: of one row, in inches.
     - `options`: of `Figure.subplots`.
 
@@ -133,11 +136,11 @@ def reference_colors(label: Int[ndarray, " K"]) -> tuple[str, ...]:
 
     - `label`: class of each center, ±1.
     """
-    seen = {1: 0, -1: 0}
+    used = {1: 0, -1: 0}
     colors = []
     for y in map(int, label):
-        colors.append(_nth(WARM if y > 0 else COOL, seen[y]))
-        seen[y] += 1
+        colors.append(_nth(WARM if y > 0 else COOL, used[y]))
+        used[y] += 1
     return (*colors, PLUS, MINUS)
 
 
@@ -168,32 +171,35 @@ def color_key(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
 
 
 def shade(ax: Axes, spans: Sequence[Span]) -> None:
-    """Shade phases behind whatever `ax` shows."""
+    """Shade phases behind the curves of `ax`."""
     for name, begin, end in spans:
         ax.axvspan(begin, end, color=SHADES[name], lw=0, zorder=0, gid=name)
 
 
 def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
-    """Write each phase's name above its shade.
+    """Write the name of each phase above its shade.
 
-    A name longer than its phase is broken and reaches over the longer neighbor; names that would
-    touch are raised.
+    A name that is longer than its phase is broken into lines and extends over the longer neighbor;
+    names that would touch are raised.
 
     **Arguments:**
 
     - `ax`: its logarithmic time axis must have its final limits.
     - `spans`: phases.
 
-    **Returns:** the number of lines of writing above the axes.
+    **Returns:** the number of lines of text above the axes.
     """
     left, right = ax.get_xlim()
     scale = 72 * ax.bbox.width / ax.figure.dpi / math.log(right / left)
     inside = [Span(n, max(a, left), min(b, right)) for n, a, b in spans if a < right and b > left]
     lengths = [scale * math.log(span.end / span.begin) for span in inside]
+    # The shortest phase comes first, since its name has the least freedom.
     lines: list[list[tuple[float, float]]] = []
     for i in sorted(range(len(inside)), key=lengths.__getitem__):
         span, room = inside[i], lengths[i] - _GAP
         name = span.name if _width(span.name) <= room else span.name.replace(" ", "\n")
+        # Where it may stand: centered or at either end of its phase if it fits there; otherwise
+        # extending over the longer neighbor, or over the other one.
         before, after = (lengths[k] if 0 <= k < len(inside) else 0.0 for k in (i - 1, i + 1))
         slack = (room - _width(name)) / 2
         reach = math.copysign(slack, after - before)
@@ -201,7 +207,7 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
         middle = scale * math.log(center / left)
         half = (_width(name) + _GAP) / 2
         shifts = (0.0, -slack, slack) if slack >= 0 else (reach, -reach)
-        line, shift = _place(lines, middle, half, 1 + name.count("\n"), shifts)
+        line, shift = _place(lines, middle, half, height=1 + name.count("\n"), shifts=shifts)
         ax.annotate(
             name,
             (center, 1),
@@ -219,7 +225,7 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
 
 
 def _width(text: str) -> float:
-    """Length in points of the longest line of small type."""
+    """Length in points of the longest line of small text."""
     font = FontProperties(family=_RC["font.family"])
     paths = [TextPath((0, 0), line, size=SMALL, prop=font) for line in text.split("\n")]
     return max(path.get_extents().width for path in paths)
@@ -229,6 +235,7 @@ def _place(
     lines: list[list[tuple[float, float]]],
     middle: float,
     half: float,
+    *,
     height: int,
     shifts: tuple[float, ...],
 ) -> tuple[int, float]:
@@ -242,13 +249,13 @@ def _place(
                 for row in lines[line : line + height]:
                     row.append((begin, end))
                 return line, shift
-    raise AssertionError("above all lines there is room")
+    raise AssertionError("there is always room above all lines")
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Store a figure as `name`.pdf and `name`.png (200 dpi), each all or nothing.
+    """Store a figure as `name`.pdf and `name`.png (200 dpi), each completely or not at all.
 
-    Its layout is settled once, since both files have the same size in points.
+    Its layout is computed once, since both files have the same size in points.
     """
     with styled():
         figure.draw_without_rendering()
@@ -275,7 +282,7 @@ def _save(figure: Figure, path: Path, kind: str) -> Path:
 
 
 def _nth(palette: Sequence[str], n: int) -> str:
-    """Color n of a palette that goes on in lighter, then in darker copies."""
+    """Color n of a palette that is continued by lighter, then by darker copies."""
     lap, i = divmod(n, len(palette))
     toward, share = ((1.0, 0.0), (1.0, 0.6), (0.0, 0.4))[min(lap, 2)]
     red, green, blue = ((1 - share) * c + share * toward for c in to_rgb(palette[i]))

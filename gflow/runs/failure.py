@@ -1,7 +1,6 @@
-"""Why a point of a grid has no answer, as a file in its folder.
+"""Why a point of a grid could not be computed, as a file in its folder.
 
-One idea: a point that fails is a fact about that point.  It is written down where its run would
-be, and goes away with the next attempt that succeeds.
+The file is where the run would be, and is removed by the next attempt that succeeds.
 """
 
 import json
@@ -24,11 +23,11 @@ class Failure(NamedTuple):
     text: str
     """What happened, for a person."""
     traceback: str = ""
-    """Where in the program; empty for a mistake that the user can mend."""
+    """Where in the program; empty for a mistake that the user can correct."""
 
 
 def failure_of(error: Exception) -> Failure:
-    """A failure, from the error that caused it."""
+    """The failure that an error causes."""
     kind = type(error).__name__
     if isinstance(error, GflowError):
         return Failure(kind, str(error))
@@ -40,9 +39,9 @@ def failure_of(error: Exception) -> Failure:
 
 
 def save_failure(folder: Path, failure: Failure) -> None:
-    """Write down why a point failed, beside an older run if there is one.
+    """Store why a point failed, beside an older run if there is one.
 
-    A disk that is full may be the very reason, so failing to write is not told again.
+    A full disk may be the very reason, so it is no error if this cannot be written.
     """
     with suppress(OSError, RecordError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +49,7 @@ def save_failure(folder: Path, failure: Failure) -> None:
 
 
 def load_failure(folder: Path) -> Failure | None:
-    """Why the last attempt at a point failed; None if it did not, or nobody tried."""
+    """Why the last attempt at a point failed; None if it succeeded, or there was none."""
     try:
         values = json.loads((folder / _NAME).read_text(encoding="utf-8"))
         return Failure(*(str(values[name]) for name in Failure._fields))
@@ -61,6 +60,6 @@ def load_failure(folder: Path) -> Failure | None:
 
 
 def forget_failure(folder: Path) -> None:
-    """The last attempt succeeded."""
+    """Remove the failure of an earlier attempt, since the last one succeeded."""
     with suppress(OSError):
         (folder / _NAME).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and say when they were altered.
+"""Files that are written completely or not at all, and that reveal alterations.
 
 One idea: everything is written beside its place and renamed into it, so a process that is killed,
 or a disk that is full, leaves what was there before.  A sealed file carries a checksum of its own
@@ -54,9 +54,9 @@ def write_sealed(path: Path, values: Mapping[str, object]) -> None:
 
 
 def read_json(path: Path) -> tuple[dict, bool]:
-    """Values of a JSON file, and whether it carries a seal that fits.
+    """Values of a JSON file, and whether it carries a seal that matches its text.
 
-    **Raises:** `FileNotFoundError`; `RecordError` for what is not a table of JSON.
+    **Raises:** `FileNotFoundError`; `RecordError` if it is not a table in JSON.
     """
     try:
         data = path.read_bytes()
@@ -93,7 +93,7 @@ def checksum(path: Path) -> str:
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes the place of `folder` at the end.
+    """A new folder to write into, which takes the place of `folder` at the end of the context.
 
     **Raises:** `RecordError` if it cannot be written; an older folder is then as it was.
     """
@@ -109,7 +109,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says against writing `path` into a `RecordError`."""
+    """Turn an error of the system on writing `path` into a `RecordError`."""
     try:
         yield
     except OSError as error:
@@ -120,7 +120,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def sweep(folder: Path) -> None:
-    """Tidy up after writers of `folder` that were killed; call it only while none is at work."""
+    """Clean up after killed writers of `folder`; call it only while nobody writes."""
     for path in _relics(folder):
         if path.suffix == ".old" and not folder.exists():
             os.replace(path, folder)
@@ -131,15 +131,15 @@ def sweep(folder: Path) -> None:
 
 
 def identity(folder: Path) -> tuple[int, int] | None:
-    """What tells a folder from one that took its place; None if there is none."""
+    """Tells a folder from one that has taken its place; None if there is no folder."""
     with suppress(OSError):
-        found = folder.stat()
-        return found.st_ino, found.st_ctime_ns
+        stat = folder.stat()
+        return stat.st_ino, stat.st_ctime_ns
     return None
 
 
 def is_being_replaced(folder: Path) -> bool:
-    """Whether a folder is away for the moment in which another takes its place."""
+    """Whether a folder is missing only for the moment in which another takes its place."""
     return not folder.exists() and any(path.suffix == ".old" for path in _relics(folder))
 
 
@@ -154,8 +154,9 @@ def _relics(folder: Path) -> list[Path]:
 
 
 def _move_into_place(stage: Path, folder: Path) -> None:
-    """Put `stage` where `folder` is or will be; what was there ends in `stage`, to be removed."""
+    """Move `stage` to `folder`; an older folder is then at `stage`, to be removed."""
     while True:
+        # The usual case: there is no folder yet.
         try:
             os.rename(stage, folder)
             return
@@ -164,7 +165,8 @@ def _move_into_place(stage: Path, folder: Path) -> None:
                 raise
         if _exchange(stage, folder):
             return
-        # Some file systems cannot swap two folders; readers wait while one is away.
+        # Where the file system cannot swap two folders, readers wait while one is missing. Another
+        # writer may be faster than either rename; then all is tried again.
         old = _beside(folder, "old")
         with suppress(FileNotFoundError):
             os.rename(folder, old)
@@ -176,7 +178,7 @@ def _move_into_place(stage: Path, folder: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one act; False where the system cannot."""
+    """Swap two folders atomically; False where the system cannot."""
     swap = getattr(ctypes.CDLL(None), "renameat2", None)
     here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     return swap is not None and not swap(
@@ -185,7 +187,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    """A hidden name of its own in the same folder."""
+    """A unique hidden name in the same folder."""
     path = Path(os.path.abspath(path))  # "." has no name
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.{kind}")
 

@@ -1,8 +1,8 @@
-"""Where the points of a study live: its folder, and a run folder for each.
+"""The index of a study: its points, and the run folder of each.
 
-One idea: the index is written once, before the first point, and never again.  What has become of a
-point is read from its own folder (see `gflow.runs.status`), so any number of processes can work on
-a study and any other can look on.
+One idea: the index is written once, before the first point, and never again.  The state of a point
+is read from its own folder (see `gflow.runs.status`), so any number of processes can work on a
+study while others watch.
 """
 
 import functools
@@ -20,7 +20,7 @@ _LONGEST = 160
 
 
 class Place(NamedTuple):
-    """A point of a study, and where its run is kept."""
+    """A point of a study, and where its run is stored."""
 
     label: str
     """Varied keys and their values, such as "power=3"; empty for a run that stands alone."""
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 def home(scenario: Scenario, root: Path) -> Path:
-    """The folder that a scenario is answered in."""
+    """The folder in which a scenario is answered."""
     return root / f"{scenario.name}-{_digest(scenario)}"
 
 
@@ -40,7 +40,7 @@ def is_study(folder: Path) -> bool:
 
 
 def write_index(scenario: Scenario, folder: Path) -> tuple[Place, ...]:
-    """Begin a study, or come back to it: write its scenario and the places of its points."""
+    """Begin or resume a study: write its scenario and the places of its points."""
     places = tuple(
         Place(p.label, p.varied, folder / f"{p.label[:_LONGEST]}-{_digest(p.scenario)}")
         for p in scenario.points()
@@ -54,7 +54,7 @@ def write_index(scenario: Scenario, folder: Path) -> tuple[Place, ...]:
 
 
 def read_index(folder: Path) -> tuple[Place, ...]:
-    """The points of a study in the order of its grid, whatever has become of them.
+    """The points of a study in the order of its grid, whatever their state.
 
     **Raises:** `RecordError` for an index that was altered, cut short, or is from a newer version.
     """
@@ -78,7 +78,7 @@ def read_index(folder: Path) -> tuple[Place, ...]:
 def read_study_scenario(folder: Path, places: tuple[Place, ...]) -> Scenario:
     """The scenario of a study, resolved when it began.
 
-    **Raises:** `RecordError` if it is not the one that the index speaks of.
+    **Raises:** `RecordError` if its points are not those of the index.
     """
     path = folder / "scenario.toml"
     try:
@@ -94,7 +94,7 @@ def read_study_scenario(folder: Path, places: tuple[Place, ...]) -> Scenario:
 
 
 def verify_question(scenario: Scenario, folder: Path) -> None:
-    """Refuse to compute a point whose question is no longer the one its folder is named for.
+    """Refuse to compute a point whose question is no longer the one that its folder is named for.
 
     **Raises:** `DataError` if the samples changed; `RecordError` if the question, or the
     numerics, did.
@@ -122,15 +122,15 @@ def _digest(scenario: Scenario) -> str:
 
 
 def data_checksum(scenario: Scenario) -> str:
-    """Checksums of the files that samples are read from; empty if there are none, or not now."""
+    """Checksums of the files that samples are read from; empty if there are none or one is gone."""
     try:
-        found = [(path, path.stat()) for path in scenario.data.files]
+        files = [(path, path.stat()) for path in scenario.data.files]
     except (DataError, OSError):
         return ""
-    return "+".join(_checksum(path, at.st_mtime_ns, at.st_size) for path, at in found)
+    return "+".join(_checksum(path, stat.st_mtime_ns, stat.st_size) for path, stat in files)
 
 
 @functools.lru_cache(maxsize=64)
 def _checksum(path: Path, modified: int, size: int) -> str:
-    """Checksum of a file of samples, which many points may share."""
+    """Checksum of a file of samples, computed once for all points that share it."""
     return checksum(path)

@@ -1,12 +1,12 @@
 """A lane: a worker process on cores of its own.
 
-One idea: each lane is a pool of one process, so when a process is lost it is known what it was
-doing, and the others do not notice.  A worker is pinned before anything imports jax or numpy, since
-that is when they count the cores.  It minds only its parent: Ctrl-C at the terminal does not reach
-it, the parent's `stop` does, and it ends when the parent ends, however that happens.
+One idea: each lane is a pool of one process, so when a process is lost it is known which task it
+had, and the others are not affected.  A worker is pinned before anything imports jax or numpy,
+since that is when they count the cores.  Only its parent ends it: Ctrl-C at the terminal does not
+reach it, the parent's `stop` does, and it ends when the parent ends, however that happens.
 
-A worker that is to stop is told by an event, which whatever it computes looks at now and then: an
-exception out of a signal handler would strike anywhere, and be lost in a callback.
+A worker that is to stop is told so by an event that computations check now and then: an exception
+raised in a signal handler would strike anywhere, and be lost in a callback.
 """
 
 import os
@@ -20,14 +20,14 @@ from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
 GRACE = 15
-"""Seconds after which a worker that was told to stop is killed; the kernel takes its locks back."""
+"""Seconds after which a worker that was told to stop is killed; the kernel frees its locks."""
 
 stopping = threading.Event()
 """Set in a worker that is to stop."""
 
 
 def share_cores(count: int) -> list[frozenset[int]]:
-    """The cores of this process in `count` shares of one size; single cores if they are few."""
+    """`count` equal shares of the cores of this process; single cores if there are fewer."""
     cores = _cores()
     size = max(len(cores) // count, 1)
     starts = [i * size % len(cores) for i in range(count)]
@@ -41,7 +41,7 @@ def _cores() -> list[int]:
 
 
 class Lane:
-    """A worker process, started when needed; another takes its place if it is lost (final)."""
+    """A worker process, started when needed and replaced if it is lost (final)."""
 
     def __init__(self, cores: frozenset[int]):
         self.cores = cores
@@ -50,7 +50,9 @@ class Lane:
         self._process = 0
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a top-level function gives in the worker.
+        """Call a top-level function in the worker.
+
+        **Returns:** its value.
 
         **Raises:** what the function raises; `BrokenProcessPool` if the worker was lost.
         """
@@ -61,7 +63,7 @@ class Lane:
             raise
 
     def stop(self) -> None:
-        """End the worker: `stopping` is set there, and it is killed if it does not heed that."""
+        """End the worker: set `stopping` there, and kill it if it goes on."""
         self.stopped = True
         pool = self._pool
         if pool is not None:
@@ -79,7 +81,7 @@ class Lane:
 
 
 def _enter(cores: frozenset[int]) -> None:
-    """Begin life as a worker."""
+    """Prepare a new worker process."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

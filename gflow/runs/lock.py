@@ -1,8 +1,8 @@
-"""The right to write a run folder: one process at a time, known to all others.
+"""The right to write a run folder: one process at a time, visible to all others.
 
-One idea: the kernel keeps the lock (flock), so it ends with its process however that ends, and a
-killed process leaves none behind.  The holder writes into the lock file how far it has come, which
-is what `gflow status` and a waiting process read.
+One idea: the kernel holds the lock (flock), so it ends with its process however that ends, and a
+killed process leaves none behind.  The process writes its progress into the lock file, where
+`gflow status` and waiting processes read it.
 """
 
 import fcntl
@@ -16,9 +16,9 @@ from pathlib import Path
 from gflow.errors import RecordError
 
 _SIZE = 512
-"""Bytes of a lock file that has been written to; one write of it is never seen in part."""
+"""Bytes of a lock file that has been written to; nobody reads half of one write."""
 
-BREATH = 0.2
+INTERVAL = 0.2
 """Seconds between two looks at a lock."""
 
 
@@ -29,10 +29,10 @@ class Lock:
         self._path = path
         self._descriptor = descriptor
 
-    def tell(self, progress: Mapping[str, object]) -> None:
-        """Let others know how far this process has come."""
+    def publish(self, progress: Mapping[str, object]) -> None:
+        """Let other processes know the progress of this one."""
         text = json.dumps({"pid": os.getpid(), "host": os.uname().nodename, **progress})
-        # On a full disk the flow goes on, untold.
+        # On a full disk the flow goes on, and others do not see how far.
         with suppress(OSError):
             os.pwrite(self._descriptor, text.ljust(_SIZE).encode("utf-8"), 0)
 
@@ -40,7 +40,8 @@ class Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Removed first: whoever opened the file before sees that it is no longer in its place.
+        # Remove the file before releasing it: whoever opened it meanwhile gets the lock of a file
+        # that is no longer in its place, and tries again.
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
@@ -60,6 +61,7 @@ def acquire(folder: Path) -> Lock | None:
             except BlockingIOError:
                 os.close(descriptor)
                 return None
+            # The holder before may have removed the file between our two calls.
             if _is_in_place(descriptor, path):
                 return Lock(path, descriptor)
             os.close(descriptor)
@@ -72,17 +74,17 @@ def acquire(folder: Path) -> Lock | None:
 
 @contextmanager
 def held(folder: Path, patient: bool = True) -> Iterator[Lock | None]:
-    """The lock of a run folder, or None if another process has it and is not waited for."""
-    mine = acquire(folder)
-    while mine is None and patient:
-        time.sleep(BREATH)
-        mine = acquire(folder)
-    with mine or nullcontext():
-        yield mine
+    """The lock of a run folder; None if another process has it and `patient` is False."""
+    lock = acquire(folder)
+    while lock is None and patient:
+        time.sleep(INTERVAL)
+        lock = acquire(folder)
+    with lock or nullcontext():
+        yield lock
 
 
 def holder(folder: Path) -> dict[str, object] | None:
-    """What the process that has the lock last told; None if no process has it."""
+    """The last progress of the process that has the lock; None if no process has it."""
     try:
         descriptor = os.open(_path(folder), os.O_RDONLY)
     except OSError:
@@ -90,13 +92,14 @@ def holder(folder: Path) -> dict[str, object] | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _told(os.pread(descriptor, _SIZE, 0))
+        return _progress(os.pread(descriptor, _SIZE, 0))
     finally:
         os.close(descriptor)
     return None
 
 
-def _told(data: bytes) -> dict[str, object]:
+def _progress(data: bytes) -> dict[str, object]:
+    """What was written into a lock; empty if nothing was yet."""
     with suppress(ValueError, TypeError):
         return dict(json.loads(data))
     return {}

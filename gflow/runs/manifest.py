@@ -1,6 +1,6 @@
 """The manifest of a run folder: what made it, how it ended, and the checksums of its files.
 
-One idea: the manifest is written last and sealed, so a folder whose manifest fits is whole.
+The manifest is written last and sealed, so a folder whose manifest is whole is complete.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def write_manifest(folder: Path, values: Mapping[str, object]) -> None:
 
 
 def read_manifest(folder: Path) -> dict:
-    """The manifest of a run folder; the files it speaks of are not looked at.
+    """The manifest of a run folder; the files it lists are not verified here.
 
     **Raises:** `RecordError` if it is missing, foreign, altered, or from a newer version.
     """

@@ -1,4 +1,4 @@
-"""Where a result came from: versions, machine, precision."""
+"""Where a result comes from: versions and machine."""
 
 import os
 import platform

@@ -5,7 +5,7 @@ One idea: a run carries its question, and a flow that ended early is a run too.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -14,7 +14,16 @@ from gflow.data.centers import Centers
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.judges.evidence import Evidence
+from gflow.runs.status import Status
 from gflow.scenario import Scenario
+
+
+class Entry(NamedTuple):
+    """A run and the label of its point."""
+
+    label: str
+    """Varied keys and their values, such as "power=3"; empty for a run that stands alone."""
+    run: "Run"
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,6 +93,16 @@ class Run:
             for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last))
         ]
         return f"{', '.join(parts)} (closest center, closest class average)"
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The run under an empty label, as a study has one for each of its points."""
+        return (Entry("", self),)
+
+    @property
+    def unanswered(self) -> tuple[Status, ...]:
+        """No points: only those of a study wait, run, or fail."""
+        return ()
 
     @property
     def scenario(self) -> Scenario:

@@ -1,7 +1,7 @@
-"""What has become of the points of a study, read from their folders while they are written.
+"""The state of every point of a study, read from their folders while they are written.
 
-One idea: nobody keeps a list of what is done.  A point that is locked is running; one with a
-failure failed; one with a manifest ended as that says; any other waits.  Nothing here needs jax.
+One idea: there is no list of what is done.  A point whose folder is locked is running; one with a
+failure file has failed; one with a manifest has ended; any other waits.  Nothing here needs jax.
 """
 
 import enum
@@ -19,7 +19,7 @@ from gflow.runs.manifest import read_manifest
 
 
 class State(enum.StrEnum):
-    """What has become of a point."""
+    """Where a point of a study stands."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -29,17 +29,17 @@ class State(enum.StrEnum):
 
 
 class Status(NamedTuple):
-    """A point of a study, and what has become of it."""
+    """A point of a study and its state."""
 
     label: str
     folder: Path
     state: State
     reason: str = ""
-    """Why it stopped early or failed; who is at it, if it runs."""
+    """Why it stopped early or failed; which process computes it, if it runs."""
     t: float | None = None
     """Flow time reached."""
     seconds: float | None = None
-    """Wall time of its computation, so far if it runs."""
+    """Wall time of its computation; so far, if it runs."""
     verdict: str = ""
     """Verdict on Conjecture 1; empty if not judged."""
     kind: str = ""
@@ -55,7 +55,7 @@ class Status(NamedTuple):
 
 
 def read_status(folder: str | Path) -> tuple[Status, ...]:
-    """What has become of every point of a study, or of a run that stands alone.
+    """The state of every point of a study, or of a run that stands alone.
 
     **Raises:** `RecordError` for a folder that is neither.
     """
@@ -69,14 +69,13 @@ def read_status(folder: str | Path) -> tuple[Status, ...]:
 
 
 def status_of(place: Place) -> Status:
-    """What has become of one point."""
+    """The state of one point."""
     label, _, folder = place
-    told = lock.holder(folder)
-    if told is not None:
-        who = f"process {told.get('pid', 'unknown')} on {told.get('host', 'this machine')}"
-        return Status(
-            label, folder, State.RUNNING, who, _number(told, "t"), _number(told, "seconds")
-        )
+    progress = lock.holder(folder)
+    if progress is not None:
+        who = f"process {progress.get('pid', 'unknown')} on {progress.get('host', 'this machine')}"
+        t, seconds = _number(progress, "t"), _number(progress, "seconds")
+        return Status(label, folder, State.RUNNING, who, t=t, seconds=seconds)
     failure = load_failure(folder)
     if failure is not None:
         return Status(label, folder, State.FAILED, failure.text, kind=failure.kind)
@@ -89,7 +88,7 @@ def status_of(place: Place) -> Status:
 
 
 def status_lines(statuses: Sequence[Status]) -> list[str]:
-    """A line a point, in columns: label, state, flow time, seconds, verdict, reason."""
+    """One line per point, in columns: label, state, flow time, seconds, verdict, reason."""
     cells = [
         (
             status.label or status.folder.name,
@@ -102,8 +101,7 @@ def status_lines(statuses: Sequence[Status]) -> list[str]:
         for status in statuses
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    # The reason comes last and is as long as it is.
-    widths[-1] = 0
+    widths[-1] = 0  # nothing follows the reason, so it is not padded
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
@@ -112,12 +110,12 @@ def status_lines(statuses: Sequence[Status]) -> list[str]:
 
 def count(statuses: Sequence[Status]) -> dict[str, int]:
     """Number of points in each state that occurs."""
-    found = Counter(status.state for status in statuses)
-    return {state.value: found[state] for state in State if found[state]}
+    number = Counter(status.state for status in statuses)
+    return {state.value: number[state] for state in State if number[state]}
 
 
 _COMPLETE = ("end_time", "end_loss", "end_margin")
-"""Reasons of `Outcome` with which a flow ended where it should."""
+"""Reasons of an `Outcome` of a flow that ended where it should."""
 
 
 def _ended(label: str, folder: Path, manifest: dict) -> Status:
@@ -126,9 +124,10 @@ def _ended(label: str, folder: Path, manifest: dict) -> Status:
     state = State.FINISHED if complete else State.STOPPED
     reason = "" if complete else outcome["reason"]
     verdict = read_verdicts(folder).get("conjecture-1", "")
-    return Status(label, folder, state, reason, float(outcome["t"]), seconds, verdict)
+    t = float(outcome["t"])
+    return Status(label, folder, state, reason, t=t, seconds=seconds, verdict=verdict)
 
 
-def _number(told: dict[str, object], key: str) -> float | None:
-    value = told.get(key)
+def _number(progress: dict[str, object], key: str) -> float | None:
+    value = progress.get(key)
     return float(value) if isinstance(value, int | float) else None

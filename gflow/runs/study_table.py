@@ -1,4 +1,4 @@
-"""A study as a table: final numbers and verdicts, a row a point.
+"""A study as a table: final numbers and verdicts, one row per point.
 
 One idea: the table has the shape of the grid.  Where every key of [vary] varies on its own, each
 is a dimension, so `table["loss"].sel({"network.power": 3}).mean("seed")` is what it says; where
@@ -13,19 +13,15 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from gflow.judges.finding import Finding
 from gflow.robustness.norm import NORMS
 from gflow.runs.run import Run
 from gflow.scenario import Scenario
-
-OWN = ("conjecture-1.own_searched", "conjecture-1.own_certified")
-"""Columns of the distance to the classifier that Conjecture 1 claims: lower and upper bound."""
 
 _COLUMNS = {
     "outcome": "why the flow ended",
@@ -54,19 +50,6 @@ _RADII = {
 _MEANINGS = _COLUMNS | _RADII
 
 
-class Curve(NamedTuple):
-    """A column over a varied key, seeds gathered: mean and range (final)."""
-
-    varied: dict[str, Any]
-    """Values of the other varied keys."""
-    x: Float[np.ndarray, " q"]
-    mean: Float[np.ndarray, " q"]
-    low: Float[np.ndarray, " q"]
-    high: Float[np.ndarray, " q"]
-    count: int
-    """Most seeds at one x."""
-
-
 def tabulate(
     scenario: Scenario,
     runs: Mapping[str, Run],
@@ -83,15 +66,19 @@ def tabulate(
     **Returns:** a dataset over the varied keys, or over `point` where keys vary together, with the
     varied values and the labels as coordinates.
     """
+    # One row per point; a point without a run, or without verdicts, lacks those entries.
     points = scenario.points()
     rows = [
         (_numbers(runs[p.label]) if p.label in runs else {}) | _verdicts(findings.get(p.label, ()))
         for p in points
     ]
+    # The shape: one dimension per key, or one for all where keys vary together.
     keys = [key for axis in scenario.vary for key in axis.keys]
     is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
     dims = keys if is_product else ["point"]
     shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
+    # The columns: those of every table, radii if some were measured, and what the judges gave, in
+    # the order of their predictions.
     given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
     ids = list(dict.fromkeys(name.split(".")[0] for name in given))
     measured = [name for name in _RADII if any(name in row for row in rows)]
@@ -111,7 +98,7 @@ def tabulate(
 
 
 def to_rows(table: xr.Dataset) -> list[dict[str, Any]]:
-    """A table as one dictionary a point, in the order of the grid: label, varied keys, columns."""
+    """One dictionary per point, in the order of the grid: label, varied keys, columns."""
     keys = varied_keys(table)
     shape = tuple(table.sizes[dim] for dim in table["label"].dims)
     names = ["label", *keys, *map(str, table.data_vars)]
@@ -127,7 +114,7 @@ def to_rows(table: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def to_csv(table: xr.Dataset) -> str:
-    """A table as CSV: a header, and a line a point; nan is an empty field."""
+    """A table as CSV: a header, and one line per point; nan is an empty field."""
     rows = to_rows(table)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -140,35 +127,6 @@ def to_csv(table: xr.Dataset) -> str:
 def varied_keys(table: xr.Dataset) -> list[str]:
     """The varied keys of a table, in the order of its grid."""
     return [str(name) for name in table.coords if name not in ("label", "point")]
-
-
-def over_seeds(table: xr.Dataset, column: str, x: str) -> list[Curve]:
-    """A column over one varied key, with the mean and range over seeds.
-
-    **Arguments:**
-
-    - `table`: of a study with a `seed` axis.
-    - `column`: numbers; points where it is nan are left out.
-    - `x`: a varied key with numbers.
-
-    **Returns:** a curve for each combination of the other varied keys that has numbers, in the
-    order of the grid.
-    """
-    others = [key for key in varied_keys(table) if key not in (x, "seed")]
-    curves: dict[tuple[Any, ...], dict[float, list[float]]] = {}
-    for row in to_rows(table):
-        if not np.isnan(row.get(column, np.nan)):
-            curve = curves.setdefault(tuple(row[key] for key in others), {})
-            curve.setdefault(float(row[x]), []).append(row[column])
-    return [
-        _curve(dict(zip(others, values, strict=True)), seeds) for values, seeds in curves.items()
-    ]
-
-
-def _curve(varied: dict[str, Any], seeds: dict[float, list[float]]) -> Curve:
-    x = np.array(sorted(seeds))
-    mean, low, high = (np.array([f(seeds[v]) for v in x]) for f in (np.mean, np.min, np.max))
-    return Curve(varied, x, mean, low, high, max(map(len, seeds.values())))
 
 
 def _numbers(run: Run) -> dict[str, Any]:
@@ -212,14 +170,14 @@ def _meaning(name: str) -> dict[str, str]:
 
 
 def _column(values: list[Any]) -> np.ndarray:
-    """Numbers as float64 with nan for none; texts with "" for none."""
+    """Numbers as float64 with nan for None; texts with "" for None."""
     if any(isinstance(value, str) for value in values):
         return np.array(["" if value is None else str(value) for value in values])
     return np.array([np.nan if value is None else float(value) for value in values])
 
 
 def _coordinate(values: list[Any]) -> np.ndarray:
-    """Varied values as numbers or truth values where all are, else as text."""
+    """Varied values as numbers or booleans if all of them are, otherwise as text."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):

@@ -19,7 +19,7 @@ from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.point import asked, judged_in_folder
 from gflow.runs.run import Run
 from gflow.runs.status import State
-from gflow.runs.study import Study, entries
+from gflow.runs.study import Study
 
 
 @overload
@@ -72,7 +72,7 @@ def judge(
     with jax.enable_x64(True):
         findings = {
             label: check_evidence(run.evidence, chosen, own) if run.evidence.has_laws else ()
-            for label, run in entries(result)
+            for label, run in result.entries
         }
         if isinstance(result, Run):
             return findings
@@ -82,7 +82,7 @@ def judge(
 def keep(result: Run | Study, findings: Mapping[str, tuple[Finding, ...]]) -> None:
     """Store findings of `judge`, about all that the scenario asks for, beside a stored result."""
     ids = asked(result.scenario)
-    for label, run in entries(result):
+    for label, run in result.entries:
         if run.folder is not None:
             save_findings(run.folder, findings[label], ids)
     if isinstance(result, Study):

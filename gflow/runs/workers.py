@@ -1,8 +1,8 @@
 """Who computes the points of a grid: this process, several on this machine, or a Dask cluster.
 
-One idea: a point is one call of `compute`, which takes its folder's lock, and everything it makes
-is in that folder.  So whoever computes a point needs to know of no other, the same grid may be
-started twice, and how far a point has come is read from its lock wherever it runs.
+One idea: a point is one call of `compute`, which takes the lock of its folder, and everything it
+produces is in that folder.  So whoever computes a point needs to know of no other, the same grid
+may be started twice, and the progress of a point is read from its lock, wherever it is computed.
 
 Nothing here imports jax before a worker is pinned to its cores (see `gflow.runs.lane`).
 """
@@ -26,23 +26,25 @@ from gflow.runs import lock
 from gflow.runs.failure import Failure, failure_of, forget_failure, save_failure
 from gflow.runs.lane import Lane, share_cores, stopping
 from gflow.runs.watch import Progress, Watch, unwatched
-from gflow.scenario import Scenario, parse_scenario
+from gflow.scenario import Scenario
 
 Announce = Callable[[str, Scenario], Watch]
-"""Told the label and scenario of a point about to be computed; gives what to call at each step."""
+"""Called with label and scenario before a point is computed; returns what to call at each step."""
 
 
 class Task(NamedTuple):
-    """A point to be computed."""
+    """A point to be computed; it can be sent to any process that sees the same folders."""
 
     label: str
     scenario: Scenario
     folder: Path
+    """Its run folder, an absolute path, named as `gflow.runs.index` does."""
     fresh: bool = False
+    """Compute anew what is stored already."""
     until: float | None = None
     """Continue the stored run to this flow time."""
     patient: bool = False
-    """Wait for a point that another process computes, rather than leave it."""
+    """Wait for a point that another process computes, rather than skip it."""
 
 
 class Report(NamedTuple):
@@ -51,7 +53,7 @@ class Report(NamedTuple):
     label: str
     failure: Failure | None = None
     busy: bool = False
-    """Another process is at it, and it was not waited for."""
+    """Another process is computing it and was not waited for."""
     interrupted: bool = False
     progress: dict[str, Any] | None = None
     """The last progress; None if nothing was computed."""
@@ -61,57 +63,47 @@ Crew = Callable[[Sequence[Task], Announce], list[Report]]
 """A way of computing points: tasks -> their reports."""
 
 
-def compute(
-    folder: str | Path,
-    text: str,
-    label: str = "",
-    fresh: bool = False,
-    until: float | None = None,
-    patient: bool = False,
-    begin: Callable[[], Watch] | None = None,
-) -> Report:
+def compute(task: Task, begin: Callable[[], Watch] = lambda: unwatched) -> Report:
     """Compute, judge and store one point of a grid, unless it is stored already.
 
     **Arguments:**
 
-    - `folder`: its run folder, named as `gflow.runs.index` does.
-    - `text`: its scenario as TOML, with every path absolute.
-    - `label`: its name in the report.
-    - `fresh`: compute anew what is there already.
-    - `until`: continue the stored run to this flow time.
-    - `patient`: wait for another process that computes it.
-    - `begin`: called when the computation begins; gives what to call at each step.
+    - `task`: the point.
+    - `begin`: called when the computation begins; returns what to call at each step.
 
     **Returns:** a `Report`. Whatever keeps the point from being computed is written into its
-    folder and reported, not raised; only Ctrl-C is.
+    folder and reported, not raised; only Ctrl-C is raised.
     """
     from gflow.runs.point import settle
 
-    folder = Path(folder)
+    label, scenario, folder = task.label, task.scenario, task.folder
     try:
-        with lock.held(folder, patient) as mine:
-            if mine is None:
+        with lock.held(folder, task.patient) as own_lock:
+            if own_lock is None:
                 return Report(label, busy=True)
-            teller = _Teller(mine, begin or (lambda: unwatched))
+            relay = _Relay(own_lock, begin)
             try:
-                run = settle(parse_scenario(text), folder, fresh, until, teller.begin)
+                run = settle(
+                    scenario, folder, fresh=task.fresh, until=task.until, begin=relay.begin
+                )
+            # A point that fails, for whatever reason, must not end the computation of the others.
             except Exception as error:
                 failure = failure_of(error)
                 save_failure(folder, failure)
                 return Report(label, failure)
             forget_failure(folder)
             interrupted = run.outcome.reason == "interrupted"
-            return Report(label, interrupted=interrupted, progress=teller.last)
+            return Report(label, interrupted=interrupted, progress=relay.last)
+    # The lock itself could not be taken, so nothing can be written either.
     except GflowError as error:
         return Report(label, failure_of(error))
 
 
 def serial(tasks: Sequence[Task], announce: Announce) -> list[Report]:
-    """Compute points one after another in this process; Ctrl-C ends after the one under way."""
+    """Compute points one after another in this process; Ctrl-C ends after the current one."""
     reports: list[Report] = []
     for task in tasks:
-        begin = functools.partial(announce, task.label, task.scenario)
-        reports.append(compute(*_arguments(task), begin=begin))
+        reports.append(compute(task, functools.partial(announce, task.label, task.scenario)))
         if reports[-1].interrupted:
             break
     return reports
@@ -135,15 +127,16 @@ def processes(count: int) -> Crew:
 
     def crew(tasks: Sequence[Task], announce: Announce) -> list[Report]:
         lanes = [Lane(cores) for cores in share_cores(count)[: len(tasks)]]
-        free = list(lanes)
+        idle = list(lanes)
 
         def run(task: Task) -> Report:
-            lane = free.pop()
+            lane = idle.pop()
             try:
                 return _compute_in(lane, task)
             finally:
-                free.append(lane)
+                idle.append(lane)
 
+        # One thread per lane, which waits for its process; so there is always an idle lane.
         with ThreadPoolExecutor(len(lanes)) as threads:
             try:
                 return _gather(lambda task: threads.submit(run, task), tasks, announce)
@@ -158,7 +151,7 @@ def processes(count: int) -> Crew:
 def dask(address: str) -> Crew:
     """Compute points on a Dask cluster whose workers see the same folders as this process.
 
-    Its scheduler hands the points of a worker that is lost to another one. Ctrl-C takes back the
+    Its scheduler gives the points of a worker that is lost to another one. Ctrl-C withdraws the
     points that have not begun; those under way finish in their folders.
 
     **Arguments:**
@@ -170,23 +163,21 @@ def dask(address: str) -> Crew:
         with _client(address) as client:
             executor = client.get_executor(pure=False)
             try:
-                return _gather(
-                    lambda task: executor.submit(compute, *_arguments(task)), tasks, announce
-                )
+                return _gather(lambda task: executor.submit(compute, task), tasks, announce)
             finally:
                 executor.shutdown(wait=False)
 
     return crew
 
 
-class _Teller:
-    """Passes a point's progress on, and writes it into the point's lock."""
+class _Relay:
+    """Passes the progress of a point on, and writes it into the point's lock."""
 
-    def __init__(self, mine: lock.Lock, announce: Callable[[], Watch]):
-        self.mine = mine
+    def __init__(self, own_lock: lock.Lock, announce: Callable[[], Watch]):
+        self.lock = own_lock
         self.announce = announce
         self.last: dict[str, Any] | None = None
-        mine.tell({})
+        own_lock.publish({})
 
     def begin(self) -> Watch:
         """The computation begins."""
@@ -197,26 +188,20 @@ class _Teller:
         if stopping.is_set():
             raise KeyboardInterrupt
         self.last = progress._asdict()
-        self.mine.tell(self.last)
+        self.lock.publish(self.last)
         self.watch(progress)
-
-
-def _arguments(task: Task) -> tuple[str, str, str, bool, float | None, bool]:
-    """A task as `compute` takes it: plain values, to be sent anywhere."""
-    folder = str(task.folder.absolute())
-    return folder, task.scenario.to_toml(), task.label, task.fresh, task.until, task.patient
 
 
 def _gather(
     submit: Callable[[Task], Future], tasks: Sequence[Task], announce: Announce
 ) -> list[Report]:
-    """Hand all tasks over, and tell what is read from their locks until they are done."""
+    """Submit all tasks, and pass on the progress in their locks until they are done."""
     futures = {submit(task): task for task in tasks}
     board = _Board(announce)
     pending: set[Future] = set(futures)
     reports: dict[str, Report] = {}
     while pending:
-        done, pending = wait(pending, timeout=lock.BREATH, return_when=FIRST_COMPLETED)
+        done, pending = wait(pending, timeout=lock.INTERVAL, return_when=FIRST_COMPLETED)
         for future in done:
             report = _report(future, futures[future])
             reports[report.label] = report
@@ -232,12 +217,12 @@ def _report(future: Future, task: Task) -> Report:
     except KeyboardInterrupt:
         return Report(task.label, interrupted=True)
     except (Exception, CancelledError) as error:
-        # Not the point's own doing: its worker was lost, or cannot import gflow.
+        # No fault of the point: its worker was lost, or cannot import gflow.
         return Report(task.label, failure_of(error))
 
 
 class _Board:
-    """Progress of points that are computed elsewhere, as their locks tell it."""
+    """Progress of points that are computed elsewhere, as read from their locks."""
 
     def __init__(self, announce: Announce):
         self.announce = announce
@@ -245,17 +230,17 @@ class _Board:
         self.last: dict[str, Progress] = {}
 
     def look(self, task: Task) -> None:
-        told = lock.holder(task.folder)
-        if told is not None and "fraction" in told:
-            self.show(task, told)
+        values = lock.holder(task.folder)
+        if values is not None and "fraction" in values:
+            self.show(task, values)
 
     def end(self, task: Task, report: Report) -> None:
         if report.progress is not None:
             self.show(task, report.progress)
 
-    def show(self, task: Task, told: Mapping[str, Any]) -> None:
-        """Pass on how far a task has come, unless that was said last."""
-        progress = Progress(*(told[name] for name in Progress._fields))
+    def show(self, task: Task, values: Mapping[str, Any]) -> None:
+        """Pass on the progress of a task if it is new."""
+        progress = Progress(*(values[name] for name in Progress._fields))
         if self.last.get(task.label) == progress:
             return
         if task.label not in self.watches:
@@ -272,9 +257,9 @@ _LOST = Failure(
 
 
 def _compute_in(lane: Lane, task: Task) -> Report:
-    """A task in a process of its own; if the process is lost, the task failed."""
+    """Compute a task in the process of a lane; if the process is lost, the task failed."""
     try:
-        return lane.call(compute, *_arguments(task))
+        return lane.call(compute, task)
     except BrokenProcessPool:
         if lane.stopped:
             return Report(task.label, interrupted=True)

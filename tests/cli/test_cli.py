@@ -71,7 +71,7 @@ def test_a_finished_answer_is_read_back_with_its_verdicts(ran):
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
-def test_status_prints_a_line_a_point_and_counts(ran):
+def test_status_prints_one_line_per_point_and_counts(ran):
     result = call("status", study_of(ran[0]))
 
     lines = result.output.splitlines()
@@ -292,9 +292,9 @@ def test_whoever_reads_the_output_may_stop_reading():
     program = [sys.executable, "-m", "gflow", "schema"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as verb:
         verb.stdout.close()
-        told = verb.stderr.read()
+        errors = verb.stderr.read()
 
-    assert told == b"" and verb.returncode == cli.INTERRUPTED
+    assert errors == b"" and verb.returncode == cli.INTERRUPTED
 
 
 @pytest.mark.slow

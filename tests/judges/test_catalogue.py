@@ -15,7 +15,8 @@ from gflow.judges.own_predictions import load_predictions
 from gflow.judges.series import Comparison, verdict_of
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
-from gflow.report.theory_table import found_in, markdown
+from gflow.report.theory_table import markdown
+from gflow.runs.standing import standings
 from gflow.runs.study import answer
 from gflow.runs.verdicts import judged
 from gflow.scenario import PREDICTIONS, load_scenario, parse_scenario
@@ -152,7 +153,7 @@ def test_the_findings_table_has_a_row_a_prediction_from_folders_alone(tmp_path):
     scenario = parse_scenario(SMALL)
     judged(answer(scenario, tmp_path, False, lambda label, s: lambda p: None))
 
-    rows = found_in([tmp_path])
+    rows = standings([tmp_path])
 
     assert [row.prediction.number for row in rows] == [f"P{i}" for i in range(1, 29)]
     by_id = {row.prediction.id: row for row in rows}

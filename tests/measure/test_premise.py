@@ -253,7 +253,7 @@ def test_the_command_says_it_and_draws_it(tmp_path):
     plain = CliRunner().invoke(cli.app, ["data", "premise", str(path), "--json", "--no-clusters"])
 
     assert result.exit_code == cli.OK, result.output
-    assert "subclasses        5 labeled, 2 and 3 a class" in result.output
+    assert "subclasses        5 labeled, 2 and 3 per class" in result.output
     assert "clusters          class 1: 3 " in result.output
     assert {file.name for file in (tmp_path / "f").iterdir()} == {"premise.pdf", "premise.png"}
     values = json.loads(plain.output)

@@ -313,13 +313,13 @@ def test_figures_of_radii_are_left_out_without_radii(late):
     plain = replace(late, evidence=replace(late.evidence, robustness=None))
 
     with pytest.raises(NotDrawable, match=r"robustness\.norms"):
-        figures.ROBUSTNESS["robust_accuracy"](plain)
-    assert "robust_accuracy" not in figures._names(plain)
-    assert "robust_accuracy" in figures._names(late)
+        figures.robust_accuracy(plain)
+    assert "robust_accuracy" not in [kind.name for kind in figures.default(plain)]
+    assert "robust_accuracy" in [kind.name for kind in figures.default(late)]
 
 
 def test_curves_of_a_figure_are_the_brackets(late):
-    figure = figures.ROBUSTNESS["robust_accuracy"](late)
+    figure = figures.robust_accuracy(late)
     (ax,) = figure.axes
     low, high, law = ax.get_lines()[:3]
 
@@ -349,12 +349,12 @@ def test_a_radius_is_drawn_over_the_power_of_a_study(late):
         scenario = late.scenario.model_copy(update={"network": network})
         runs[f"power={p:g}"] = replace(late, evidence=replace(late.evidence, scenario=scenario))
 
-    figure = figures.ROBUSTNESS["critical_radius"](runs)
+    figure = figures.critical_radius(runs)
 
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[0] == "trained" and any("F^{(p)}" in label for label in labels)
     with pytest.raises(NotDrawable, match="three values"):
-        figures.ROBUSTNESS["critical_radius"](late)
+        figures.critical_radius(late)
 
 
 def test_the_published_attack_is_told_beside_ours_where_either_leaves_something(late):

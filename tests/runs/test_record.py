@@ -1,7 +1,6 @@
 """A run folder gives back what was put in, and says so when it cannot."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import jax
@@ -15,17 +14,6 @@ from gflow.errors import RecordError, ScenarioError
 from gflow.runs import store
 from gflow.runs.experiment import extend, simulate
 from gflow.scenario import parse_scenario
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    run = simulate(parse_scenario(SMALL))
-    return store.save(run, tmp_path_factory.mktemp("runs") / "small", "a line\n")
-
-
-@pytest.fixture
-def folder(stored, tmp_path):
-    return shutil.copytree(stored.folder, tmp_path / "copy")
 
 
 def test_loading_gives_back_the_run(stored):

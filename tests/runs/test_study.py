@@ -14,7 +14,7 @@ from gflow.flow.trajectory import Reason
 from gflow.judges.catalogue import CATALOGUE
 from gflow.report.radii_table import robustness_table, rows_of
 from gflow.runs.radii import read_robustness
-from gflow.runs.study import Study, answer, prolong
+from gflow.runs.study import Study, answer, continue_to
 from gflow.scenario import RobustnessTable, parse_scenario
 
 
@@ -27,7 +27,7 @@ def grid(tmp_path_factory):
     return answer(parse_scenario(GRID), tmp_path_factory.mktemp("runs"), False, silent)
 
 
-def test_a_grid_is_a_study_with_a_run_folder_a_point(grid):
+def test_a_grid_is_a_study_with_one_run_folder_per_point(grid):
     assert isinstance(grid, Study)
     assert [label for label, _ in grid.entries] == ["power=1", "power=3"]
     for label, run in grid.entries:
@@ -69,7 +69,7 @@ def test_question_name_and_checks_do_not_move_the_folder_but_the_seed_does(tmp_p
 @pytest.mark.parametrize("until", [1.0, float("inf"), float("nan")])
 def test_a_study_is_not_continued_to_a_time_that_is_none_or_past(grid, until):
     with pytest.raises(ScenarioError, match="must be finite and not before the time that all"):
-        prolong(grid, until, silent)
+        continue_to(grid, until, silent)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_run_is_not_continued_for_ever(alone):
 def test_a_continued_run_is_attacked_again_and_counts_all_steps(alone, tmp_path):
     before = copied(alone, tmp_path)
 
-    longer = prolong(before, 210.0, silent)
+    longer = continue_to(before, 210.0, silent)
 
     assert longer.evidence.robustness is not None
     assert gflow.load(before.folder).outcome.steps == longer.effort.steps > before.effort.steps
@@ -116,10 +116,10 @@ def test_radii_that_coincide_are_columns_once():
 def test_whoever_waited_does_not_put_a_shorter_run_in_the_place_of_a_longer(alone, tmp_path):
     # The same folder, as it was read before another process continued it.
     stale = copied(alone, tmp_path)
-    prolong(gflow.load(stale.folder), 220.0, silent)
+    continue_to(gflow.load(stale.folder), 220.0, silent)
 
     with pytest.raises(ScenarioError, match="later than the run's last time t = 220"):
-        prolong(stale, 210.0, silent)
+        continue_to(stale, 210.0, silent)
 
     assert gflow.load(stale.folder).outcome.t == 220.0
 
@@ -134,7 +134,7 @@ def test_what_was_interrupted_while_it_was_continued_is_not_computed_anew(alone,
 
         return watch
 
-    stopped = prolong(run, 1e4, interrupt)
+    stopped = continue_to(run, 1e4, interrupt)
     again = answer(alone.scenario, tmp_path, False, silent)
 
     assert stopped.outcome.reason is Reason.INTERRUPTED and 200 < stopped.outcome.t < 1e4
@@ -168,14 +168,14 @@ def test_continuing_keeps_the_folder_and_its_log(grid, tmp_path):
     folder = shutil.copytree(grid.folder, tmp_path / "copy")
     before = gflow.load(folder)
 
-    longer = prolong(before, 300.0, silent)
+    longer = continue_to(before, 300.0, silent)
 
     assert [run.outcome.t for run in longer.runs] == [300.0, 300.0]
     assert [run.outcome.t for run in gflow.load(folder).runs] == [300.0, 300.0]
     assert all(b.folder == a.folder for a, b in zip(before.runs, longer.runs, strict=True))
     # Whatever is there already is left, as after a kill half way.
     times = [(run.folder / "log.txt").stat().st_mtime_ns for run in longer.runs]
-    again = prolong(gflow.load(folder), 300.0, silent)
+    again = continue_to(gflow.load(folder), 300.0, silent)
     assert [(run.folder / "log.txt").stat().st_mtime_ns for run in again.runs] == times
 
 

@@ -7,26 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.colors import to_hex
+from made_up import PRODUCT, judged, made_up, made_up_study, own
 from questions import SMALL
 
-from gflow.judges.conjecture import OWN_BAR
-from gflow.judges.finding import Finding, Opinion, Verdict
-from gflow.report import figures
-from gflow.report.panels import NotDrawable
+from gflow.report.study_figures import OWN
 from gflow.runs import store
 from gflow.runs.experiment import simulate
 from gflow.runs.findings import save_findings
-from gflow.runs.study import Entry, Study, save_table
-from gflow.runs.study_table import OWN, over_seeds, tabulate, to_csv, to_rows, varied_keys
+from gflow.runs.run import Entry
+from gflow.runs.seed_band import over_seeds
+from gflow.runs.study import Study, save_table
+from gflow.runs.study_table import tabulate, to_csv, to_rows, varied_keys
 from gflow.scenario import parse_scenario
-
-PRODUCT = """
-[vary]
-"network.power" = [1, 3]
-"data.noise" = [0.01, 0.02, 0.4]
-seed = {count = 2}
-"""
 
 TOGETHER = """
 [vary]
@@ -43,22 +35,9 @@ def run():
     return simulate(parse_scenario(SMALL))
 
 
-def own(p, noise, seed):
-    """Own distances made up for a point, searched and certified."""
-    return noise * p + 0.001 * seed, noise * p + 0.002 * seed
-
-
-def judged(searched, certified):
-    details = {"own_searched": searched, "own_certified": certified, "own_bound": "B6"}
-    opinion = Opinion(Verdict.HOLDS, "", "", "", (searched, certified), details)
-    return (Finding("conjecture-1", "", "", opinion),)
-
-
-def made_up(scenario):
-    return {
-        p.label: judged(*own(p.scenario.network.power, p.scenario.data.noise, p.scenario.seed))
-        for p in scenario.points()
-    }
+@pytest.fixture(scope="module")
+def study(run, tmp_path_factory):
+    return made_up_study(run, tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +45,6 @@ def table(run):
     scenario = parse_scenario(SMALL + PRODUCT)
     labels = [p.label for p in scenario.points()]
     return tabulate(scenario, dict.fromkeys(labels[:-1], run), made_up(scenario))
-
-
-@pytest.fixture(scope="module")
-def study(run, tmp_path_factory):
-    """A study in its folder, whose runs are one run and whose findings are made up."""
-    folder, scenario = tmp_path_factory.mktemp("study"), parse_scenario(SMALL + PRODUCT)
-    found = made_up(scenario)
-    entries = []
-    for number, point in enumerate(scenario.points()):
-        stored = store.save(run, folder / str(number))
-        save_findings(stored.folder, found[point.label])
-        entries.append(Entry(point.label, stored))
-    return Study(scenario, tuple(entries), folder)
 
 
 def test_a_product_of_keys_is_a_grid_over_them(table):
@@ -177,81 +143,6 @@ def test_a_point_that_was_not_judged_is_not_in_a_band(run):
 
     assert relu.x.tolist() == [0.01, 0.4]
     assert relu.low[0] == relu.high[0] == own(1, 0.01, 2)[0]
-
-
-def test_bands_show_the_bracket_of_every_power_over_the_first_numeric_key(study):
-    (ax,) = figures.bands(study).axes
-
-    searched, certified = (over_seeds(study.table, column, "data.noise") for column in OWN)
-    curves = {
-        kind: [c for c in ax.lines if c.get_gid() == kind] for kind in ("searched", "certified")
-    }
-    for drawn, expected in ((curves["searched"], searched), (curves["certified"], certified)):
-        assert [line.get_xdata().tolist() for line in drawn] == [c.x.tolist() for c in expected]
-        assert [line.get_ydata().tolist() for line in drawn] == [c.mean.tolist() for c in expected]
-    assert [line.get_label() for line in curves["certified"]] == ["$p$ = 1", "$p$ = 3"]
-    assert len({to_hex(line.get_color()) for line in curves["certified"]}) == 2
-    shade = ax.collections[1].get_paths()[0].vertices[:, 1]
-    assert shade.min() == searched[1].low.min() and shade.max() == certified[1].high.max()
-    assert [c.get_ydata()[0] for c in ax.lines if c.get_gid() == "bar"] == [OWN_BAR]
-    assert ax.get_xlabel() == "noise" and ax.get_xscale() == "log"
-
-
-def test_an_overview_shows_distances_and_the_neurons_of_a_run_of_each_power(study):
-    # The stored runs are one run of p = 3; the first one is shown as one of p = 1.
-    (label, run), *others = study.entries
-    relu = replace(run.evidence, scenario=study.scenario.points()[0].scenario)
-    entries = (Entry(label, replace(run, evidence=relu)), *others)
-    axes = figures.overview(replace(study, entries=entries)).axes
-
-    distance, first, second, left, right = axes[:5]
-    assert distance.get_title(loc="left") == "(a)"
-    assert {c.get_gid() for c in distance.lines} >= {"searched", "certified", "bar"}
-    assert [ax.get_title(loc="left") for ax in (first, left, right)] == ["(b)", "(c)", "(d)"]
-    titles = ["ReLU, $p = 1$", "pReLU, $p = 3$"]
-    for bars, image, title in zip((first, second), (left, right), titles, strict=True):
-        assert bars.get_title().startswith(title) and image.get_title().startswith(title)
-        assert bars.patches and image.images
-
-
-@pytest.mark.parametrize(
-    ("vary", "reason"),
-    [
-        ('[vary]\n"network.power" = [1, 3]\n', "a `seed` must vary"),
-        ("[vary]\nseed = {count = 2}\n", "a key with numbers must vary beside `seed`"),
-        (
-            '[vary]\n"network.power" = [1, 3]\nseed = {count = 2}\n',
-            "the own distance of Conjecture 1",
-        ),
-    ],
-)
-def test_bands_are_left_out_with_a_reason(run, tmp_path, vary, reason):
-    scenario = parse_scenario(SMALL + vary)
-    bare = Study(scenario, tuple(Entry(p.label, run) for p in scenario.points()), tmp_path)
-    told = []
-
-    assert figures.draw(bare, tmp_path, "bands", tell=told.append) == []
-
-    assert len(told) == 1 and told[0].startswith(f"Figure bands is left out: {reason}")
-
-
-def test_a_run_alone_has_no_bands(run):
-    with pytest.raises(NotDrawable, match="`seed` must vary"):
-        figures.bands(run)
-
-
-def test_bands_are_drawn_again_after_a_new_verdict(study, tmp_path):
-    copies = tuple(
-        Entry(label, store.save(run, tmp_path / label)) for label, run in study.entries[:2]
-    )
-    few = Study(study.scenario, copies, tmp_path)
-    for _, run in copies:
-        save_findings(run.folder, judged(0.1, 0.2))
-
-    assert len(figures.draw(few, tmp_path / "f", "bands", keep=True, tell=pytest.fail)) == 2
-    assert figures.draw(few, tmp_path / "f", "bands", keep=True, tell=pytest.fail) == []
-    save_findings(copies[0].run.folder, judged(0.3, 0.4))
-    assert len(figures.draw(few, tmp_path / "f", "bands", keep=True, tell=pytest.fail)) == 2
 
 
 def test_verdicts_about_another_run_are_not_in_the_table(study, tmp_path):

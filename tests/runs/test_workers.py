@@ -59,8 +59,8 @@ def alive(pid):
 
 def holders(study):
     """Processes that compute points."""
-    told = (lock.holder(status.folder) for status in read_status(study))
-    return {t["pid"] for t in told if t and "pid" in t}
+    holders = (lock.holder(status.folder) for status in read_status(study))
+    return {values["pid"] for values in holders if values and "pid" in values}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -76,17 +76,17 @@ def test_cores_are_shared_evenly(count):
 
 def test_a_point_that_another_process_computes_is_left_to_it(tmp_path):
     folder = tmp_path / "point"
-    mine = lock.acquire(folder)
-    assert mine is not None
+    own_lock = lock.acquire(folder)
+    assert own_lock is not None
 
-    with mine:
-        report = compute(folder, SMALL, "point")
+    with own_lock:
+        report = compute(Task("point", parse_scenario(SMALL), folder))
 
     assert report.busy and report.failure is None and not folder.exists()
 
 
 def test_a_folder_that_is_not_named_for_its_question_is_not_written(tmp_path):
-    report = compute(tmp_path / "point-00000000", SMALL, "point")
+    report = compute(Task("point", parse_scenario(SMALL), tmp_path / "point-00000000"))
 
     assert report.failure is not None and report.failure.kind == "RecordError"
     assert "must be named for its question" in report.failure.text
@@ -193,7 +193,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
 
 @pytest.mark.slow
 def test_workers_can_be_called_from_python(tmp_path, one_thread):
-    study = answer(parse_scenario(SEEDS), tmp_path, False, silent, processes(2))
+    study = answer(parse_scenario(SEEDS), tmp_path, False, silent, crew=processes(2))
 
     assert [run.outcome for run in study.runs] == [run.outcome for run in one_thread.runs]
 

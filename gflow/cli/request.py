@@ -1,4 +1,4 @@
-"""What the options of a verb ask for."""
+"""What the options of a verb request: who computes, which radii, which predictions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,25 +29,25 @@ def crew_of(workers: int, dask: str | None, is_grid: bool) -> "Crew":
 def radii_of(
     scenario: Scenario, norms: list[str] | None, samples: int | None, published: bool
 ) -> RobustnessTable:
-    """What `gflow attack` is to measure: the scenario's table, or l2, and what options say."""
+    """What `gflow attack` measures: the table of the scenario, or l2, as changed by the options."""
     own = scenario.robustness
     refuse(published and not scenario.network.certifiable, "--published", "many layers or outputs")
-    chosen = norms or list(own.norms) or ["l2"]
-    if wrong := [name for name in chosen if name not in NORMS.words]:
+    names = norms or list(own.norms) or ["l2"]
+    if wrong := [name for name in names if name not in NORMS.words]:
         raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))
     if (samples or 0) < 0:
         raise ScenarioError((f"`--samples` must be >= 0, but is {samples}; try 0 for all.",))
-    if published and "l2" not in chosen:
-        chosen.append("l2")
+    if published and "l2" not in names:
+        names.append("l2")
     return RobustnessTable(
-        norms=tuple(dict.fromkeys(chosen)),  # pyright: ignore[reportArgumentType]
+        norms=tuple(dict.fromkeys(names)),  # pyright: ignore[reportArgumentType]
         attacked=own.attacked if samples is None else samples,
         published=published or own.published,
     )
 
 
 def predictions_in(path: Path | None) -> "tuple[Prediction, ...]":
-    """The predictions of a user's file; none without one."""
+    """The predictions of a user's file; none without a file."""
     if path is None:
         return ()
     from gflow.judges.own_predictions import load_predictions
@@ -56,17 +56,17 @@ def predictions_in(path: Path | None) -> "tuple[Prediction, ...]":
 
 
 def prediction_of(name: str, own: "Sequence[Prediction]") -> "Prediction":
-    """The prediction of an id or number."""
+    """The prediction with an id or number."""
     from gflow.judges.catalogue import ALL, named
 
-    found = named(name) or next((one for one in own if name == one.id), None)
-    if found is None:
+    prediction = named(name) or next((one for one in own if name == one.id), None)
+    if prediction is None:
         known = ", ".join(f"{one.number} {one.id}" for one in (*ALL, *own))
         raise ScenarioError((f"`{name}` must be a known prediction, but is none; try {known}.",))
-    return found
+    return prediction
 
 
 def refuse(given: object, option: str, what: str) -> None:
-    """Raise if an option is given beside what makes no use of it."""
+    """Raise if an option is given together with what makes no use of it."""
     if given:
         raise ScenarioError((f"`{option}` must not be given with {what}; leave it out.",))

@@ -1,18 +1,19 @@
-"""What a figure shows: runs with their titles, a column each.
+"""The runs that a figure shows, with their titles.
 
-One idea: a run, a study, or any (label, run) pairs can be drawn, and a figure shows the first few
-of them side by side.
+A run, a study, or any (label, run) pairs can be drawn; some figures show the first few of them
+side by side, one column per run.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from gflow.errors import GflowError
-from gflow.report.panels import NotDrawable
-from gflow.runs.run import Run
-from gflow.runs.study import Study, entries
+from gflow.report.figure import NotDrawable
+from gflow.runs.run import Entry, Run
+from gflow.runs.study import Study
 
 Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
-"""What a figure can show: a run, a study, or runs with their labels."""
+"""What can be drawn: a run, a study, or runs with their labels."""
 
 COLUMNS = 4
 """Most runs side by side in a figure."""
@@ -20,51 +21,68 @@ COLUMNS = 4
 LINE_WIDTH = 100
 """Characters of a title that fit the width of a figure."""
 
-OF_ANY = ("alignment", "norms", "fit", "contributions", "cosine_map")
-"""Figures of neurons that the first layer of any network has."""
-
 FOLLOWING = ("end_time", "tolerance", "end_margin")
-"""Keys a title leaves out where the others tell the runs apart."""
+"""Keys that a title leaves out where the others tell the runs apart."""
 
 
-def pairs(runs: Runs) -> list[tuple[str, Run]]:
-    """Runs with their labels."""
+def as_study(runs: Runs) -> Study:
+    """Runs with their labels as a study; the question of runs that are none is that of the first.
+
+    **Raises:** `GflowError` if there are no runs.
+    """
     if isinstance(runs, Run | Study):
-        return [(label, run) for label, run in entries(runs)]
-    return list(runs.items() if isinstance(runs, Mapping) else runs)
+        entries, folder = runs.entries, runs.folder
+    else:
+        pairs = runs.items() if isinstance(runs, Mapping) else runs
+        entries, folder = tuple(Entry(*pair) for pair in pairs), None
+    if not entries:
+        raise GflowError("`runs` must hold at least one run, but is empty.")
+    if isinstance(runs, Study):
+        return runs
+    return Study(entries[0].run.scenario, entries, folder or Path())
 
 
 def by_seed(runs: Sequence[tuple[str, Run]]) -> dict[str, list[Run]]:
-    """Runs that differ in their seed only, by their label without it."""
-    gathered: dict[str, list[Run]] = {}
+    """Runs that differ only in their seed, by their label without it."""
+    groups: dict[str, list[Run]] = {}
     for label, run in runs:
         parts = [part for part in label.split(",") if not part.startswith("seed=")]
-        gathered.setdefault(",".join(parts), []).append(run)
-    return gathered
+        groups.setdefault(",".join(parts), []).append(run)
+    return groups
 
 
-def chosen(runs: Runs, name: str) -> tuple[list[tuple[str, Run]], str]:
-    """The runs a figure shows with their titles, and a note if these are not all."""
-    found = pairs(runs)
-    if not found:
-        raise GflowError("`runs` must hold at least one run, but is empty.")
-    for label, run in found[:COLUMNS]:
-        if not run.evidence.has_laws and name not in OF_ANY:
+def chosen(
+    runs: Runs, *, laws: bool = False, neurons: bool = True
+) -> tuple[list[tuple[str, Run]], str]:
+    """The runs that a figure shows side by side, with their titles; a note if these are not all.
+
+    **Arguments:**
+
+    - `runs`: as in every figure.
+    - `laws`: whether the figure is of networks of which there are laws only.
+    - `neurons`: whether it needs the record group "neurons".
+
+    **Raises:** `NotDrawable` if one of the runs shown does not have what the figure needs.
+    """
+    entries = as_study(runs).entries
+    first = entries[:COLUMNS]
+    for label, run in first:
+        if laws and not run.evidence.has_laws:
             raise NotDrawable(
                 f"the run {label or run.scenario.name} must have one hidden layer and one output, "
                 "of which there are laws, but has more; try `training`."
             )
-        if name != "fit" and not run.evidence.has("neurons"):
+        if neurons and not run.evidence.has("neurons"):
             raise NotDrawable(
                 f'`record.groups` of the run {label or run.scenario.name} must hold "neurons", '
                 f"but is {list(run.scenario.record.groups)}; add it and run again."
             )
-    shown = list(zip(titles(found[:COLUMNS]), (run for _, run in found[:COLUMNS]), strict=True))
-    return shown, f"first {COLUMNS} of {len(found)} runs" if len(found) > COLUMNS else ""
+    columns = list(zip(titles(first), (run for _, run in first), strict=True))
+    return columns, f"first {COLUMNS} of {len(entries)} runs" if len(entries) > COLUMNS else ""
 
 
 def titles(columns: Sequence[tuple[str, Run]]) -> list[str]:
-    """What each column shows, in lines that fit it: activation and power, and what else varies."""
+    """A title for each column, in lines that fit it: activation, power, and other varied keys."""
     width = LINE_WIDTH // len(columns)
     rest = [beside_power(label) for label, _ in columns]
     fewer = [[part for part in parts if not part.startswith(FOLLOWING)] for parts in rest]
@@ -86,7 +104,7 @@ def _activation(run: Run) -> str:
 
 
 def _wrapped(parts: Sequence[str], width: int) -> list[str]:
-    """The parts with commas, in lines of at most so many characters where a part is no longer."""
+    """The parts with commas, in lines of at most `width` characters unless one part is longer."""
     lines: list[str] = []
     for part in parts:
         if lines and _length(lines[-1]) + _length(part) + 2 <= width:
@@ -101,6 +119,6 @@ def _length(text: str) -> int:
 
 
 def beside_power(label: str) -> list[str]:
-    """The varied keys of a label but the power, as a title writes them."""
+    """The varied keys of a label except the power, as a title writes them."""
     parts = (part.strip() for part in label.split(","))
     return [part.replace("=", " = ") for part in parts if part and not part.startswith("power=")]

@@ -1,0 +1,75 @@
+"""A figure: its name, the function that draws it, and when it is drawn by default.
+
+A figure is registered where it is drawn, by `@registered`.  A new one touches the file that draws
+it and, if this file is new, the list of modules in `gflow.report.figures`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from gflow.errors import GflowError
+from gflow.judges.catalogue import CATALOGUE
+from gflow.report import style
+from gflow.runs.study import Study
+
+ByDefault = Callable[[Study, str], bool]
+"""Whether a figure, given by its name, is drawn of a study if no figure is requested by name."""
+
+FIGURES: dict[str, "FigureKind"] = {}
+"""Every figure of the modules that were imported, by name."""
+
+
+class NotDrawable(GflowError):
+    """A figure that needs what was not recorded, or what the data do not have."""
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """A kind of figure, to be drawn of any runs (final)."""
+
+    name: str
+    """What the command line and predictions call it."""
+    draw: Callable[..., Figure]
+    """Takes `Runs`; raises `NotDrawable` if they do not have what it shows."""
+    by_default: ByDefault
+    side_by_side: bool
+    """Whether it shows the first `COLUMNS` runs, one column per run, rather than all runs."""
+    rests_on: tuple[str, ...]
+    """Files of a run folder, besides its manifest, whose contents it shows."""
+
+
+def registered(
+    by_default: ByDefault, *, side_by_side: bool = False, rests_on: tuple[str, ...] = ()
+) -> Callable[[Any], Any]:
+    """Register a function that draws a figure, under its own name and in the style of gflow.
+
+    **Arguments:** the fields of `FigureKind`.
+    """
+
+    def register(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+        name, styled = draw.__name__, style.styled()(draw)
+        FIGURES[name] = FigureKind(name, styled, by_default, side_by_side, rests_on)
+        return styled
+
+    return register
+
+
+def has_laws(study: Study, name: str) -> bool:
+    """Whether there are laws of the networks of a study, as figures of flows need."""
+    return study.scenario.network.has_laws
+
+
+def is_asked_about(study: Study, name: str) -> bool:
+    """Whether the scenario asks about a prediction that names this figure."""
+    ids = study.scenario.checks.predictions
+    return (
+        has_laws(study, name) and ids != "all" and any(CATALOGUE[id].figure == name for id in ids)
+    )
+
+
+def has_radii(study: Study, name: str) -> bool:
+    """Whether the radii of some run were measured."""
+    return any(run.evidence.robustness for run in study.runs)

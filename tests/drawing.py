@@ -1,0 +1,78 @@
+"""A small flow to draw, variants of it, and what its figures show."""
+
+import dataclasses
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gflow.report import style
+from gflow.runs.experiment import simulate
+from gflow.runs.run import Run
+from gflow.scenario import parse_scenario
+
+FLOWS = ("alignment", "norms", "fit", "contributions", "cosine_map", "plane")
+"""The figures of a flow."""
+
+SCENARIO = """
+name = "tiny"
+[data]
+dimension = 20
+subclasses = 3
+positive_subclasses = 2
+noise = 0.1
+samples = 60
+test_samples = 0
+[network]
+power = {power}
+width = 12
+init_scale = 1e-4
+[flow]
+end_time = 200.0
+{flow}
+[record]
+linear = 8
+geometric = 8
+groups = ["neurons", "centers"]
+"""
+
+
+def tiny(power, flow=""):
+    return simulate(parse_scenario(SCENARIO.format(power=power, flow=flow)))
+
+
+def changed(run: Run, **variables) -> Run:
+    """The run with variables of its record replaced."""
+    record = run.record.assign({n: (run.record[n].dims, v) for n, v in variables.items()})
+    return dataclasses.replace(run, evidence=dataclasses.replace(run.evidence, record=record))
+
+
+def without(run: Run, group: str) -> Run:
+    """The run as if a group had not been recorded."""
+    groups = tuple(g for g in run.scenario.record.groups if g != group)
+    recorded = run.scenario.record.model_copy(update={"groups": groups})
+    scenario = run.scenario.model_copy(update={"record": recorded})
+    dropped = {
+        "neurons": ["cosine", "chord", "log_norm", "log_output", "sign"],
+        "centers": ["center_output"],
+    }[group]
+    evidence = dataclasses.replace(
+        run.evidence, scenario=scenario, record=run.record.drop_vars(dropped)
+    )
+    return dataclasses.replace(run, evidence=evidence)
+
+
+def lines(ax, prefix):
+    """Lines of an axes by the number in their id, for ids such as "neuron 7"."""
+    found = [line for line in ax.lines if str(line.get_gid()).startswith(prefix + " ")]
+    return {int(line.get_gid().split()[-1]): line for line in found}
+
+
+def shaded(ax):
+    """Names, begins and ends of the shaded phases of an axes."""
+    spans = [patch for patch in ax.patches if patch.get_gid() in style.SHADES]
+    return [(s.get_gid(), s.get_x(), s.get_x() + s.get_width()) for s in spans]
+
+
+def panels_of(figure: Figure, columns: int):
+    """The axes of a figure by row and column, without colorbars and second axes."""
+    return np.array(figure.axes[: len(figure.axes) // columns * columns]).reshape(-1, columns)
