@@ -449,7 +449,7 @@ def test_a_run_on_subclasses_is_about_classes(tmp_path):
         (
             "width = 40",
             "width = 40, balanced = false",
-            '`network.balanced` must be given with network.kind = "neurons" only',
+            '`network.balanced` must be left out unless network.kind = "neurons", but',
         ),
         ("init_scale = 1.0", "init_scale = 1e-16", "`network.init_scale` must be >= 1e-15 in pl"),
         ("init_scale = 1.0", "init_scale = 1e-9, hidden_layers = 3", "must be >= 3.2e-08 in plain"),
@@ -520,8 +520,8 @@ def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be given with"),
-        ("power = 3", 'power = 3, init = "sphere"', "`network.init` must fit network.kind, but is"),
+        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be left out un"),
+        ("power = 3", 'power = 3, init = "sphere"', "`network.init` must match network.kind, but"),
         ("attacked = 10", "attacked = 10, published = true", "`robustness.published` must be"),
         ('kind = "mnist", extract = true, samples = 300, test_samples = 100',
          'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),

@@ -96,7 +96,7 @@ def test_a_missing_key_says_what_it_is_and_where_it_goes():
     toml = text().replace("width = 200\n", "")
 
     assert mistakes(toml) == (
-        "mine.toml: `network.width` must be there (number of neurons), but is missing; "
+        "mine.toml: `network.width` must be given (number of neurons), but is missing; "
         "add e.g. width = 200 under [network].",
     )
 
@@ -196,8 +196,8 @@ def test_numbers_may_be_written_as_integers_but_not_the_other_way():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("[" * 100_000, "must be TOML, but is not (lists are nested too deeply)"),
-        ("9" * 5000, "must be TOML, but is not"),
+        ("[" * 100_000, "must be valid TOML, but is not (lists are nested too deeply)"),
+        ("9" * 5000, "must be valid TOML, but is not"),
         (hex(16**5000), "must be an integer >= 1, but is inf"),
         (f"{2**63}", "must be an integer >= 1, but is 9.223372036854776e+18"),
     ],
@@ -222,7 +222,7 @@ def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
     (tmp_path / "latin.toml").write_bytes("seed = 1\n# Å\n".encode("latin-1"))
 
     for name, words in (
-        ("gone.toml", "gone.toml: the scenario file must be there"),
+        ("gone.toml", "gone.toml: the scenario file must exist"),
         ("", "is a folder"),
         ("latin.toml", "latin.toml:2: the file must be UTF-8 text"),
         ("a\0b", "must be readable"),
