@@ -104,5 +104,5 @@ def features(
 
     extract = own_extractor(extractor) if extractor else torchvision_extractor(network, weights)
     tag = tag_of(extractor or weights, network)
-    write_features(folder, out, extract, tag, skip_broken, tell=print)
+    write_features(folder, out, extract, tag, skip_broken=skip_broken, tell=print)
     return OK
