@@ -34,7 +34,7 @@ from gflow.runs.index import (
 )
 from gflow.runs.lock import held
 from gflow.runs.netcdf import to_netcdf
-from gflow.runs.point import asked, judged_in_folder, prolonged, settle
+from gflow.runs.point import continued, judged_in_folder, requested_predictions, settle
 from gflow.runs.radii import attacked, read_robustness
 from gflow.runs.run import Run
 from gflow.runs.status import State, Status, status_of
@@ -115,7 +115,9 @@ def answer(
     folder = home(scenario, root)
     if not scenario.is_grid:
         with held(folder):
-            return settle(scenario, folder, fresh, None, lambda: announce("", scenario))
+            return settle(
+                scenario, folder, fresh=fresh, until=None, begin=lambda: announce("", scenario)
+            )
     return _carry_out(scenario, write_index(scenario, folder), folder, fresh, announce, crew)
 
 
@@ -230,7 +232,7 @@ def _carry_out(
     announce: Announce,
     crew: Crew,
 ) -> Study:
-    ids = asked(scenario)
+    ids = requested_predictions(scenario)
     tasks = [
         task._replace(fresh=fresh)
         for task, place in zip(_tasks(scenario, places), places, strict=True)
@@ -308,7 +310,7 @@ def _prolong_alone(run: Run, until: float, announce: Announce) -> Run:
     with held(run.folder):
         # Another process may have continued it while this one waited.
         now = store.load(run.folder)
-        longer = prolonged(now, run.folder, until, announce("", now.scenario))
+        longer = continued(now, run.folder, until, announce("", now.scenario))
         longer = attacked(longer, longer.scenario.robustness)
-        judged_in_folder(longer, asked(longer.scenario))
+        judged_in_folder(longer, requested_predictions(longer.scenario))
     return longer

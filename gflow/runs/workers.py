@@ -94,7 +94,9 @@ def compute(
                 return Report(label, busy=True)
             teller = _Teller(mine, begin or (lambda: unwatched))
             try:
-                run = settle(parse_scenario(text), folder, fresh, until, teller.begin)
+                run = settle(
+                    parse_scenario(text), folder, fresh=fresh, until=until, begin=teller.begin
+                )
             except Exception as error:
                 failure = failure_of(error)
                 save_failure(folder, failure)
