@@ -117,6 +117,8 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     operations = _operations(scenario, sizes)
     if not scenario.train.is_flow:
         return _descent_cost(scenario, sizes, operations, rate)
+
+    # Work is the operations of all steps, less where folded neurons are integrated as one.
     steps = _steps(scenario)
     evaluations = SOLVERS[scenario.solver].evaluations
     # Observing an accepted step costs half an evaluation.
@@ -126,6 +128,8 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     ]
     if scenario.flow.precision == "float64":
         work = [2 * w for w in work]
+
+    # Time runs from a good core doing the least work to half of this machine's rate doing the most.
     best = max(rate, CORE_RATE * (os.cpu_count() or 1))
     return Cost(
         flows=1,
@@ -148,7 +152,7 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
 
 
 def _operations(scenario: Scenario, sizes: Sizes) -> int:
-    """Operations of one gradient: two products per flow of neurons, three per layer by jax.grad."""
+    """Operations of one gradient: two products for neurons, three per layer with autodiff."""
     return scenario.network.products * sizes.n * weights_of(scenario, sizes)
 
 

@@ -58,6 +58,7 @@ def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray,
             f"a class must have at least as many samples as clusters, but has {len(x)} for {k}; "
             "lower data.clusters."
         )
+    # Ordinary k-means on unit vectors is a good start; then centers are made unit vectors too.
     unit = unit_rows(x)
     means = _sklearn().cluster.KMeans(k, n_init=_STARTS, random_state=seed).fit(unit)
     centers = unit_rows(means.cluster_centers_)

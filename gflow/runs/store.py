@@ -120,6 +120,7 @@ def _verified(path: Path, manifest: dict) -> bytes:
 
 
 def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
+    # The files as plain values.
     scenario = parse_scenario(
         parts["scenario.toml"].decode("utf-8"), source=str(folder / "scenario.toml")
     )
@@ -128,6 +129,8 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
     with np.load(io.BytesIO(parts["network.npz"]), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
+
+    # The values as the run they came from, in double precision.
     with jax.enable_x64(True):
         weights = stored_weights(arrays, scenario)
         state = FlowState.begin(weights, float(arrays["dissipated"]))

@@ -59,6 +59,7 @@ def valid(model: type[_M], prefix: str, table: Any) -> tuple[_M | None, list[Mis
         ), mistakes
     except ValidationError as error:
         faulty = dict.fromkeys(str(part["loc"][0]) for part in error.errors(include_url=False))
+    # Say in our own words what is wrong with each key that pydantic names.
     fields = properties(model)
     for key in faulty:
         if key in table:

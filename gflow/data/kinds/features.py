@@ -131,6 +131,7 @@ def split_by_category(
 
 
 def _features(arrays: dict[str, np.ndarray]) -> Features:
+    # The arrays by themselves: they exist, and have the right shape and type.
     for name in ("x", "y"):
         if name not in arrays:
             raise DataError(
@@ -147,6 +148,8 @@ def _features(arrays: dict[str, np.ndarray]) -> Features:
             f"array `y` must be one integer for each of {len(x)} rows of `x`, but is {y.dtype} "
             f"with shape {y.shape}; number the categories from 0."
         )
+
+    # The categories: indices that may be counted, with samples to train and test on, and names.
     if y.min() < 0 or y.max() >= MOST:
         raise DataError(
             f"array `y` must hold categories from 0 to {MOST - 1}, but holds {int(y.min())} to "

@@ -108,6 +108,7 @@ def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
 
 
 def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -> Split:
+    # Names first: what is needed exists, and nothing is ignored because its name is misspelled.
     for name in ("X", "y"):
         if name not in arrays:
             raise DataError(
@@ -120,6 +121,8 @@ def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -
             f"arrays must be among {sorted(_ARRAYS)}, but the file also holds {unknown}; leave "
             "them out."
         )
+
+    # Then the samples, with the subclasses of the file or with clusters in their place.
     x, y = _samples(arrays, "X", "y")
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
     test = _test_split(arrays, x.shape[1])
@@ -230,6 +233,7 @@ def _with_centers(
     subclass: Int[np.ndarray, " n"] | None,
 ) -> tuple[Dataset, Centers]:
     """Training samples and their centers, as far as the arrays give them."""
+    # Without subclasses the two classes stand in for them, and their means for the centers.
     if subclass is None:
         if "centers" in arrays:
             raise DataError(
@@ -243,6 +247,8 @@ def _with_centers(
                 "add an array `subclass`."
             )
         return _by_sign(x, y), Centers(means, np.array([1, -1]), "class means")
+
+    # With subclasses the centers are those of the file, or else the means.
     label = _signs(y, subclass)
     K = len(label)
     train = Dataset(

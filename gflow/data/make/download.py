@@ -56,6 +56,8 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> None:
             "pooch must be installed to download files, but is not; try pip install 'gflow[data]', "
             "or put the files into a folder of your own and set data.path."
         ) from None
+
+    # Download beside the final name, which only a file with the published content gets.
     failures = []
     for mirror in mirrors:
         part = path.with_suffix(".part")

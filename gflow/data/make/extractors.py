@@ -78,6 +78,8 @@ def torchvision_extractor(name: str, weights: Path | None) -> Extractor:
             f"`--network` must end in a linear layer, whose inputs are the features, but {name} "
             "has none; try resnet152, or `--extractor FILE.py` with a function of your own."
         )
+
+    # A hook on the last linear layer stores its inputs, whatever comes before it.
     last = linear[-1]
     inputs: list[Any] = []
     last.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))

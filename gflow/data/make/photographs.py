@@ -74,6 +74,8 @@ def write_features(
     names = _categories(folder)
     parts = out.with_name(f"{out.name}.parts")
     parts.mkdir(parents=True, exist_ok=True)
+
+    # Compute category by category, so that an interrupted command loses at most one of them.
     categories = []
     for i, name in enumerate(names):
         part = parts / f"{i:04d}.npz"
@@ -84,6 +86,8 @@ def write_features(
             + (f", {len(category.broken)} cannot be decoded" if category.broken else "")
             + (", already computed" if is_stored else "")
         )
+
+    # Report what is wrong only now, all at once, with everything computed in store.
     broken = [file for category in categories for file in category.broken]
     if broken and not skip_broken:
         raise DataError(
@@ -97,6 +101,8 @@ def write_features(
             f"{folder}: every category must have at least {LEAST} images, but {len(few)} have "
             f"fewer ({_listed(few)}); remove these folders."
         )
+
+    # The file of all features replaces the parts.
     _whole(out, names, categories)
     shutil.rmtree(parts)
     skipped = f"; {len(broken)} images that cannot be decoded are left out" if broken else ""
