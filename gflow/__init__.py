@@ -1,6 +1,6 @@
-"""gflow: gradient flow of two-layer networks from vanishing initialization, held against theory.
+"""gflow: gradient flow of neural networks from vanishing initialization, compared with theory.
 
-Names are resolved when first used, so that `gflow --help` and `gflow show` never import jax.
+Names are resolved on first use, so that `gflow --help` and `gflow show` never import jax.
 """
 
 from importlib import import_module

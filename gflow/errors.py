@@ -1,17 +1,16 @@
-"""What gflow says when a question cannot be answered.
+"""The errors of gflow: a user's mistake is one readable message, never a traceback.
 
-One idea: a user's mistake is one readable message, never a traceback.  Every error here carries
-text of the form "`key` must …, but …; try …".  A flow that stops early is not an error: it is a
-value, `gflow.flow.trajectory.Outcome`.
+Messages have the form "`key` must …, but …; try …".  A flow that stops early is not an error: it
+is a value, `gflow.flow.trajectory.Outcome`.
 """
 
 
 class GflowError(Exception):
-    """A mistake that the user can mend; its text says how."""
+    """A mistake that the user can fix; the message says how."""
 
 
 class ScenarioError(GflowError):
-    """A scenario file that cannot be understood; all its mistakes are listed at once."""
+    """A scenario file with mistakes; all of them are listed at once."""
 
     def __init__(self, mistakes: tuple[str, ...]):
         self.mistakes = tuple(mistakes)
@@ -19,7 +18,7 @@ class ScenarioError(GflowError):
 
 
 class DataError(GflowError):
-    """Arrays or files of data that are not what was asked for."""
+    """Arrays or data files that cannot be used."""
 
 
 class PrecisionError(GflowError):
@@ -27,7 +26,7 @@ class PrecisionError(GflowError):
 
 
 class RecordError(GflowError):
-    """A run folder that is missing, foreign, cut short, altered, or from a newer version."""
+    """A run folder that is missing, truncated, altered, not gflow's, or from a newer version."""
 
 
 class GflowWarning(UserWarning):

@@ -1,7 +1,7 @@
-"""A value from a Python file of the user's own.
+"""Loading a value from a Python file that the user wrote.
 
-One idea: whoever extends gflow writes one small file with one name in it, and whatever is wrong
-with the file is told in a sentence.
+Extending gflow takes one small file that defines one name, and whatever is wrong with that file is
+reported in one sentence.
 """
 
 import importlib.util
@@ -13,19 +13,19 @@ from gflow.errors import ScenarioError
 
 
 def load_value(path: Path, name: str, what: str) -> Any:
-    """What a file defines under a name; its code is run.
+    """The value that a file defines under a name; the file is executed.
 
     **Arguments:**
 
     - `path`: a Python file.
-    - `name`: that it must define.
-    - `what`: what that must be, for the message if it is not there.
+    - `name`: the name it must define.
+    - `what`: what that name must stand for, as the message says if it is not defined.
 
     **Raises:** `ScenarioError` naming what is wrong with the file.
     """
     spec = importlib.util.spec_from_file_location(f"gflow_plugin_{path.stem}", path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise refused(path, "must be a Python file, but is none; try a path that ends in .py")
+        raise refused(path, "must be a Python file, but is not one; try a path that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look for the names of their fields
     try:
@@ -33,12 +33,12 @@ def load_value(path: Path, name: str, what: str) -> Any:
     except Exception as error:
         del sys.modules[spec.name]
         why = f"{type(error).__name__}: {error}"
-        raise refused(path, f"must run, but does not ({why}); mend it") from error
+        raise refused(path, f"must run without errors, but does not ({why}); fix it") from error
     if not hasattr(module, name):
         raise refused(path, f"must define `{name}`, {what}, but does not; add it")
     return getattr(module, name)
 
 
 def refused(path: Path, text: str) -> ScenarioError:
-    """A mistake of the user's own file."""
+    """A mistake in the user's own file."""
     return ScenarioError((f"{path}: {text}.",))

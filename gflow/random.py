@@ -1,7 +1,7 @@
 """Random streams: every random choice draws from its own named stream of one seed.
 
-So changing the number of samples or neurons leaves the centers, and changing the width leaves the
-data, as they were.
+Changing the number of samples or neurons therefore leaves the centers unchanged, and changing the
+width leaves the data unchanged.
 """
 
 import zlib

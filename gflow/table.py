@@ -1,7 +1,7 @@
-"""What every table of a scenario file is made of: strict keys, open lists of words, and rules.
+"""What scenario tables are made of: strict keys, extensible lists of words, and rules.
 
-A table stands with the thing it describes (a kind of data, a kind of network), so this module lies
-below all of them.
+A table is defined beside the thing it describes (a kind of data, a kind of network), so this module
+lies below all of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,35 +12,35 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Table(BaseModel):
-    """Keys and their values; strict, and closed to other keys."""
+    """Keys and their values; types are strict, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Mistake(NamedTuple):
-    """What is wrong with a scenario."""
+    """Something wrong with a scenario."""
 
     key: str
-    """Dotted key whose place in the file is shown."""
+    """Dotted key; its line in the file is reported."""
     text: str
-    """A sentence: what must be, what is, and the cure."""
+    """One sentence: what must hold, what holds instead, and how to fix it."""
 
 
 Check = Callable[..., Iterator[Mistake]]
 
 
 class Rule(NamedTuple):
-    """How keys that are sound by themselves go together."""
+    """A constraint between keys that are each valid on their own."""
 
     tables: tuple[type[Table], ...]
     """The tables that `check` takes, in this order."""
     keys: tuple[str, ...]
-    """Dotted keys that `check` reads; it is not asked where one of them is faulty."""
+    """Dotted keys that `check` reads; the rule is skipped where one of them is invalid."""
     check: Check
 
 
 class Words:
-    """An open list of words, of which a key may hold one: `Annotated[str, Words("a", "b")]`."""
+    """An extensible list of the words a key may hold: `Annotated[str, Words("a", "b")]`."""
 
     def __init__(self, *words: str):
         self.words = list(words)
@@ -49,7 +49,7 @@ class Words:
         return iter(self.words)
 
     def add(self, word: str) -> None:
-        """Allow one more word; nothing happens if it is allowed already."""
+        """Allow one more word; one that is already allowed changes nothing."""
         if word not in self.words:
             self.words.append(word)
 
@@ -71,7 +71,7 @@ T = TypeVar("T", bound=Table)
 
 
 class Registry(Generic[T]):
-    """The tables that one name of a scenario file may stand for, told apart by their `kind`."""
+    """The tables that one section of a scenario file may be, distinguished by their `kind`."""
 
     def __init__(self, *tables: type[T]):
         self._tables: dict[str, type[T]] = {}
@@ -79,12 +79,12 @@ class Registry(Generic[T]):
             self.add(table)
 
     def add(self, table: type[T]) -> type[T]:
-        """Register a table by the default of its key `kind`; also as a decorator."""
+        """Register a table under the default of its key `kind`; also usable as a decorator."""
         self._tables[table.model_fields["kind"].default] = table
         return table
 
     def get(self, kind: object) -> type[T] | None:
-        """The table of a kind; None if there is none."""
+        """The table of a kind; None for an unknown kind."""
         return self._tables.get(kind) if isinstance(kind, str) else None
 
     @property
@@ -105,23 +105,23 @@ def _without_repeats(values: tuple) -> tuple:
 
 
 DISTINCT = AfterValidator(_without_repeats)
-"""Marks a list none of whose entries may stand twice."""
+"""Marks a list whose entries must be distinct."""
 
 LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
-"""Marks a list of a file, which becomes a tuple."""
+"""Marks a tuple, which a file writes as a list."""
 
 
 RULES: list[Rule] = []
-"""Every rule, in the order in which mistakes are told."""
+"""Every rule, in the order in which mistakes are reported."""
 
 
 def rule(*tables: type[Table], reads: tuple[str, ...]) -> Callable[[Check], Check]:
-    """Mark a function of tables as a rule of scenario files.
+    """Register a function of tables as a rule of scenario files.
 
     **Arguments:**
 
-    - `tables`: the tables it takes; the rule is asked where a file has one of each.
-    - `reads`: dotted keys it reads; it is not asked where one of them is faulty.
+    - `tables`: the tables it takes; the rule applies to files that have one of each.
+    - `reads`: dotted keys it reads; the rule is skipped where one of them is invalid.
     """
 
     def mark(check: Check) -> Check:

@@ -1,4 +1,4 @@
-"""Processes as a user starts them, and ways to wait for what they do."""
+"""Starting gflow in processes, as a user does, and waiting for what they do."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from gflow.runs.status import State, read_status
 
 PATIENCE = 300.0
-"""Seconds after which a test gives up; machines that are busy are slow."""
+"""Seconds after which a test gives up; busy machines are slow."""
 
 ON_CORES = """
 import os, sys
@@ -19,7 +19,7 @@ os.execv(sys.executable, [sys.executable, "-m", "gflow", *sys.argv[2:]])
 
 
 def start(*args, cores=None, **options) -> subprocess.Popen:
-    """Start `gflow` in a process, on given cores."""
+    """Start `gflow` in a process, restricted to some cores."""
     cores = cores or os.sched_getaffinity(0)
     return subprocess.Popen(
         [sys.executable, "-c", ON_CORES, ",".join(map(str, cores)), *map(str, args)],
@@ -31,30 +31,29 @@ def start(*args, cores=None, **options) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> str:
-    """Wait for a process; what it said."""
+    """Wait for a process to end and return its output."""
     return process.communicate(timeout=PATIENCE)[0]
 
 
 def wait_for(condition, what: str):
-    """Wait until a condition gives something true."""
+    """Wait until a condition returns something true, and return that."""
     last = time.monotonic() + PATIENCE
     while time.monotonic() < last:
-        found = condition()
-        if found:
-            return found
+        if result := condition():
+            return result
         time.sleep(0.02)
     raise AssertionError(f"waited in vain for {what}")
 
 
 def only_folder(folder: Path) -> Path:
-    """The one study or run in a folder, once it is there."""
+    """The only study or run in a folder, once it exists."""
     return wait_for(
         lambda: next((p for p in folder.glob("*") if p.is_dir()), None), f"a folder in {folder}"
     )
 
 
 def prints(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Time of writing and content of every file of a run folder."""
+    """Modification time and content of every file in a run folder."""
     return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.iterdir())}
 
 
@@ -73,6 +72,6 @@ def begun(study, state):
 
 
 def is_within(study):
-    """Whether a second point is under way, past its first step."""
+    """Whether one point is finished and another is past its first step."""
     running = begun(study, State.RUNNING)
     return len(begun(study, State.FINISHED)) >= 1 and any(s.t for s in running)

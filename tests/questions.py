@@ -1,4 +1,4 @@
-"""Small scenarios that run in a second, as a user would write them."""
+"""Small scenarios that run within a second, as a user would write them."""
 
 SMALL = """
 name = "small"
@@ -46,7 +46,7 @@ predictions = ["balancedness"]
 seed = {count = 2}
 """
 )
-"""Four flows that are judged in no time."""
+"""Four flows with one prediction that is judged at once."""
 
 ESCAPING = """
 [data]

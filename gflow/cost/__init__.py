@@ -1,4 +1,4 @@
-"""What a scenario costs before it is run: operations and memory by formula, minutes as a range."""
+"""What a scenario will cost: operations and memory by formula, minutes as a range."""
 
 from gflow.cost.memory import check_memory
 from gflow.cost.minutes import Cost, estimate, measure_rate

@@ -1,4 +1,4 @@
-"""The memory of a scenario, by what takes it, and whether this machine has it."""
+"""The memory that a scenario needs, by use, and whether this machine has it."""
 
 import os
 
@@ -9,21 +9,21 @@ from gflow.errors import ScenarioError
 from gflow.scenario import Scenario
 
 ROWS = 1000
-"""Rows in one block of the velocity."""
+"""Samples per block when the velocity is evaluated."""
 
 PROGRAM_BYTES = 560_000_000
-"""Interpreter, libraries and compiled code."""
+"""Memory of the interpreter, the libraries and compiled code."""
 
 
 def check_memory(scenario: Scenario, workers: int = 1) -> None:
-    """Refuse a scenario that cannot fit into this machine.
+    """Raise an error if a scenario does not fit into the memory of this machine.
 
     **Arguments:**
 
-    - `scenario`: one flow or a grid, of which every point is looked at.
-    - `workers`: most points that are computed at a time.
+    - `scenario`: one flow or a grid, every point of which is checked.
+    - `workers`: largest number of points computed at the same time.
 
-    **Raises:** `ScenarioError` naming what is needed, what is there, and what to lower;
+    **Raises:** `ScenarioError` naming what is needed, what is available, and what to lower;
     `DataError` for a file of samples whose header cannot be read.
     """
     points = scenario.points()
@@ -37,7 +37,7 @@ def check_memory(scenario: Scenario, workers: int = 1) -> None:
             most = physical_memory() // total(parts)
             raise ScenarioError(
                 (
-                    f"{place}: `--workers` must leave each process the memory of a point, but "
+                    f"{place}: `--workers` must leave each process enough memory for a point, but "
                     f"{workers} need {gigabytes(workers * total(parts))} of "
                     f"{gigabytes(physical_memory())}; try --workers {most}.",
                 )
@@ -54,12 +54,13 @@ def _too_large(parts: dict[str, int]) -> str:
 
 
 def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
-    """Bytes at the peak of a flow, by what for."""
+    """Peak memory of a flow in bytes, by use."""
     n, m, D, K = sizes[:4]
     h, record = scenario.network.width, scenario.record
     real = 4 if scenario.flow.precision == "float32" else 8
     T = record.linear + record.geometric + 100
     stages = SOLVERS[scenario.solver].stages
+    # Samples are drawn before the flow starts, so only the larger of the two counts.
     drawing = {"drawing of samples": 24 * n * D}
     flow = {
         "samples": (8 + real) * n * D,
@@ -74,7 +75,7 @@ def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
 
 
 def total(parts: dict[str, int]) -> int:
-    """Sum of all parts."""
+    """Sum over all uses."""
     return sum(parts.values())
 
 
@@ -92,15 +93,15 @@ _CURES = {
 
 
 def physical_memory() -> int:
-    """Bytes of memory of this machine."""
+    """Memory of this machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def gigabytes(size: int) -> str:
-    """Bytes in words."""
+    """A number of bytes as text."""
     return f"{short(size / 1e9)} GB"
 
 
 def short(number: float) -> str:
-    """A number with as many digits as matter."""
+    """A number as text, with one decimal if it is below 10."""
     return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"

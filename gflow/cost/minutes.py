@@ -1,8 +1,8 @@
-"""What a scenario costs before it is run: operations and memory by formula, minutes as a range.
+"""The cost of a scenario before it is run: operations by formula, minutes as a range.
 
-One idea: an evaluation of the velocity is two matrix products of 4·n·D·h operations in all, so what
-a flow costs is how often it is evaluated.  That is a range with its basis, since nobody knows the
-steps of a flow before it has run.
+One idea: an evaluation of the velocity is two matrix products with 4·n·D·h operations in all, so
+the cost of a flow is its number of evaluations.  That number is a range, stated with its basis,
+since the steps of a flow are unknown before it has run.
 
 No sample is drawn or read here, and jax is never imported.
 """
@@ -24,22 +24,22 @@ CORE_RATE = 8e10
 """Operations per second of a float32 matrix product on one good core."""
 
 MOVED_BYTES, MEMORY_RATE = 80, 5e9
-"""What a step of descent moves for each weight, and how many bytes a second."""
+"""Bytes moved per weight in one step of descent, and bytes moved per second."""
 
 WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
-"""Of an attack on one sample: walks and their steps, lines and looks at each, other classes."""
+"""Attack on one sample: walks, steps of each, lines, evaluations on each, rival classes."""
 
 START_SECONDS = (3.0, 20.0)
-"""To compile one flow and draw its samples."""
+"""Shortest and longest time to compile one flow and draw its samples."""
 
 WIDE_SHARE = {"sample": (0.4, 1.0), "population": (0.07, 0.25)}
-"""Least and largest share of a flow's work that is done at full width, by `flow.start`; measured at
-the published size, where neurons are folded as soon as they point the same way."""
+"""Smallest and largest fraction of the work that is done at full width, by `flow.start`; measured
+at the published size, where neurons are folded as soon as they point in the same direction."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a scenario asks of a machine; a grid computes its flows one after another."""
+    """The cost of a scenario; a grid computes its flows one after another."""
 
     flows: int
     """Number of flows."""
@@ -52,7 +52,7 @@ class Cost:
     minutes: tuple[float, float]
     """Shortest and longest time of all flows."""
     basis: str
-    """What evaluations and minutes rest on."""
+    """The assumptions behind evaluations and minutes."""
 
     def __str__(self) -> str:
         return "\n".join(
@@ -68,15 +68,15 @@ class Cost:
 
 
 def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
-    """What a scenario of one flow or of many costs.
+    """Estimate the cost of a scenario.
 
     **Arguments:**
 
     - `scenario`: one flow or a grid.
-    - `rate`: floating-point operations per second of a float32 matrix product; None measures it.
+    - `rate`: floating-point operations per second of float32 matrix products; None measures it now.
 
-    **Returns:** a `Cost`: operations and memory follow formulas, evaluations and minutes are
-    ranges, and `basis` tells what they rest on.
+    **Returns:** a `Cost`: operations and memory follow formulas; evaluations and minutes are
+    ranges, whose assumptions `basis` states.
 
     **Raises:** `DataError` for a file of samples whose header cannot be read.
     """
@@ -100,16 +100,16 @@ def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
 
 
 def measure_rate() -> float:
-    """Floating-point operations per second of a float32 matrix product, here and now."""
+    """Floating-point operations per second of a float32 matrix product, measured now."""
     a = np.full((600, 600), 0.5, np.float32)
     seconds = min(_seconds(a) for _ in range(3))
     return 2 * a.shape[0] ** 3 / seconds
 
 
 def _seconds(a: np.ndarray) -> float:
-    began = time.perf_counter()
+    start = time.perf_counter()
     np.matmul(a, a)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def _flow_cost(scenario: Scenario, rate: float) -> Cost:
@@ -117,15 +117,19 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     operations = _operations(scenario, sizes)
     if not scenario.train.is_flow:
         return _descent_cost(scenario, sizes, operations, rate)
+
+    # Work is the operations of all steps, less where folded neurons are integrated as one.
     steps = _steps(scenario)
     evaluations = SOLVERS[scenario.solver].evaluations
-    # Every accepted step is observed, at half the price of an evaluation.
+    # Observing an accepted step costs half an evaluation.
     shares = WIDE_SHARE[scenario.flow.start] if scenario.flow.coalesce != "off" else (1.0, 1.0)
     work = [
         (evaluations + 0.5) * operations * s * share for s, share in zip(steps, shares, strict=True)
     ]
     if scenario.flow.precision == "float64":
         work = [2 * w for w in work]
+
+    # Time runs from a good core doing the least work to half of this machine's rate doing the most.
     best = max(rate, CORE_RATE * (os.cpu_count() or 1))
     return Cost(
         flows=1,
@@ -137,8 +141,8 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
             (START_SECONDS[1] + 2 * work[1] / rate) / 60,
         ),
         basis=(
-            "steps as counted at tolerance = 1e-3 and init_scale = 1e-7, more for tighter and "
-            f"smaller ones and for every record time, {shares[0]:.0%} to {shares[1]:.0%} of the "
+            "steps as counted at tolerance = 1e-3 and init_scale = 1e-7, more if these are "
+            f"smaller and for every record time; {shares[0]:.0%} to {shares[1]:.0%} of the "
             "work at full width; matrix products at "
             f"{best / 1e9:.0f} GFlop/s (a good core does {CORE_RATE / 1e9:.0f}) down to "
             f"{rate / 2e9:.0f} (half of what numpy does here now); {START_SECONDS[0]:g} to "
@@ -148,7 +152,7 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
 
 
 def _operations(scenario: Scenario, sizes: Sizes) -> int:
-    """Of the products of one gradient: two for two layers, three per layer when jax takes it."""
+    """Operations of one gradient: two products for neurons, three per layer with autodiff."""
     return scenario.network.products * sizes.n * weights_of(scenario, sizes)
 
 
@@ -159,7 +163,7 @@ def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float
     if train.epochs is not None:
         steps = min(steps, train.epochs * max(sizes.n // batch, 1))
     work = steps * operations * batch / sizes.n
-    # The weights pass through memory a few times in each step.
+    # Weights pass through memory several times per step.
     moved = steps * MOVED_BYTES * weights_of(scenario, sizes) / MEMORY_RATE
     best = max(rate, CORE_RATE * (os.cpu_count() or 1))
     return Cost(
@@ -171,31 +175,31 @@ def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float
             (START_SECONDS[0] + work / best + moved / 4) / 60,
             (START_SECONDS[1] + 4 * work / rate + 4 * moved) / 60,
         ),
-        basis="steps as asked for, each a batch; small products and weights that pass through "
-        "memory at rates that differ by a factor of 16",
+        basis="steps as the scenario sets them, one batch each; small products and memory traffic "
+        "of weights at rates that differ by a factor of 16",
     )
 
 
 def _attack_operations(scenario: Scenario, sizes: Sizes) -> int:
-    """Of the attacks on a network of layers; those on neurons of one output take seconds."""
-    network, asked = scenario.network, scenario.robustness
+    """Operations of attacks on layers; on neurons with one output they take seconds."""
+    network, robustness = scenario.network, scenario.robustness
     if network.certifiable:
         return 0
-    samples = min(asked.attacked or sizes.m, sizes.m)
+    samples = min(robustness.attacked or sizes.m, sizes.m)
     rivals = 1 if network.grain == "sign" else min(RIVALS, sizes.C - 1)
-    # A slope is as much again as a value.
+    # A gradient costs as much again as a value.
     passes = 2 * WALKS * WALK_STEPS + LINES * LINE_LOOKS
-    return len(asked.norms) * rivals * passes * 2 * samples * weights_of(scenario, sizes)
+    return len(robustness.norms) * rivals * passes * 2 * samples * weights_of(scenario, sizes)
 
 
 def _steps(scenario: Scenario) -> tuple[int, int]:
-    """Fewest and most steps of a flow, from the counts of `SOLVERS`.
+    """Fewest and most steps of a flow, from the step counts in `SOLVERS`.
 
-    The solver steps onto every record time.  Tolerances count by the order of the solver; at a
-    kink (p < 2) up to the power 3/4 was seen.  While norms grow quietly from a tiny `init_scale` a
-    step cannot exceed about 3/(p·κ·π), so steps grow with p·log(1/eps).  Without normalization
-    every escape sets the step back from its quiet length, of order eps^(1-p), to that of a fit; up
-    to 100 steps a factor e between the two were seen.
+    The solver steps onto every record time.  Steps grow like tolerance^(-1/order), and at a kink
+    (p < 2) by measurement like up to tolerance^(-3/4).  While norms grow quietly from a tiny
+    `init_scale`, a step cannot exceed about 3/(p·κ·π), so steps grow with p·log(1/eps).  Without
+    normalization every escape resets the step from its quiet length, of order eps^(1-p), to that of
+    fitting; this took up to 100 steps per factor e between the two.
     """
     flow, p = scenario.flow, scenario.network.power
     kinked = p < 2
@@ -212,5 +216,5 @@ def _steps(scenario: Scenario) -> tuple[int, int]:
     )
     high = spread * solver.steps * factors[1] + times + (6 if kinked else p / 2) * quiet
     high += 100 * max(0.0, apart)
-    # A huge power makes `high` infinite, which the budget bounds.
+    # A huge power makes `high` infinite; the budget of steps bounds it.
     return math.ceil(min(low, flow.max_steps)), math.ceil(min(high, flow.max_steps))

@@ -1,8 +1,8 @@
-"""The subclass centers and class averages that neurons are held against.
+"""The subclass centers and class averages that neurons are compared with.
 
-One idea: every alignment statement of the theory is about a cosine to one of K + 2 unit vectors,
-the centers μ_1..μ_K and the class averages μ̄₊, μ̄₋.  They live here, together with where they
-were taken from, so that a check can refuse centers that are not orthonormal.
+Every alignment statement of the theory is about a cosine to one of K + 2 unit vectors, the centers
+μ_1..μ_K and the class averages μ̄₊, μ̄₋.  They live here together with their origin, so that checks
+can refuse centers that are not orthonormal.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ORTHONORMAL = 1e-9
 
 
 def unit_rows(rows: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
-    """Rows over their lengths; a row of length 0 stays so."""
+    """Rows divided by their lengths; a zero row stays zero."""
     size = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(size > 0, size, 1)
 
@@ -33,7 +33,7 @@ class Centers:
     origin: str
     """"given", "subclass means", "means of clusters" or "class means"."""
     class_of: tuple[int, ...] | None = None
-    """Class of each center, 0..C-1, where there are more than two with several centers each."""
+    """Class of each center, 0..C-1, where there are more than two classes of several centers."""
 
     def __post_init__(self):
         if self.label.shape != (self.mu.shape[0],):
@@ -48,7 +48,7 @@ class Centers:
             )
         if not (np.linalg.norm(self.mu, axis=1) > 0).all():
             raise DataError(
-                "`mu` must have no zero row, but has one; leave out a subclass without a center."
+                "`mu` must have no zero row, but has one; leave out subclasses without a center."
             )
 
     @property
@@ -76,7 +76,7 @@ class Centers:
 
     @property
     def class_averages(self) -> Float[np.ndarray, "C D"]:
-        """Unit averages of the centers of each class: μ̄₊ and μ̄₋, or one for each of many."""
+        """Unit averages of the centers of each class: μ̄₊ and μ̄₋, or one per class if C > 2."""
         if self.class_of is None:
             return self.averages
         classes = np.asarray(self.class_of)
@@ -87,9 +87,9 @@ class Centers:
 
     @property
     def references(self) -> Float[np.ndarray, "R D"]:
-        """The unit vectors μ_k/‖μ_k‖ and class averages that cosines are recorded against.
+        """The unit vectors to which cosines are recorded: μ_k/‖μ_k‖, then the class averages.
 
-        With two classes they are R = K + 2, the last ones μ̄₊ and μ̄₋.
+        With two classes there are R = K + 2 of them, the last two being μ̄₊ and μ̄₋.
         """
         return np.concatenate([unit_rows(self.mu), self.class_averages])
 
@@ -103,11 +103,11 @@ class Centers:
 
     @property
     def largest_cosine(self) -> float:
-        """max |cos| between two centers, 0 for orthogonal ones."""
+        """max |cos| between two different centers; 0 if they are orthogonal."""
         unit = self.references[: self.K]
         return float(np.abs(unit @ unit.T - np.eye(self.K)).max())
 
     @property
     def orthonormality_error(self) -> float:
-        """max |C Cᵀ - I|, 0 for orthonormal centers."""
+        """max |C Cᵀ - I|; 0 if the centers are orthonormal."""
         return float(np.abs(self.mu @ self.mu.T - np.eye(self.K)).max())

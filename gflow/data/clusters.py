@@ -1,8 +1,8 @@
-"""Subclasses that nobody has labeled: clusters of directions within a class.
+"""Unlabeled subclasses: clusters of directions within a class.
 
-One idea: the theory speaks of directions, so samples are clustered by their cosines (spherical
-k-means), each class by itself, and alignment is then tracked against means of clusters as it is
-against means of known subclasses.
+The theory is about directions, so samples are clustered by their cosines (spherical k-means), each
+class separately.  Alignment is then measured to the means of clusters, as it is to the means of
+known subclasses.
 
 Needs scikit-learn, the extra `gflow[clusters]`.
 """
@@ -18,19 +18,19 @@ from gflow.data.centers import unit_rows
 from gflow.errors import DataError
 
 STRUCTURE = 0.25
-"""Least mean silhouette that clusters must have to count: below there is no substantial structure.
+"""Smallest mean silhouette of clusters that count; below it there is no substantial structure.
 
 **Source:** Kaufman and Rousseeuw, Finding Groups in Data, 1990, chapter 2.
 """
 
 MOST = 12
-"""Largest number of clusters tried for a class."""
+"""Largest number of clusters tried per class."""
 
 _ROUNDS, _STARTS, _SCORED = 100, 10, 2000
 
 
 def can_cluster() -> bool:
-    """Whether scikit-learn is there."""
+    """Whether scikit-learn is installed."""
     try:
         _sklearn()
     except DataError:
@@ -39,15 +39,17 @@ def can_cluster() -> bool:
 
 
 def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray, " n"]:
-    """Cluster of each sample, 0, 1, … of at most k, by spherical k-means from ten k-means.
+    """Cluster of each sample by spherical k-means, started from the best of ten k-means.
 
     **Arguments:**
 
-    - `x`: samples of one class; their lengths do not count.
+    - `x`: samples of one class; their lengths play no role.
     - `k`: number of clusters.
-    - `seed`: of the starts.
+    - `seed`: seed of the k-means.
 
-    **Raises:** `DataError` if scikit-learn is not there, or for fewer samples than clusters.
+    **Returns:** indices 0, 1, … without gaps; clusters that become empty are dropped.
+
+    **Raises:** `DataError` if scikit-learn is not installed, or for fewer samples than clusters.
 
     **Source:** Dhillon and Modha, Machine Learning 42, 2001.
     """
@@ -56,6 +58,7 @@ def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray,
             f"a class must have at least as many samples as clusters, but has {len(x)} for {k}; "
             "lower data.clusters."
         )
+    # Ordinary k-means on unit vectors is a good start; then centers are made unit vectors too.
     unit = unit_rows(x)
     means = _sklearn().cluster.KMeans(k, n_init=_STARTS, random_state=seed).fit(unit)
     centers = unit_rows(means.cluster_centers_)
@@ -75,30 +78,30 @@ def silhouettes(x: Float[np.ndarray, "n D"], seed: int, most: int = MOST) -> Map
 
     **Arguments:**
 
-    - `x`: samples of one class, of which 2000 are drawn if there are more.
-    - `seed`: of the draw, and of the starts.
-    - `most`: largest number of clusters tried; there are never more than distinct directions.
+    - `x`: samples of one class; of more than 2000, a random 2000 are used.
+    - `seed`: seed of this choice and of the k-means.
+    - `most`: largest number of clusters tried; never more than there are distinct directions.
 
     **Returns:** scores by number of clusters; empty where samples have one or two directions.
 
-    **Raises:** `DataError` if scikit-learn is not there.
+    **Raises:** `DataError` if scikit-learn is not installed.
 
     **Source:** Rousseeuw, Journal of Computational and Applied Mathematics 20, 1987.
     """
     if len(x) > _SCORED:
         x = x[np.random.default_rng(seed).choice(len(x), _SCORED, replace=False)]
     score = _sklearn().metrics.silhouette_score
-    found = {}
+    scores = {}
     distinct = len(np.unique(unit_rows(x).round(12), axis=0))
     for k in range(2, min(most, distinct, len(x) - 1) + 1):
         label = clustered(x, k, seed)
         if label.max() > 0:
-            found[k] = float(score(x, label, metric="cosine"))
-    return MappingProxyType(found)
+            scores[k] = float(score(x, label, metric="cosine"))
+    return MappingProxyType(scores)
 
 
 def estimated(scores: Mapping[int, float]) -> int:
-    """Number of clusters with the largest silhouette; 1 if none has substantial structure."""
+    """Number of clusters with the largest silhouette; 1 if there is no substantial structure."""
     k = max(scores, key=scores.__getitem__, default=1)
     return k if k > 1 and scores[k] >= STRUCTURE else 1
 
@@ -109,7 +112,7 @@ def _sklearn() -> Any:
         import sklearn.metrics
     except ImportError:
         raise DataError(
-            "scikit-learn must be installed to look for clusters, but is not; try pip install "
-            "'gflow[clusters]', or put an array `subclass` into the file."
+            "scikit-learn must be installed to find clusters, but is not; try pip install "
+            "'gflow[clusters]', or add an array `subclass` to the file."
         ) from None
     return sklearn

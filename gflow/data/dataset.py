@@ -1,8 +1,8 @@
 """Labeled samples.
 
-Labels come in three grains. A sample has a subclass (a center, a digit, a category of
-photographs), a subclass has a class, and it has a sign. A network may be trained on any of the
-three; alignment is held against subclasses.
+Labels come in three grains.  A sample belongs to a subclass (a center, a digit, a category of
+photographs), and a subclass has a class and a sign.  A network may be trained on any of the three;
+alignment is measured to subclasses.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from gflow.data.centers import Centers
 from gflow.errors import DataError
 
 Grain = Literal["sign", "classes", "subclasses"]
-"""What outputs are trained on: one output on the sign, or one output per class or subclass."""
+"""The labels to train on: the sign with one output, or one output per class or subclass."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Dataset:
     sign: tuple[int, ...]
     """Sign of each subclass, +1 or -1."""
     subclasses_known: bool = True
-    """False where the two signs stand in for subclasses that nobody has labeled."""
+    """False where subclasses are unlabeled, so that the two signs stand in for them."""
 
     def __post_init__(self):
         check_finite(self.x, "inputs")
         if self.subclass.shape != (len(self.x),):
             raise DataError(
-                f"there must be one label per row of inputs (n = {len(self.x)}), but labels have "
-                f"shape {self.subclass.shape}; give a vector of integers."
+                f"labels must be one per row of inputs (n = {len(self.x)}), but have shape "
+                f"{self.subclass.shape}; give a vector of integers."
             )
         wrong = self.subclass[(self.subclass < 0) | (self.subclass >= self.K)]
         if len(wrong):
@@ -69,16 +69,16 @@ class Dataset:
         return max(self.class_of) + 1
 
     def targets(self, grain: Grain) -> Real[np.ndarray, " n"]:
-        """What outputs of this grain are trained on: ±1, or an index per sample.
+        """Training targets of this grain: ±1, or an index per sample.
 
-        **Raises:** `DataError` if a sign is asked for that no sample has.
+        **Raises:** `DataError` for the grain "sign" if all samples have the same sign.
         """
         return self.subclass if grain == "subclasses" else self.labels(grain)
 
     def labels(self, grain: Grain) -> Real[np.ndarray, " n"]:
-        """What predictions are held against: ±1 for one output, else the class of each sample.
+        """Labels that predictions are compared with: ±1 for one output, else classes.
 
-        **Raises:** `DataError` if a sign is asked for that no sample has.
+        **Raises:** `DataError` for the grain "sign" if all samples have the same sign.
         """
         if grain != "sign":
             return np.asarray(self.class_of)[self.subclass]
@@ -87,7 +87,7 @@ class Dataset:
         return y
 
     def outputs(self, grain: Grain) -> int:
-        """Number of outputs of this grain."""
+        """Number of outputs for this grain."""
         return {"sign": 1, "classes": self.C, "subclasses": self.K}[grain]
 
     @property
@@ -100,14 +100,14 @@ class Dataset:
         if not counts.all():
             raise DataError(
                 f"every subclass must have a sample, but {self.names[int(counts.argmin())]!r} has "
-                "none; raise data.samples or leave it out."
+                "none; raise data.samples or leave that subclass out."
             )
         sums = np.zeros((self.K, self.D))
         np.add.at(sums, self.subclass, self.x)
         return sums / counts[:, None]
 
     def subset(self, count: int, rng: np.random.Generator) -> "Dataset":
-        """`count` samples, spread as evenly over the subclasses as possible; all of them for 0.
+        """`count` random samples, as evenly over the subclasses as possible; 0 means all.
 
         **Raises:** `DataError` if there are fewer.
         """
@@ -115,29 +115,30 @@ class Dataset:
             return self
         if count > self.n:
             raise DataError(
-                "`data.samples` and `data.test_samples` must be at most the number there is, "
+                "`data.samples` and `data.test_samples` must be at most the number available, "
                 f"{self.n}, but one is {count}; try 0 for all."
             )
+        # Number the samples of each subclass in random order; the first numbers of all come first.
         order = rng.permutation(self.n)
         rank = np.empty(self.n, int)
         for k in range(self.K):
             mine = order[self.subclass[order] == k]
             rank[mine] = np.arange(len(mine))
-        some = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
-        return replace(self, x=self.x[some], subclass=self.subclass[some])
+        rows = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
+        return replace(self, x=self.x[rows], subclass=self.subclass[rows])
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test samples, and the centers that neurons are held against."""
+    """Training and test samples, and the centers that neurons are compared with."""
 
     train: Dataset
     test: Dataset | None
-    """None where there are no test samples."""
+    """None if there are no test samples."""
     centers: Centers
 
     def centers_for(self, grain: Grain) -> Centers:
-        """The centers, with averages of many classes where outputs tell these apart."""
+        """The centers; with an average per class where outputs distinguish more than two."""
         several = 2 < self.train.C < self.train.K
         if grain == "sign" or not several or set(self.train.class_of) != set(range(self.train.C)):
             return self.centers
@@ -145,17 +146,16 @@ class Split:
 
 
 def check_finite(x: Float[np.ndarray, "n D"], name: str) -> None:
-    """Refuse samples with nan or inf, naming the first such row."""
+    """Raise `DataError` for samples with nan or inf, naming the first such row."""
     if not np.isfinite(x).all():
         row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise DataError(
-            f"{name} must be finite, but row {row} is not; drop or repair the samples with nan "
-            "or inf."
+            f"{name} must be finite, but row {row} is not; drop or repair samples with nan or inf."
         )
 
 
 def check_both_signs(y: Float[np.ndarray, " n"], name: str) -> None:
-    """Refuse labels ±1 that are all of one sign."""
+    """Raise `DataError` for labels ±1 that all have the same sign."""
     for sign, word in ((1, "positive"), (-1, "negative")):
         if not (y == sign).any():
             raise DataError(

@@ -1,7 +1,7 @@
-"""What a kind of data says of itself: its keys, sizes and files, how it is read, what is known.
+"""What every kind of data provides: its keys, sizes and files, how it is read, what is known of it.
 
-A kind is a table of a scenario file, so one file holds everything about it; `gflow.data.kinds`
-lists them. Nothing here or there imports jax.
+A kind is a table of a scenario file, so that one file holds everything about it; `gflow.data.kinds`
+lists them.  Neither imports jax.
 """
 
 import abc
@@ -19,7 +19,7 @@ from gflow.table import DISTINCT, LAX, Table
 
 
 class Sizes(NamedTuple):
-    """Sizes as far as a table or the header of a file gives them."""
+    """Sizes, as a table or the header of a file gives them."""
 
     n: int
     """Training samples."""
@@ -36,40 +36,40 @@ Scale = Literal["centers", "images", "features"]
 
 
 class Facts(NamedTuple):
-    """What is known of data beyond the samples; the defaults say that nothing is."""
+    """What is known of data beyond the samples; by default nothing is."""
 
     noise: float | None = None
-    """α = ‖x - μ‖ that subclasses were drawn with; None where it can only be measured."""
+    """Noise α = ‖x - μ‖ of the distribution of subclasses; None if it can only be measured."""
     tau: float | None = None
     """α/√D, the noise per coordinate of Gaussian subclasses."""
     drawn: int | None = None
-    """Training samples drawn from a known distribution."""
+    """Number of training samples drawn from a known distribution; None if it is unknown."""
     test_drawn: int = 0
-    """Test samples drawn from it."""
+    """Number of test samples drawn from it."""
     imbalance: float = 1.0
-    """Largest subclass over smallest, as asked for."""
+    """Size of the largest subclass over the smallest, as the scenario sets it."""
     shuffled: bool = False
-    """Whether test samples are in no order, so that the first of them stand for all."""
+    """Whether test samples are in random order, so that the first ones represent all."""
     scale: Scale = "centers"
-    """What lengths of inputs are like, by which attack radii worth reading are chosen."""
+    """How long inputs are, by which informative attack radii are chosen."""
     picture: tuple[int, int] | None = None
-    """Rows and columns of the gray image that an input is."""
+    """Rows and columns of an input, if it is a gray image."""
 
 
 class AbstractData(Table, abc.ABC):
     """Where samples come from (abstract)."""
 
     has_expectation: ClassVar[bool]
-    """Whether the expectation of the flow over samples is known."""
+    """Whether the expectation of the flow over the samples is known."""
     grains: ClassVar[tuple[Grain, ...]]
-    """What a network can be trained on."""
+    """The labels that a network can be trained on."""
 
     kind: Any = None
 
     @property
     @abc.abstractmethod
     def sizes(self) -> Sizes:
-        """Sizes of the data; reads no more than the header of a file.
+        """Sizes of the data; of a file only the header is read.
 
         **Raises:** `DataError` for a file whose header cannot be read.
         """
@@ -77,9 +77,9 @@ class AbstractData(Table, abc.ABC):
     @property
     @abc.abstractmethod
     def files(self) -> tuple[Path, ...]:
-        """The files that samples are read from; none if they are drawn, or come with gflow.
+        """The files that samples are read from; empty if they are drawn or come with gflow.
 
-        **Raises:** `DataError` if files of several are missing.
+        **Raises:** `DataError` if one of several files is missing.
         """
 
     @property
@@ -89,14 +89,14 @@ class AbstractData(Table, abc.ABC):
 
     @abc.abstractmethod
     def read(self, seed: int) -> Split:
-        """Training samples, test samples if there are any, and centers.
+        """Training samples, test samples if any, and centers.
 
         **Raises:** `DataError` for files and arrays that cannot be used.
         """
 
     @abc.abstractmethod
     def read_test(self, seed: int) -> Dataset | None:
-        """The test samples alone, in the cheapest way there is.
+        """The test samples alone, read as cheaply as possible.
 
         **Raises:** `DataError` for files and arrays that cannot be used.
         """
@@ -111,18 +111,18 @@ class AbstractRealData(AbstractData):
     samples: int = Field(
         default=0,
         ge=0,
-        description="training samples, spread evenly over subclasses; 0 for all",
+        description="number of training samples, even over subclasses; 0 for all",
     )
     test_samples: int = Field(
-        default=0, ge=0, description="test samples, spread evenly over subclasses; 0 for all"
+        default=0, ge=0, description="number of test samples, even over subclasses; 0 for all"
     )
     classes: (
         Annotated[int, Field(ge=2)]
         | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=2)]
     ) = Field(
         default=10,
-        description="the class of a subclass (digit, kind of image, category) is its index modulo "
-        "this, 2 for parity; or the class of each subclass",
+        description="number of classes, the class of a subclass (digit, kind of image, category) "
+        "being its index modulo this (2 is parity); or a list of the class of each subclass",
         examples=[2],
     )
     positive: (
@@ -130,8 +130,8 @@ class AbstractRealData(AbstractData):
         | None
     ) = Field(
         default=None,
-        description="classes with the sign +1 for a network of one output, the others are -1; "
-        "otherwise the odd ones",
+        description="classes with sign +1 for a network with one output, the others having -1; "
+        "by default the odd ones",
         examples=[[1, 3, 5, 7, 9]],
     )
     centered: bool = Field(
@@ -140,11 +140,11 @@ class AbstractRealData(AbstractData):
     )
     length: Length = Field(
         default="given",
-        description="lengths of inputs: as they are, divided by their mean, or 1 each",
+        description="lengths of inputs: as given, divided by their mean, or 1 each",
     )
 
     def split_of(self, train: Dataset, test: Dataset, seed: int) -> Split:
-        """As many samples as asked for, centered and scaled; centers are the subclass means."""
+        """The number of samples that the table sets, centered and scaled, and subclass means."""
         train = train.subset(self.samples, stream(seed, "train"))
         test = test.subset(self.test_samples, stream(seed, "test"))
         train, test = prepared(train, test, self.centered, self.length)

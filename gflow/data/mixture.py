@@ -1,10 +1,7 @@
 """Mixtures of K Gaussian subclasses (theory section 3), and how they may leave the theory.
 
-In the theory centers are orthonormal and subclasses equally large.  Here any two centers may be at
-one smaller angle, and sizes may fall geometrically within each class.
-
-One idea: every random choice draws from its own named stream of the seed, so changing the number
-of samples or neurons leaves the centers, and changing the width leaves the data, as they were.
+In the theory centers are orthonormal and subclasses equally large.  Here the angle between any two
+centers may be smaller, and sizes may decrease geometrically within each class.
 """
 
 from typing import Literal
@@ -45,13 +42,13 @@ def equiangular_centers(
     angle: float,
     rng: np.random.Generator,
 ) -> Centers:
-    """K unit centers any two of which are at one angle, the first K1 of them positive.
+    """K unit centers with the same angle between any two, the first K1 of them positive.
 
     With orthonormal e_0, e_1, .., e_K and c = cos(angle) the centers
 
         μ_k = √(1-c) e_k + √c e_0 ,    <μ_k, μ_l> = c for k ≠ l ,
 
-    share the direction e_0, which takes one more dimension.
+    share the component along e_0, which takes one more dimension.
 
     **Arguments:**
 
@@ -76,13 +73,13 @@ def shares(label: Int[np.ndarray, " K"], imbalance: float) -> Float[np.ndarray, 
 
         imbalance^{-i/(m-1)} ,    i = 0, .., m-1 from the first to the last,
 
-    with one constant for both classes: the first subclass of a class is the largest of all, and the
-    last one `imbalance` times smaller.  A class of one subclass has i = 0 only.
+    with one constant for both classes: the first subclass of each class has the largest size, and
+    the last one is `imbalance` times smaller.  A class of one subclass has i = 0 only.
 
     **Arguments:**
 
     - `label`: class of each subclass, ±1.
-    - `imbalance`: largest share over smallest, >= 1.
+    - `imbalance`: largest share over the smallest, >= 1.
     """
     weight = np.ones(len(label))
     for s in (1, -1):
@@ -92,11 +89,11 @@ def shares(label: Int[np.ndarray, " K"], imbalance: float) -> Float[np.ndarray, 
 
 
 def sizes(n: int, share: Float[np.ndarray, " K"]) -> Int[np.ndarray, " K"]:
-    """Whole numbers that sum to n, none of them 0, as near to n·share as they go.
+    """Positive integers that sum to n, as close to n·share as possible.
 
-    A subclass whose n·share is below 1 gets one sample, and the others divide the rest; each has
-    n·share rounded down, and what is then missing goes one by one to the largest remainders, the
-    first subclass first where they are equal.
+    A subclass whose n·share is below 1 gets one sample, and the others divide the rest: each gets
+    its n·share rounded down, and the samples that remain go one by one to the largest remainders,
+    in the order of the subclasses where these are equal.
 
     **Arguments:**
 
@@ -104,7 +101,7 @@ def sizes(n: int, share: Float[np.ndarray, " K"]) -> Int[np.ndarray, " K"]:
     - `share`: positive, summing to 1.
     """
     quota, single = n * share, np.zeros(len(share), bool)
-    # Quotas are right to rounding only: one of 1 may be a digit short, equal remainders unequal.
+    # Quotas are exact only up to rounding: 1 may come out slightly less, equal remainders unequal.
     while (more := ~single & (quota < 1 - 1e-9)).any():
         single |= more
         rest = (n - single.sum()) / share[~single].sum()
@@ -131,11 +128,11 @@ def sample_mixture(
     - `centers`: the subclass centers.
     - `n`: number of samples.
     - `alpha`: within-subclass scale, >= 0; the standard deviation per coordinate is α/√D.
-    - `counts`: "balanced" gives each subclass its share of n as nearly as it goes (`sizes`; n/K
-        samples, the first n mod K one more, if shares are equal), "multinomial" draws the
-        subclass of each sample with its share as probability, so that a small one may be missing.
+    - `counts`: "balanced" gives each subclass its share of n as closely as possible (`sizes`; n/K
+        samples, the first n mod K one more, if shares are equal); "multinomial" draws the subclass
+        of each sample with its share as probability, so that a small one may have no sample.
     - `rng`: random stream.
-    - `imbalance`: largest share over smallest (`shares`); 1 for equal ones.
+    - `imbalance`: largest share over the smallest (`shares`); 1 for equal ones.
 
     **Source:** theory section 3; Min and Vidal, ICML 2025, eqs. 1 and 6.
     """
@@ -156,5 +153,5 @@ def _subclasses(
     K = len(share)
     if counts == "balanced":
         return np.repeat(np.arange(K), sizes(n, share))
-    # Equal shares have a draw of their own, the one that scenarios without `imbalance` had.
+    # Equal shares are drawn as integers, as before `imbalance` existed: the samples stay the same.
     return rng.integers(K, size=n) if np.ptp(share) == 0 else rng.choice(K, size=n, p=share)

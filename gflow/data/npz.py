@@ -1,4 +1,4 @@
-"""Arrays of an npz file, or a sentence about what is wrong with it."""
+"""Reading the arrays of an npz file, or reporting what is wrong with it."""
 
 import zipfile
 import zlib
@@ -9,26 +9,24 @@ import numpy as np
 from gflow.errors import DataError
 
 _BROKEN = (OSError, ValueError, TypeError, AttributeError, EOFError, KeyError, MemoryError)
-"""What numpy raises for files of another kind, cut short, or altered."""
+"""What numpy raises for files that are of another kind, truncated or altered."""
 
 
 def read_arrays(path: Path, arguments: str) -> dict[str, np.ndarray]:
-    """All arrays of a file by name.
+    """All arrays of a file, by name.
 
     **Arguments:**
 
     - `path`: an npz file of plain arrays; pickled ones are refused.
-    - `arguments`: of `numpy.savez` that would write it, for the message.
+    - `arguments`: the arguments of `numpy.savez` that would write it, for the message.
 
-    **Raises:** `DataError` for a file that is missing or is none.
+    **Raises:** `DataError` for a file that is missing or not an npz file.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
-        raise DataError(
-            f"{path}: must be an npz file, but is not there; set data.path to one."
-        ) from None
+        raise _missing(path) from None
     except (*_BROKEN, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
@@ -47,14 +45,16 @@ def array_shapes(path: Path) -> dict[str, tuple[int, ...]]:
                 name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()
             }
     except FileNotFoundError:
-        raise DataError(
-            f"{path}: must be an npz file, but is not there; set data.path to one."
-        ) from None
+        raise _missing(path) from None
     except _UNREADABLE as error:
         raise DataError(
             f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
             "with numpy.savez."
         ) from None
+
+
+def _missing(path: Path) -> DataError:
+    return DataError(f"{path}: must be an npz file, but does not exist; set data.path to one.")
 
 
 _UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)

@@ -39,7 +39,9 @@ class LightconeField(AbstractField):
         climb = pull - radial[:, None] * u
         phi = radial / self.p
         still = jnp.zeros_like(phi)
-        velocity = LightconeNeurons(neurons.slope[:, None] * climb, phi, still, still, still, still)
+        velocity = LightconeNeurons(
+            neurons.slope[:, None] * climb, phi, still, still, sign_plus=still, sign_minus=still
+        )
         speed = _dissipation(neurons, climb, phi)
         return FlowState(velocity, speed, jnp.zeros(2, phi.dtype))
 

@@ -1,13 +1,13 @@
-"""pReLU networks of any depth, with one output or many.
+"""pReLU networks of any depth, with one output or several.
 
-One idea: a layer is the two-layer activation again,
+One idea: every layer uses the two-layer activation,
 
     z_{l+1,j} = σ(<w_j, z_l>)^p / (‖w_j‖ ‖z_l‖)^{p-1} ,
 
-with ‖z_l‖ in it only where inputs are normalized; without it powers compound over layers.  The
-weights are the state of the same flow and the same descent as neurons are, in plain coordinates;
-what is recorded of neurons is recorded of the first layer.  From a small scale networks of more
-than two layers leave the origin late (theory D15).
+with the factor ‖z_l‖ only where inputs are normalized; without it powers compound over layers.
+The weights flow and descend as those of neurons do, in plain coordinates, and records of neurons
+become records of the first layer.  From a small scale, networks with more than two layers leave the
+origin late (theory D15).
 """
 
 from collections.abc import Callable, Mapping
@@ -36,15 +36,15 @@ from gflow.scenario.networks import AbstractOutputsTable
 
 
 class DeepNetwork(AbstractFirstLayer):
-    """Hidden pReLU layers and a linear output; call it on inputs (final)."""
+    """Hidden pReLU layers and a linear output; call it with inputs (final)."""
 
     chart = "module"
     aligns = False
 
     hidden: tuple[Float[Array, "_ _"], ...]
-    """Weights of each hidden layer, a row a neuron."""
+    """Weights of each hidden layer, one row per neuron."""
     output: Float[Array, "C h"]
-    """Output weights; one row for a network whose sign is its class."""
+    """Output weights; one row for a network whose sign is the class."""
     bias: Float[Array, " C"] | None
     """Output bias; None for none."""
     p: float = eqx.field(static=True)
@@ -56,7 +56,7 @@ class DeepNetwork(AbstractFirstLayer):
     layer_norm: bool = eqx.field(static=True)
     """Whether inputs of layers after the first have mean 0 and variance 1."""
     class_of: tuple[int, ...] | None = eqx.field(static=True)
-    """Class of each output, where outputs are subclasses; None where they are what is asked for."""
+    """Class of each output if outputs are subclasses; None otherwise."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class DeepNetwork(AbstractFirstLayer):
     def __call__(
         self, x: Real[Array | np.ndarray, "n D"]
     ) -> Float[Array, " n"] | Float[Array, "n C"]:
-        """Outputs: a number for each input if C = 1, else C of them; in the inputs' precision."""
+        """Outputs, one number per input if C = 1, in the precision of the inputs."""
         z = self.features(x)
         out = z @ self.output.astype(z.dtype).T
         if self.bias is not None:
@@ -100,15 +100,15 @@ class DeepNetwork(AbstractFirstLayer):
             z = z + after if i and self.skip else after
         return z
 
-    def _layer(self, z, w):
-        grown = z @ w.T
+    def _layer(self, z: Float[Array, "n _"], w: Float[Array, "h _"]) -> Float[Array, "n h"]:
+        inner = z @ w.T
         if self.p == 1:
-            return jnp.maximum(grown, 0)
-        # Ratios first: powers of small weights would underflow in single precision.
-        cosine = grown / _length(w)[None]
+            return jnp.maximum(inner, 0)
+        # Divide first: powers of small weights would underflow in single precision.
+        cosine = inner / _length(w)[None]
         if self.input_normalized:
             cosine = cosine / _length(z)[:, None]
-        return positive_power(cosine, self.p - 1) * jnp.maximum(grown, 0)
+        return positive_power(cosine, self.p - 1) * jnp.maximum(inner, 0)
 
     @property
     def direction(self) -> Float[Array, "h D"]:
@@ -122,23 +122,23 @@ class DeepNetwork(AbstractFirstLayer):
 
     @property
     def outgoing(self) -> Float[Array, "k h"]:
-        """Weights that read the first layer."""
+        """Weights of the layer after the first."""
         return (*self.hidden, self.output)[1]
 
     @property
     def log_output(self) -> Float[Array, " h"]:
-        """log of the length of the weights that read a neuron of the first layer."""
+        """log norm of the outgoing weights of each neuron of the first layer."""
         return jnp.log(jnp.linalg.norm(self.outgoing, axis=0))
 
     @property
     def sign(self) -> Float[Array, " h"]:
-        """Sign of the sum of these weights, +1 or -1."""
+        """Sign of the sum of the outgoing weights, +1 or -1."""
         total = self.outgoing.sum(axis=0)
         return jnp.where(total < 0, -1.0, 1.0).astype(total.dtype)
 
     @property
     def degree(self) -> float:
-        """1: activations are normalized."""
+        """1: the activation is normalized."""
         return 1.0
 
     def projected(self) -> Self:
@@ -167,7 +167,7 @@ class DeepNetwork(AbstractFirstLayer):
         )
 
     def network(self, p: float) -> "DeepNetwork":
-        """Itself; the power is its own."""
+        """The network itself, which has its own power."""
         return self
 
     def function(self, p: float) -> Callable:
@@ -184,8 +184,8 @@ class DeepNetwork(AbstractFirstLayer):
         return (*self.hidden, self.output)
 
 
-def _length(rows):
-    """‖row‖, however small; 1 for a row of zeros, whose gradient is 0."""
+def _length(rows: Float[Array, "n D"]) -> Float[Array, " n"]:
+    """‖row‖ without underflow; a zero row gets 1 and gradient 0."""
     largest = jax.lax.stop_gradient(jnp.abs(rows).max(axis=1))
     unit = jnp.where(largest > 0, largest, 1)
     square = ((rows / unit[:, None]) ** 2).sum(axis=1)
@@ -193,23 +193,23 @@ def _length(rows):
 
 
 def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
-    """Independent weights of mean 0, their variance by the sizes of each layer; biases 0.
+    """Independent weights of mean 0, with a variance set by the sizes of the layer; biases 0.
 
     **Arguments:**
 
     - `table`: width, depth, power, scale of all weights, and initialization (`INITIALIZATIONS`);
-        neurons with a vector of outputs start from uniform unit vectors.
+        neurons with vector outputs start from uniform unit vectors.
     - `task`: input dimension, outputs, seed.
 
     **Source:** He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010; the published code of Min and
-    Vidal, ICML 2024 (theory E2, which does not say how output weights start: torch's default).
+    Vidal, ICML 2024 (theory E2, which does not give the output weights: torch's default).
     """
-    rng, draw = stream(task.seed, "hidden"), INITIALIZATIONS[table.initialization]
+    rng, sample = stream(task.seed, "hidden"), INITIALIZATIONS[table.initialization]
     sizes = [task.D, *[table.width] * (table.depth - 1), task.outputs]
     last = len(sizes) - 2
     with jax.enable_x64(True):
         layers = [
-            jnp.asarray(table.init_scale * draw(rng, fan_in, width, i == last))
+            jnp.asarray(table.init_scale * sample(rng, fan_in, width, i == last))
             for i, (fan_in, width) in enumerate(pairwise(sizes))
         ]
         return DeepNetwork(
@@ -224,14 +224,14 @@ def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
 
 
 def _gaussian(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) -> np.ndarray:
-    """Entries N(0, 2/fan-in), which is Kaiming's."""
+    """Entries N(0, 2/fan-in) (Kaiming)."""
     return np.sqrt(2 / fan_in) * rng.standard_normal((width, fan_in))
 
 
 def _kaiming_uniform(
     rng: np.random.Generator, fan_in: int, width: int, is_last: bool
 ) -> np.ndarray:
-    """Uniform of the same variance."""
+    """Uniform entries of variance 2/fan-in."""
     bound = np.sqrt(6 / fan_in)
     return rng.uniform(-bound, bound, (width, fan_in))
 
@@ -248,7 +248,7 @@ def _published(rng: np.random.Generator, fan_in: int, width: int, is_last: bool)
 
 
 def _balanced(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) -> np.ndarray:
-    """Of every neuron input and output weights are uniform unit vectors."""
+    """Input and output weights of every neuron are uniform unit vectors."""
     w = rng.standard_normal((width, fan_in))
     return w / np.linalg.norm(w, axis=0 if is_last else 1, keepdims=True)
 
@@ -260,4 +260,4 @@ INITIALIZATIONS = {
     "published": _published,
     "balanced": _balanced,
 }
-"""How the weights of a layer are drawn, by name."""
+"""How to draw the weights of a layer, by name."""

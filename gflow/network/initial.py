@@ -1,7 +1,7 @@
 """Initializations, at any scale (theory section 3, Initialization).
 
-A shape is drawn first, w_j0 and v_j0 of size O(1), and the scale ε enters only as log ε.  So
-ε = 1e-300 is as good as 1e-2 in the polar chart.
+First the shape of the weights is drawn, w_j0 and v_j0 of size O(1); the scale ε then enters only as
+log ε, so in the polar chart ε = 1e-300 works as well as 1e-2.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from gflow.scenario.words import NEURON_INITS
 
 
 class Draw(NamedTuple):
-    """What the shape of hidden weights may be made of."""
+    """The ingredients of a shape of hidden weights."""
 
     signs: Float[np.ndarray, " h"]
     """Sign of v_j."""
     task: Task
     nudge: float
-    """Share of the way to a center or average, in (0, 1]."""
+    """Fraction of the way to a center or average, in (0, 1]."""
     rng: np.random.Generator
 
 
@@ -42,7 +42,7 @@ def _sphere(draw: Draw) -> Float[np.ndarray, "h D"]:
 
 
 def _nudged(draw: Draw) -> Float[np.ndarray, "h D"]:
-    """Uniform unit vectors moved toward a random center each, w ← w + nudge·(μ - w).
+    """Uniform unit vectors, each moved toward a random center, w ← w + nudge·(μ - w).
 
     **Source:** Min and Vidal, ICML 2025, figures 5 and 6.
     """
@@ -51,23 +51,23 @@ def _nudged(draw: Draw) -> Float[np.ndarray, "h D"]:
 
 
 def _averaged(draw: Draw) -> Float[np.ndarray, "h D"]:
-    """Uniform unit vectors moved toward the average of the class of each in the same way."""
+    """Uniform unit vectors, each moved in the same way toward the average of its class."""
     return _moved(_sphere(draw), draw.task.averages[np.where(draw.signs < 0, 1, 0)], draw.nudge)
 
 
 def _moved(
-    w: Float[np.ndarray, "h D"], aim: Float[np.ndarray, "h D"], nudge: float
+    w: Float[np.ndarray, "h D"], goal: Float[np.ndarray, "h D"], nudge: float
 ) -> Float[np.ndarray, "h D"]:
-    w = w + nudge * (aim - w)
+    w = w + nudge * (goal - w)
     return w / np.linalg.norm(w, axis=1, keepdims=True)
 
 
 SHAPES: dict[str, Callable[[Draw], Float[np.ndarray, "h D"]]] = {}
-"""Shapes w_j0 of hidden weights before scaling by ε, by the names scenario files use."""
+"""Shapes w_j0 of hidden weights, before scaling by ε, by the words of scenario files."""
 
 
 def register_initialization(name: str, shape: Callable[[Draw], Float[np.ndarray, "h D"]]) -> None:
-    """Let scenario files ask for a shape of hidden weights by `network.init`."""
+    """Make a shape of hidden weights available as a value of `network.init`."""
     SHAPES[name] = shape
     NEURON_INITS.add(name)
 
@@ -79,9 +79,9 @@ for _name, _shape in {
 
 
 def start_neurons(chart: str, table: NeuronsTable, task: Task) -> AbstractNeurons:
-    """The population that a scenario asks for, in its chart.
+    """The initial neurons of a scenario, in a chart.
 
-    Output weights and hidden weights draw from streams of their own.
+    Output weights and hidden weights are drawn from separate streams.
     """
     v = stream(task.seed, "output").standard_normal(table.width)
     sign = np.where(v < 0, -1.0, 1.0)
@@ -103,7 +103,7 @@ def balanced(
     **Arguments:**
 
     - `w`: shape of the hidden weights.
-    - `sign`: +1 or -1, the class each neuron belongs to for all time.
+    - `sign`: +1 or -1, the sign of v_j, which never changes.
     - `log_eps`: log ε; any real number.
 
     **Source:** Min and Vidal, ICML 2025, Assumption 1.
@@ -125,6 +125,6 @@ def cartesian(
 
     - `w`, `v`: shapes of the weights.
     - `eps`: ε.
-    - `degree`: of a neuron's output in ‖w_j‖; 1, or p without normalization.
+    - `degree`: degree of a neuron's output in ‖w_j‖; 1, or p without normalization.
     """
     return CartesianNeurons(jnp.asarray(eps * w), jnp.asarray(eps * v), degree)

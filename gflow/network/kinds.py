@@ -1,4 +1,4 @@
-"""Which weights there are, and how a network of each kind starts."""
+"""All kinds of weights, and the initialization of each."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +17,7 @@ WEIGHTS: dict[str, type[AbstractFirstLayer]] = {
     weights.chart: weights
     for weights in (PolarNeurons, LightconeNeurons, CartesianNeurons, VectorNeurons, DeepNetwork)
 }
-"""All weights by their chart."""
+"""All kinds of weights by their chart."""
 
 _STARTS: dict[str, Callable[..., AbstractFirstLayer]] = {
     "vector": vector_neurons,
@@ -26,11 +26,11 @@ _STARTS: dict[str, Callable[..., AbstractFirstLayer]] = {
 
 
 def start_of(scenario: Scenario, task: Task) -> AbstractFirstLayer:
-    """The weights that a scenario of one flow starts from."""
+    """The initial weights of a scenario of one flow."""
     start = _STARTS.get(scenario.chart, partial(start_neurons, scenario.chart))
     return start(scenario.network, task)
 
 
 def stored_weights(arrays: Mapping[str, np.ndarray], scenario: Scenario) -> AbstractFirstLayer:
-    """The weights that a run of a scenario stored."""
+    """The weights stored by a run of a scenario."""
     return WEIGHTS[scenario.chart].from_arrays(arrays, scenario.network)

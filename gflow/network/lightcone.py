@@ -4,12 +4,12 @@ One idea: with ρ_j = ‖w_j‖, the flow only stretches P_j = ρ_j + v_j and sh
 
     P_j(t) = P_j(0) e^{I_j} ,   M_j(t) = M_j(0) e^{-I_j} ,   dI_j/dt = Φ_j ,
 
-so P_j M_j = ρ_j² - v_j² is conserved by construction, whatever its sign, and what moves is a
-direction and the number I_j.  Only logarithms of P and M are kept, so no scale underflows, and a
-balanced neuron is the case in which one of them is zero.
+so P_j M_j = ρ_j² - v_j² is conserved by construction, whatever its sign, and the state is a
+direction and the number I_j.  Only logarithms of P and M are stored, so no scale underflows, and a
+balanced neuron is the case in which one of the two is zero.
 
-Norms are never formed as sums of P and M: with d = log|P/M| every quantity is tanh, log1p or expm1
-of d, which are right to the last digits where P and M nearly cancel.
+Norms are never computed as sums of P and M: with d = log|P/M| every quantity is tanh, log1p or
+expm1 of d, which are accurate to rounding even where P and M nearly cancel.
 """
 
 import math
@@ -29,7 +29,7 @@ _STORED = ("direction", "boost", "log_plus", "log_minus", "sign_plus", "sign_min
 
 
 class LightconeNeurons(AbstractNeurons):
-    """Any population as directions, boosts and the constants log|P_j(0)|, log|M_j(0)| (final)."""
+    """Neurons of any balance: directions, boosts and constants log|P_j(0)|, log|M_j(0)| (final)."""
 
     chart = "lightcone"
 
@@ -52,6 +52,7 @@ class LightconeNeurons(AbstractNeurons):
         boost: Float[Array, " h"],
         log_plus: Float[Array, " h"],
         log_minus: Float[Array, " h"],
+        *,
         sign_plus: Float[Array, " h"],
         sign_minus: Float[Array, " h"],
     ):
@@ -74,8 +75,8 @@ class LightconeNeurons(AbstractNeurons):
 
     @property
     def log_ratio(self) -> Float[Array, " h"]:
-        """d_j = log|P_j/M_j| now; infinite for a balanced neuron, 0 where v_j (or ‖w_j‖) is 0."""
-        # The constants come first: they cancel exactly if v_j(0) = 0, at any scale.
+        """Current d_j = log|P_j/M_j|; ±∞ for a balanced neuron, 0 where v_j (or ‖w_j‖) is 0."""
+        # Subtract the constants first: if v_j(0) = 0 they cancel exactly, at any scale.
         d = 2 * self.boost + (self.log_plus - self.log_minus)
         return jnp.where(self.sign_minus == 0, jnp.inf, jnp.where(self.sign_plus == 0, -jnp.inf, d))
 
@@ -99,7 +100,7 @@ class LightconeNeurons(AbstractNeurons):
 
     @property
     def sign(self) -> Float[Array, " h"]:
-        """+1 or -1: sign of v_j now; it may change if |v_j| < ‖w_j‖."""
+        """+1 or -1: current sign of v_j; it may change if |v_j| < ‖w_j‖."""
         return jnp.where(self.log_ratio < 0, -1.0, 1.0).astype(self.boost.dtype)
 
     @property
@@ -115,12 +116,12 @@ class LightconeNeurons(AbstractNeurons):
 
     @property
     def _vanished(self) -> Bool[Array, " h"]:
-        """Whether ‖w_j‖ has reached zero: d_j has left the side on which it started."""
+        """Whether ‖w_j‖ has reached zero: d_j has changed sign."""
         return self.steep & (self.sign_plus * self.log_ratio <= 0)
 
     @property
     def _log_half_larger(self) -> Float[Array, " h"]:
-        """log of half the larger of |P_j| and |M_j| now."""
+        """log of half the larger of the current |P_j| and |M_j|."""
         plus = jnp.where(self.sign_plus == 0, -jnp.inf, self.log_plus + self.boost)
         minus = jnp.where(self.sign_minus == 0, -jnp.inf, self.log_minus - self.boost)
         return jnp.maximum(plus, minus) - math.log(2)
@@ -130,7 +131,7 @@ class LightconeNeurons(AbstractNeurons):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
-        return cls(*(jnp.asarray(arrays[name]) for name in _STORED))
+        return cls(**{name: jnp.asarray(arrays[name]) for name in _STORED})
 
     def projected(self) -> Self:
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
@@ -155,15 +156,15 @@ def lightcone(
 ) -> LightconeNeurons:
     """Neurons w_j(0) = ε w_j, v_j(0) = ε v_j in the light-cone chart, balanced or not.
 
-    Of P = ‖w‖ + v and M = ‖w‖ - v the larger one is a sum of two positive numbers; the other one is
-    `delta` divided by it.
+    The larger of P = ‖w‖ + v and M = ‖w‖ - v is a sum of two positive numbers; the smaller one is
+    `delta` divided by it, which avoids cancellation.
 
     **Arguments:**
 
     - `w`, `v`: shape of the weights, of size O(1).
     - `log_eps`: log ε; any real number.
-    - `delta`: ‖w_j‖² - v_j², where it is known better than the difference of `w` and `v` tells
-        (nearly balanced neurons); 0 for exactly balanced ones.
+    - `delta`: ‖w_j‖² - v_j², if it is known more accurately than from `w` and `v` (nearly balanced
+        neurons); 0 for exactly balanced ones.
 
     **Source:** theory D1, light-cone form.
     """
@@ -176,11 +177,11 @@ def lightcone(
         jnp.zeros(len(norm)),
         _log_of_size(plus, log_eps),
         _log_of_size(minus, log_eps),
-        jnp.asarray(np.sign(plus)),
-        jnp.asarray(np.sign(minus)),
+        sign_plus=jnp.asarray(np.sign(plus)),
+        sign_minus=jnp.asarray(np.sign(minus)),
     )
 
 
 def _log_of_size(values: Float[np.ndarray, " h"], log_eps: float) -> Float[Array, " h"]:
-    """log(ε|values|); 0 in place of log 0, which solvers would turn into nan."""
+    """log(ε|values|), with 0 in place of log 0, from which solvers would make nan."""
     return jnp.asarray(np.where(values == 0, 0.0, log_eps + np.log(np.abs(values) + (values == 0))))

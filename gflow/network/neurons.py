@@ -1,11 +1,11 @@
-"""Populations of neurons, in the charts a flow can be integrated in.
+"""Populations of neurons with one output, in the charts in which their flow is integrated.
 
 One idea: at balanced initialization, |v_j| = ‖w_j‖, a neuron *is* a direction, a log-norm and a
-sign.  In that polar chart nothing depends on how small the initialization is.  The Cartesian chart
-holds any initialization, and underflows below about 1e-150.
+sign.  In this polar chart nothing depends on how small the initialization is.  The Cartesian chart
+represents any initialization, and underflows below about 1e-150.
 
-What a neuron contributes is |v_j| ‖w_j‖^q with its degree q: 1 where the activation divides by
-‖w_j‖^{p-1}, p where it does not (theory D1).  Only the Cartesian chart knows another than 1.
+The mass of a neuron is |v_j| ‖w_j‖^q with its degree q: 1 where the activation divides by
+‖w_j‖^{p-1}, p where it does not (theory D1).  Only the Cartesian chart allows degrees other than 1.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from gflow.scenario.networks import AbstractNetworkTable
 
 
 class AbstractNeurons(AbstractFirstLayer):
-    """h neurons (w_j, v_j) of one output in some chart (abstract)."""
+    """h neurons (w_j, v_j) with one output, in some chart (abstract)."""
 
     aligns = True
 
@@ -33,7 +33,7 @@ class AbstractNeurons(AbstractFirstLayer):
         return self.degree * self.log_norm + self.log_output
 
     def network(self, p: float) -> Network:
-        """The function these neurons compute with power `p`."""
+        """The function that these neurons compute with power `p`."""
         return Network(self.direction, self.log_mass, self.sign, p)
 
     def function(self, p: float) -> Network:
@@ -41,7 +41,7 @@ class AbstractNeurons(AbstractFirstLayer):
 
     @property
     def class_of(self) -> None:
-        """None: the sign of the output is the class."""
+        """None: the class is the sign of the output."""
         return None
 
     def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
@@ -61,7 +61,7 @@ class PolarNeurons(AbstractNeurons):
     direction: Float[Array, "h D"]
     """Unit vectors u_j = w_j/‖w_j‖."""
     log_norm: Float[Array, " h"]
-    """r_j = log ‖w_j‖; starts near log ε, so no float underflows."""
+    """r_j = log ‖w_j‖; initially near log ε, so nothing underflows."""
     sign: Float[Array, " h"]
     """+1 or -1: sign of v_j, constant along the flow."""
 
@@ -106,7 +106,7 @@ class PolarNeurons(AbstractNeurons):
 
 
 class CartesianNeurons(AbstractNeurons):
-    """Any population, as plain weights (final)."""
+    """Neurons of any balance, as plain weights (final)."""
 
     chart = "cartesian"
 
@@ -151,7 +151,7 @@ class CartesianNeurons(AbstractNeurons):
 
     @property
     def sign(self) -> Float[Array, " h"]:
-        """+1 or -1: sign of v_j now."""
+        """+1 or -1: current sign of v_j."""
         return jnp.where(self.v < 0, -1.0, 1.0).astype(self.v.dtype)
 
     def projected(self) -> Self:
@@ -166,7 +166,7 @@ class CartesianNeurons(AbstractNeurons):
 
 
 def outputs_by_block(network: Network, x: Float[Array, "B b D"], n: int) -> Float[Array, " n"]:
-    """f(x_i) for the first `n` samples, by one pass over the blocks, in the precision of `x`."""
+    """f(x_i) of the first `n` samples in one pass over the blocks, in the precision of `x`."""
     u = network.direction.astype(x.dtype)
     mass = (network.sign * network.mass).astype(x.dtype)
 

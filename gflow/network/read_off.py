@@ -1,8 +1,8 @@
-"""Classes read off a network that was trained on subclasses.
+"""Class predictions of a network that was trained on subclasses.
 
-One idea: a network that has to tell subclasses apart cannot average them, so fine labels are a
-remedy of feature averaging without another activation.  Its prediction is the class of its largest
-output; so the output of a class is the largest one of its subclasses.
+A network that must distinguish subclasses cannot average them, so fine labels are a remedy against
+feature averaging that needs no other activation.  It predicts the class of its largest output, so
+the output of a class is the largest output among its subclasses.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ def class_outputs(f: Float[Array, "n K"], class_of: tuple[int, ...]) -> Float[Ar
 
     **Arguments:**
 
-    - `f`: an output a subclass.
-    - `class_of`: class of each, 0..C-1, none without a subclass.
+    - `f`: one output per subclass.
+    - `class_of`: class of each subclass; every class 0..C-1 has at least one.
     """
     classes = np.asarray(class_of)
     columns = [f[:, np.flatnonzero(classes == c)].max(axis=1) for c in range(max(class_of) + 1)]
@@ -27,15 +27,15 @@ def class_outputs(f: Float[Array, "n K"], class_of: tuple[int, ...]) -> Float[Ar
 
 
 def classifier(model: Callable, class_of: tuple[int, ...] | None) -> Callable:
-    """The model of classes: itself, or where outputs are subclasses what is read off it."""
+    """The model as a model of classes: itself, or a `ReadOff` if its outputs are subclasses."""
     return model if class_of is None else ReadOff(model, class_of)
 
 
 class ReadOff(eqx.Module):
-    """A model of subclasses as a model of classes; call it on inputs (final)."""
+    """A model of subclasses as a model of classes; call it with inputs (final)."""
 
     model: Callable
-    """From inputs (n, D) to an output a subclass."""
+    """From inputs (n, D) to one output per subclass."""
     class_of: tuple[int, ...] = eqx.field(static=True)
     """Class of each subclass."""
 

@@ -1,7 +1,7 @@
-"""The classifiers that theory says training reaches (theory section 3).
+"""The classifiers that training reaches according to theory (theory section 3).
 
-One idea: F, F^(1) and F^(p) are networks with 2 or K neurons, so whatever measures a trained
-network measures them too.
+F, F^(1) and F^(p) are networks with 2 or K neurons, so every measurement of a trained network
+applies to them as well.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from gflow.data.centers import ORTHONORMAL, Centers
 from gflow.errors import DataError
@@ -48,8 +49,13 @@ def subclass_classifier(centers: Centers, p: float) -> Network:
     )
 
 
-def _network(u, log_mass, sign, p):
-    """A network in float64, whatever the caller's precision is."""
+def _network(
+    u: Float[np.ndarray, "h D"],
+    log_mass: Float[np.ndarray, " h"],
+    sign: Float[np.ndarray, " h"],
+    p: float,
+) -> Network:
+    """A network in float64, whatever precision the caller uses."""
     with jax.enable_x64(True):
         return Network(jnp.asarray(u), jnp.asarray(log_mass), jnp.asarray(sign), p)
 
@@ -67,7 +73,7 @@ def supremum(K1: int, K2: int, p: float, kind: str) -> float:
 
 @dataclass(frozen=True)
 class Target:
-    """A reference classifier to hold a network against, and the centers it is made of."""
+    """A reference classifier to compare a network with, and its centers."""
 
     kind: Literal["average", "subclass"]
     """F or F^(p)."""
@@ -105,10 +111,10 @@ class Target:
 
 
 def average_target(centers: Centers) -> Target:
-    """F as a target: what ReLU networks are conjectured to reach (theory A3)."""
+    """F as a target, which ReLU networks are conjectured to reach (theory A3)."""
     return Target("average", 1.0, centers)
 
 
 def subclass_target(centers: Centers, p: float) -> Target:
-    """F^(p) as a target: what pReLU networks with p >= 3 are conjectured to reach (theory A3)."""
+    """F^(p) as a target, which pReLU networks with p >= 3 are conjectured to reach (theory A3)."""
     return Target("subclass", float(p), centers)

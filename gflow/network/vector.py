@@ -1,11 +1,11 @@
-"""A balanced population with many outputs, at any initialization scale.
+"""A balanced population with several outputs, at any initialization scale.
 
-One idea: with C outputs an output weight is a vector, and at balanced initialization, where
+One idea: with C outputs, output weights are vectors, and at balanced initialization, where
 ‖v_j‖ = ‖w_j‖, a neuron is two directions and one log-norm: w_j = e^{r_j} u_j, v_j = e^{r_j} a_j,
 
     f(x) = Σ_j e^{2 r_j} a_j σ(<u_j, x>)^p / ‖x‖^{p-1} + b ,
 
-with ‖x‖ in it only where inputs are normalized.  With one output a_j is the sign of the polar
+with the factor ‖x‖ only where inputs are normalized.  With one output, a_j is the sign in the polar
 chart.
 """
 
@@ -37,7 +37,7 @@ _SMALL = 1e-12
 def gates(
     x: Float[Array, "n D"], u: Float[Array, "h D"], p: float, input_normalized: bool
 ) -> tuple[Float[Array, "n h"], Float[Array, "n h"]]:
-    """(σ(z)/‖x‖)^{p-1} and σ(z)^p/‖x‖^{p-1}, z = <u_j, x>; without ‖x‖ if not normalized."""
+    """(σ(z)/‖x‖)^{p-1} and σ(z)^p/‖x‖^{p-1} for z = <u_j, x>; without ‖x‖ if not normalized."""
     z = x @ u.T
     size = jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), _SMALL)
     gate = positive_power(z / size if input_normalized else z, p - 1)
@@ -45,7 +45,7 @@ def gates(
 
 
 class VectorNetwork(eqx.Module):
-    """What a balanced population with many outputs computes; call it on inputs (final)."""
+    """The function of a balanced population with C outputs; call it with inputs (final)."""
 
     direction: Float[Array, "h D"]
     """u_j."""
@@ -63,21 +63,21 @@ class VectorNetwork(eqx.Module):
     def __call__(
         self, x: Real[Array | np.ndarray, "n D"]
     ) -> Float[Array, " n"] | Float[Array, "n C"]:
-        """Outputs: a number for each input if C = 1, else C of them; in the inputs' precision."""
+        """Outputs, one number per input if C = 1, in the precision of the inputs."""
         x = jnp.asarray(x)
-        _, grown = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
+        _, hidden = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
         weights = jnp.exp(2 * self.log_norm.astype(x.dtype))[:, None] * self.output.astype(x.dtype)
-        f = grown @ weights
+        f = hidden @ weights
         if self.bias is not None:
             f = f + self.bias.astype(x.dtype)[None]
         return f[:, 0] if f.shape[1] == 1 else f
 
     def features(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n h"]:
-        """Outputs of the hidden layer over the norm of the largest neuron, so that none is lost."""
+        """Outputs of the hidden layer over the largest ‖w_j‖, so that they do not underflow."""
         x = jnp.asarray(x)
-        _, grown = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
+        _, hidden = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
         r = self.log_norm.astype(x.dtype)
-        return grown * jnp.exp(r - r.max())[None]
+        return hidden * jnp.exp(r - r.max())[None]
 
     @property
     def sizes(self) -> Float[Array, "2"]:
@@ -104,7 +104,7 @@ class VectorNeurons(AbstractFirstLayer):
     input_normalized: bool = eqx.field(static=True)
     """Whether the activation divides by ‖x‖^{p-1}."""
     class_of: tuple[int, ...] | None = eqx.field(static=True)
-    """Class of each output, where outputs are subclasses."""
+    """Class of each output if outputs are subclasses; None otherwise."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class VectorNeurons(AbstractFirstLayer):
 
     @property
     def sign(self) -> Float[Array, " h"]:
-        """Sign of the sum of the output weights of a neuron, +1 or -1."""
+        """Sign of the sum of the output weights of each neuron, +1 or -1."""
         return jnp.where(self.output.sum(axis=1) < 0, -1.0, 1.0).astype(self.output.dtype)
 
     @property
@@ -181,7 +181,12 @@ class VectorNeurons(AbstractFirstLayer):
     def network(self, p: float) -> VectorNetwork:
         """The outputs with power `p`."""
         return VectorNetwork(
-            self.direction, self.output, self.log_norm, self.bias, p, self.input_normalized
+            self.direction,
+            self.output,
+            self.log_norm,
+            self.bias,
+            p=p,
+            input_normalized=self.input_normalized,
         )
 
     def function(self, p: float) -> Callable:
@@ -189,7 +194,7 @@ class VectorNeurons(AbstractFirstLayer):
 
 
 def vector_neurons(table: AbstractOutputsTable, task: Task) -> VectorNeurons:
-    """Uniform directions of inputs and outputs, ‖w_j‖ = ‖v_j‖ = ε at any ε; biases 0."""
+    """Uniform directions of input and output weights, ‖w_j‖ = ‖v_j‖ = ε for any ε; biases 0."""
     rng, h = stream(task.seed, "hidden"), table.width
     u, a = rng.standard_normal((h, task.D)), rng.standard_normal((h, task.outputs))
     u, a = (w / np.linalg.norm(w, axis=1, keepdims=True) for w in (u, a))

@@ -1,4 +1,4 @@
-"""What a gradient flow moves, and what every kind of weights says of itself (abstract)."""
+"""Weights: the state of a gradient flow, and what every kind of weights provides."""
 
 import abc
 from collections.abc import Callable, Mapping
@@ -14,26 +14,26 @@ from gflow.scenario.networks import AbstractNetworkTable
 
 
 class Observables(NamedTuple):
-    """What is observed of weights on samples at one time."""
+    """Observations of weights on samples at one time."""
 
     outputs: Float[Array, " n"] | Float[Array, "n C"]
     """f(x_i), in the precision of the state."""
     features: Float[Array, "n h"] | None
-    """Outputs of the last hidden layer, in the precision of the samples; None if not looked at."""
+    """Outputs of the last hidden layer, in the precision of the samples; None if not observed."""
     numbers: dict[str, Array]
-    """What else is recorded, under the names of the record."""
+    """Further recorded quantities, by their names in the record."""
 
 
 class AbstractWeights(eqx.Module):
-    """Whatever a gradient flow moves: float arrays, and how they stay in their chart (abstract)."""
+    """The state of a gradient flow: float arrays in some chart (abstract)."""
 
     chart: eqx.AbstractClassVar[str]
-    """Name of the coordinates, by which the velocity is chosen."""
+    """Name of the coordinates, which selects the velocity."""
 
     @property
     @abc.abstractmethod
     def width(self) -> int:
-        """Number of neurons that one evaluation of the velocity is for."""
+        """Number of neurons that one evaluation of the velocity covers."""
 
     @property
     @abc.abstractmethod
@@ -42,14 +42,14 @@ class AbstractWeights(eqx.Module):
 
     @abc.abstractmethod
     def projected(self) -> Self:
-        """The same weights with rounding and truncation drift off their chart removed."""
+        """The same weights, projected back onto their chart after rounding and truncation."""
 
 
 class AbstractFirstLayer(AbstractWeights):
-    """Weights of which h neurons read the inputs: what a run records and stores (abstract)."""
+    """Weights with h neurons in the first layer, which a run records and stores (abstract)."""
 
     aligns: eqx.AbstractClassVar[bool]
-    """Whether neurons align at a time known in advance, by which records are scheduled."""
+    """Whether the time of alignment is known in advance, so that record times can follow it."""
 
     direction: eqx.AbstractVar[Float[Array, "h D"]]
     log_norm: eqx.AbstractVar[Float[Array, " h"]]
@@ -60,28 +60,28 @@ class AbstractFirstLayer(AbstractWeights):
 
     @abc.abstractmethod
     def network(self, p: float) -> Callable:
-        """Their outputs with power `p`, a function of inputs (n, D)."""
+        """The outputs with power `p`, as a function of inputs (n, D)."""
 
     @abc.abstractmethod
     def function(self, p: float) -> Callable:
-        """The classifier they are with power `p`, a function of inputs (n, D)."""
+        """The classifier with power `p`, as a function of inputs (n, D)."""
 
     @abc.abstractmethod
     def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
-        """What is observed on the first `n` of samples that are cut into blocks."""
+        """Observations on the first `n` samples, which come in blocks."""
 
     @abc.abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is stored of them, by name."""
+        """The arrays to store, by name."""
 
     @abc.abstractmethod
     def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
-        """What stands on the card of a run for weights of this kind only."""
+        """Rows of the card of a run that only weights of this kind have."""
 
     @classmethod
     @abc.abstractmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
-        """What `arrays` stored; `table` says what is no array."""
+        """The weights stored by `arrays`; `table` provides what is not an array."""
 
     @property
     def width(self) -> int:
@@ -95,7 +95,7 @@ class AbstractFirstLayer(AbstractWeights):
 
 
 class Task(NamedTuple):
-    """What a network is asked to learn, as far as its start depends on it."""
+    """The part of the learning task on which initial weights depend."""
 
     centers: Float[np.ndarray, "K D"]
     """Subclass centers μ_k."""
@@ -104,7 +104,7 @@ class Task(NamedTuple):
     outputs: int
     """Number of outputs."""
     class_of: tuple[int, ...] | None
-    """Class of each output where outputs are subclasses; None where they are what is asked for."""
+    """Class of each output if outputs are subclasses; None otherwise."""
     seed: int
 
     @property
@@ -114,7 +114,7 @@ class Task(NamedTuple):
 
 
 def observe_layers(network: Any, x: Float[Array, "B b D"], n: int, dtype: jnp.dtype) -> Observables:
-    """Outputs and hidden features by one pass over the blocks, and the size of each layer."""
+    """Outputs and hidden features in one pass over the blocks, and the size of each layer."""
 
     def block(_, rows: Float[Array, "b D"]):
         return None, (network(rows), network.features(rows))
@@ -127,16 +127,16 @@ def observe_layers(network: Any, x: Float[Array, "B b D"], n: int, dtype: jnp.dt
 
 
 def feature_rows(record: Mapping[str, Any]) -> dict[str, str]:
-    """The row of a card about hidden features."""
+    """The row of a card on hidden features."""
     rank = float(np.asarray(record["stable_rank"])[-1])
     return {"features": f"stable rank {rank:.3g} in the last hidden layer"}
 
 
 def named_arrays(**arrays: object) -> dict[str, np.ndarray]:
-    """Arrays as numpy stores them; those that are None are left out."""
+    """Arrays as numpy arrays; those that are None are left out."""
     return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
 
 
 def class_of_in(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...] | None:
-    """The classes of outputs, if they were stored."""
+    """The class of each output, if it was stored."""
     return tuple(arrays["class_of"].tolist()) if "class_of" in arrays else None

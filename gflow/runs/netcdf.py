@@ -1,7 +1,7 @@
 """Labeled arrays as the bytes of a netCDF 4 file.
 
-One idea: the file is made in memory and written by us.  The HDF5 library ends the process when a
-disk is full, and inside a Dask worker xarray asks the cluster for a lock that only files have.
+The file is built in memory and written by us: the HDF5 library ends the process when the disk is
+full, and inside a Dask worker xarray asks the cluster for a lock that only files on disk have.
 """
 
 import io
@@ -22,7 +22,7 @@ def to_netcdf(
     **Arguments:**
 
     - `dataset`: labeled arrays.
-    - `encoding`: how variables are stored, by name; see `xarray.Dataset.to_netcdf`.
+    - `encoding`: encoding of variables, by name; see `xarray.Dataset.to_netcdf`.
     """
     file = io.BytesIO()
     with _ONE_AT_A_TIME:

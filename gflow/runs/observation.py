@@ -1,9 +1,9 @@
-"""What a record holds: the probe that observes it, and the labeled arrays it becomes.
+"""The contents of a record: the probe that observes them, and the labeled arrays they become.
 
-A name in the record is written once, in `_LAYOUT`, with its dimensions, unit and meaning, and the
-probe returns arrays under those names.  The core is there for every network and every method of
-training; the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that
-needs one is OUTSIDE without it.
+Every name in the record is defined once, in `_LAYOUT`, with its dimensions and meaning, and the
+probe returns arrays under these names.  The core exists for every network and every method of
+training; the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that needs
+a missing group is OUTSIDE.
 """
 
 import equinox as eqx
@@ -24,7 +24,7 @@ from gflow.network.weights import AbstractFirstLayer
 from gflow.runs.problem import Problem
 
 COMPLEMENT = 3
-"""Number of directions orthogonal to all samples along which theory D2b is recorded."""
+"""Number of directions orthogonal to all samples along which weights are recorded (theory D2b)."""
 
 _LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
     "loss": (("time",), "L = Σ_i ω_i ℓ(y_i, f(x_i))"),
@@ -50,7 +50,7 @@ _LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 class Probe(eqx.Module):
-    """What is observed of a state at every accepted step, under the record's names."""
+    """Observes a state at every accepted step, under the names of the record."""
 
     field: AbstractField
     samples: Samples
@@ -63,7 +63,7 @@ class Probe(eqx.Module):
         y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
         loss = jnp.sum(omega * self.field.loss.value(y, f))
 
-        # A network of subclasses is held against classes.
+        # A network that is trained on subclasses is judged by its classes.
         if weights.class_of is not None:
             y = jnp.asarray(weights.class_of)[y.astype(int)]
             f = class_outputs(f, weights.class_of)
@@ -81,11 +81,11 @@ class Probe(eqx.Module):
 
 
 class Portrait(eqx.Module):
-    """What is recorded of every single neuron, under the record's names."""
+    """Observes every single neuron, under the names of the record."""
 
     references: Float[Array, "R D"]
     complement: Float[Array, "q D"]
-    """Orthonormal directions orthogonal to all samples; none where the samples span the space."""
+    """Orthonormal directions orthogonal to all samples; none if the samples span the space."""
     p: float = eqx.field(static=True)
     groups: tuple[str, ...] = eqx.field(static=True)
 
@@ -113,9 +113,9 @@ def observers(
 
     **Arguments:**
 
-    - `problem`: the flow, and the centers that neurons are held against.
-    - `groups`: groups to record, of "neurons", "centers", "orthogonal".
-    - `rng`: picks the directions orthogonal to the samples, where there are any.
+    - `problem`: the flow, and the centers that neurons are compared with.
+    - `groups`: the groups to record, among "neurons", "centers" and "orthogonal".
+    - `rng`: chooses the directions orthogonal to the samples, if there are any.
     """
     centers, samples, p = problem.centers, problem.samples, problem.field.p
     none = np.zeros((0, centers.D))
@@ -127,10 +127,10 @@ def observers(
 
 
 def _complement(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray, "q D"]:
-    """Up to COMPLEMENT orthonormal directions that every sample is orthogonal to."""
+    """Up to COMPLEMENT orthonormal directions that are orthogonal to every sample."""
     x = np.asarray(samples.x, np.float64).reshape(-1, samples.x.shape[-1])
-    # R has the singular values and right singular vectors of the samples and at most D rows; the
-    # Gram matrix would halve the digits.
+    # R has the singular values and right singular vectors of the samples but at most D rows; the
+    # Gram matrix would lose half of the digits.
     singular, vt = np.linalg.svd(np.linalg.qr(x, mode="r"), full_matrices=True)[1:]
     null = vt[int((singular > 1e-9 * singular.max()).sum()) :]
     mix = rng.standard_normal((null.shape[0], min(COMPLEMENT, null.shape[0])))
@@ -143,7 +143,7 @@ def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Data
     **Arguments:**
 
     - `trajectory`: observations of a `Probe`.
-    - `centers`: the centers they were held against.
+    - `centers`: the centers they were compared with.
     - `clock`: κ·π, π the mean subclass weight; time is stored as t and as κπt.
     """
     variables = {
@@ -157,5 +157,4 @@ def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Data
         "reference": ("reference", list(centers.reference_names)),
     }
     used = {dim for dims, *_ in variables.values() for dim in dims} | {"time"}
-    kept = {name: c for name, c in coordinates.items() if c[0] in used}
-    return xr.Dataset(variables, kept)
+    return xr.Dataset(variables, {name: c for name, c in coordinates.items() if c[0] in used})

@@ -1,7 +1,7 @@
-"""One flow in its folder: answered once, continued, attacked and judged.
+"""One flow in its folder: computed once, continued, attacked and judged.
 
-One idea: whoever computes a point of a grid, or a run that stands alone, calls `settle` with the
-folder's lock held; what is there already is read back, and a killed flow goes on where it was.
+Whoever computes a single run or a point of a grid calls `settle` while holding the lock of the
+folder; finished work is read from the folder, and a killed flow continues from its checkpoint.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,19 +27,20 @@ from gflow.scenario import Scenario
 def settle(
     scenario: Scenario,
     folder: Path,
+    *,
     fresh: bool,
     until: float | None,
     begin: Callable[[], Watch],
 ) -> Run:
-    """Answer, continue and judge one flow in its folder, whose lock the caller holds.
+    """Compute, continue and judge one flow in its folder, whose lock the caller holds.
 
     **Arguments:**
 
     - `scenario`: one flow.
     - `folder`: its run folder.
-    - `fresh`: compute anew what is there already.
-    - `until`: continue the flow to this time; None to leave it where its scenario ends.
-    - `begin`: called when something is computed; gives what to call at each step.
+    - `fresh`: whether to compute again what exists already.
+    - `until`: time to which the flow is continued; None for the end time of its scenario.
+    - `begin`: called before anything is computed; returns the function to call at each step.
 
     **Raises:** `DataError`, `PrecisionError`, `RecordError`, and what a judge raises.
     """
@@ -49,13 +50,13 @@ def settle(
         verify_question(scenario, folder)
         run = _computed(scenario, folder, fresh, begin())
     if until is not None and run.outcome.t < until:
-        run = prolonged(run, folder, until, begin())
+        run = continued(run, folder, until, begin())
     run = attacked(run, scenario.robustness)
-    judged_in_folder(run, asked(scenario))
+    judged_in_folder(run, requested_predictions(scenario))
     return run
 
 
-def prolonged(run: Run, folder: Path, until: float, watch: Watch) -> Run:
+def continued(run: Run, folder: Path, until: float, watch: Watch) -> Run:
     """Continue a stored flow to time `until`, in its own folder."""
     log = _Log(watch)
     before = (folder / "log.txt").read_text(encoding="utf-8")
@@ -63,7 +64,7 @@ def prolonged(run: Run, folder: Path, until: float, watch: Watch) -> Run:
 
 
 def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
-    """Findings about a stored run, from its folder if they are of today's judges."""
+    """Findings about a run, from its folder if the present judges made them."""
     stored = None if run.folder is None else read_findings(run.folder, ids)
     if stored is not None:
         return stored
@@ -74,44 +75,44 @@ def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
     return findings
 
 
-def asked(scenario: Scenario) -> tuple[str, ...]:
+def requested_predictions(scenario: Scenario) -> tuple[str, ...]:
     """Ids of the predictions that a scenario asks for, in the order of the catalogue.
 
-    Of deep networks there are none, since the catalogue says nothing of them.
+    There are none for networks to which the catalogue does not apply.
     """
     if not scenario.network.has_laws:
         return ()
-    chosen = scenario.checks.predictions
-    return tuple(id for id in CATALOGUE if chosen == "all" or id in chosen)
+    requested = scenario.checks.predictions
+    return tuple(id for id in CATALOGUE if requested == "all" or id in requested)
 
 
 def _computed(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Run:
     """Compute one flow and store it in its folder.
 
-    A flow that was killed or interrupted goes on from its checkpoint, a file beside the folder.
+    A flow that was killed or interrupted continues from its checkpoint, a file beside the folder.
     """
     log = _Log(watch)
-    kept = checkpoint_of(scenario, folder)
+    checkpoint = checkpoint_of(scenario, folder)
     if fresh:
-        kept.remove()
-    run = store.save(simulate(scenario, log, kept), folder, log.text)
+        checkpoint.remove()
+    run = store.save(simulate(scenario, log, checkpoint), folder, log.text)
     if run.outcome.reason is not Reason.INTERRUPTED:
-        kept.remove()
+        checkpoint.remove()
     return run
 
 
 def _final(folder: Path, end_time: float) -> Run | None:
-    """The stored run of a folder if computing it to `end_time` would give nothing else."""
+    """The stored run of a folder, if computing it to `end_time` would give the same."""
     if not (folder / "manifest.json").is_file():
         return None
     stored = store.load(folder)
-    # What was interrupted while it was continued had come to its own end before.
+    # A run that was interrupted during a continuation had reached its own end before.
     continued = stored.scenario.flow.end_time > end_time
     return None if stored.outcome.reason is Reason.INTERRUPTED and not continued else stored
 
 
 class _Log:
-    """Passes progress on and remembers it, a line per scheduled time."""
+    """Passes progress on and stores it, one line per scheduled time."""
 
     def __init__(self, watch: Callable[[Progress], None]):
         self.watch = watch

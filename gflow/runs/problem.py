@@ -1,7 +1,6 @@
-"""A scenario of one flow made concrete: data drawn, weights initialized, integration set up.
+"""The problem that a scenario of one flow poses: data, initial weights, and integration settings.
 
-This is where words become letters.  Every random choice draws from its own named stream of the
-seed, so changing the width leaves the data as they were.
+This is where the words of scenario files become the letters of the code.
 """
 
 from typing import NamedTuple
@@ -28,7 +27,7 @@ from gflow.random import stream
 from gflow.scenario import SAFE_TOLERANCE, Scenario
 
 WORTH_FOLDING = 2e11
-"""Operations a flow must be expected to take before folding its neurons pays for compiling."""
+"""Expected operations above which folding neurons saves more than it costs to compile."""
 
 
 class Problem(NamedTuple):
@@ -40,7 +39,7 @@ class Problem(NamedTuple):
     pi: Float[np.ndarray, " K"]
     """Weight π_k of each subclass in the loss."""
     alpha: float | None
-    """Within-subclass noise, drawn or measured; None where the subclasses are unknown."""
+    """Noise within subclasses, set or measured; None if the subclasses are unknown."""
     weights: AbstractFirstLayer
     samples: Samples
     field: AbstractField
@@ -48,34 +47,34 @@ class Problem(NamedTuple):
     controls: Controls
     fold: Fold | None
     recipe: Recipe | None
-    """How to descend; None to flow."""
+    """How to descend in steps; None for the flow."""
 
 
 def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
-    """Draw the data and the initialization of a scenario of one flow, and set up its integration.
+    """Read or draw the data of a scenario, initialize the weights and set up the integration.
 
     **Arguments:**
 
     - `scenario`: one flow.
-    - `start`: flow time at which the integration begins; only later record times are scheduled.
+    - `start`: flow time at which integration starts; only later record times are scheduled.
 
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
     flow, power, grain = scenario.flow, scenario.network.power, scenario.network.grain
     with jax.enable_x64(True):
-        # What is learned, from what.
+        # The data: samples with their weights and targets, in blocks.
         split = scenario.data.read(scenario.seed)
         train, centers = split.train, split.centers_for(grain)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         targets = train.targets(grain).astype(np.float64)
         samples = Samples.blocked(train.x, targets, omega, ROWS, dtype=flow.precision)
 
-        # What learns it, and how it moves.
+        # The network: its initial weights and their velocity.
         weights = start_of(scenario, _task(scenario, train, centers))
         field = field_of(weights, _loss(scenario), float(power))
         recipe = _recipe(scenario)
 
-        # When it is looked at, and how accurately it is followed.
+        # The integration: record times, scaled by the rate of alignment, and error control.
         pi = np.bincount(train.subclass, weights=omega, minlength=centers.K)
         rate = power * field.loss.kappa * pi if weights.aligns else np.ones(centers.K)
         end = _end(scenario, recipe, train.n)
@@ -113,12 +112,12 @@ def _task(scenario: Scenario, train: Dataset, centers: Centers) -> Task:
 
 
 def _loss(scenario: Scenario) -> AbstractLoss:
-    """The loss of one output by its name; many outputs have the cross-entropy."""
+    """The loss of a single output by its name; several outputs have the cross-entropy."""
     return LOSSES[scenario.flow.loss] if scenario.network.grain == "sign" else CrossEntropy()
 
 
 def _end(scenario: Scenario, recipe: Recipe | None, n: int) -> float:
-    """When a flow ends, or descent on `n` samples, by time or by epochs."""
+    """End time of a flow, or of descent on `n` samples, by time or by epochs."""
     end = scenario.flow.end_time
     if recipe is None or recipe.epochs is None:
         return end
@@ -126,21 +125,22 @@ def _end(scenario: Scenario, recipe: Recipe | None, n: int) -> float:
 
 
 def _even_times(scenario: Scenario, end: float) -> Float[np.ndarray, " T"]:
-    """Linear times, and geometric ones before the first of them."""
+    """Evenly spaced times, and geometrically spaced ones before the first of them."""
     linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
     early = np.geomspace(1e-3 * linear[0], linear[0], scenario.record.geometric + 1)
     return np.unique(np.concatenate([early[:-1], linear]))
 
 
 def _pace(weights: AbstractFirstLayer) -> float:
-    """How fast directions turn at the start against a normalized flow: ‖w_j‖^{q-1}, at most 1."""
+    """Initial speed of directions relative to a normalized flow: ‖w_j‖^{q-1}, at most 1."""
     return float(np.exp(min((weights.degree - 1) * np.asarray(weights.log_norm).mean(), 0.0)))
 
 
 def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None:
-    drawn = scenario.data.facts.noise
-    if drawn is not None or not train.subclasses_known:
-        return drawn
+    """α as the scenario sets it, or else the root mean square of ‖x - μ‖ over samples."""
+    noise = scenario.data.facts.noise
+    if noise is not None or not train.subclasses_known:
+        return noise
     return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
 
 
@@ -172,12 +172,12 @@ def _recipe(scenario: Scenario) -> Recipe | None:
 def _alignment_times(
     scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], end: float
 ) -> Float[np.ndarray, " T"]:
-    """Times linear through alignment, then geometric to the end."""
+    """Times evenly spaced during alignment, then geometrically spaced to the end."""
     turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in (1, -1)), end)
     linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
     later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
     times = np.unique(np.concatenate([linear, later, [end]]))
-    # Rounding may leave two times that differ in the last digit.
+    # Rounding may leave two times that differ only in the last digit.
     return times[np.append(np.diff(times) > 1e-9 * end, True)]
 
 
@@ -192,7 +192,7 @@ def _class_alignment_end(
 def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
     flow = scenario.flow
     plain = scenario.chart in ("cartesian", "module")
-    # Unless one was given, the absolute tolerance follows the smallest neuron that was drawn.
+    # By default the absolute tolerance follows the smallest initial neuron.
     absolute = flow.absolute_tolerance or SAFE_TOLERANCE * scale
     return Controls(
         solver=scenario.solver,

@@ -1,7 +1,4 @@
-"""A run: a flow and the question it answers.
-
-One idea: a run carries its question, and a flow that ended early is a run too.
-"""
+"""A run: a flow together with the question it answers; a flow that ended early is a run too."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,15 +29,15 @@ class Run:
 
     evidence: Evidence
     state: FlowState
-    """Where the flow ended; a continuation starts here."""
+    """The final state, from which a continuation starts."""
     next_step: float
-    """Step size the continuation would try first."""
+    """Step size that a continuation tries first."""
     test: dict[str, float]
-    """Smallest and mean margin and accuracy on the test samples; empty without any."""
+    """Smallest margin, mean margin and accuracy on test samples; empty if there are none."""
     manifest: dict[str, object]
     """Versions, device, threads, wall time."""
     folder: Path | None = field(default=None)
-    """Where the run is stored, if it is."""
+    """The run folder; None if the run is not stored."""
 
     def __repr__(self) -> str:
         return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
@@ -65,7 +62,7 @@ class Run:
 
     @property
     def _progress(self) -> dict[str, str]:
-        """When phases ended and where neurons pointed, as far as it was recorded."""
+        """When phases ended and where neurons pointed, as far as recorded."""
         evidence = self.evidence
         if "centers" not in self.scenario.network.groups:
             return {"cosines": self._closest} if evidence.has("neurons") else {}
@@ -84,7 +81,7 @@ class Run:
 
     @property
     def _closest(self) -> str:
-        """Where neurons of the first layer point when closest to centers, and at the end."""
+        """Cosines of the first layer when it is closest to the centers, and at the end."""
         evidence = self.evidence
         last = len(evidence.times) - 1
         best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
@@ -111,7 +108,7 @@ class Run:
 
     @property
     def network(self) -> Any:
-        """The network at the end; call it on inputs (n, D).
+        """The final network; call it with inputs (n, D).
 
         A `Network`, a `DeepNetwork` or a `VectorNetwork`, or the `ReadOff` of one that was trained
         on subclasses.
@@ -140,5 +137,5 @@ class Run:
 
 
 def _pointing(cosines: tuple[float, float], word: str) -> str:
-    """Cosines to a center and an average, at a moment."""
+    """Cosines to a center and an average, as text; `word` says when."""
     return f"{cosines[0]:.3f} and {cosines[1]:.3f} at {word}"

@@ -1,12 +1,12 @@
-"""A run as a folder: save, load, verify.
+"""A run as a folder: saving, loading and verifying it.
 
-One idea: whatever is read back is checked against the manifest's checksums first, so a folder that
-was cut short or altered is named, never trusted.  A folder is written beside its place and then
-changes places with it, so a reader sees all of the old run or all of the new one.  No pickles are
-read or written.
+One idea: whatever is read is first checked against the checksums in the manifest, so a truncated or
+altered folder is reported and never trusted.  A folder is written beside its final place and then
+swapped with it, so a reader sees all of the old run or all of the new one.  No pickles are read or
+written.
 
-    scenario.toml    the question, resolved
-    manifest.json    versions, machine, wall time, effort, outcome, test figures, checksums of the
+    scenario.toml    the question, with its defaults
+    manifest.json    versions, machine, wall time, effort, outcome, test results, checksums of the
                      other files and of itself
     trajectory.nc    the record (netCDF 4): `xarray.open_dataset(path, engine="h5netcdf")`
     network.npz      final neurons (polar: `direction`, `log_norm`, `sign`; Cartesian: `w`, `v`;
@@ -15,11 +15,11 @@ read or written.
                      with many outputs: `output_direction` instead of `sign`), `time`,
                      `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
                      `alpha`, `center_class`
-    robustness.*     radii of test samples, once measured (see `gflow.runs.radii`)
-    findings.json    verdicts, once judged, and by what (see `gflow.runs.findings`)
+    robustness.*     radii of test samples, if measured (see `gflow.runs.radii`)
+    findings.json    verdicts and what judged them, if judged (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
-    figures/         pictures, once drawn
-    log.txt          what was said while it ran
+    figures/         figures, if drawn
+    log.txt          the progress reported during the run
 """
 
 import hashlib
@@ -52,15 +52,15 @@ _PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
 
 
 _PATIENCE = 5.0
-"""Seconds a reader waits for a folder that is just being replaced."""
+"""Seconds that a reader waits for a folder that is being replaced."""
 
 
 def save(run: Run, folder: Path, log: str = "") -> Run:
-    """Store a run as a folder, in place of one that is there.
+    """Store a run as a folder, replacing an existing one.
 
-    **Returns:** the run, knowing its folder.
+    **Returns:** the run with its folder.
 
-    **Raises:** `RecordError` if it cannot be written; an older run is then as it was.
+    **Raises:** `RecordError` if it cannot be written; an older run then stays unchanged.
     """
     record = to_netcdf(run.record, _compressed(run.record))
     with staged(folder) as stage:
@@ -73,10 +73,10 @@ def save(run: Run, folder: Path, log: str = "") -> Run:
 
 
 def load(folder: Path) -> Run:
-    """Read a run back from its folder, also while another process replaces it.
+    """Read a run from its folder, even while another process replaces it.
 
-    **Raises:** `RecordError` naming the file that is missing, foreign, cut short, altered, or from
-    a newer version.
+    **Raises:** `RecordError` naming the file that is missing, truncated, altered, not gflow's, or
+    from a newer version.
     """
     last = time.monotonic() + _PATIENCE
     while True:
@@ -103,23 +103,24 @@ def _load(folder: Path) -> Run:
 
 
 def _verified(path: Path, manifest: dict) -> bytes:
-    """A file's content, read once, so that what is checked is what is used."""
+    """The content of a file, read once, so that exactly what was checked is used."""
     try:
         data = path.read_bytes()
     except OSError:
         raise RecordError(
-            f"{path}: must be there, but is missing; the run folder was cut short. Run its "
+            f"{path}: must exist, but is missing; the run folder was truncated. Run its "
             "scenario again with --fresh."
         ) from None
     if hashlib.sha256(data).hexdigest() != manifest.get("checksums", {}).get(path.name):
         raise RecordError(
             f"{path}: must have the checksum in manifest.json, but has another; the file was "
-            "altered or cut short. Run its scenario again with --fresh."
+            "altered or truncated. Run its scenario again with --fresh."
         )
     return data
 
 
 def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
+    # The files as plain values.
     scenario = parse_scenario(
         parts["scenario.toml"].decode("utf-8"), source=str(folder / "scenario.toml")
     )
@@ -128,28 +129,30 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
     with np.load(io.BytesIO(parts["network.npz"]), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     outcome = Outcome(**{**manifest["outcome"], "reason": Reason(manifest["outcome"]["reason"])})
+
+    # The values as the run they came from, in double precision.
     with jax.enable_x64(True):
         weights = stored_weights(arrays, scenario)
         state = FlowState.begin(weights, float(arrays["dissipated"]))
         evidence = Evidence(
-            scenario,
-            _centers(arrays),
-            record,
-            weights.function(float(scenario.network.power)),
-            arrays["pi"],
-            None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
-            outcome,
-            Effort(**manifest["effort"]),
-            LeftOut(*manifest["left_out"].values()),  # by order: names have changed
-            read_robustness(folder),
+            scenario=scenario,
+            centers=_centers(arrays),
+            record=record,
+            network=weights.function(float(scenario.network.power)),
+            pi=arrays["pi"],
+            alpha=None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
+            outcome=outcome,
+            effort=Effort(**manifest["effort"]),
+            left_out=LeftOut(**manifest["left_out"]),
+            robustness=read_robustness(folder),
         )
-    rest = {key: manifest[key] for key in manifest["provenance"]}
-    return Run(evidence, state, float(arrays["next_step"]), manifest["test"], rest, folder)
+    provenance = {key: manifest[key] for key in manifest["provenance"]}
+    return Run(evidence, state, float(arrays["next_step"]), manifest["test"], provenance, folder)
 
 
 def _centers(arrays: dict[str, np.ndarray]) -> Centers:
-    many = tuple(arrays["center_class"].tolist()) if "center_class" in arrays else None
-    return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), many)
+    class_of = tuple(arrays["center_class"].tolist()) if "center_class" in arrays else None
+    return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), class_of)
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:

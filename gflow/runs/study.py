@@ -35,7 +35,7 @@ from gflow.runs.index import (
 )
 from gflow.runs.lock import held
 from gflow.runs.netcdf import to_netcdf
-from gflow.runs.point import asked, judged_in_folder, prolonged, settle
+from gflow.runs.point import continued, judged_in_folder, requested_predictions, settle
 from gflow.runs.radii import attacked, read_robustness
 from gflow.runs.run import Entry, Run
 from gflow.runs.status import State, Status, status_of
@@ -207,7 +207,7 @@ def save_table(study: Run | Study) -> None:
 
 def _unsettled(scenario: Scenario, places: tuple[Place, ...], fresh: bool) -> list[Task]:
     """The points of a grid that need computing."""
-    ids = asked(scenario)
+    ids = requested_predictions(scenario)
     return [
         task._replace(fresh=fresh)
         for task, place in zip(_tasks(scenario, places), places, strict=True)
@@ -296,7 +296,7 @@ def _continue_alone(run: Run, until: float, announce: Announce) -> Run:
     with held(run.folder):
         # Another process may have continued it while this one waited for the lock.
         now = store.load(run.folder)
-        longer = prolonged(now, run.folder, until, announce("", now.scenario))
+        longer = continued(now, run.folder, until, announce("", now.scenario))
         longer = attacked(longer, longer.scenario.robustness)
-        judged_in_folder(longer, asked(longer.scenario))
+        judged_in_folder(longer, requested_predictions(longer.scenario))
     return longer

@@ -16,7 +16,7 @@ from gflow.judges.catalogue import check as check_evidence
 from gflow.judges.finding import Finding
 from gflow.judges.prediction import Prediction
 from gflow.runs.findings import read_findings, save_findings
-from gflow.runs.point import asked, judged_in_folder
+from gflow.runs.point import judged_in_folder, requested_predictions
 from gflow.runs.run import Run
 from gflow.runs.status import State
 from gflow.runs.study import Study
@@ -68,7 +68,7 @@ def judge(
     - `ids`: predictions to judge; None for those the scenario asks for.
     - `own`: predictions of the caller's, besides those of the catalogue.
     """
-    chosen = asked(result.scenario) if ids is None else ids
+    chosen = requested_predictions(result.scenario) if ids is None else ids
     with jax.enable_x64(True):
         findings = {
             label: check_evidence(run.evidence, chosen, own) if run.evidence.has_laws else ()
@@ -81,7 +81,7 @@ def judge(
 
 def keep(result: Run | Study, findings: Mapping[str, tuple[Finding, ...]]) -> None:
     """Store findings of `judge`, about all that the scenario asks for, beside a stored result."""
-    ids = asked(result.scenario)
+    ids = requested_predictions(result.scenario)
     for label, run in result.entries:
         if run.folder is not None:
             save_findings(run.folder, findings[label], ids)
@@ -94,7 +94,7 @@ def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
 
     A point that failed has none.  Those about a study as a whole have the label "".
     """
-    ids = asked(result.scenario)
+    ids = requested_predictions(result.scenario)
     if isinstance(result, Run):
         return {"": judged_in_folder(result, ids)}
     hopeless = {status.label for status in result.unanswered if status.state is State.FAILED}

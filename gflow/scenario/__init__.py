@@ -1,12 +1,12 @@
-"""A question as a TOML file: the words it may use, their defaults, and what is wrong with it.
+"""A question as a TOML file: its keys, their defaults, and the mistakes in it.
 
-One idea: [vary] only spreads plain values over the points of a grid, and every point is then read
-by itself, as a file without [vary] would be.  So a value is judged in the same words whether it
-stands in its table, in [vary] or behind `--set`; and what a key must be is said from the JSON
-schema of its field, so no message can disagree with the check.
+One idea: [vary] only distributes plain values over the points of a grid, and every point is then
+validated by itself, as a file without [vary] would be.  So a value is judged in the same words
+whether it comes from its table, from [vary] or from `--set`; and messages state requirements from
+the JSON schema of the field, so no message can disagree with the check.
 
-This is where words become letters and where every default of a scenario lives; pure functions have
-none.  It reads no data file and never imports jax, so `gflow show` answers at once.
+Every default of a scenario lives here; pure functions have none.  This package reads no data file
+and never imports jax, so `gflow show` answers at once.
 """
 
 from gflow.scenario.axis import Axis

@@ -1,7 +1,7 @@
 """An axis of a grid: keys that vary together, the values they take, and their labels.
 
-One idea: a label is made of the shortest words that tell the values of a column apart, since it
-names the folder of a run as well as its line in a table.
+A label uses the shortest words that distinguish the values of a key, since it names both the folder
+of a run and its row in a table.
 """
 
 import itertools
@@ -28,10 +28,10 @@ class Axis(NamedTuple):
             yield dict(zip(self.keys, row, strict=True)), label
 
     def without(self, keys: Container[str]) -> "Axis":
-        """The axis with some keys left out."""
-        kept = [i for i, key in enumerate(self.keys) if key not in keys]
-        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
-        return Axis(tuple(self.keys[i] for i in kept), rows)
+        """The axis without some of its keys."""
+        columns = [i for i, key in enumerate(self.keys) if key not in keys]
+        rows = tuple(tuple(row[i] for i in columns) for row in self.rows)
+        return Axis(tuple(self.keys[i] for i in columns), rows)
 
     def entry(self) -> dict[str, Any]:
         """The axis as an entry of [vary]."""
@@ -46,20 +46,20 @@ class Axis(NamedTuple):
 
 
 def label_word(key: str) -> str:
-    """The word that stands for a key in labels: its last part, or the table whose kind it is."""
+    """The word for a key in labels: its last part, or the name of the table whose kind it is."""
     table, _, last = key.rpartition(".")
     return table if last == "kind" else last
 
 
 def combinations(axes: tuple[Axis, ...]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Values by key and label of every point: the product of the axes, the last one fastest."""
+    """Values by key and label of every point: the product of the axes, the last varying fastest."""
     for steps in itertools.product(*(tuple(axis.steps()) for axis in axes)):
         values = {key: value for varied, _ in steps for key, value in varied.items()}
         yield values, ",".join(label for _, label in steps)
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
-    """Values as words fit for file names, the shortest that tell them apart."""
+    """Values as words fit for file names, the shortest that distinguish them."""
     distinct = len({repr(value) for value in values})
     for word in (_word, _exact_word):
         words = [word(value) for value in values]

@@ -1,7 +1,7 @@
-"""A grid: its points as flows, and which of them a mistake belongs to.
+"""A grid: its points as flows, and the points at which a mistake occurs.
 
-One idea: every point is read by itself, so what is wrong at all of them is said once, without
-naming a point, and what is wrong at some names the first of those.
+Every point is validated by itself.  A mistake at all points is reported once and names none of
+them; a mistake at some points names the first of these.
 """
 
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ from gflow.table import Mistake
 def read_flows(
     tables: dict[str, Any], axes: tuple[Axis, ...]
 ) -> tuple[list[Scenario | None], list[Mistake]]:
-    """Every point as a scenario, and the mistakes: of all points, or of those they name."""
+    """Every point as a scenario, None if it is invalid, and the mistakes with their points."""
     flows: list[Scenario | None] = []
     labels: dict[Mistake, list[str]] = {}
     for varied, label in combinations(axes):
-        flow, wrong = read_flow(assigned(tables, varied))
+        flow, mistakes = read_flow(assigned(tables, varied))
         flows.append(flow)
-        for mistake in wrong:
+        for mistake in mistakes:
             labels.setdefault(mistake, []).append(label)
     return flows, [_at_points(mistake, at, len(flows)) for mistake, at in labels.items()]
 
 
 def twins(flows: Sequence[Scenario | None], axes: tuple[Axis, ...]) -> list[Mistake]:
-    """The first two points that are the same flow, as a mistake."""
+    """The first two points that are the same flow, reported as a mistake."""
     labels = [label for _, label in combinations(axes)]
-    seen: dict[str, int] = {}
+    first: dict[str, int] = {}
     for number, flow in enumerate(flows):
-        twin = number if flow is None else seen.setdefault(flow.model_dump_json(), number)
+        twin = number if flow is None else first.setdefault(flow.model_dump_json(), number)
         if twin != number:
             sentence = (
-                f"`vary` must give every point once, but {labels[twin]} and {labels[number]} are "
-                "the same flow; take one out."
+                f"`vary` must not repeat a point, but {labels[twin]} and {labels[number]} are the "
+                "same flow; remove one."
             )
             return [Mistake("vary", sentence)]
     return []

@@ -1,7 +1,7 @@
-"""Mistakes of a scenario, and the sentences that tell them.
+"""Mistakes in a scenario, and the sentences that report them.
 
-One idea: what a key must be is said from the JSON schema of its field, so no sentence can disagree
-with the check, and the cure is an example, a default or the nearest word of the same field.
+One idea: what a key must be is derived from the JSON schema of its field, so no sentence can
+disagree with the check; the suggested fix is an example, a default or the closest allowed word.
 """
 
 import difflib
@@ -15,19 +15,19 @@ from gflow.table import Mistake
 
 
 class Refused(Exception):
-    """Mistakes that leave nothing to go on with."""
+    """Raised where mistakes leave no value to continue with."""
 
     def __init__(self, *mistakes: Mistake):
         self.mistakes = mistakes
 
 
 def unknown(key: str, allowed: Sequence[str], place: str = "") -> Mistake:
-    """A key that no table has, and what may be meant."""
+    """A key that does not exist, with a guess at what was meant."""
     near = _nearest(key, allowed)
     if near is None and len(allowed) > 20:
-        hint = "`gflow schema` lists what is known."
+        hint = "`gflow schema` lists the known keys."
     elif near is None:
-        hint = f"known are {', '.join(f'`{k}`' for k in allowed)}."
+        hint = f"known keys are {', '.join(f'`{k}`' for k in allowed)}."
     else:
         meaning = meanings().get(near)
         hint = f"did you mean `{near}`{f' ({meaning})' if meaning else ''}?"
@@ -35,7 +35,7 @@ def unknown(key: str, allowed: Sequence[str], place: str = "") -> Mistake:
 
 
 def _nearest(key: str, allowed: Sequence[str]) -> str | None:
-    """The known key that a letter of the papers, a key of another table or a typo stands for."""
+    """The key meant by a letter of the papers, a key of another table or a typo, if any."""
     table, _, last = key.rpartition(".")
     if last in LETTERS:
         return LETTERS[last]
@@ -43,8 +43,8 @@ def _nearest(key: str, allowed: Sequence[str]) -> str | None:
     elsewhere = [word for word in words if word.rpartition(".")[0] != table]
     for known in (allowed, elsewhere if allowed[0] in words else ()):
         by_last = {_last(word): word for word in known}
-        begun = [word for word in by_last if len(last) > 2 and word.startswith(last)]
-        for near in begun or difflib.get_close_matches(last, by_last, 1):
+        completions = [word for word in by_last if len(last) > 2 and word.startswith(last)]
+        for near in completions or difflib.get_close_matches(last, by_last, 1):
             return by_last[near]
     return None
 
@@ -54,32 +54,32 @@ def _last(key: str) -> str:
 
 
 def not_a_table(name: str, value: Any) -> Mistake:
-    """A plain value where keys should be."""
+    """A plain value in place of a table."""
     sentence = (
-        f"`{name}` must be a table, but is {shown(value)}; write [{name}] and its keys below."
+        f"`{name}` must be a table, but is {describe(value)}; write [{name}] and its keys below."
     )
     return Mistake(name, sentence)
 
 
 def missing(key: str, field: dict[str, Any]) -> Mistake:
-    """A key without a default that is not given."""
+    """A key that has no default and is not given."""
     table, _, name = key.rpartition(".")
     example = toml_value(field["examples"][0])
     under = f" under [{table}]" if table in TABLES else ""
     return Mistake(
         key,
-        f"`{key}` must be there ({field['description']}), but is missing; add e.g. "
+        f"`{key}` must be given ({field['description']}), but is missing; add e.g. "
         f"{name} = {example}{under}.",
     )
 
 
 def must(key: str, field: dict[str, Any], value: Any) -> Mistake:
-    """A key whose value its field does not take."""
+    """A value that the field of its key does not accept."""
     demand = _demand(field)
     if isinstance(value, float) and not math.isfinite(value):
         demand = demand.replace("a number", "a finite number")
     return Mistake(
-        key, f"`{key}` must be {demand}, but is {shown(value)}; try {_cure(field, value)}."
+        key, f"`{key}` must be {demand}, but is {describe(value)}; try {_cure(field, value)}."
     )
 
 
@@ -87,17 +87,17 @@ _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}
 
 
 def _demand(field: dict[str, Any]) -> str:
-    """What a JSON schema asks for, in words."""
+    """The requirement of a JSON schema, in words."""
     if "anyOf" in field:
         return " or ".join(_demand(f) for f in field["anyOf"] if f.get("type") != "null")
     if choices := _choices(field):
         words = _alternatives(choices)
-        return f"a list of {words}, none twice" if field.get("type") == "array" else words
+        return f"a list of {words} without repeats" if field.get("type") == "array" else words
     if field.get("type") == "array":
         one = _demand(field["items"]).removeprefix("an ").removeprefix("a ")
         one = one.replace("integer", "integers")
         count = f"{field['minItems']} " if field.get("minItems") == field.get("maxItems", 0) else ""
-        return f"a list of {count}{one}" + (", none twice" if field.get("uniqueItems") else "")
+        return f"a list of {count}{one}" + (" without repeats" if field.get("uniqueItems") else "")
     bounds = " and ".join(f"{sign} {field[b]:g}" for b, sign in _BOUNDS.items() if b in field)
     words = {
         "integer": f"an integer {bounds}",
@@ -109,7 +109,7 @@ def _demand(field: dict[str, Any]) -> str:
 
 
 def _choices(field: dict[str, Any]) -> list[str]:
-    """The strings that a JSON schema allows."""
+    """The strings that a JSON schema allows; none if it allows any."""
     if "items" in field:
         return _choices(field["items"])
     return field.get("enum") or [field[key] for key in ("const",) if key in field]
@@ -129,8 +129,8 @@ def _cure(field: dict[str, Any], value: Any) -> str:
     return " or ".join(map(toml_value, field.get("examples") or [field.get("default")]))
 
 
-def shown(value: Any) -> str:
-    """A value as the user wrote it, and its kind where that is not plain."""
+def describe(value: Any) -> str:
+    """A value as TOML, preceded by its type where that is not obvious."""
     text = toml_value(value)
     text = text if len(text) <= 60 else f"{text[:57]}..."
     match value:

@@ -1,7 +1,7 @@
-"""What `[network]` may be: neurons of one output, balanced neurons of many, or layers.
+"""The kinds of `[network]`: neurons with one output, balanced neurons with many, or layers.
 
-A kind of network is a table, and what can be asked of networks of a kind is said by its table, so
-that nobody has to know which kinds there are.
+Each kind is a table that also states what networks of this kind can do, so that no other module has
+to know which kinds there are.
 """
 
 import abc
@@ -16,20 +16,20 @@ from gflow.table import Mistake, Registry, Table, rule
 
 
 class AbstractNetworkTable(Table, abc.ABC):
-    """What every network has (abstract)."""
+    """The keys that every network has, and what each kind states about itself (abstract)."""
 
     has_laws: ClassVar[bool]
-    """Whether the catalogue of predictions speaks of networks of this kind."""
+    """Whether the catalogue of predictions applies to networks of this kind."""
     has_expectation: ClassVar[bool]
-    """Whether its flow may begin in expectation over the data."""
+    """Whether the flow may start with its expectation over the data."""
     certifiable: ClassVar[bool]
-    """Whether radii can be certified; otherwise they are only attacked."""
+    """Whether radii can be certified; otherwise attacks only bound them from above."""
     charts: ClassVar[tuple[str, ...]]
-    """What `flow.chart` may be; a kind that has coordinates of its own takes the default."""
+    """Allowed values of `flow.chart`; a kind with its own coordinates allows the default."""
     groups: ClassVar[tuple[str, ...]]
-    """Optional groups of the record that can be recorded."""
+    """Optional groups that can be recorded."""
     products: ClassVar[int]
-    """Operations of one gradient, for each sample and each weight."""
+    """Floating-point operations of one gradient per sample and weight."""
 
     kind: Any = None
     width: int = Field(ge=1, description="number of neurons", examples=[200])
@@ -37,13 +37,16 @@ class AbstractNetworkTable(Table, abc.ABC):
         ge=1, description="power of the pReLU activation; 1 is ReLU", examples=[1, 3]
     )
     init_scale: float = Field(
-        ge=1e-300, le=1e3, description="size of the initial weights, dimensionless", examples=[1e-7]
+        ge=1e-300,
+        le=1e3,
+        description="scale of the initial weights, dimensionless",
+        examples=[1e-7],
     )
 
     @property
     @abc.abstractmethod
     def grain(self) -> Grain:
-        """What outputs are trained on."""
+        """The labels that outputs are trained on."""
 
     @property
     @abc.abstractmethod
@@ -53,19 +56,19 @@ class AbstractNetworkTable(Table, abc.ABC):
     @property
     @abc.abstractmethod
     def unused(self) -> frozenset[str]:
-        """Keys that say nothing beside the others, and are left out where a scenario is written."""
+        """Keys that the others make meaningless; they are omitted when a scenario is written."""
 
     @abc.abstractmethod
     def chart(self, flow_chart: str, is_flow: bool) -> str:
-        """Coordinates of the weights, for a given `flow.chart`, under the flow or descent."""
+        """Coordinates of the weights for a value of `flow.chart`, under the flow or descent."""
 
     @abc.abstractmethod
     def weight_count(self, D: int, outputs: int) -> int:
-        """Hidden and output weights, of which those that vanish beside the others do not count."""
+        """Number of hidden and output weights, without those that are negligibly few."""
 
 
 class NeuronsTable(AbstractNetworkTable):
-    """Two layers and one output: h neurons with signs, directions and norms (final)."""
+    """Two layers and one output: h neurons, each a direction, a norm and a sign (final)."""
 
     has_laws = has_expectation = certifiable = True
     charts = ("polar", "lightcone", "cartesian")
@@ -75,24 +78,24 @@ class NeuronsTable(AbstractNetworkTable):
     kind: Literal["neurons"] = Field(default="neurons", description="what is trained")
     init: Annotated[str, NEURON_INITS] = Field(
         default="gaussian",
-        description="shape of the hidden weights: entries N(0, init_scale²); uniform directions of "
-        "norm init_scale; or the same, moved toward a random center, or toward the class average",
+        description="distribution of the hidden weights: entries N(0, init_scale²); uniform "
+        "directions of norm init_scale; or these, moved toward a random center or class average",
     )
     nudge: float = Field(
         default=0.05,
         gt=0,
         le=1,
-        description="share of the way to a center or average, for init = nudged or averaged",
+        description="fraction of the way to the center or average, for init = nudged or averaged",
     )
     balanced: bool = Field(
         default=True,
-        description="whether |v_j| = ‖w_j‖ at the start; otherwise v_j ~ N(0, init_scale²)",
+        description="whether |v_j| = ‖w_j‖ initially; otherwise v_j ~ N(0, init_scale²)",
     )
     output_scale: float = Field(
         default=1.0,
         gt=0,
         le=1e3,
-        description="size of unbalanced output weights, in units of init_scale",
+        description="scale of unbalanced output weights, in units of init_scale",
         examples=[1e-6],
     )
     normalized: bool = Field(
@@ -121,7 +124,7 @@ class NeuronsTable(AbstractNetworkTable):
 
 
 class AbstractOutputsTable(AbstractNetworkTable):
-    """A network that may have many outputs (abstract)."""
+    """A network that may have several outputs (abstract)."""
 
     has_laws = has_expectation = certifiable = False
     groups = ("neurons",)
@@ -129,19 +132,19 @@ class AbstractOutputsTable(AbstractNetworkTable):
 
     outputs: Grain = Field(
         default="sign",
-        description="one output, whose sign is the class; one per class; or one per subclass, of "
-        "which the class of the largest is read off",
+        description="one output, whose sign is the class; one per class; or one per subclass, the "
+        "class being that of the largest",
     )
     input_normalized: bool = Field(
         default=False,
-        description="whether a layer also divides by ‖z‖^(power-1) of its input z",
+        description="whether each layer also divides by ‖z‖^(power-1), z its input",
     )
-    bias: bool = Field(default=False, description="whether outputs have a bias, 0 at the start")
+    bias: bool = Field(default=False, description="whether outputs have a bias, initially 0")
 
     @property
     @abc.abstractmethod
     def output_degree(self) -> float:
-        """Power of init_scale that outputs grow like at the start, in plain coordinates."""
+        """Power of init_scale that initial outputs scale with, in plain coordinates."""
 
     @property
     @abc.abstractmethod
@@ -151,12 +154,12 @@ class AbstractOutputsTable(AbstractNetworkTable):
     @property
     @abc.abstractmethod
     def initialization(self) -> str:
-        """How the weights of its layers are drawn, a name in `gflow.network.deep`."""
+        """How weights are initialized, a name in `gflow.network.deep.INITIALIZATIONS`."""
 
     @property
     @abc.abstractmethod
     def layering(self) -> dict[str, bool]:
-        """Whether hidden layers after the first `skip`, and normalize (`layer_norm`)."""
+        """Whether hidden layers after the first have skips and layer norm, by name."""
 
     @property
     def grain(self) -> Grain:
@@ -172,9 +175,9 @@ class AbstractOutputsTable(AbstractNetworkTable):
 
 
 class VectorTable(AbstractOutputsTable):
-    """Balanced neurons with a vector of outputs, ‖v_j‖ = ‖w_j‖ = init_scale at the start (final).
+    """Balanced neurons with vector outputs, initially ‖v_j‖ = ‖w_j‖ = init_scale (final).
 
-    They flow in directions and log-norms from any scale, and descend as a network of layers.
+    They flow as directions and log-norms from any scale, and descend as a network of layers.
     """
 
     charts = ("polar",)
@@ -212,23 +215,24 @@ class LayersTable(AbstractOutputsTable):
     kind: Literal["layers"] = Field(default="layers", description="what is trained")
     init: Annotated[str, LAYER_INITS] = Field(
         default="gaussian",
-        description="weights, times init_scale: Kaiming's N(0, 2/fan-in); the same variance, "
-        "uniform; N(0, 2/(fan-in + fan-out)); or uniform in ±√(6/width), as published",
+        description="weights before the factor init_scale: N(0, 2/fan-in) (Kaiming); uniform of "
+        "the same variance; N(0, 2/(fan-in + fan-out)); or uniform in ±√(6/width), as published",
     )
     hidden_layers: int = Field(
         default=1, ge=1, le=50, description="number of hidden layers, all of the same width"
     )
     skip: bool = Field(
-        default=False, description="whether a hidden layer after the first adds its input"
+        default=False,
+        description="whether hidden layers after the first add their input to their output",
     )
     layer_norm: bool = Field(
         default=False,
-        description="whether inputs of hidden layers after the first have mean 0 and variance 1",
+        description="whether hidden layers after the first scale inputs to mean 0 and variance 1",
     )
 
     @property
     def output_degree(self) -> float:
-        # Where inputs of layers are not normalized, powers compound.
+        # Where the inputs of layers are not normalized, powers compound over layers.
         growth = 0.0 if self.layer_norm else 1.0 if self.input_normalized else self.power
         degree = 1.0
         for _ in range(self.hidden_layers - 1):
@@ -255,11 +259,11 @@ class LayersTable(AbstractOutputsTable):
 
 
 NETWORKS = Registry[AbstractNetworkTable](NeuronsTable, LayersTable, VectorTable)
-"""Tables that `[network]` may be, by `network.kind`; the first is the default."""
+"""The tables of `[network]` by `network.kind`; the first is the default."""
 
 
 RETIRED = {("network.init", "balanced"): "vector"}
-"""Values of older files that have become a kind of their own."""
+"""Values in older files that are now kinds of their own."""
 
 
 @rule(NeuronsTable, reads=("network.nudge", "network.init"))
@@ -267,8 +271,8 @@ def _nudge_is_used(network: NeuronsTable) -> Iterator[Mistake]:
     if "nudge" in network.model_fields_set and network.init not in ("nudged", "averaged"):
         yield Mistake(
             "network.nudge",
-            '`network.nudge` must be given with init = "nudged" or "averaged" only, but init = '
-            f'"{network.init}"; take it out, or set network.init = "nudged".',
+            '`network.nudge` must be left out unless init = "nudged" or "averaged", but init = '
+            f'"{network.init}"; remove it, or set network.init = "nudged".',
         )
 
 
@@ -277,7 +281,7 @@ def _output_scale_is_used(network: NeuronsTable) -> Iterator[Mistake]:
     if network.output_scale != 1 and network.balanced:
         yield Mistake(
             "network.output_scale",
-            "`network.output_scale` must be given with balanced = false only (a balanced neuron "
-            f"has |v_j| = ‖w_j‖), but is {network.output_scale:g}; take it out, or set "
+            "`network.output_scale` must be left out unless balanced = false (a balanced neuron "
+            f"has |v_j| = ‖w_j‖), but is {network.output_scale:g}; remove it, or set "
             "network.balanced = false.",
         )

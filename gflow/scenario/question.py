@@ -1,7 +1,7 @@
-"""A question: plain values read as one flow, or as a grid whose every point is one flow.
+"""A question: plain values validated as one flow, or as a grid of flows.
 
-One idea: a point is read as a file without [vary] would be, whether it is met in a file or spread
-again from a `Scenario`.  So what can be asked in a grid can be asked alone.
+One idea: a point of a grid is validated as a file without [vary] would be, whether it comes from a
+file or is expanded again from a `Scenario`.  So every point of a grid can also be run by itself.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from gflow.scenario.vary import vary_schema
 from gflow.table import Mistake, Table
 
 NUMERICS = 5
-"""Raised when the same scenario gives other numbers than before; part of `Scenario.digest`."""
+"""Incremented when the same scenario gives different numbers; part of `Scenario.digest`."""
 
 
 class Point(NamedTuple):
@@ -42,15 +42,15 @@ class Point(NamedTuple):
     scenario: "Scenario"
     """A scenario of one flow."""
     varied: dict[str, Any]
-    """Values of the varied keys."""
+    """Values of the keys that vary."""
     label: str
-    """Those values in short, such as "power=3,seed=1"; "" for a scenario of one flow."""
+    """These values in short, such as "power=3,seed=1"; "" for a scenario of one flow."""
 
 
 class Scenario(Table):
-    """A question: one flow, or a grid of flows whose own values are those of its first point.
+    """A question: one flow, or a grid of flows, whose own values are those of the first point.
 
-    Made by `load_scenario` and `parse_scenario`, which also check how keys go together.
+    Made by `load_scenario` and `parse_scenario`, which also check the rules between keys.
     """
 
     name: str = Field(
@@ -79,19 +79,19 @@ class Scenario(Table):
 
     @property
     def recorded_groups(self) -> tuple[str, ...]:
-        """Optional groups of the record that are asked for and exist for this kind of network."""
+        """The groups in `record.groups` that exist for this kind of network."""
         return tuple(group for group in self.record.groups if group in self.network.groups)
 
     @property
     def solver(self) -> str:
-        """Name of the solver, "auto" resolved."""
+        """Name of the solver, with "auto" resolved."""
         if self.flow.solver != "auto":
             return self.flow.solver
         return "tsit5" if self.network.power >= 2 else "bosh3"
 
     @property
     def min_step(self) -> float:
-        """Smallest step in alignment time p·κ·π·t, "auto" resolved."""
+        """Smallest step in alignment time p·κ·π·t, with "auto" resolved."""
         if self.flow.min_step != "auto":
             return self.flow.min_step
         return SLIDING_STEP if self.network.power < 2 else 0.0
@@ -107,43 +107,43 @@ class Scenario(Table):
         """The flows of the grid in the order of the file, the last key varying fastest."""
         if not self.vary:
             return (Point(self, {}, ""),)
-        given = self.model_dump(exclude_unset=True, exclude={"vary"})
+        tables = self.model_dump(exclude_unset=True, exclude={"vary"})
         points = []
         for varied, label in combinations(self.vary):
-            flow, _ = read_flow(assigned(given, varied))
-            assert flow is not None, "every point was sound when the grid was read"
+            flow, _ = read_flow(assigned(tables, varied))
+            assert flow is not None, "every point was valid when the grid was read"
             points.append(Point(flow, varied, label))
         return tuple(points)
 
     def digest(self, data_checksum: str = "") -> str:
-        """Eight hexadecimal digits that tell one flow from another; a grid has its points'.
+        """Eight hexadecimal digits that identify one flow.
 
         **Arguments:**
 
-        - `data_checksum`: checksum of the file of samples, which counts in place of its path.
+        - `data_checksum`: checksum of the file of samples, used in place of its path.
 
-        **Returns:** the start of the sha256 of data, network, flow, record, seed, of how it
-        descends if it does, and of `NUMERICS`.  Name, question, robustness and checks do not
-        change the flow, so they do not count.
+        **Returns:** the start of the sha256 of data, network, flow, record, seed, training if the
+        network descends in steps, and `NUMERICS`.  Name, question, robustness and checks do not
+        change the flow and are left out.
         """
-        counted = {"data", "network", "flow", "record", "seed"}
-        asked = self.model_dump(
+        hashed = {"data", "network", "flow", "record", "seed"}
+        question = self.model_dump(
             mode="json",
-            include=counted if self.train.is_flow else counted | {"train"},
+            include=hashed if self.train.is_flow else hashed | {"train"},
             exclude={"data": {"path"}},
         )
-        asked |= {"numerics": NUMERICS, "data_checksum": data_checksum}
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:8]
+        question |= {"numerics": NUMERICS, "data_checksum": data_checksum}
+        return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]
 
     def to_toml(self) -> str:
-        """The scenario with its defaults as TOML; it parses back to an equal scenario."""
+        """The scenario as TOML, with its defaults; parsing it gives an equal scenario."""
         hidden = {key for axis in self.vary for key in axis.keys}
         for point in self.points():
             unused = point.scenario.network.unused - self.network.model_fields_set
             hidden |= {f"network.{key}" for key in unused}
-        given = self.model_dump(mode="json", exclude={"vary"}, exclude_none=True)
+        tables = self.model_dump(mode="json", exclude={"vary"}, exclude_none=True)
         vary = {key: value for axis in self.vary for key, value in axis.entry().items()}
-        return write_toml(_without(given, hidden) | ({"vary": vary} if vary else {}))
+        return write_toml(_without(tables, hidden) | ({"vary": vary} if vary else {}))
 
 
 def _without(tables: dict[str, Any], hidden: Container[str], prefix: str = "") -> dict[str, Any]:
@@ -158,7 +158,7 @@ def schema() -> dict[str, Any]:
     """JSON Schema of a scenario file, for editors."""
     whole = Scenario.model_json_schema()
     whole["properties"]["vary"] = vary_schema()
-    # What a table of several kinds may be is known once all of them are registered.
+    # Plugins may have registered more kinds since the models were built.
     for name, registry in UNIONS.items():
         union: Any = Annotated[Union[registry.tables], Field(discriminator="kind")]  # noqa: UP007
         one = TypeAdapter(union).json_schema(ref_template="#/$defs/{model}")
@@ -169,7 +169,7 @@ def schema() -> dict[str, Any]:
 
 
 def assigned(tables: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """`tables` with values of dotted keys put in; what should be a table and is not stays."""
+    """`tables` with values set by dotted keys; what should be a table but is not stays as it is."""
     tables = dict(tables)
     for key, value in values.items():
         table, dot, name = key.partition(".")
@@ -181,15 +181,17 @@ def assigned(tables: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_flow(tables: dict[str, Any]) -> tuple[Scenario | None, list[Mistake]]:
-    """A scenario of one flow, or None, and every mistake in it."""
+    """A scenario of one flow, None if it has mistakes in its tables, and every mistake in it."""
     read = {name: read_table(name, tables.get(name, {})) for name in TABLES}
     parts = {name: part for name, (part, _) in read.items() if part is not None}
+    # The head is validated with empty tables in place of those that have mistakes.
     hollow = {name: models_of(name)[0].model_construct() for name in TABLES}
     head = {key: value for key, value in tables.items() if key not in TABLES}
     scenario, mistakes = valid(Scenario, "", head | hollow | parts)
     for _, wrong in read.values():
         mistakes += wrong
     faulty = {mistake.key for mistake in mistakes}
+    # Rules apply to whatever is valid, so that one mistake hides no other.
     sound = [sound_part(name, tables.get(name, {}), faulty) for name in TABLES]
     mistakes += broken(filter(None, sound), faulty)
     return scenario if len(parts) == len(TABLES) else None, mistakes

@@ -1,7 +1,7 @@
-"""Text as a scenario, or as all of its mistakes, each with its place.
+"""Reading TOML text as a scenario, or as the list of all its mistakes with their lines.
 
-One idea: values of `--set` are put in before anything is judged, so an override is judged in the
-words of the key it stands for, and only the place of its mistake is another.
+Values of `--set` are substituted before anything is validated, so an override is judged in the same
+words as the key it replaces; only the place of the mistake differs.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 from gflow.errors import ScenarioError
 from gflow.scenario.axis import Axis
 from gflow.scenario.grid import read_flows, twins
-from gflow.scenario.mistakes import shown
+from gflow.scenario.mistakes import describe
 from gflow.scenario.question import Scenario, assigned
 from gflow.scenario.toml_lines import key_lines, read_toml
 from gflow.scenario.vary import read_axes
@@ -27,9 +27,9 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
 
     - `path`: a TOML file; paths within it are relative to its folder.
     - `overrides`: "key=value" with TOML values, as given to `--set`; a bare word is a string.
-        An override ends the variation of its key.
+        A key that is overridden no longer varies.
 
-    **Raises:** `ScenarioError` with every mistake of file and overrides.
+    **Raises:** `ScenarioError` with every mistake in the file and the overrides.
     """
     path = Path(path)
     try:
@@ -40,7 +40,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     except IsADirectoryError:
         wrong = f"{path}: must be a scenario file, but is a folder; name a TOML file in it."
     except FileNotFoundError:
-        wrong = f"{path}: the scenario file must be there, but is missing; check its spelling."
+        wrong = f"{path}: the scenario file must exist, but does not; check its spelling."
     except (OSError, ValueError) as error:
         wrong = f"{path}: the scenario file must be readable, but is not ({error}); check its path."
     else:
@@ -54,29 +54,31 @@ def parse_scenario(
     folder: str | Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Scenario:
-    """Understand a scenario.
+    """Parse the text of a scenario.
 
     **Arguments:**
 
     - `text`: TOML.
-    - `source`: the file it came from; names its mistakes, and the scenario if it has no name.
-    - `folder`: what relative paths are relative to; None leaves them as they are.
+    - `source`: the file it came from; it is named in mistakes, and names a scenario without a name.
+    - `folder`: the folder that paths are relative to; None leaves relative paths as they are.
     - `overrides`: see `load_scenario`.
 
-    **Raises:** `ScenarioError` with every mistake of text and overrides.
+    **Raises:** `ScenarioError` with every mistake in the text and the overrides.
     """
-    fixed, mistakes = _overrides(overrides)
-    tables = assigned({"name": _default_name(source), **_read(text, source)}, fixed)
-    axes, refused = read_axes(tables.pop("vary", {}), tables.get("seed"))
-    axes = tuple(axis for axis in (axis.without(fixed) for axis in axes) if axis.keys)
-    tables, axes = _at_home(tables, axes, folder)
-    flows, wrong = read_flows(tables, axes)
-    # A key whose variation was refused is not also missing.
-    spoken = {mistake.key for mistake in refused}
-    mistakes += [*(m for m in wrong if f"vary.{m.key}" not in spoken), *refused]
+    # Overrides come first: they replace values and end the variation of their keys.
+    replaced, mistakes = _overrides(overrides)
+    tables = assigned({"name": _default_name(source), **_read(text, source)}, replaced)
+    axes, in_axes = read_axes(tables.pop("vary", {}), tables.get("seed"))
+    axes = tuple(axis for axis in (axis.without(replaced) for axis in axes) if axis.keys)
+    tables, axes = _with_absolute_paths(tables, axes, folder)
+    flows, in_flows = read_flows(tables, axes)
+
+    # A key whose entry in [vary] was refused is not reported as missing too.
+    refused = {mistake.key for mistake in in_axes}
+    mistakes += [*(m for m in in_flows if f"vary.{m.key}" not in refused), *in_axes]
     mistakes = mistakes or twins(flows, axes)
     if mistakes:
-        raise ScenarioError(_told(mistakes, source, _places(text, source, axes, overrides)))
+        raise ScenarioError(_lines(mistakes, source, _places(text, source, axes, overrides)))
     scenario = flows[0]
     assert scenario is not None
     return scenario.model_copy(update={"vary": axes} if axes else {})
@@ -92,11 +94,11 @@ def _read(text: str, source: str) -> dict[str, Any]:
         where = f"{source}:{line[1]}" if line else source
         why = str(error).replace(line[0], "") if line else str(error)
     cure = "check quotes, brackets and `key = value`"
-    raise ScenarioError((f"{where}: the file must be TOML, but is not ({why}); {cure}.",))
+    raise ScenarioError((f"{where}: the file must be valid TOML, but is not ({why}); {cure}.",))
 
 
 def _overrides(texts: Sequence[str]) -> tuple[dict[str, Any], list[Mistake]]:
-    """Values of `--set` by key, and the texts that are none."""
+    """Values of `--set` by key, and the texts that are not of its form."""
     values: dict[str, Any] = {}
     mistakes = []
     for text in texts:
@@ -104,7 +106,7 @@ def _overrides(texts: Sequence[str]) -> tuple[dict[str, Any], list[Mistake]]:
         try:
             values[key.strip()] = _bare_or_toml(value)
         except ValueError:
-            sentence = f"must be KEY=VALUE, but is {shown(text)}; try --set network.width=200."
+            sentence = f"must be KEY=VALUE, but is {describe(text)}; try --set network.width=200."
             mistakes.append(Mistake(key.strip(), sentence))
     return values, mistakes
 
@@ -125,26 +127,26 @@ def _default_name(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(source).stem)[:100] or "scenario"
 
 
-def _at_home(
+def _with_absolute_paths(
     tables: dict[str, Any], axes: tuple[Axis, ...], folder: str | Path | None
 ) -> tuple[dict[str, Any], tuple[Axis, ...]]:
-    """Every relative path of tables and axes made absolute."""
+    """Tables and axes with every relative path made absolute."""
 
-    def settle(key: str, value: Any) -> Any:
+    def absolute(key: str, value: Any) -> Any:
         if key != "data.path" or folder is None or not isinstance(value, str):
             return value
         return os.path.abspath(os.path.join(folder, value))
 
     data = tables.get("data")
     if isinstance(data, dict) and "path" in data:
-        tables = assigned(tables, {"data.path": settle("data.path", data["path"])})
-    return tables, tuple(axis.mapped(settle) for axis in axes)
+        tables = assigned(tables, {"data.path": absolute("data.path", data["path"])})
+    return tables, tuple(axis.mapped(absolute) for axis in axes)
 
 
 def _places(
     text: str, source: str, axes: tuple[Axis, ...], overrides: Sequence[str]
 ) -> dict[str, str]:
-    """Where each key stands; a key that varies stands in [vary]."""
+    """The place of each key: its line, its override, or its entry in [vary] if it varies."""
     places = {key: f"{source}:{line}" for key, line in key_lines(text).items()}
     places |= {override.partition("=")[0].strip(): f"--set {override}" for override in overrides}
     for key in (key for axis in axes for key in axis.keys):
@@ -153,7 +155,7 @@ def _places(
     return places
 
 
-def _told(mistakes: list[Mistake], source: str, places: dict[str, str]) -> tuple[str, ...]:
-    """Mistakes as one line each, whatever keys and values are made of."""
+def _lines(mistakes: list[Mistake], source: str, places: dict[str, str]) -> tuple[str, ...]:
+    """Mistakes as one line each, even where keys or values contain line breaks."""
     lines = (f"{places.get(mistake.key, source)}: {mistake.text}" for mistake in mistakes)
     return tuple(" ".join(line.splitlines()) for line in lines)

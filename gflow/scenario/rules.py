@@ -1,7 +1,7 @@
-"""How keys of several tables go together; rules of one table stand beside it.
+"""Rules between keys of several tables; a rule within one table is defined beside it.
 
-A rule names the keys it reads, and is asked only if each of these is sound by itself.  So no
-mistake is reported twice, and a mistake in one key hides none in the others.
+A rule names the keys it reads, and applies only if each of these is valid by itself.  So no mistake
+is reported twice, and a mistake in one key hides none in the others.
 """
 
 import json
@@ -23,30 +23,30 @@ SAFE_TOLERANCE = 1e-6
 
 SMALLEST_CARTESIAN = 1e-140
 """Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow.  Without
-normalization it bounds init_scale^power, the speed of the first neurons."""
+normalization this bounds init_scale^power, the initial speed of neurons."""
 
 
 MOST_STEPS = 1e12
-"""Steps of descent that nobody waits for."""
+"""Largest number of steps of descent."""
 
 
 def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]:
-    """Every rule that keys sound by themselves break together.
+    """A mistake for every rule that is broken.
 
     **Arguments:**
 
-    - `tables`: as far as their keys are sound.
-    - `faulty`: dotted keys that are not; rules that read one of them are not asked.
+    - `tables`: without their invalid keys.
+    - `faulty`: dotted keys that are invalid; rules that read one of them are skipped.
     """
-    known = tuple(tables)
+    present = tuple(tables)
     for models, keys, check in RULES:
-        arguments = [next((t for t in known if isinstance(t, model)), None) for model in models]
+        arguments = [next((t for t in present if isinstance(t, model)), None) for model in models]
         if None not in arguments and not any(key in faulty for key in keys):
             yield from check(*arguments)
 
 
 _SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
-"""Where no scale is too small."""
+"""Charts in which no scale is too small."""
 
 _STEPS = ("train.method", "train.step_size", "train.momentum")
 
@@ -74,8 +74,8 @@ def _plain_without_normalization(
     if train.is_flow and flow.chart != "cartesian" and not network.normalized:
         yield Mistake(
             "network.normalized",
-            f"`network.normalized` must be true in the {flow.chart} chart, in which a direction "
-            'moves the same whatever its norm, but is false; set flow.chart = "cartesian".',
+            f"`network.normalized` must be true in the {flow.chart} chart, where the motion of a "
+            'direction does not depend on its norm, but is false; set flow.chart = "cartesian".',
         )
 
 
@@ -84,7 +84,7 @@ def _nothing_underflows(
     network: NeuronsTable, flow: FlowTable, train: TrainTable
 ) -> Iterator[Mistake]:
     eps = network.init_scale
-    # A power of ten, so that what is printed is what is accepted.
+    # A power of ten, so that the bound in the message is accepted exactly.
     smallest = float(f"1e{math.ceil(math.log10(SMALLEST_CARTESIAN) / network.degree)}")
     if (train.is_flow and flow.chart != "cartesian") or eps >= smallest:
         return
@@ -103,22 +103,22 @@ def _nothing_underflows(
 
 @rule(AbstractNetworkTable, FlowTable, reads=(*_CARTESIAN, "flow.absolute_tolerance"))
 def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> Iterator[Mistake]:
-    eps, given = network.init_scale, flow.absolute_tolerance
-    if given is None:
+    eps, atol = network.init_scale, flow.absolute_tolerance
+    if atol is None:
         return
     if flow.chart != "cartesian":
         yield Mistake(
             "flow.absolute_tolerance",
-            "`flow.absolute_tolerance` must be given in the Cartesian chart only, but flow.chart = "
-            f'"{flow.chart}", where `flow.tolerance` is all there is; take it out.',
+            '`flow.absolute_tolerance` must be left out unless flow.chart = "cartesian", but '
+            f'flow.chart = "{flow.chart}", which has only `flow.tolerance`; remove it.',
         )
-    elif given > SAFE_TOLERANCE * eps * (1 + 1e-9):
+    elif atol > SAFE_TOLERANCE * eps * (1 + 1e-9):
         can_change = "lightcone" in network.charts and network.degree == 1
         other = f", or set {_SCALE_FREE}" if can_change else ""
         yield Mistake(
             "flow.absolute_tolerance",
             "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian "
-            f"chart, but absolute_tolerance = {given!r} and init_scale = {eps!r}. The solver would "
+            f"chart, but absolute_tolerance = {atol!r} and init_scale = {eps!r}. The solver would "
             "step over the whole alignment phase and still report success. Use absolute_tolerance "
             f"<= {SAFE_TOLERANCE * eps:.3g}{other}.",
         )
@@ -131,7 +131,7 @@ def _population_is_known(data: AbstractData, flow: FlowTable) -> Iterator[Mistak
         yield Mistake(
             "flow.start",
             '`flow.start` must be "sample" unless data.kind = "mixture" and flow.chart = "polar" '
-            f'(the expectation of other data is not known), but is "population" with kind = '
+            f'(the expectation is known only there), but is "population" with kind = '
             f'"{kind}" and chart = "{chart}"; set flow.start = "sample".',
         )
 
@@ -142,7 +142,7 @@ def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[M
         yield Mistake(
             "flow.start",
             '`flow.start` must be "sample" unless data.center_angle = 90 (the expected error of a '
-            'population start is known for orthonormal centers only), but is "population" with '
+            'population start is known only for orthonormal centers), but is "population" with '
             f'center_angle = {data.center_angle:g}; set flow.start = "sample".',
         )
 
@@ -152,8 +152,8 @@ def _population_flows(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
     if flow.start == "population" and not train.is_flow:
         yield Mistake(
             "flow.start",
-            '`flow.start` must be "sample" where the network descends in steps, but is '
-            f'"population" with train.method = "{train.method}"; take it out.',
+            '`flow.start` must be "sample" unless train.method = "flow", but is "population" with '
+            f'train.method = "{train.method}"; remove it.',
         )
 
 
@@ -163,7 +163,7 @@ def _momentum_is_used(train: TrainTable) -> Iterator[Mistake]:
         yield Mistake(
             "train.momentum",
             "`train.momentum` must be 0 with adam, which has its own, but is "
-            f'{train.momentum:g}; take it out, or set train.method = "sgd".',
+            f'{train.momentum:g}; remove it, or set train.method = "sgd".',
         )
 
 
@@ -172,14 +172,14 @@ def _one_step_at_least(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
     if not train.is_flow and flow.end_time < train.time_of_step:
         yield Mistake(
             "flow.end_time",
-            f"`flow.end_time` must leave time for a step, which takes {train.time_of_step:g}, but "
+            f"`flow.end_time` must leave time for one step of {train.time_of_step:g}, but "
             f"is {flow.end_time:g}; raise it.",
         )
     elif not train.is_flow and flow.end_time > MOST_STEPS * train.time_of_step:
         yield Mistake(
             "flow.end_time",
-            f"`flow.end_time` must be at most {MOST_STEPS:g} steps, which take "
-            f"{train.time_of_step:g} each, but is {flow.end_time:g}; lower it.",
+            f"`flow.end_time` must be at most {MOST_STEPS:g} steps of "
+            f"{train.time_of_step:g}, but is {flow.end_time:g}; lower it.",
         )
 
 
@@ -199,7 +199,7 @@ def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> Ite
         yield Mistake(
             "network.outputs",
             f'`network.outputs` must be "sign" for data.kind = "{data.kind}", whose labels are '
-            f'±1, but is "{network.outputs}"; take it out.',
+            f'±1, but is "{network.outputs}"; remove it.',
         )
 
 
@@ -211,7 +211,7 @@ def _published_of_neurons(
         yield Mistake(
             "robustness.published",
             f'`robustness.published` must be false for network.kind = "{network.kind}", but is '
-            "true; take it out.",
+            "true; remove it.",
         )
 
 
@@ -220,7 +220,7 @@ def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iter
     if robustness.norms and data.test_samples == 0:
         yield Mistake(
             "robustness.norms",
-            "`robustness.norms` must be empty without test samples (they are what is attacked), "
+            "`robustness.norms` must be empty without test samples (attacks start from them), "
             f"but is {_listed(robustness)} and test_samples = 0; raise data.test_samples.",
         )
 
@@ -240,13 +240,13 @@ def _published_in_l2(robustness: RobustnessTable) -> Iterator[Mistake]:
     if robustness.published and "l2" not in robustness.norms:
         yield Mistake(
             "robustness.published",
-            '`robustness.published` must be false unless `robustness.norms` holds "l2" (the '
-            f"published attack is in l2), but norms = {_listed(robustness)}; add it.",
+            '`robustness.published` must be false unless `robustness.norms` has "l2" (the '
+            f'published attack is in l2), but norms = {_listed(robustness)}; add "l2".',
         )
 
 
 def _listed(robustness: RobustnessTable) -> str:
-    """The norms as a file writes them."""
+    """The norms as written in a file."""
     return json.dumps(list(robustness.norms))
 
 
@@ -258,7 +258,7 @@ def _chart_of_its_own(
         yield Mistake(
             "flow.chart",
             f'`flow.chart` must be left out for network.kind = "{network.kind}", which has '
-            f'coordinates of its own, but is "{flow.chart}"; take it out.',
+            f'its own coordinates, but is "{flow.chart}"; remove it.',
         )
 
 
@@ -270,7 +270,7 @@ def _many_outputs_have_one_loss(
         yield Mistake(
             "flow.loss",
             "`flow.loss` must be left out for many outputs, whose loss is the cross-entropy "
-            f'("logistic"), but is "{flow.loss}"; take it out, or set network.outputs = "sign".',
+            f'("logistic"), but is "{flow.loss}"; remove it, or set network.outputs = "sign".',
         )
 
 
@@ -280,12 +280,12 @@ def _expectation_is_of_neurons(network: AbstractNetworkTable, flow: FlowTable) -
         yield Mistake(
             "flow.start",
             f'`flow.start` must be "sample" for network.kind = "{network.kind}", but is '
-            '"population"; take it out.',
+            '"population"; remove it.',
         )
 
 
 SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
-"""Smallest output of layers in plain coordinates, a power of init_scale, by `precision`."""
+"""Smallest initial output of layers in plain coordinates, by `flow.precision`."""
 
 _SIZE = ("network.init_scale", "network.power", "flow.precision", "train.method")
 
@@ -305,8 +305,8 @@ def _layers_do_not_underflow(
     if network.init_scale < least * (1 - 1e-9):
         yield Mistake(
             "network.init_scale",
-            f"`network.init_scale` must be >= {least:.2g} in plain coordinates of a network of "
-            f"{network.depth} such layers in {flow.precision}, but is {network.init_scale!r}; try "
-            'flow.precision = "float64", or with one hidden layer network.kind = "vector", which '
-            "takes any under the flow.",
+            f"`network.init_scale` must be >= {least:.2g} in plain coordinates for a network "
+            f"of {network.depth} such layers in {flow.precision}, but is {network.init_scale!r}; "
+            'try flow.precision = "float64", or, under the flow and with one hidden layer, '
+            'network.kind = "vector", which has no such limit.',
         )

@@ -1,7 +1,7 @@
-"""What a file may say besides data and network: tables, their keys, their meanings, the defaults.
+"""The tables of a scenario file besides data and network: keys, meanings and defaults.
 
-Every key is a field with a bound and a description, and whatever else knows keys is made of these
-fields: sentences about mistakes, the keys that may vary, and the JSON schema.
+Every key is a field with a bound and a description.  Whatever else depends on keys is derived from
+these fields: the messages about mistakes, the keys that may vary, and the JSON schema.
 """
 
 from typing import Annotated, Literal
@@ -26,7 +26,7 @@ LETTERS = {
     "p": "network.power",
     "eps": "network.init_scale",
 }
-"""Letters of the papers and of the code, and the words files use for them."""
+"""Letters of the papers and the code, and the keys that stand for them."""
 
 
 class FlowTable(Table):
@@ -34,19 +34,19 @@ class FlowTable(Table):
 
     loss: Annotated[str, LOSSES] = Field(
         default="exponential",
-        description="loss of one sample, for one output; many outputs have the "
-        "cross-entropy, whichever is given",
+        description="loss of one sample for a single output; several outputs always have the "
+        "cross-entropy",
     )
     convention: Literal["mean", "sum"] = Field(
         default="mean",
-        description="weight of one sample in the loss: 1/n or 1; sets the unit of time",
+        description="weight of each sample in the loss: 1/n or 1; sets the unit of time",
     )
-    end_time: float = Field(gt=0, description="flow time at which to end", examples=[16000.0])
+    end_time: float = Field(gt=0, description="flow time at which to stop", examples=[16000.0])
     end_loss: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="loss at which to end earlier", examples=[1e-3]
+        default=None, description="loss at which to stop earlier", examples=[1e-3]
     )
     end_margin: float | None = Field(
-        default=None, description="smallest margin y f(x) at which to end earlier", examples=[1.0]
+        default=None, description="smallest margin y f(x) at which to stop earlier", examples=[1.0]
     )
     chart: Literal["polar", "lightcone", "cartesian"] = Field(
         default="polar",
@@ -57,11 +57,11 @@ class FlowTable(Table):
         default="auto", description="explicit solver; auto is tsit5 for power >= 2, else bosh3"
     )
     tolerance: float = Field(
-        default=1e-3, ge=1e-12, le=0.1, description="error of one step, relative to a neuron"
+        default=1e-3, ge=1e-12, le=0.1, description="error of one step relative to each neuron"
     )
     absolute_tolerance: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="absolute error of one step in the Cartesian chart; else 1e-6·init_scale",
+        description="absolute error of one step in the Cartesian chart; by default 1e-6·init_scale",
         examples=[1e-13],
     )
     min_step: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
@@ -70,12 +70,12 @@ class FlowTable(Table):
         f"{SLIDING_STEP:g} for power < 2, else 0",
     )
     max_steps: int = Field(
-        default=20_000, ge=1, description="budget of steps, accepted and rejected together"
+        default=20_000, ge=1, description="largest number of steps, accepted and rejected together"
     )
     start: Literal["sample", "population"] = Field(
         default="sample",
-        description="field of the alignment phase: that of the samples, or its expectation over "
-        "the mixture, which is cheap while the network is negligible",
+        description="velocity during alignment: that of the samples, or its expectation over the "
+        "mixture, which is cheap while the network output is negligible",
     )
     start_error: float = Field(
         default=0.2,
@@ -84,11 +84,14 @@ class FlowTable(Table):
     )
     coalesce: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="whether neurons of one direction are integrated as one; auto does so where "
-        "that saves more than it costs to compile; polar chart only",
+        description="whether neurons with the same direction are integrated as one (polar chart "
+        "only); auto does so where it saves more than it costs to compile",
     )
     merge_angle: float = Field(
-        default=1e-3, ge=0, le=0.1, description="largest angle between such neurons, radians"
+        default=1e-3,
+        ge=0,
+        le=0.1,
+        description="largest angle between neurons that are integrated as one, radians",
     )
     precision: Literal["float32", "float64"] = Field(
         default="float32", description="precision of the two matrix products; the state is float64"
@@ -96,48 +99,50 @@ class FlowTable(Table):
 
 
 class TrainTable(Table):
-    """Whether the network follows the flow, or descends in steps (final)."""
+    """Whether the network follows the flow or descends in steps (final)."""
 
     method: Literal["flow", "sgd", "adam"] = Field(
         default="flow",
-        description="the gradient flow; or stochastic gradient descent or Adam on plain weights, "
-        "whose time is step size times steps (with momentum divided by 1 - momentum)",
+        description="gradient flow; or stochastic gradient descent or Adam on plain weights, "
+        "whose time is the number of steps times the step size (over 1 - momentum)",
     )
     step_size: float = Field(
         default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
     )
-    batch: int = Field(default=100, ge=0, description="samples in a batch; 0 for all")
+    batch: int = Field(default=100, ge=0, description="samples per batch; 0 for all")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
     epochs: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
-        description="passes through the samples after which to end earlier",
+        description="passes over the samples after which to stop earlier",
         examples=[401],
     )
 
     @property
     def is_flow(self) -> bool:
-        """Whether nothing descends in steps."""
+        """Whether the network follows the flow."""
         return self.method == "flow"
 
     @property
     def time_of_step(self) -> float:
-        """Flow time that a step is worth: its size, with momentum β divided by 1 - β."""
+        """Flow time per step: the step size, divided by 1 - β with momentum β."""
         return self.step_size / (1 - self.momentum)
 
 
 class RecordTable(Table):
-    """What is kept of the flow (final)."""
+    """What is recorded of the flow (final)."""
 
     linear: int = Field(
-        default=24, ge=2, description="times recorded through alignment, evenly spaced"
+        default=24, ge=2, description="number of times recorded during alignment, evenly spaced"
     )
     geometric: int = Field(
-        default=24, ge=2, description="times recorded after it, geometrically spaced"
+        default=24,
+        ge=2,
+        description="number of times recorded after alignment, geometrically spaced",
     )
     groups: Annotated[tuple[Literal["neurons", "centers", "orthogonal"], ...], LAX, DISTINCT] = (
         Field(
             default=("neurons", "centers", "orthogonal"),
-            description="optional groups of the record",
+            description="optional groups of quantities to record",
         )
     )
 
@@ -146,19 +151,21 @@ class RobustnessTable(Table):
     """How far test samples are from being misclassified (final)."""
 
     norms: Annotated[tuple[Annotated[str, NORMS], ...], LAX, DISTINCT] = Field(
-        default=(), description="norms in which radii are attacked and certified", examples=[["l2"]]
+        default=(),
+        description="norms in which test samples are attacked and radii certified",
+        examples=[["l2"]],
     )
     attacked: int = Field(
-        default=0, ge=0, description="number of test samples attacked, the first; 0 for all"
+        default=0, ge=0, description="number of test samples to attack, from the first; 0 for all"
     )
     published: bool = Field(
         default=False,
-        description="whether to run the attack of the published code as well, for comparison",
+        description="whether to also run the attack of the published code, for comparison",
     )
 
 
 class ChecksTable(Table):
-    """What the run is held against (final)."""
+    """The predictions to judge (final)."""
 
     predictions: (
         Literal["all"] | Annotated[tuple[Annotated[str, PREDICTIONS], ...], LAX, DISTINCT]
@@ -172,13 +179,13 @@ PLAIN: dict[str, type[Table]] = {
     "robustness": RobustnessTable,
     "checks": ChecksTable,
 }
-"""Tables of one kind, by name."""
+"""Tables that have no kinds, by name."""
 
 UNIONS: dict[str, Registry] = {"data": DATA, "network": NETWORKS}
-"""Tables of several kinds, by name."""
+"""Tables that have several kinds, by name."""
 
 TABLES = (*UNIONS, *PLAIN)
-"""Names of all tables, in the order of a file."""
+"""Names of all tables, in the order in which files are written."""
 
 HEAD = {
     "name": "name of the run folder",
@@ -186,25 +193,25 @@ HEAD = {
     "seed": "seed of every random choice",
     "data": "where samples come from",
     "network": "what is trained",
-    "flow": "how it moves",
-    "train": "whether it flows, or descends in steps",
-    "record": "what is kept",
+    "flow": "the gradient flow and its integration",
+    "train": "whether the network follows the flow or descends in steps",
+    "record": "what is recorded",
     "robustness": "how far test samples are from being misclassified",
-    "checks": "what it is held against",
+    "checks": "the predictions to judge",
     "vary": "",
 }
-"""Keys and tables of a scenario itself, and their meanings."""
+"""Top-level keys and tables of a scenario, and their meanings."""
 
 
 def models_of(table: str) -> tuple[type[Table], ...]:
-    """The models that a table may be, the default first; none for a name that is no table's."""
+    """The models of a table, the default first; none for an unknown name."""
     if table in UNIONS:
         return UNIONS[table].tables
     return (PLAIN[table],) if table in PLAIN else ()
 
 
 def meanings() -> dict[str, str]:
-    """Every key of a file, dotted, and its meaning."""
+    """Every dotted key of a file and its meaning."""
     keys = {
         f"{table}.{key}": field.description or ""
         for table in TABLES

@@ -1,8 +1,8 @@
-"""TOML text: the line a key stands on, and how plain values are written.
+"""TOML text: the line of each key, and how plain values are written.
 
-One idea: whether some lines are a whole statement is for the parser to say.  A statement ends with
+One idea: the parser decides whether some lines form a complete statement.  A statement ends with
 the first line that makes its text valid, so multi-line values, quoted keys and inline tables need
-no second grammar here.
+no second grammar.
 """
 
 import json
@@ -23,7 +23,7 @@ def read_toml(text: str) -> dict[str, Any]:
 
 def key_lines(text: str) -> dict[str, int]:
     """Line, from 1, of every key of a TOML text, by its dotted name."""
-    found: dict[str, int] = {}
+    lines: dict[str, int] = {}
     header = ""
     for line, statement, tables in _statements(text):
         if statement.lstrip().startswith("["):
@@ -31,8 +31,8 @@ def key_lines(text: str) -> dict[str, int]:
         else:
             tables = tomllib.loads(f"{header}\n{statement}")
         for key in _dotted(tables):
-            found.setdefault(key, line)
-    return found
+            lines.setdefault(key, line)
+    return lines
 
 
 def toml_value(value: Any) -> str:
@@ -41,7 +41,7 @@ def toml_value(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            # JSON escapes are TOML escapes, but for DEL, which JSON leaves alone.
+            # JSON escapes are TOML escapes, except that JSON leaves DEL alone.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
             return f"[{', '.join(map(toml_value, value))}]"
@@ -75,7 +75,7 @@ def _in_64_bits(value: Any) -> Any:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Every statement of valid TOML text: its first line, its text, and what it says alone."""
+    """Every statement of valid TOML text: its first line, its text, and its values by itself."""
     start, statement = 1, ""
     for number, line in enumerate(text.split("\n"), start=1):
         statement += line + "\n"

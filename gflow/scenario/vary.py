@@ -1,7 +1,7 @@
 """The [vary] table: lists, ranges and counts of values, read as the axes of a grid.
 
-One idea: an entry only spreads plain values.  What they are worth is judged later, at the points
-of the grid; here an entry is refused only if it does not say which values it means.
+An entry only lists plain values.  They are validated later, at the points of the grid; here an
+entry is refused only if it does not say which values it means.
 """
 
 import math
@@ -12,14 +12,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gflow.scenario.axis import Axis
-from gflow.scenario.mistakes import Refused, not_a_table, shown, unknown
+from gflow.scenario.mistakes import Refused, describe, not_a_table, unknown
 from gflow.scenario.tables import TABLES, meanings, models_of, variable_keys
 from gflow.scenario.toml_lines import toml_value
 from gflow.scenario.validation import properties, required
 from gflow.table import Mistake, Table
 
 MOST_POINTS = 10_000
-"""Most points of a grid."""
+"""Largest number of points of a grid."""
 
 
 class _Range(Table):
@@ -56,7 +56,7 @@ def vary_schema() -> dict[str, Any]:
         "description": "keys that vary over the points of a grid",
         "properties": {
             "together": {
-                "description": "keys that vary together, a table a point",
+                "description": "keys that vary together, one table per point",
                 "type": "array",
                 "minItems": 1,
                 "items": {"type": "object", "propertyNames": {"enum": keys}},
@@ -74,7 +74,7 @@ def vary_schema() -> dict[str, Any]:
 
 
 def read_axes(vary: Any, seed: Any) -> tuple[tuple[Axis, ...], list[Mistake]]:
-    """The axes of a grid, and what is wrong with those that are left out."""
+    """The axes of a grid, and the mistakes in entries that give none."""
     if not isinstance(vary, dict):
         return (), [not_a_table("vary", vary)]
     axes: list[Axis] = []
@@ -101,7 +101,7 @@ def _varied_twice(axes: list[Axis]) -> Iterator[Mistake]:
         if times > 1:
             yield Mistake(
                 "vary.together",
-                f"`{key}` must vary once, but stands in [vary] twice; take it out of `together`.",
+                f"`{key}` must vary only once, but is in [vary] twice; remove it from `together`.",
             )
 
 
@@ -111,16 +111,16 @@ def _axis(key: str, value: Any, seed: Any) -> Axis:
         return Axis((key,), tuple((v,) for v in _spread(key, value, seed)))
     if isinstance(value, list) and value:
         return Axis((key,), tuple((v,) for v in value))
-    cure = "give a value" if value == [] else f"try [{toml_value(value)}]"
+    cure = "add a value" if value == [] else f"try [{toml_value(value)}]"
     sentence = (
         f"`{key}` in [vary] must be a list of values or {{start, stop, count, scale}}, but is "
-        f"{shown(value)}; {cure}."
+        f"{describe(value)}; {cure}."
     )
     raise Refused(Mistake(f"vary.{key}", sentence))
 
 
 def _spread(key: str, table: dict[str, Any], seed: Any) -> list[Any]:
-    """The values that a count or a range stands for."""
+    """The values that a count or a range describes."""
     if key == "seed" and not {"start", "stop"} & set(table):
         seeds = required(_Seeds, f"vary.{key}", table)
         first = seed if isinstance(seed, int) else 0
@@ -145,8 +145,8 @@ def _is_whole(key: str) -> bool:
 def _together(rows: Any) -> Axis:
     if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) and r for r in rows):
         sentence = (
-            f"`vary.together` must be a list of tables, but is {shown(rows)}; try e.g. together = "
-            '[{"network.power" = 1, "flow.end_time" = 100}].'
+            f"`vary.together` must be a list of tables, but is {describe(rows)}; try e.g. together "
+            '= [{"network.power" = 1, "flow.end_time" = 100}].'
         )
         raise Refused(Mistake("vary.together", sentence))
     keys = tuple(rows[0])
@@ -155,7 +155,7 @@ def _together(rows: Any) -> Axis:
         if not all(key in row for row in rows):
             sentence = (
                 f"`vary.together` must name the same keys in every table, but `{key}` is not in "
-                "all; add it to the others."
+                "all of them; add it to the others."
             )
             raise Refused(Mistake("vary.together", sentence))
     return Axis(keys, tuple(tuple(row[key] for key in keys) for row in rows))
@@ -173,6 +173,6 @@ def _check_variable(key: str, place: str) -> None:
         )
         raise Refused(Mistake(place, sentence))
     if key in meanings():
-        sentence = f"`{key}` must not vary, but stands in [vary]; take it out."
+        sentence = f"`{key}` must not vary, but is in [vary]; remove it."
         raise Refused(Mistake(place, sentence))
     raise Refused(unknown(key, allowed, place))

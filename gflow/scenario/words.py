@@ -1,7 +1,7 @@
-"""The words that keys of a scenario file may hold, where more can be registered.
+"""The words that keys of a scenario file may hold, where plugins can register more.
 
-Whoever defines a loss, a norm, an initialization or a prediction registers it under one of these
-words (a test holds both against each other); a plugin adds its word when it registers.
+Every loss, norm, initialization and prediction is registered under one of these words (a test
+compares the two lists); a plugin adds its own word when it registers.
 """
 
 from gflow.table import Words

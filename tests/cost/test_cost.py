@@ -1,4 +1,4 @@
-"""Costs: formulas exactly, steps against what flows were seen to take, files by their headers."""
+"""Costs: formulas exactly, steps against measured flows, sizes of files from their headers."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def test_an_evaluation_is_two_matrix_products():
 @pytest.mark.parametrize(("solver", "stages"), [("tsit5", 7), ("dopri8", 14)])
 def test_memory_is_the_sum_of_what_a_flow_keeps(precision, real, solver, stages):
     n, m, D, K, h = 3000, 70, 100, 10, 20000
-    asked = scenario(
+    question = scenario(
         f"network.width={h}", f"flow.precision={precision}", f"flow.solver={solver}",
         "record.linear=2", "record.geometric=3",
     )  # fmt: skip
@@ -60,13 +60,13 @@ def test_memory_is_the_sum_of_what_a_flow_keeps(precision, real, solver, stages)
         + 16 * (n + D) * D
         + 16 * m * h
     )
-    assert estimate(asked, rate=1e9).memory_bytes == expected
+    assert estimate(question, rate=1e9).memory_bytes == expected
 
 
 def test_many_samples_cost_most_while_they_are_drawn():
-    asked = scenario("data.samples=100000", "record.groups=[]")
+    question = scenario("data.samples=100000", "record.groups=[]")
 
-    assert estimate(asked, rate=1e9).memory_bytes == 560_000_000 + 24 * 100_000 * 100
+    assert estimate(question, rate=1e9).memory_bytes == 560_000_000 + 24 * 100_000 * 100
 
 
 def test_groups_that_are_not_recorded_cost_nothing():
@@ -80,9 +80,9 @@ def test_groups_that_are_not_recorded_cost_nothing():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "seen"),
+    ("overrides", "steps"),
     [
-        # Steps and rejected steps of flows with n = 500, D = 200, h = 50.
+        # Accepted and rejected steps of flows with n = 500, D = 200, h = 50.
         ((), 77),
         (("network.power=1",), 169),
         (("network.power=1.5",), 127),
@@ -103,18 +103,18 @@ def test_groups_that_are_not_recorded_cost_nothing():
         (("network.power=1", "flow.chart=lightcone", "network.balanced=false"), 180),
     ],
 )
-def test_steps_of_flows_that_were_run_lie_in_the_range(overrides, seen):
-    asked = scenario(*overrides)
+def test_steps_of_flows_that_were_run_lie_in_the_range(overrides, steps):
+    question = scenario(*overrides)
 
-    low, high = estimate(asked, rate=1e9).evaluations
+    low, high = estimate(question, rate=1e9).evaluations
 
-    taken = seen * SOLVERS[asked.solver].evaluations
-    assert low <= taken <= high
+    evaluations = steps * SOLVERS[question.solver].evaluations
+    assert low <= evaluations <= high
     assert high <= 15 * low
 
 
 @pytest.mark.parametrize(
-    ("overrides", "seen"),
+    ("overrides", "steps"),
     [
         # As above, K = 10; escape comes at t = 7e12, 7e4, 7e4, 8e6 and 1e4.
         (("flow.end_time=1e14",), 2066),
@@ -124,26 +124,26 @@ def test_steps_of_flows_that_were_run_lie_in_the_range(overrides, seen):
         (("network.power=1.5", "flow.end_time=1e7"), 480),
     ],
 )
-def test_steps_of_flows_without_normalization_lie_in_the_range(overrides, seen):
-    asked = scenario("network.normalized=false", "flow.chart=cartesian", *overrides)
+def test_steps_of_flows_without_normalization_lie_in_the_range(overrides, steps):
+    question = scenario("network.normalized=false", "flow.chart=cartesian", *overrides)
 
-    low, high = estimate(asked, rate=1e9).evaluations
+    low, high = estimate(question, rate=1e9).evaluations
 
-    taken = seen * SOLVERS[asked.solver].evaluations
-    assert low <= taken <= high
+    evaluations = steps * SOLVERS[question.solver].evaluations
+    assert low <= evaluations <= high
 
 
 def test_the_budget_of_steps_bounds_evaluations():
-    asked = scenario("flow.max_steps=5", "network.power=1e300")
+    question = scenario("flow.max_steps=5", "network.power=1e300")
 
-    assert estimate(asked, rate=1e9).evaluations == (30, 30)
+    assert estimate(question, rate=1e9).evaluations == (30, 30)
 
 
 def test_minutes_follow_the_rate():
     slow, fast = (estimate(scenario("data.samples=1000000"), rate).minutes for rate in (1e9, 2e9))
-    begun = minutes.START_SECONDS[1] / 60
+    start = minutes.START_SECONDS[1] / 60
 
-    assert slow[1] - begun == pytest.approx(2 * (fast[1] - begun))
+    assert slow[1] - start == pytest.approx(2 * (fast[1] - start))
     assert slow[0] < slow[1]
 
 
@@ -272,9 +272,9 @@ def test_sizes_of_a_file_are_read_from_its_headers(tmp_path):
     test, centers = np.zeros((70, 100)), np.zeros((10, 100))
     np.savez(tmp_path / "samples.npz", X=x, y=np.ones(3000), X_test=test, centers=centers)
 
-    found = estimate(scenario(toml=FILE, folder=tmp_path), rate=1e9)
+    cost = estimate(scenario(toml=FILE, folder=tmp_path), rate=1e9)
 
-    assert found == estimate(scenario(), rate=1e9)
+    assert cost == estimate(scenario(), rate=1e9)
 
 
 def test_a_file_is_not_read_to_tell_its_size(tmp_path):
@@ -282,15 +282,15 @@ def test_a_file_is_not_read_to_tell_its_size(tmp_path):
         header = {"descr": "<f8", "fortran_order": False, "shape": (10**9, 100)}
         np.lib.format.write_array_header_1_0(f, header)
 
-    found = estimate(scenario(toml=FILE, folder=tmp_path), rate=1e9)
+    cost = estimate(scenario(toml=FILE, folder=tmp_path), rate=1e9)
 
-    assert found.operations_per_evaluation == 4 * 10**9 * 100 * 20
+    assert cost.operations_per_evaluation == 4 * 10**9 * 100 * 20
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "must be an npz file, but is not there; set data.path to one"),
+        (None, "must be an npz file, but does not exist; set data.path to one"),
         (b"", "must be an npz file of plain arrays, but cannot be read"),
         (b"PK\x03\x04 cut short", "must be an npz file of plain arrays"),
         ({"y": np.ones(3)}, "array `X` must be inputs of shape (n, D), but is missing"),

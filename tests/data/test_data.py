@@ -1,4 +1,4 @@
-"""Mixtures have the law they claim, and a caller's own arrays are read or refused with a reason."""
+"""Mixtures follow their distribution; the user's own arrays are read or refused with a reason."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from gflow.scenario import parse_scenario
 
 
 def tally(data):
-    """Samples of each subclass."""
+    """Number of samples of each subclass."""
     return np.bincount(data.subclass, minlength=data.K)
 
 
@@ -91,11 +91,11 @@ def test_balanced_counts_differ_by_at_most_one_and_multinomial_ones_by_their_law
     centers = orthonormal_centers(10, 4, 2, "axes", rng=stream(0, "centers"))
 
     balanced = tally(sample_mixture(centers, 1002, 0.1, "balanced", rng=stream(0, "train")))
-    drawn = tally(sample_mixture(centers, 10_000, 0.1, "multinomial", rng=stream(0, "train")))
+    multinomial = tally(sample_mixture(centers, 10_000, 0.1, "multinomial", rng=stream(0, "train")))
 
     assert sorted(balanced) == [250, 250, 251, 251]
-    assert np.abs(drawn - 2500).max() < 5 * np.sqrt(10_000 * 0.25 * 0.75)
-    assert len(set(drawn)) > 1
+    assert np.abs(multinomial - 2500).max() < 5 * np.sqrt(10_000 * 0.25 * 0.75)
+    assert len(set(multinomial)) > 1
 
 
 def test_shares_fall_geometrically_within_each_class():
@@ -123,14 +123,14 @@ counts = st.tuples(st.integers(1, 6), st.integers(1, 6)).map(lambda K: np.repeat
 def test_sizes_sum_to_n_and_keep_to_their_shares(label, imbalance, more):
     n, share = len(label) + more, shares(label, imbalance)
 
-    found = sizes(n, share)
+    size = sizes(n, share)
 
-    assert found.sum() == n and found.min() >= 1
+    assert size.sum() == n and size.min() >= 1
     for s in (1, -1):
-        assert (np.diff(found[label == s]) <= 0).all()
+        assert (np.diff(size[label == s]) <= 0).all()
         assert share[label == s].max() / share.min() <= imbalance * (1 + 1e-12)
     if (n * share >= 1).all():
-        assert np.abs(found - n * share).max() < 1 + 1e-9
+        assert np.abs(size - n * share).max() < 1 + 1e-9
 
 
 # 49·(1/49) is a digit short of 1.
@@ -141,30 +141,30 @@ def test_equal_shares_give_the_first_subclasses_one_sample_more(label, more):
     K, n = len(label), len(label) + more
 
     with np.errstate(all="raise"):
-        found = sizes(n, shares(label, 1.0))
+        size = sizes(n, shares(label, 1.0))
 
-    assert np.array_equal(found, np.bincount(np.arange(n) % K, minlength=K))
+    assert np.array_equal(size, np.bincount(np.arange(n) % K, minlength=K))
 
 
 def test_drawn_sizes_follow_the_same_law():
     centers = orthonormal_centers(10, 5, 3, "axes", rng=stream(0, "centers"))
 
-    drawn = tally(
+    size = tally(
         sample_mixture(centers, 12_000, 0.1, "multinomial", rng=stream(0, "train"), imbalance=4.0)
     )
 
     share = np.array([4, 2, 1, 4, 1]) / 12
-    assert np.abs(drawn - 12_000 * share).max() < 5 * np.sqrt(12_000 * 0.25)
-    assert not np.array_equal(drawn, 12_000 * share)
+    assert np.abs(size - 12_000 * share).max() < 5 * np.sqrt(12_000 * 0.25)
+    assert not np.array_equal(size, 12_000 * share)
 
 
 def test_equal_shares_are_drawn_as_integers():
     # Scenarios without `imbalance` keep their samples.
     centers = orthonormal_centers(10, 4, 2, "axes", rng=stream(0, "centers"))
 
-    drawn = sample_mixture(centers, 50, 0.1, "multinomial", rng=stream(0, "train"))
+    data = sample_mixture(centers, 50, 0.1, "multinomial", rng=stream(0, "train"))
 
-    assert np.array_equal(drawn.subclass, stream(0, "train").integers(4, size=50))
+    assert np.array_equal(data.subclass, stream(0, "train").integers(4, size=50))
 
 
 def test_training_and_test_samples_of_a_scenario_follow_its_law_and_its_angle():
@@ -222,7 +222,7 @@ def test_missing_centers_are_the_means_of_subclasses_or_of_classes(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"X": X}, "array `y` .* must be there"),
+        ({"X": X}, "array `y` .* must exist"),
         ({"X": X, "y": Y[:3]}, "one label per row"),
         ({"X": X, "y": Y * 2}, "only \\+1 and -1"),
         ({"X": X, "y": np.ones(4)}, "no negative one"),
@@ -232,7 +232,7 @@ def test_missing_centers_are_the_means_of_subclasses_or_of_classes(tmp_path):
         ({"X": X, "y": Y, "subclass": np.array([0, 1, 1, 2])}, "samples of both classes"),
         ({"X": X, "y": Y, "subclass": np.array([0, 0, 2, 2])}, "without gaps"),
         ({"X": X, "y": Y, "subclass": np.array([0, 0, 1, 1]), "centers": X}, "shape \\(K, D\\)"),
-        ({"X": X, "y": Y, "centers": X}, "`subclass` must be there"),
+        ({"X": X, "y": Y, "centers": X}, "`subclass` must be given along"),
         ({"X": X, "y": Y, "X_test": X}, "must come together"),
         ({"X": X, "y": Y, "X_test": X[:, :2], "y_test": Y}, "D = 4 columns"),
         ({"X": X.astype(object), "y": Y}, "plain arrays"),
@@ -256,7 +256,7 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
         read_npz(tmp_path / "short.npz")
     with pytest.raises(DataError, match="must be an npz file"):
         read_npz(tmp_path / "mine.npz")
-    with pytest.raises(DataError, match="must be an npz file, but is not there"):
+    with pytest.raises(DataError, match="must be an npz file, but does not exist"):
         read_npz(tmp_path / "absent.npz")
 
 

@@ -1,4 +1,4 @@
-"""Features of folders of photographs: real files, and what may be wrong with them."""
+"""Features of folders of photographs: real files, and everything that can be wrong with them."""
 
 import sys
 
@@ -22,7 +22,7 @@ def colors(images):
 
 
 def written(folder, categories=("cats", "dogs", "suns"), each=FORMATS):
-    """Images of one color a category, in several formats and sizes."""
+    """Images of one color per category, in several formats and sizes."""
     shade = {name: np.eye(3)[i] * 255 for i, name in enumerate(categories)}
     for name in categories:
         (folder / name).mkdir(parents=True)
@@ -35,18 +35,18 @@ def written(folder, categories=("cats", "dogs", "suns"), each=FORMATS):
 
 def test_features_are_those_of_the_images_and_read_as_data(tmp_path):
     written(tmp_path / "in")
-    told = []
+    lines = []
 
-    write_features(tmp_path / "in", tmp_path / "f.npz", colors, "colors", tell=told.append)
+    write_features(tmp_path / "in", tmp_path / "f.npz", colors, "colors", tell=lines.append)
 
-    found = read_features(tmp_path / "f.npz")
-    assert found.names == ("cats", "dogs", "suns")
-    assert np.bincount(found.category).tolist() == [5, 5, 5]
+    features = read_features(tmp_path / "f.npz")
+    assert features.names == ("cats", "dogs", "suns")
+    assert np.bincount(features.category).tolist() == [5, 5, 5]
     # Colors of jpg and webp are kept to some 2 in 255.
-    np.testing.assert_allclose(found.x, np.eye(3)[found.category], atol=0.01)
+    np.testing.assert_allclose(features.x, np.eye(3)[features.category], atol=0.01)
     with np.load(tmp_path / "f.npz") as file:
         assert file["files"][5] == "dogs/a.jpg"
-    assert told[1] == "2 of 3: dogs, 5 images" and told[3].endswith("15 images of 3 categories")
+    assert lines[1] == "2 of 3: dogs, 5 images" and lines[3].endswith("15 images of 3 categories")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.npz", "in"]
 
 
@@ -57,11 +57,11 @@ def test_a_photograph_is_its_middle(tmp_path):
     pixels[:, 150:] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
 
-    seen = read_photograph(tmp_path / "wide.png")
+    middle = read_photograph(tmp_path / "wide.png")
 
-    assert seen.shape == (224, 224, 3) and seen.dtype == np.uint8
+    assert middle.shape == (224, 224, 3) and middle.dtype == np.uint8
     # Bicubic interpolation reaches over two pixels of the original, 5.2 of the scaled one.
-    assert (seen[:, : 112 - 6] == 0).all() and (seen[:, 112 + 6 :] == 255).all()
+    assert (middle[:, : 112 - 6] == 0).all() and (middle[:, 112 + 6 :] == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "CMYK", "LA"])
@@ -81,26 +81,28 @@ def spoil(folder):
 def test_images_that_do_not_decode_are_named_counted_and_skipped_when_asked(tmp_path):
     written(tmp_path / "in")
     spoil(tmp_path / "in")
-    seen = []
+    events = []  # sizes of batches, and lines of progress
 
     def counted(images):
-        seen.append(len(images))
+        events.append(len(images))
         return colors(images)
 
     with pytest.raises(DataError) as caught:
-        write_features(tmp_path / "in", tmp_path / "f.npz", counted, "c", tell=seen.append)
+        write_features(tmp_path / "in", tmp_path / "f.npz", counted, "c", tell=events.append)
 
     text = str(caught.value)
-    assert "every image must decode, but 2 do not (cats/cut.jpg, dogs/page.png)" in text
+    assert "every image must be decodable, but 2 are not (cats/cut.jpg, dogs/page.png)" in text
     assert "--skip-broken" in text and str(tmp_path / "f.npz.parts") in text
     assert not (tmp_path / "f.npz").exists()
 
-    seen.clear()
-    write_features(tmp_path / "in", tmp_path / "f.npz", counted, "c", True, tell=seen.append)
+    events.clear()
+    write_features(
+        tmp_path / "in", tmp_path / "f.npz", counted, "c", skip_broken=True, tell=events.append
+    )
 
     assert len(read_features(tmp_path / "f.npz").x) == 15
-    assert all("was there" in line for line in seen[:3]), "nothing is computed twice"
-    assert seen[3].endswith("; 2 images that do not decode are left out")
+    assert all("already computed" in line for line in events[:3]), "nothing is computed twice"
+    assert events[3].endswith("; 2 images that cannot be decoded are left out")
 
 
 def test_a_stopped_computation_goes_on(tmp_path):
@@ -125,7 +127,7 @@ def test_a_stopped_computation_goes_on(tmp_path):
 def test_what_is_kept_is_used_for_the_same_question_only(tmp_path, change):
     written(tmp_path / "in")
     spoil(tmp_path / "in")
-    told = []
+    lines = []
     with pytest.raises(DataError):
         write_features(tmp_path / "in", tmp_path / "f.npz", colors, "one", tell=str)
     if change == "image":
@@ -135,18 +137,23 @@ def test_what_is_kept_is_used_for_the_same_question_only(tmp_path, change):
         part.write_bytes(part.read_bytes()[:-40])
 
     tag = "other" if change == "tag" else "one"
-    write_features(tmp_path / "in", tmp_path / "f.npz", colors, tag, True, tell=told.append)
+    write_features(
+        tmp_path / "in", tmp_path / "f.npz", colors, tag, skip_broken=True, tell=lines.append
+    )
 
     expected = [False] * 3 if change == "tag" else [True, True, False]
-    assert ["was there" in line for line in told[:3]] == expected
+    assert ["already computed" in line for line in lines[:3]] == expected
 
 
 @pytest.mark.parametrize(
     ("extract", "words"),
     [
-        (lambda images: np.zeros(len(images)), "must give a row of features for each image"),
-        (lambda images: np.full((len(images), 2), np.nan), "must give finite features"),
-        (lambda images: np.zeros((len(images), int(images[0, 0, 0, 0] > 0) + 2)), "as many feat"),
+        (lambda images: np.zeros(len(images)), "must return one row of features per image"),
+        (lambda images: np.full((len(images), 2), np.nan), "must return finite features"),
+        (
+            lambda images: np.zeros((len(images), int(images[0, 0, 0, 0] > 0) + 2)),
+            "same number of f",
+        ),
     ],
 )
 def test_what_is_no_features_is_told(tmp_path, extract, words):
@@ -159,10 +166,10 @@ def test_what_is_no_features_is_told(tmp_path, extract, words):
 
 
 def test_folders_that_cannot_be_used_are_told(tmp_path):
-    with pytest.raises(DataError, match="must be a folder with a folder for each category"):
+    with pytest.raises(DataError, match="must be a folder with one folder per category"):
         write_features(tmp_path / "none", tmp_path / "f.npz", colors, "c")
     written(tmp_path / "in", ("cats",))
-    with pytest.raises(DataError, match=r"for each of two categories or more, but has 1"):
+    with pytest.raises(DataError, match=r"for each of at least two categories, but has 1"):
         write_features(tmp_path / "in", tmp_path / "f.npz", colors, "c")
     written(tmp_path / "few", ("cats", "dogs"), FORMATS[:1])
     with pytest.raises(DataError, match=r"at least 2 images, but 2 have fewer \(cats, dogs\)"):
@@ -210,17 +217,17 @@ def test_a_network_of_torchvision_gives_what_its_last_layer_reads(tmp_path):
     torch.save(model.state_dict(), tmp_path / "w.pt")
     images = np.random.default_rng(0).integers(256, size=(2, 224, 224, 3), dtype=np.uint8)
 
-    found = torchvision_extractor("resnet18", tmp_path / "w.pt")(images)
+    features = torchvision_extractor("resnet18", tmp_path / "w.pt")(images)
 
-    assert found.shape == (2, 512)
+    assert features.shape == (2, 512)
     mean = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
     spread = torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1)
     x = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         expected = model((x - mean) / spread)
-        read = model.fc(torch.from_numpy(found))
-    np.testing.assert_allclose(read, expected, rtol=1e-4, atol=1e-5)
+        outputs = model.fc(torch.from_numpy(features))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(DataError, match="must be a classifier of torchvision, but is resnet1"):
         torchvision_extractor("resnet1", None)
-    with pytest.raises(DataError, match="weights of resnet34 must be had and fit"):
+    with pytest.raises(DataError, match="weights of resnet34 must load and fit"):
         torchvision_extractor("resnet34", tmp_path / "w.pt")

@@ -1,4 +1,4 @@
-"""Digits and features: files as they should be, files as they should not, and labels."""
+"""Digits, images and features: sound files, damaged files, and labels."""
 
 import functools
 import gzip
@@ -25,25 +25,25 @@ TRAIN_X, TRAIN_Y, TEST_X, TEST_Y = FILES
 
 
 def written(folder, n=40, m=20, suffix=".gz", seed=0):
-    """The four files of a small MNIST of 3 x 2 pixels."""
+    """Write the four files of a small MNIST of 3 x 2 pixels."""
     rng = np.random.default_rng(seed)
-    made = []
+    parts = []
     for count, images, labels in ((n, TRAIN_X, TRAIN_Y), (m, TEST_X, TEST_Y)):
         pixels = rng.integers(256, size=(count, 3, 2), dtype=np.uint8)
         digit = (np.arange(count) % 10).astype(np.uint8)
         write_idx(folder / f"{images}{suffix}", pixels)
         write_idx(folder / f"{labels}{suffix}", digit)
-        made.append(Digits(pixels.reshape(count, 6), digit.astype(int)))
-    return made
+        parts.append(Digits(pixels.reshape(count, 6), digit.astype(int)))
+    return parts
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_files_are_read_as_they_were_written(tmp_path, suffix):
     made = written(tmp_path, suffix=suffix)
 
-    found = read_digits(tmp_path, "official")
+    read_back = read_digits(tmp_path, "official")
 
-    for one, other in zip(made, found, strict=True):
+    for one, other in zip(made, read_back, strict=True):
         np.testing.assert_array_equal(one.pixels, other.pixels)
         np.testing.assert_array_equal(one.digit, other.digit)
 
@@ -150,18 +150,18 @@ def read(scenario):
 def test_a_choice_of_samples_is_even_over_classes(count):
     data = some()
 
-    chosen = data.subset(count, np.random.default_rng(1))
+    subset = data.subset(count, np.random.default_rng(1))
 
-    counts, available = np.bincount(chosen.subclass, minlength=4), np.bincount(data.subclass)
+    counts, available = np.bincount(subset.subclass, minlength=4), np.bincount(data.subclass)
     assert counts.sum() == count
     # Nobody gets more than one above the least, unless that one has no more.
     assert all(counts[k] <= counts.min() + 1 or counts.min() == available.min() for k in range(4))
     rows = {tuple(x) for x in data.x}
-    assert len({tuple(x) for x in chosen.x} & rows) == count
+    assert len({tuple(x) for x in subset.x} & rows) == count
 
 
 def test_more_samples_than_there_are_is_a_mistake():
-    with pytest.raises(DataError, match="must be at most the number there is, 60, but one is 61"):
+    with pytest.raises(DataError, match="must be at most the number available, 60, but one is 61"):
         some().subset(61, np.random.default_rng(1))
 
 
@@ -205,18 +205,18 @@ def test_parity_is_a_class_modulo_two():
 
 
 def test_any_map_of_labels_can_be_listed():
-    def asked(classes):
+    def listing(classes):
         return gflow.parse_scenario(
             PARITY.replace("extract = true", f"extract = true, classes = {classes}")
         )
 
-    train = read(asked([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])).train
+    train = read(listing([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])).train
 
     assert (train.K, train.C) == (10, 3)
     np.testing.assert_array_equal(train.labels("classes"), np.minimum(train.subclass // 3, 2))
     for wrong in ([0, 1], [0, 0, 0, 2, 2, 2, 2, 2, 2, 2]):
         with pytest.raises(DataError, match=r"must list a class, 0, 1, … without gaps, for each"):
-            read(asked(wrong))
+            read(listing(wrong))
 
 
 def test_a_mixture_has_two_classes():
@@ -245,7 +245,7 @@ def test_some_classes_are_positive_and_the_others_are_not():
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        (dict(y=np.zeros(4, int)), "array `x` must be there, but the file holds ['y']"),
+        (dict(y=np.zeros(4, int)), "array `x` must exist, but the file holds ['y']"),
         (dict(x=np.zeros((4, 2), int), y=np.zeros(4, int)), "must be features of shape (n, D)"),
         (dict(x=np.zeros((4, 2)), y=np.zeros(3, int)), "must be one integer for each of 4 rows"),
         (dict(x=np.zeros((4, 2)), y=-np.ones(4, int)), "categories from 0 to 999999, but holds -1"),
@@ -267,7 +267,7 @@ def test_features_that_cannot_be_used_are_told(tmp_path, arrays, words):
 def test_a_file_that_is_none_is_told(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros((4, 2)))
 
-    with pytest.raises(DataError, match="must be an npz file, but is not there"):
+    with pytest.raises(DataError, match="must be an npz file, but does not exist"):
         read_features(tmp_path / "none.npz")
     with pytest.raises(DataError, match="must be an npz file of plain arrays"):
         read_features(tmp_path / "array.npy")
@@ -358,7 +358,7 @@ def test_nan_features_are_told():
 
 @pytest.fixture
 def mirror(tmp_path):
-    """A server on this machine, of a folder of its own."""
+    """A local server of a folder of its own."""
     folder = tmp_path / "mirror"
     folder.mkdir()
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
@@ -373,30 +373,32 @@ def test_files_are_fetched_from_the_first_mirror_that_has_them(tmp_path, mirror,
     written(served)
     checksums = {n: hashlib.md5(unpacked(served / f"{n}.gz")).hexdigest() for n in FILES}
     monkeypatch.setattr(mnist, "FILES", checksums)
-    told = []
+    lines = []
 
-    download_mnist(tmp_path / "data", [address + "nowhere/", address], told.append)
-    download_mnist(tmp_path / "data", [], told.append)  # all there: nothing is fetched
+    download_mnist(tmp_path / "data", [address + "nowhere/", address], lines.append)
+    download_mnist(tmp_path / "data", [], lines.append)  # all there: nothing is downloaded
     cut = tmp_path / "data" / f"{TRAIN_X}.gz"
     cut.write_bytes(cut.read_bytes()[:-20])
-    download_mnist(tmp_path / "data", [address], lambda line: None)  # only what was cut short
+    download_mnist(tmp_path / "data", [address], lambda line: None)  # only the truncated one
 
     assert len(read_digits(tmp_path / "data", "official")[0].digit) == 40
-    assert [line.rsplit(": ")[1] for line in told] == ["fetched and checked"] * 4 + ["is there"] * 4
+    assert [line.rsplit(": ")[1] for line in lines] == (
+        ["downloaded and checked"] * 4 + ["exists"] * 4
+    )
 
 
 def test_a_mirror_with_another_content_leaves_nothing(tmp_path, mirror):
     served, address = mirror
     written(served)
 
-    with pytest.raises(DataError, match=r"but none gave it .*another content than published"):
+    with pytest.raises(DataError, match=r"but is not .*content differs from the published file"):
         download_mnist(tmp_path / "data", [address])
 
     assert list((tmp_path / "data").iterdir()) == []
 
 
 def cifar(folder, n=20):
-    """Six files in the format of CIFAR-10, of n records each."""
+    """Write six files in the format of CIFAR-10, of n records each."""
     rng = np.random.default_rng(0)
     for name in (*TRAIN, TEST):
         label = (np.arange(n) % 10).astype(np.uint8)
@@ -421,7 +423,7 @@ def test_cifar_files_are_five_batches_and_a_test_batch(tmp_path):
 
 def test_spoiled_cifar_files_are_named(tmp_path, monkeypatch):
     monkeypatch.delenv("GFLOW_DATA", raising=False)
-    with pytest.raises(DataError, match=r"neither it nor \$GFLOW_DATA is given"):
+    with pytest.raises(DataError, match=r"neither it nor \$GFLOW_DATA is set"):
         read_cifar(None)
     with pytest.raises(DataError, match=r"data_batch_1.bin: must be a file of the binary version"):
         read_cifar(tmp_path)

@@ -299,16 +299,16 @@ def test_small_steps_keep_the_times_of_the_flow_and_long_ones_do_not():
     ("keys", "words"),
     [
         (dict(train='{method = "adam", momentum = 0.9}'),
-         '`train.momentum` must be 0 with adam, which has its own, but is 0.9; take it out, or set '
+         '`train.momentum` must be 0 with adam, which has its own, but is 0.9; remove it, or set '
          'train.method = "sgd".'),
         (dict(train='{method = "sgd", batch = 100}'),
          "`train.batch` must be <= `data.samples`, but batch = 100 and samples = 80; try 0 for "
          "all."),
         (dict(train='{method = "sgdd"}'), "`train.method`"),
         (dict(train='{method = "sgd", step_size = 200.0, batch = 0}'),
-         "`flow.end_time` must leave time for a step, which takes 200, but is 120; raise it."),
+         "`flow.end_time` must leave time for one step of 200, but is 120; raise it."),
         (dict(train='{method = "sgd", step_size = 1e-13, batch = 0}'),
-         "`flow.end_time` must be at most 1e+12 steps, which take 1e-13 each, but is 120; lower"),
+         "`flow.end_time` must be at most 1e+12 steps of 1e-13, but is 120; lower"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_one_sentence(keys, words):

@@ -231,7 +231,7 @@ def test_an_unbalanced_run_is_stored_judged_and_continued(run, tmp_path):
 def test_an_absolute_tolerance_has_no_place_in_the_chart():
     text = SMALL.replace("[flow]", '[flow]\nchart = "lightcone"\nabsolute_tolerance = 1e-13')
 
-    with pytest.raises(ScenarioError, match=r'flow\.chart = "lightcone".*take it out'):
+    with pytest.raises(ScenarioError, match=r'flow\.chart = "lightcone".*remove it'):
         parse_scenario(text)
 
 

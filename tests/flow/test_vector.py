@@ -116,8 +116,8 @@ def test_at_any_scale_directions_move_alike_and_energy_is_kept():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('outputs = "classes"', 'outputs = "classes", hidden_layers = 2', 'kind = "layers" only'),
-        ("bias = true", 'init = "gaussian"', 'kind = "neurons" or "layers" only'),
+        ('outputs = "classes"', 'outputs = "classes", hidden_layers = 2', 'kind = "layers", but'),
+        ("bias = true", 'init = "gaussian"', 'unless network.kind = "neurons" or "layers", but'),
         ('"vector"', '"layers"', "`network.init_scale` must be >= 1e-125 in plain coordinates"),
     ],
 )  # fmt: skip

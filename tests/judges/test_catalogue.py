@@ -132,7 +132,7 @@ def test_such_a_file_may_define_dataclasses(tmp_path):
     ("text", "message"),
     [
         ("PREDICTIONS = 3", "must define `PREDICTIONS`, a list of"),
-        ("1 / 0", r"must run, but does not \(ZeroDivisionError: division by zero\)"),
+        ("1 / 0", r"must run without errors, but does not \(ZeroDivisionError: division by zero\)"),
         (MINE.replace("small-loss", "ei-law"), "must not reuse ids of gflow, but has ei-law"),
     ],
 )
@@ -144,7 +144,7 @@ def test_what_is_wrong_with_such_a_file_is_said(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(ScenarioError, match="must be a Python file, but is none"):
+    with pytest.raises(ScenarioError, match="must be a Python file, but is not one"):
         load_predictions(tmp_path / "mine.py")
 
 

@@ -1,4 +1,4 @@
-"""Networks of any depth: the formula by hand, what homogeneity conserves, and runs of them."""
+"""Networks of any depth: their formula by hand, what homogeneity conserves, and runs."""
 
 import equinox as eqx
 import jax
@@ -24,7 +24,7 @@ from gflow.scenario.rules import SMALLEST_OUTPUT
 EPS = np.finfo(np.float64).eps
 
 
-def drawn(p, widths=(6, 5, 5), C=3, seed=0, scale=1.0, class_of=None, **rest):
+def random_network(p, widths=(6, 5, 5), C=3, seed=0, scale=1.0, class_of=None, **rest):
     D, width, *others = widths
     options = dict(hidden_layers=1 + len(others), input_normalized=True) | rest
     table = LayersTable(width=width, power=p, init_scale=scale, **options)
@@ -54,7 +54,7 @@ def by_hand(network, x):
     [{}, dict(input_normalized=False), dict(skip=True), dict(layer_norm=True), dict(bias=True)],
 )
 def test_outputs_are_the_formula(p, options):
-    network = drawn(p, **options)
+    network = random_network(p, **options)
     if network.bias is not None:
         network = eqx.tree_at(lambda n: n.bias, network, jnp.array([0.3, -0.2, 0.1]))
     x = np.random.default_rng(1).standard_normal((7, 6))
@@ -63,14 +63,14 @@ def test_outputs_are_the_formula(p, options):
 
 
 def test_one_output_is_a_number_a_sample():
-    network = drawn(3.0, C=1)
+    network = random_network(3.0, C=1)
     x = np.random.default_rng(1).standard_normal((7, 6))
 
     np.testing.assert_allclose(network(x), by_hand(network, x)[:, 0], rtol=1e-10)
 
 
 def test_normalized_by_its_inputs_it_is_homogeneous_in_inputs_and_in_every_layer():
-    network = drawn(3.0, widths=(6, 5, 5, 5))
+    network = random_network(3.0, widths=(6, 5, 5, 5))
     x = np.random.default_rng(1).standard_normal((7, 6))
 
     np.testing.assert_allclose(network(2.5 * x), 2.5 * np.asarray(network(x)), rtol=1e-10)
@@ -81,7 +81,7 @@ def test_normalized_by_its_inputs_it_is_homogeneous_in_inputs_and_in_every_layer
 
 def test_kaiming_starts_keep_the_size_of_relu_features():
     # E z² is kept by every ReLU layer with entries N(0, 2/fan-in).
-    network = drawn(1.0, widths=(400, 2000, 2000), C=1)
+    network = random_network(1.0, widths=(400, 2000, 2000), C=1)
     x = np.random.default_rng(1).standard_normal((40, 400))
 
     z = np.asarray(network.features(x))
@@ -100,7 +100,7 @@ def test_kaiming_starts_keep_the_size_of_relu_features():
     ],
 )
 def test_every_initialization_has_its_variance(init, hidden, output):
-    network = drawn(3.0, widths=(300, 400), C=20, scale=0.5, init=init)
+    network = random_network(3.0, widths=(300, 400), C=20, scale=0.5, init=init)
 
     for w, variance in ((network.hidden[0], hidden), (network.output, output)):
         entries = np.asarray(w).ravel() / 0.5
@@ -113,15 +113,15 @@ def test_every_initialization_has_its_variance(init, hidden, output):
 
 def test_the_class_that_is_read_off_is_that_of_the_largest_output():
     class_of = (0, 1, 1, 0, 2)
-    network = drawn(3.0, C=5, class_of=class_of)
+    network = random_network(3.0, C=5, class_of=class_of)
     x = np.random.default_rng(1).standard_normal((50, 6))
 
-    found = np.asarray(network.function(3.0)(x))
+    outputs = np.asarray(network.function(3.0)(x))
 
     f = np.asarray(network(x))
-    assert found.shape == (50, 3) and set(found.argmax(axis=1)) == {0, 1}
-    np.testing.assert_array_equal(found.argmax(axis=1), np.take(class_of, f.argmax(axis=1)))
-    np.testing.assert_array_equal(found[:, 0], np.maximum(f[:, 0], f[:, 3]))
+    assert outputs.shape == (50, 3) and set(outputs.argmax(axis=1)) == {0, 1}
+    np.testing.assert_array_equal(outputs.argmax(axis=1), np.take(class_of, f.argmax(axis=1)))
+    np.testing.assert_array_equal(outputs[:, 0], np.maximum(f[:, 0], f[:, 3]))
 
 
 def test_cross_entropy_is_that_of_a_softmax():
@@ -152,14 +152,14 @@ def test_any_module_flows_and_a_linear_one_in_closed_form():
     x, y = np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])
     line = Line(jnp.zeros(()), jnp.zeros(()))
 
-    found = gflow.flow_of(line, lambda f, y: (f - y) ** 2 / 2, (x, y), [0.5, 1.0], tolerance=1e-9)
+    flow = gflow.flow_of(line, lambda f, y: (f - y) ** 2 / 2, (x, y), [0.5, 1.0], tolerance=1e-9)
 
     # Slope and offset decay toward 2 and 1 as 1 - e^{-t}.
-    for t, module in zip(found.times, found.modules, strict=True):
+    for t, module in zip(flow.times, flow.modules, strict=True):
         assert float(module.a) == pytest.approx(2 * (1 - np.exp(-t)), abs=1e-7)
         assert float(module.b) == pytest.approx(1 - np.exp(-t), abs=1e-7)
         assert module.count == 3 and module.shape is jnp.tanh
-    np.testing.assert_allclose(found.times, [0, 0.5, 1])
+    np.testing.assert_allclose(flow.times, [0, 0.5, 1])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_any_module_flows_and_a_linear_one_in_closed_form():
 def test_slopes_survive_small_scales_in_single_precision(p, hidden, options, degree):
     # The smallest scale that a scenario takes: outputs, of degree 1 in each layer, are of 1e-30.
     scale = SMALLEST_OUTPUT["float32"] ** (1 / degree)
-    network = drawn(p, widths=(6, *[5] * hidden), scale=scale, **options)
+    network = random_network(p, widths=(6, *[5] * hidden), scale=scale, **options)
     x = np.random.default_rng(1).standard_normal((7, 6)) + 0.5
 
     def slopes(dtype):
@@ -191,7 +191,8 @@ def test_slopes_survive_small_scales_in_single_precision(p, hidden, options, deg
 
 def test_slopes_scale_with_the_weights_as_homogeneity_says():
     # By p-homogeneity of a layer in nothing but its weights, of degree 1: slopes in ε² here.
-    network, x = drawn(3.0, widths=(6, 5, 5)), np.random.default_rng(1).standard_normal((7, 6))
+    network = random_network(3.0, widths=(6, 5, 5))
+    x = np.random.default_rng(1).standard_normal((7, 6))
     at = [jax.tree.map(lambda w, s=s: s * w, network) for s in (1.0, 1e-60)]
 
     whole, small = (jax.tree.leaves(jax.grad(lambda n: n(x).sum())(n)) for n in at)
@@ -209,11 +210,11 @@ def test_a_module_sees_no_rows_but_those_of_the_data():
             return x @ self.a / jnp.linalg.norm(x, axis=1)
 
     x = np.random.default_rng(0).standard_normal((1001, 2))
-    found = gflow.flow_of(
+    flow = gflow.flow_of(
         Directed(jnp.zeros(2)), lambda f, y: (f - y) ** 2, (x, np.ones(1001)), [0.1]
     )
 
-    assert found.outcome.complete and np.isfinite(found.loss).all()
+    assert flow.outcome.complete and np.isfinite(flow.loss).all()
 
 
 def test_labels_stay_integers_where_they_are():
@@ -226,9 +227,9 @@ def test_labels_stay_integers_where_they_are():
     x, y = np.eye(3), np.array([2, 0, 1])
     loss = optax.softmax_cross_entropy_with_integer_labels
 
-    found = gflow.flow_of(Table(jnp.zeros((3, 3))), loss, (x, y), [100.0])
+    flow = gflow.flow_of(Table(jnp.zeros((3, 3))), loss, (x, y), [100.0])
 
-    np.testing.assert_array_equal(np.asarray(found.modules[-1].a).argmax(axis=1), y)
+    np.testing.assert_array_equal(np.asarray(flow.modules[-1].a).argmax(axis=1), y)
 
 
 @pytest.mark.parametrize(
@@ -243,10 +244,10 @@ def test_labels_stay_integers_where_they_are():
 )
 def test_what_a_flow_of_a_module_cannot_take_is_told(keys, words):
     line = Line(jnp.zeros(()), jnp.zeros(()))
-    given = dict(loss=lambda f, y: (f - y) ** 2, times=[1.0]) | keys
+    arguments = dict(loss=lambda f, y: (f - y) ** 2, times=[1.0]) | keys
 
     with pytest.raises(ValueError) as caught:
-        gflow.flow_of(line, data=(np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])), **given)
+        gflow.flow_of(line, data=(np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])), **arguments)
 
     assert words in str(caught.value)
 
@@ -256,9 +257,9 @@ def test_what_a_flow_of_a_module_cannot_take_is_told(keys, words):
 def test_stable_ranks_have_no_scale(scale, dtype):
     q = np.linalg.qr(np.random.default_rng(6).standard_normal((30, 3)))[0]
 
-    found = float(stable_rank(jnp.asarray(scale * q, dtype)))
+    rank = float(stable_rank(jnp.asarray(scale * q, dtype)))
 
-    assert found == pytest.approx(3, rel=100 * float(jnp.finfo(dtype).eps))
+    assert rank == pytest.approx(3, rel=100 * float(jnp.finfo(dtype).eps))
 
 
 def test_stable_ranks_of_known_features():
@@ -290,16 +291,16 @@ def stored(tmp_path_factory):
 
 
 def test_a_deep_run_learns_digits_and_says_so(stored):
-    seen = stored.record
+    record = stored.record
 
     assert stored.effort.steps == 100 and stored.outcome.complete
-    assert seen["accuracy"].values[-1] > 0.6  # one in ten by chance
-    assert seen["layer_size"].shape == (len(seen["time"]), 3)
-    assert (seen["stable_rank"].values >= 1 - 1e-6).all()
-    assert seen["cosine"].shape[1:] == (20, 12)
-    mass = np.exp(seen["log_norm"].values[-1] + seen["log_output"].values[-1])
-    closest = (mass * seen["cosine"].values[-1, :, :10].max(axis=1)).sum() / mass.sum()
-    average = (mass * seen["cosine"].values[-1, :, 10:].max(axis=1)).sum() / mass.sum()
+    assert record["accuracy"].values[-1] > 0.6  # one in ten by chance
+    assert record["layer_size"].shape == (len(record["time"]), 3)
+    assert (record["stable_rank"].values >= 1 - 1e-6).all()
+    assert record["cosine"].shape[1:] == (20, 12)
+    mass = np.exp(record["log_norm"].values[-1] + record["log_output"].values[-1])
+    closest = (mass * record["cosine"].values[-1, :, :10].max(axis=1)).sum() / mass.sum()
+    average = (mass * record["cosine"].values[-1, :, 10:].max(axis=1)).sum() / mass.sum()
     assert f"{closest:.3f} and {average:.3f} at the end" in stored.card["cosines"]
     x = np.random.default_rng(0).standard_normal((3, 784))
     assert stored.network(x).shape == (3, 10)
@@ -335,10 +336,10 @@ def test_a_stored_deep_run_is_read_back(stored):
 def test_a_deep_run_is_attacked_with_witnesses(stored):
     run = attacked(stored, RobustnessTable(norms=("linf",), attacked=10))
 
-    found = run.evidence.robustness.radii[Norm.LINF]
+    radii = run.evidence.robustness.radii[Norm.LINF]
     witness = read_witnesses(run.folder, Norm.LINF)
-    wrong = found.attacked == 0
-    assert (found.certified == 0).all() and not wrong.all()
+    wrong = radii.attacked == 0
+    assert (radii.certified == 0).all() and not wrong.all()
     assert (np.abs(witness.perturbation).max(axis=1)[~wrong] > 0).all()
 
 
@@ -408,7 +409,7 @@ def test_a_run_on_subclasses_is_about_classes(tmp_path):
         (
             "width = 40",
             "width = 40, balanced = false",
-            '`network.balanced` must be given with network.kind = "neurons" only',
+            '`network.balanced` must be left out unless network.kind = "neurons", but',
         ),
         ("init_scale = 1.0", "init_scale = 1e-16", "`network.init_scale` must be >= 1e-15 in pl"),
         ("init_scale = 1.0", "init_scale = 1e-9, hidden_layers = 3", "must be >= 3.2e-08 in plain"),
@@ -479,8 +480,8 @@ def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be given with"),
-        ("power = 3", 'power = 3, init = "sphere"', "`network.init` must fit network.kind, but is"),
+        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be left out un"),
+        ("power = 3", 'power = 3, init = "sphere"', "`network.init` must match network.kind, but"),
         ("attacked = 10", "attacked = 10, published = true", "`robustness.published` must be"),
         ('kind = "mnist", extract = true, samples = 300, test_samples = 100',
          'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),

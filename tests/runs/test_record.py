@@ -75,7 +75,7 @@ def test_a_run_carries_its_manifest(stored):
 def test_a_file_cut_short_or_missing_is_named(folder, name):
     path = folder / name
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(RecordError, match=f"{name}.*altered or cut short"):
+    with pytest.raises(RecordError, match=f"{name}.*altered or truncated"):
         gflow.load(folder)
 
     path.unlink()

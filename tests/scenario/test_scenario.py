@@ -1,4 +1,4 @@
-"""Scenarios: what a file may say, what is said about its mistakes, and what a grid spreads."""
+"""Scenario files: what they may contain, how mistakes are reported, and how grids are expanded."""
 
 import json
 import re
@@ -50,7 +50,7 @@ TABLES = {
 
 
 def text(**tables) -> str:
-    """A sound scenario as TOML; `tables` are put over its own."""
+    """A valid scenario as TOML, with `tables` merged into its own."""
     merged = {name: TABLES.get(name, {}) | tables.get(name, {}) for name in {**TABLES, **tables}}
     return write_toml(merged)
 
@@ -74,19 +74,19 @@ def test_mistakes_read_as_expected(path):
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_no_mistake_speaks_like_pydantic_or_python(path):
-    told = path.with_suffix(".txt").read_text(encoding="utf-8")
+    message = path.with_suffix(".txt").read_text(encoding="utf-8")
 
     for foreign in ("Input should", "Field required", "pydantic", "NoneType", "loc", "<class", "'"):
-        assert foreign not in told
+        assert foreign not in message
 
 
 def test_a_sentence_says_what_must_be_what_is_and_the_cure():
     toml = text(network={"width": -3})
 
-    (told,) = mistakes(toml)
+    (message,) = mistakes(toml)
 
     line = key_lines(toml)["network.width"]
-    assert told == (
+    assert message == (
         f"mine.toml:{line}: `network.width` must be an integer >= 1, but is -3; try 200."
     )
 
@@ -95,7 +95,7 @@ def test_a_missing_key_says_what_it_is_and_where_it_goes():
     toml = text().replace("width = 200\n", "")
 
     assert mistakes(toml) == (
-        "mine.toml: `network.width` must be there (number of neurons), but is missing; "
+        "mine.toml: `network.width` must be given (number of neurons), but is missing; "
         "add e.g. width = 200 under [network].",
     )
 
@@ -107,17 +107,17 @@ def test_a_missing_key_says_what_it_is_and_where_it_goes():
 def test_letters_of_the_papers_are_understood(letter, key):
     table = key.partition(".")[0]
 
-    (told,) = mistakes(text(**{table: {letter: 3}}))
+    (message,) = mistakes(text(**{table: {letter: 3}}))
 
-    assert f"unknown key `{table}.{letter}`; did you mean `{key}` (" in told
+    assert f"unknown key `{table}.{letter}`; did you mean `{key}` (" in message
 
 
 def test_a_tolerance_that_steps_over_alignment_is_refused_with_its_reason():
     flow = {"chart": "cartesian", "absolute_tolerance": 1e-6}
 
-    (told,) = mistakes(text(flow=flow))
+    (message,) = mistakes(text(flow=flow))
 
-    assert told.partition(": ")[2] == (
+    assert message.partition(": ")[2] == (
         "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian chart, "
         "but absolute_tolerance = 1e-06 and init_scale = 1e-07. The solver would step over the "
         "whole alignment phase and still report success. Use absolute_tolerance <= 1e-13, or set "
@@ -136,12 +136,12 @@ def test_the_tolerance_that_is_recommended_is_the_largest_accepted():
 def test_the_scale_that_is_recommended_without_normalization_is_the_smallest_accepted(
     power, smallest
 ):
-    def asked(scale):
+    def scaled(scale):
         network = {"power": power, "init_scale": scale, "normalized": False}
         return text(network=network, flow={"chart": "cartesian"})
 
-    assert parse_scenario(asked(smallest)).network.init_scale == smallest
-    assert f"try {smallest:g}." in mistakes(asked(0.99 * smallest))[0]
+    assert parse_scenario(scaled(smallest)).network.init_scale == smallest
+    assert f"try {smallest:g}." in mistakes(scaled(0.99 * smallest))[0]
 
 
 def test_the_degree_is_the_power_without_normalization_only():
@@ -152,11 +152,11 @@ def test_the_degree_is_the_power_without_normalization_only():
 
 
 def test_all_mistakes_come_at_once():
-    told = mistakes(
+    messages = mistakes(
         text(data={"positive_subclasses": 10}, network={"width": 0, "h": 3}, flow={"loss": "hinge"})
     )
 
-    assert [re.findall("`(.*?)`", line)[0] for line in told] == [
+    assert [re.findall("`(.*?)`", line)[0] for line in messages] == [
         "network.h",
         "network.width",
         "flow.loss",
@@ -181,10 +181,10 @@ def test_no_key_takes_values_of_another_kind(key):
     )
 
     for value in (value for value in wrong if (key, value) not in right):
-        given = of_a_kind | {name: value}
-        toml = text(**{table: given}) if table else write_toml({name: value}) + text()
+        values = of_a_kind | {name: value}
+        toml = text(**{table: values}) if table else write_toml({name: value}) + text()
 
-        assert any(f"`{key}" in told and "must be" in told for told in mistakes(toml)), value
+        assert any(f"`{key}" in line and "must be" in line for line in mistakes(toml)), value
 
 
 def test_numbers_may_be_written_as_integers_but_not_the_other_way():
@@ -195,8 +195,8 @@ def test_numbers_may_be_written_as_integers_but_not_the_other_way():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("[" * 100_000, "must be TOML, but is not (lists are nested too deeply)"),
-        ("9" * 5000, "must be TOML, but is not"),
+        ("[" * 100_000, "must be valid TOML, but is not (lists are nested too deeply)"),
+        ("9" * 5000, "must be valid TOML, but is not"),
         (hex(16**5000), "must be an integer >= 1, but is inf"),
         (f"{2**63}", "must be an integer >= 1, but is 9.223372036854776e+18"),
     ],
@@ -221,7 +221,7 @@ def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
     (tmp_path / "latin.toml").write_bytes("seed = 1\n# Å\n".encode("latin-1"))
 
     for name, words in (
-        ("gone.toml", "gone.toml: the scenario file must be there"),
+        ("gone.toml", "gone.toml: the scenario file must exist"),
         ("", "is a folder"),
         ("latin.toml", "latin.toml:2: the file must be UTF-8 text"),
         ("a\0b", "must be readable"),
@@ -274,7 +274,7 @@ def test_overrides_take_toml_values_and_bare_words():
 def test_a_bad_override_is_a_mistake_that_names_it():
     overrides = ("network.width=x", "network.h=3", "nonsense", "seed=1\nname='a'")
 
-    assert [told.partition(": ")[0] for told in mistakes(text(), *overrides)] == [
+    assert [message.partition(": ")[0] for message in mistakes(text(), *overrides)] == [
         "--set nonsense",
         "--set seed=1 name='a'",
         "--set network.h=3",
@@ -422,13 +422,13 @@ def test_a_scenario_is_frozen():
 
 
 def test_every_key_of_the_schema_has_a_meaning():
-    found = schema()
+    whole = schema()
 
-    for table in found["$defs"].values():
+    for table in whole["$defs"].values():
         for field in table["properties"].values():
             assert field["description"]
-    assert found["properties"]["vary"]["propertyNames"]["enum"][0] == "seed"
-    json.dumps(found)
+    assert whole["properties"]["vary"]["propertyNames"]["enum"][0] == "seed"
+    json.dumps(whole)
 
 
 def test_sentences_know_every_key_of_a_scenario():
@@ -484,12 +484,12 @@ searched = settings(max_examples=60, deadline=None)
 
 def sound_or_mistaken(toml: str, *overrides: str) -> None:
     try:
-        found = parse_scenario(toml, overrides=overrides)
+        scenario = parse_scenario(toml, overrides=overrides)
     except ScenarioError as error:
         assert error.mistakes
-        assert all(len(told.splitlines()) == 1 for told in error.mistakes)
+        assert all(len(message.splitlines()) == 1 for message in error.mistakes)
     else:
-        assert isinstance(found, Scenario)
+        assert isinstance(scenario, Scenario)
 
 
 @searched
@@ -535,10 +535,10 @@ def test_every_key_has_a_line(toml):
     except ValueError:
         return
 
-    found = key_lines(toml)
+    lines_of_keys = key_lines(toml)
 
-    assert set(tables) <= set(found)
-    assert all(1 <= line <= toml.count("\n") + 1 for line in found.values())
+    assert set(tables) <= set(lines_of_keys)
+    assert all(1 <= line <= toml.count("\n") + 1 for line in lines_of_keys.values())
 
 
 numbers = st.floats(min_value=1e-3, max_value=50.0)

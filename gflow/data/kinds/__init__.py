@@ -1,4 +1,4 @@
-"""The kinds of data by the names that scenario files use."""
+"""The kinds of data, by the names that scenario files use."""
 
 from gflow.data.kind import AbstractData
 from gflow.data.kinds.cifar10 import ImageData
@@ -9,4 +9,4 @@ from gflow.data.kinds.mnist import DigitData
 from gflow.table import Registry
 
 DATA = Registry[AbstractData](MixtureData, FileData, DigitData, FeatureData, ImageData)
-"""Tables that `[data]` may be, by `data.kind`; the first is the default."""
+"""The tables of `[data]` by `data.kind`; the first is the default."""

@@ -1,7 +1,7 @@
-"""Data of kind "cifar10": color images of ten kinds of things in binary files.
+"""Data of kind "cifar10": color images of ten kinds of objects, in binary files.
 
-A record is a label and 3072 bytes, and a file is nothing but records, so its length says whether it
-is whole.  The pickled version of the data set is not read.
+A file consists of records, each a label and 3072 bytes, so its length shows whether it is complete.
+The pickled version of the data set is not read.
 
 **Source:** Krizhevsky, 2009; the layout is that of its "binary version".
 """
@@ -31,13 +31,13 @@ TEST = "test_batch.bin"
 
 
 class ImageData(AbstractRealData):
-    """CIFAR-10: color images of ten kinds of things (final)."""
+    """CIFAR-10: color images of ten kinds of objects (final)."""
 
     kind: Literal["cifar10"] = Field(default="cifar10", description="where samples come from")
     path: Path | None = Field(
         default=None,
         strict=False,
-        description="folder with the binary files, relative to the scenario file; else "
+        description="folder with the binary files, relative to the scenario file; by default "
         "cifar-10-batches-bin in $GFLOW_DATA",
     )
 
@@ -70,7 +70,7 @@ class ImageData(AbstractRealData):
 
 
 class Images(NamedTuple):
-    """n images and what is on them."""
+    """n images and their labels."""
 
     pixels: UInt8[np.ndarray, "n D"]
     label: Int[np.ndarray, " n"]
@@ -81,28 +81,29 @@ def read_cifar(folder: Path | None) -> tuple[Images, Images]:
 
     **Arguments:**
 
-    - `folder`: with the six binary files; None for `cifar-10-batches-bin` in `$GFLOW_DATA`.
+    - `folder`: the folder with the six binary files; None for `cifar-10-batches-bin` in
+        `$GFLOW_DATA`.
 
-    **Raises:** `DataError` naming the file that is missing, cut short or altered.
+    **Raises:** `DataError` naming the file that is missing, truncated or altered.
     """
     *train, test = map(_read, image_files(folder))
-    pixels, label = (np.concatenate(some) for some in zip(*train, strict=True))
+    pixels, label = (np.concatenate(parts) for parts in zip(*train, strict=True))
     return Images(pixels, label), test
 
 
 def image_files(folder: Path | None) -> tuple[Path, ...]:
-    """The six files that `read_cifar` would read from, there or not.
+    """The six files that `read_cifar` reads, whether they exist or not.
 
     **Raises:** `DataError` if no folder is given.
     """
     if folder is None:
-        given = os.environ.get("GFLOW_DATA")
-        if given is None:
+        root = os.environ.get("GFLOW_DATA")
+        if root is None:
             raise DataError(
                 "`data.path` must name the folder of the binary version of CIFAR-10 "
-                f"({TRAIN[0]}, …, {TEST}), but neither it nor $GFLOW_DATA is given; set one."
+                f"({TRAIN[0]}, …, {TEST}), but neither it nor $GFLOW_DATA is set; set one."
             )
-        folder = Path(given) / "cifar-10-batches-bin"
+        folder = Path(root) / "cifar-10-batches-bin"
     return tuple(folder / name for name in (*TRAIN, TEST))
 
 
@@ -112,17 +113,17 @@ def _read(path: Path) -> Images:
     except OSError as error:
         raise DataError(
             f"{path}: must be a file of the binary version of CIFAR-10, but cannot be read "
-            f"({error.strerror}); get it, or set data.path."
+            f"({error.strerror}); download it, or set data.path."
         ) from None
     if len(data) == 0 or len(data) % (1 + PIXELS):
         raise DataError(
             f"{path}: must hold records of {1 + PIXELS} bytes, but holds {len(data):,} bytes; it "
-            "was cut short or is another version, get it again."
+            "was truncated or is another version, so download it again."
         )
     records = data.reshape(-1, 1 + PIXELS)
     label = records[:, 0].astype(np.int64)
     if label.max() >= len(NAMES):
         raise DataError(
-            f"{path}: must hold labels 0 to 9, but holds {int(label.max())}; get it again."
+            f"{path}: must hold labels 0 to 9, but holds {int(label.max())}; download it again."
         )
     return Images(records[:, 1:], label)

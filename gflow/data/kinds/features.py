@@ -1,7 +1,7 @@
-"""Data of kind "features": those of a pretrained network, labeled by category, from an npz file.
+"""Data of kind "features": features of a pretrained network, labeled by category, in an npz file.
 
-As in the experiments of 2024, the label of a category is its index modulo a few classes, so a class
-is made of many unrelated subclasses (theory E4).
+As in the experiments of 2024, the class of a category is its index modulo a small number, so that a
+class consists of many unrelated subclasses (theory E4).
 
 A few hundred features of real photographs come with the package.
 
@@ -25,10 +25,10 @@ from gflow.errors import DataError
 from gflow.random import stream
 
 LEAST = 2
-"""Fewest samples of a category: one to train on and one to test on."""
+"""Fewest samples per category: one to train on and one to test on."""
 
 MOST = 1_000_000
-"""Categories are numbered below it."""
+"""Category indices are smaller than this."""
 
 PACKAGED = {"x": (800, 1280), "names": (40,)}
 """Shapes of the arrays that come with gflow."""
@@ -41,11 +41,11 @@ class FeatureData(AbstractRealData):
     path: Path | None = Field(
         default=None,
         strict=False,
-        description="npz file with x, y and names, relative to the scenario file; else the "
-        "features of 800 photographs that come with gflow",
+        description="npz file with x, y and names, relative to the scenario file; by default "
+        "the features of 800 photographs that come with gflow",
     )
     test_share: float = Field(
-        default=0.2, gt=0, lt=1, description="share of every category that is tested on"
+        default=0.2, gt=0, lt=1, description="fraction of every category to test on"
     )
 
     @property
@@ -53,7 +53,9 @@ class FeatureData(AbstractRealData):
         shapes = PACKAGED if self.path is None else array_shapes(self.path)
         n, D = shapes.get("x", (0, 0))
         m = round(n * self.test_share)
-        K = shapes.get("names", (10,))[0]  # categories without names are not counted here
+        K = shapes.get("names", (10,))[
+            0
+        ]  # the header does not say how many categories without names there are
         return Sizes(self.samples or n - m, self.test_samples or m, D, K, self.class_count)
 
     @property
@@ -65,15 +67,15 @@ class FeatureData(AbstractRealData):
         return Facts(shuffled=True, scale="features")
 
     def read(self, seed: int) -> Split:
-        """Categories that have samples are the subclasses, in their order."""
+        """Training and test samples; the subclasses are the categories that have samples."""
         features = read_features(self.path)
         present, subclass = np.unique(features.category, return_inverse=True)
         names = tuple(features.names[k] for k in present)
         class_of = classes_of(present.tolist(), self.classes)
         sign = signs_of(class_of, self.positive)
         train, test = (
-            Dataset(features.x[some], subclass[some], names=names, class_of=class_of, sign=sign)
-            for some in split_by_category(features.category, self.test_share, stream(seed, "split"))
+            Dataset(features.x[rows], subclass[rows], names=names, class_of=class_of, sign=sign)
+            for rows in split_by_category(features.category, self.test_share, stream(seed, "split"))
         )
         return self.split_of(train, test, seed)
 
@@ -82,7 +84,7 @@ class FeatureData(AbstractRealData):
 
 
 class Features(NamedTuple):
-    """n feature vectors and the category of each."""
+    """n feature vectors and their categories."""
 
     x: Float[np.ndarray, "n D"]
     category: Int[np.ndarray, " n"]
@@ -90,13 +92,13 @@ class Features(NamedTuple):
 
 
 def read_features(path: Path | None) -> Features:
-    """Features from an npz file with arrays `x` (n, D), `y` (n,) and, where known, `names`.
+    """Features from an npz file with arrays `x` (n, D), `y` (n,) and optionally `names`.
 
     **Arguments:**
 
-    - `path`: the file; None for the features of the package, 20 in each of 40 categories.
+    - `path`: the file; None for the features that come with gflow, 20 in each of 40 categories.
 
-    **Raises:** `DataError` naming the file, the array, what it must be and what it is.
+    **Raises:** `DataError` naming the file and the array, what it must be and what it is.
     """
     if path is None:
         extract = resources.files("gflow.data").joinpath("extracts/features.npz")
@@ -112,9 +114,9 @@ def read_features(path: Path | None) -> Features:
 def split_by_category(
     category: Int[np.ndarray, " n"], test_share: float, rng: np.random.Generator
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " k"]]:
-    """Indices to train and to test on: of every category the same share, at least one of each.
+    """Indices of training and test samples: the same fraction of each category, at least one each.
 
-    Those to test on are in random order, so that the first of them are of all categories.
+    Test samples are in random order, so that the first ones are from all categories.
     """
     train, test = [], []
     for k in np.unique(category):
@@ -126,39 +128,42 @@ def split_by_category(
 
 
 def _features(arrays: dict[str, np.ndarray]) -> Features:
+    # The arrays by themselves: they exist, and have the right shape and type.
     for name in ("x", "y"):
         if name not in arrays:
             raise DataError(
-                f"array `{name}` must be there, but the file holds {sorted(arrays)}; add it."
+                f"array `{name}` must exist, but the file holds {sorted(arrays)}; add it."
             )
     x, y = arrays["x"], arrays["y"]
     if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
         raise DataError(
             f"array `x` must be features of shape (n, D), but is {x.dtype} with shape {x.shape}; "
-            "store one row of floats a sample."
+            "store one row of floats per sample."
         )
     if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or not len(y):
         raise DataError(
             f"array `y` must be one integer for each of {len(x)} rows of `x`, but is {y.dtype} "
             f"with shape {y.shape}; number the categories from 0."
         )
+
+    # The categories: indices that may be counted, with samples to train and test on, and names.
     if y.min() < 0 or y.max() >= MOST:
         raise DataError(
             f"array `y` must hold categories from 0 to {MOST - 1}, but holds {int(y.min())} to "
             f"{int(y.max())}; number the categories from 0."
         )
-    there, counts = np.unique(y, return_counts=True)
-    few = there[counts < LEAST]
+    present, counts = np.unique(y, return_counts=True)
+    few = present[counts < LEAST]
     if len(few):
         raise DataError(
-            f"every category must have at least {LEAST} samples, but {len(few)} have fewer, the "
-            f"first is {int(few[0])}; leave them out."
+            f"every category must have at least {LEAST} samples, but {len(few)} have fewer (the "
+            f"first is {int(few[0])}); leave these out."
         )
     count = int(y.max()) + 1
     names = np.atleast_1d(arrays.get("names", np.arange(count))).astype(str)
     if len(names) < count:
         raise DataError(
             f"array `names` must have an entry for each of {count} categories, but has "
-            f"{len(names)}; add the others, or leave it out."
+            f"{len(names)}; add the others, or leave `names` out."
         )
     return Features(x.astype(np.float64), y.astype(np.int64), tuple(names.tolist()))

@@ -1,7 +1,7 @@
-"""Data of kind "file": a caller's own samples in an npz file.
+"""Data of kind "file": the user's own samples in an npz file.
 
-A flow needs only inputs, labels and weights; subclasses and centers are what the theory asks about,
-so they may be missing and are then replaced by the best that the arrays allow.
+A flow needs only inputs and labels.  Subclasses and centers matter to the theory alone, so they may
+be missing and are then replaced by the best substitute that the arrays allow.
 """
 
 from dataclasses import replace
@@ -20,11 +20,11 @@ from gflow.data.npz import array_shapes, read_arrays
 from gflow.errors import DataError
 
 Clusters = Literal["none", "estimate"] | tuple[int, ...]
-"""What to do without subclasses: nothing; find clusters; find so many of +1 and of -1."""
+"""What replaces missing subclasses: nothing, clusters, or given numbers of them per sign."""
 
 
 class FileData(AbstractData):
-    """A caller's own samples in an npz file (final)."""
+    """The user's own samples in an npz file (final)."""
 
     has_expectation = False
     grains = ("sign",)
@@ -42,8 +42,8 @@ class FileData(AbstractData):
         ]
     ) = Field(
         default="none",
-        description="where the file has no subclasses: clusters of directions in their place, so "
-        "many of the class +1 and of -1, or as many as silhouettes suggest",
+        description="what replaces subclasses that the file lacks: nothing, clusters of directions "
+        "(as many as silhouettes suggest), or given numbers of clusters of +1 and of -1",
         examples=[[6, 4]],
     )
 
@@ -85,20 +85,20 @@ _ARRAYS = {
 
 
 def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
-    """Read a caller's own samples from an npz file.
+    """Read the user's own samples from an npz file.
 
     **Arguments:**
 
-    - `path`: a file with arrays `X` (n, D) and `y` (n,) of +1 and -1, and where known `subclass`
+    - `path`: a file with arrays `X` (n, D) and `y` (n,) of +1 and -1, and optionally `subclass`
         (n,), `centers` (K, D), `X_test` (m, D), `y_test` (m,).
-    - `clusters`: "none"; or what stands in for `subclass` if the file has none, clusters within
-        each class: as many as silhouettes suggest, or so many of +1 and of -1.
-    - `seed`: of the search for clusters.
+    - `clusters`: "none"; or clusters within each class that replace a missing `subclass`: as many
+        as silhouettes suggest, or these numbers of +1 and of -1.
+    - `seed`: seed of the clustering.
 
     **Returns:** a `Split`; its centers are those of the file, else the mean of each subclass, else
     the mean of each class (two subclasses).
 
-    **Raises:** `DataError` naming the file, the array, what it must be and what it is.
+    **Raises:** `DataError` naming the file and the array, what it must be and what it is.
     """
     arrays = read_arrays(path, "X=..., y=...")
     try:
@@ -108,10 +108,11 @@ def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
 
 
 def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -> Split:
+    # Names first: what is needed exists, and nothing is ignored because its name is misspelled.
     for name in ("X", "y"):
         if name not in arrays:
             raise DataError(
-                f"array `{name}` ({_ARRAYS[name]}) must be there, but the file holds only "
+                f"array `{name}` ({_ARRAYS[name]}) must exist, but the file holds only "
                 f"{sorted(arrays)}; write it with numpy.savez(path, X=..., y=...)."
             )
     unknown = sorted(set(arrays) - set(_ARRAYS))
@@ -120,6 +121,8 @@ def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -
             f"arrays must be among {sorted(_ARRAYS)}, but the file also holds {unknown}; leave "
             "them out."
         )
+
+    # Then the samples, with the subclasses of the file or with clusters in their place.
     x, y = _samples(arrays, "X", "y")
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
     test = _test_split(arrays, x.shape[1])
@@ -129,7 +132,7 @@ def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -
     if subclass is not None:
         raise DataError(
             '`data.clusters` must be "none" where the file has an array `subclass`, but is '
-            f"{clusters}; take one of them out."
+            f"{clusters}; remove one of them."
         )
     train, centers = _with_centers(arrays, x, y, _clustered(x, y, clusters, seed))
     return Split(train, test, replace(centers, origin="means of clusters"))
@@ -138,7 +141,7 @@ def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -
 def _clustered(
     x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], clusters: Clusters, seed: int
 ) -> Int[np.ndarray, " n"]:
-    """Clusters of the class +1, then those of -1."""
+    """Subclass of each sample: the clusters of the class +1, then those of -1."""
     subclass, begin = np.zeros(len(x), np.int64), 0
     for i, sign in enumerate((1, -1)):
         mine = x[y == sign]
@@ -174,7 +177,7 @@ def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:
     if array.ndim != ndim or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise DataError(
             f"array `{name}` must be real numbers ({_ARRAYS[name]}), but is {array.dtype} with "
-            f"shape {array.shape}; store it so."
+            f"shape {array.shape}; store it in this form."
         )
     return array.astype(np.float64)
 
@@ -195,12 +198,12 @@ def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
 
 
 def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
-    given = {"X_test", "y_test"} & set(arrays)
-    if not given:
+    present = {"X_test", "y_test"} & set(arrays)
+    if not present:
         return None
-    if len(given) == 1:
+    if len(present) == 1:
         raise DataError(
-            f"`X_test` and `y_test` must come together, but only {given.pop()} is there; add the "
+            f"`X_test` and `y_test` must come together, but only {present.pop()} exists; add the "
             "other."
         )
     x, y = _samples(arrays, "X_test", "y_test")
@@ -212,7 +215,7 @@ def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
 
 
 def _by_sign(x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]) -> Dataset:
-    """Samples whose subclasses nobody has labeled: the two signs stand in for them."""
+    """Samples with unlabeled subclasses: the two signs stand in for them."""
     return Dataset(
         x,
         np.where(y > 0, 0, 1),
@@ -229,12 +232,13 @@ def _with_centers(
     y: Float[np.ndarray, " n"],
     subclass: Int[np.ndarray, " n"] | None,
 ) -> tuple[Dataset, Centers]:
-    """Training samples, and their centers as the arrays give them."""
+    """Training samples and their centers, as far as the arrays give them."""
+    # Without subclasses the two classes stand in for them, and their means for the centers.
     if subclass is None:
         if "centers" in arrays:
             raise DataError(
-                "`subclass` must be there when `centers` is (it tells the class of a center), but "
-                "is missing; add it."
+                "`subclass` must be given along with `centers` (it gives their classes), but is "
+                "missing; add it."
             )
         means = np.stack([x[y > 0].mean(axis=0), x[y < 0].mean(axis=0)])
         if not means.any(axis=1).all():
@@ -243,6 +247,8 @@ def _with_centers(
                 "add an array `subclass`."
             )
         return _by_sign(x, y), Centers(means, np.array([1, -1]), "class means")
+
+    # With subclasses the centers are those of the file, or else the means.
     label = _signs(y, subclass)
     K = len(label)
     train = Dataset(

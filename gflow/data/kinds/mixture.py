@@ -1,7 +1,7 @@
 """Data of kind "mixture": samples drawn from K Gaussian subclasses around equiangular centers.
 
-Every set of samples draws from its own stream of the seed, so test samples can be drawn again at
-any time, without the training samples.
+Training and test samples are drawn from separate streams of the seed, so test samples can be drawn
+again at any time without the training samples.
 """
 
 from collections.abc import Iterator
@@ -26,27 +26,27 @@ class MixtureData(AbstractData):
 
     kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
     dimension: int = Field(ge=2, description="input dimension", examples=[1000])
-    subclasses: int = Field(ge=2, description="number of subclasses of both classes", examples=[10])
+    subclasses: int = Field(ge=2, description="number of subclasses in both classes", examples=[10])
     positive_subclasses: int = Field(
-        ge=1, description="number of subclasses of the positive class", examples=[6]
+        ge=1, description="number of subclasses in the positive class", examples=[6]
     )
     noise: float = Field(
         ge=0,
-        description="within-subclass scale, dimensionless: ‖x - μ‖ ≈ noise",
+        description="noise within subclasses, dimensionless: ‖x - μ‖ ≈ noise",
         examples=[0.1],
     )
     samples: int = Field(ge=1, description="number of training samples", examples=[2000])
     test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
     counts: Literal["balanced", "multinomial"] = Field(
         default="balanced",
-        description="samples per subclass: as even as possible, or drawn uniformly; with "
-        "imbalance, by its law instead",
+        description="samples per subclass: as even as possible or drawn uniformly; with imbalance, "
+        "in proportion to the sizes it gives",
     )
     imbalance: float = Field(
         default=1.0,
         ge=1,
-        description="largest subclass over smallest, in expectation if drawn; sizes fall "
-        "geometrically from the first to the last subclass of each class",
+        description="size of the largest subclass over the smallest, in expectation if drawn; "
+        "sizes decrease geometrically from the first to the last subclass of each class",
         examples=[4.0],
     )
     centers: Literal["axes", "rotated"] = Field(
@@ -56,7 +56,7 @@ class MixtureData(AbstractData):
         default=90.0,
         gt=0,
         le=90,
-        description="angle between any two centers, degrees; below 90 they share a direction",
+        description="angle between any two centers, degrees; below 90 they share a component",
         examples=[60.0],
     )
 
@@ -133,8 +133,8 @@ def _room_for_centers(data: MixtureData) -> Iterator[Mistake]:
     elif K >= D and data.center_angle < 90:
         yield Mistake(
             "data.subclasses",
-            "`data.subclasses` must be < `data.dimension` (below 90 degrees the centers share one "
-            f"more direction), but subclasses = {K}, dimension = {D} and center_angle = "
+            "`data.subclasses` must be < `data.dimension` (below 90 degrees the centers need one "
+            f"more dimension), but subclasses = {K}, dimension = {D} and center_angle = "
             f"{data.center_angle:g}; try dimension = {K + 1}.",
         )
 
@@ -144,9 +144,8 @@ def _something_to_outweigh(data: MixtureData) -> Iterator[Mistake]:
     if data.imbalance > 1 and data.subclasses == 2:
         yield Mistake(
             "data.imbalance",
-            "`data.imbalance` must be 1 with one subclass in each class (sizes fall within a "
-            f"class), but is {data.imbalance:g} with subclasses = 2; take it out, or raise "
-            "data.subclasses.",
+            "`data.imbalance` must be 1 with one subclass per class (sizes vary within a class), "
+            f"but is {data.imbalance:g} with subclasses = 2; remove it, or raise data.subclasses.",
         )
 
 
@@ -156,7 +155,7 @@ def _samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
     if n < K:
         yield Mistake(
             "data.samples",
-            "`data.samples` must be >= `data.subclasses` (no subclass may be without a sample), "
+            "`data.samples` must be >= `data.subclasses` (every subclass needs a sample), "
             f"but samples = {n} and subclasses = {K}; try {K}.",
         )
 

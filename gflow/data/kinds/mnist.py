@@ -1,10 +1,11 @@
 """Data of kind "mnist": images of handwritten digits in IDX files.
 
-A digit is a subclass, and a class is a set of digits, so parity is one label map among many and
-alignment is tracked against the mean images of digits.
+A digit is a subclass and a class is a set of digits, so parity is one choice of classes among many,
+and alignment is measured to the mean images of digits.
 
-Files may be gzipped or not.  They are looked for where the scenario says, then in `$GFLOW_DATA`,
-then where `gflow data mnist` puts them.  A few thousand digits come with the package.
+Files may be gzipped.  They are looked for in the folder that the scenario names, or else in
+`$GFLOW_DATA` and in the download folder of `gflow data mnist`.  A few thousand digits come with the
+package.
 
 **Source:** LeCun, Cortes and Burges, the MNIST database of handwritten digits (CC BY-SA 3.0).
 """
@@ -27,7 +28,7 @@ from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
 VALIDATION = 10_000
-"""Training images that the published experiments test on: the last of the file."""
+"""Number of training images, the last ones, that the published experiments test on."""
 
 FILES = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -35,7 +36,7 @@ FILES = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-"""The files, and the MD5 of each when it is unpacked."""
+"""The files and the MD5 checksum of each, unpacked."""
 
 _UINT8 = 0x08
 
@@ -47,16 +48,16 @@ class DigitData(AbstractRealData):
     path: Path | None = Field(
         default=None,
         strict=False,
-        description="folder with the IDX files, relative to the scenario file; else $GFLOW_DATA, "
-        "then where `gflow data mnist` puts them",
+        description="folder with the IDX files, relative to the scenario file; by default "
+        "$GFLOW_DATA, then the download folder of `gflow data mnist`",
     )
     extract: bool = Field(
-        default=False, description="whether to take the 3000 and 1000 digits that come with gflow"
+        default=False, description="whether to use the 3000 and 1000 digits that come with gflow"
     )
     split: Literal["official", "published"] = Field(
         default="official",
-        description="60,000 and 10,000 images, or as in the experiments of 2024 the first 50,000 "
-        "training images and the other 10,000",
+        description="the official 60,000 and 10,000 images; or, as in the experiments of 2024, the "
+        "first 50,000 training images and the other 10,000",
     )
 
     @property
@@ -95,7 +96,7 @@ class DigitData(AbstractRealData):
 
 
 class Digits(NamedTuple):
-    """n images and the digits on them."""
+    """n images and the digits they show."""
 
     pixels: UInt8[np.ndarray, "n D"]
     digit: Int[np.ndarray, " n"]
@@ -108,20 +109,20 @@ def read_digits(
 
     **Arguments:**
 
-    - `folder`: where the IDX files are; None for `$GFLOW_DATA`, then the download folder.
+    - `folder`: the folder with the IDX files; None for `$GFLOW_DATA`, then the download folder.
     - `split`: "official", 60,000 and 10,000; or "published", the first 50,000 training images and
         the other 10,000, as in the experiments of 2024 (theory E2).
-    - `extract`: whether to take the 3000 and 1000 images of the package instead.
+    - `extract`: whether to use the 3000 and 1000 images that come with gflow instead.
 
-    **Raises:** `DataError` naming the file that is missing, cut short or altered.
+    **Raises:** `DataError` naming the file that is missing, truncated or altered.
     """
     if extract:
         return _packaged()
-    where = found_folder(folder)
+    home = digit_folder(folder)
     names = list(FILES)
-    train = _pair(where, names[0], names[1])
+    train = _pair(home, names[0], names[1])
     if split == "official":
-        return train, _pair(where, names[2], names[3])
+        return train, _pair(home, names[2], names[3])
     count = len(train.digit) - VALIDATION
     return (
         Digits(train.pixels[:count], train.digit[:count]),
@@ -130,65 +131,65 @@ def read_digits(
 
 
 def download_folder() -> Path:
-    """Where `gflow data mnist` puts the files."""
+    """The folder into which `gflow data mnist` downloads the files."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return caches / "gflow" / "mnist"
 
 
-def found_folder(folder: Path | None) -> Path:
-    """The first folder with the files among those they may be in.
+def digit_folder(folder: Path | None) -> Path:
+    """The first folder that has the four files: `folder` itself, or for None the usual places.
 
-    **Raises:** `DataError` naming all of them.
+    **Raises:** `DataError` naming the folders that were searched.
     """
-    given = os.environ.get("GFLOW_DATA")
+    root = os.environ.get("GFLOW_DATA")
     if folder is not None:
         places = [folder]
     else:
-        places = [Path(given) / "mnist", Path(given)] if given else []
+        places = [Path(root) / "mnist", Path(root)] if root else []
         places.append(download_folder())
     for place in places:
         if all(_existing(place, name) for name in FILES):
             return place
-    looked = ", ".join(map(str, places))
+    searched = ", ".join(map(str, places))
     raise DataError(
         f"the four IDX files of MNIST ({', '.join(FILES)}, each may end in .gz) must be in one "
-        f"folder, but are not in {looked}; run `gflow data mnist`, set data.path or $GFLOW_DATA, "
+        f"folder, but are not in {searched}; run `gflow data mnist`, set data.path or $GFLOW_DATA, "
         "or set data.extract = true for the digits that come with gflow."
     )
 
 
 def digit_files(folder: Path | None) -> tuple[Path, ...]:
-    """The four files that `read_digits` would read from.
+    """The four files that `read_digits` reads.
 
-    **Raises:** `DataError` if they are not there.
+    **Raises:** `DataError` if they do not exist.
     """
-    where = found_folder(folder)
-    return tuple(path for name in FILES if (path := _existing(where, name)))
+    home = digit_folder(folder)
+    return tuple(path for name in FILES if (path := _existing(home, name)))
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """An array of bytes in the IDX format, gzipped or not.
+    """An array of bytes from a file in the IDX format, gzipped or not.
 
-    **Raises:** `DataError` for a file that is not one, or is cut short.
+    **Raises:** `DataError` for a file that is of another format or truncated.
     """
     data = unpacked(path)
     begin = 4 + 4 * data[3] if len(data) > 3 else 4
     if len(data) < begin or data[:2] != b"\0\0" or data[2] != _UINT8:
         raise DataError(
             f"{path}: must be an IDX file of bytes, which begins with 0, 0, 8 and its shape, but "
-            f"begins with {list(data[:3])} and has {len(data):,} bytes; get it again."
+            f"begins with {list(data[:3])} and has {len(data):,} bytes; download it again."
         )
     shape = np.frombuffer(data[4:begin], ">u4").astype(int)
     if len(data) != begin + shape.prod():
         raise DataError(
             f"{path}: must hold {begin + shape.prod():,} bytes by its header, but holds "
-            f"{len(data):,}; it was cut short or altered, get it again."
+            f"{len(data):,}; it was truncated or altered, so download it again."
         )
     return np.frombuffer(data, np.uint8, offset=begin).reshape(shape)
 
 
 def unpacked(path: Path) -> bytes:
-    """The content of a file, gunzipped if it is gzipped.
+    """The content of a file, decompressed if it is gzipped.
 
     **Raises:** `DataError` if it cannot be read.
     """
@@ -196,7 +197,7 @@ def unpacked(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: must be readable, but is not ({error}); get it again.") from None
+        raise DataError(f"{path}: must be readable, but is not ({error}); try again.") from None
 
 
 def write_idx(path: Path, array: UInt8[np.ndarray, "..."]) -> None:
@@ -207,7 +208,7 @@ def write_idx(path: Path, array: UInt8[np.ndarray, "..."]) -> None:
 
 
 def is_published(name: str, data: bytes) -> bool:
-    """Whether an unpacked file is the one that was published."""
+    """Whether the unpacked content of a file is the published one."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest() == FILES[name]
 
 
@@ -218,16 +219,16 @@ def _existing(folder: Path, name: str) -> Path | None:
 
 def _pair(folder: Path, images: str, labels: str) -> Digits:
     paths = _existing(folder, images), _existing(folder, labels)
-    assert paths[0] and paths[1], "found_folder saw them"
+    assert paths[0] and paths[1], "digit_folder checks that they exist"
     pixels, digit = read_idx(paths[0]), read_idx(paths[1])
     if pixels.ndim != 3 or digit.ndim != 1 or len(pixels) != len(digit):
         raise DataError(
             f"{paths[0]}, {paths[1].name}: must be as many images as labels, but have shapes "
-            f"{pixels.shape} and {digit.shape}; get them again."
+            f"{pixels.shape} and {digit.shape}; download them again."
         )
     if digit.max(initial=0) > 9:
         raise DataError(
-            f"{paths[1]}: must hold digits 0 to 9, but holds {int(digit.max())}; get it again."
+            f"{paths[1]}: must hold digits 0 to 9, but holds {int(digit.max())}; download it again."
         )
     return Digits(pixels.reshape(len(pixels), -1), digit.astype(np.int64))
 

@@ -1,7 +1,7 @@
-"""MNIST from the net: checked, complete, or not there at all.
+"""Downloading MNIST.
 
-One idea: a file is written under its name only once its content is the published one, so whatever
-is found later is whole.
+A file gets its name only after its content was checked against the published one, so every file
+that exists later is complete.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,34 +14,34 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-"""Folders on the net that hold the gzipped files."""
+"""Addresses of folders with the gzipped files."""
 
 
 def download_mnist(
     folder: Path, mirrors: Sequence[str] = MIRRORS, tell: Callable[[str], None] = print
 ) -> None:
-    """Fetch the four files that are not in a folder yet.
+    """Download the four files, except those that are already in a folder.
 
     **Arguments:**
 
-    - `folder`: made if it is not there.
+    - `folder`: created if it does not exist.
     - `mirrors`: addresses that end in a slash, tried in turn.
-    - `tell`: called with a line for each file.
+    - `tell`: called with one line per file.
 
-    **Raises:** `DataError` if pooch is not installed, or if no mirror gives a file as published.
+    **Raises:** `DataError` if pooch is not installed, or if no mirror has a file as published.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         path = folder / f"{name}.gz"
         if path.is_file() and _is_whole(name, path):
-            tell(f"{path}: is there")
+            tell(f"{path}: exists")
             continue
         _fetch(name, path, mirrors)
-        tell(f"{path}: fetched and checked")
+        tell(f"{path}: downloaded and checked")
 
 
 def _is_whole(name: str, path: Path) -> bool:
-    """Whether a file is there as published; one that was cut short is fetched again."""
+    """Whether an existing file is as published; one that was truncated is downloaded again."""
     try:
         return is_published(name, unpacked(path))
     except DataError:
@@ -53,10 +53,12 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> None:
         import pooch
     except ImportError:
         raise DataError(
-            "pooch must be installed to fetch files, but is not; try pip install 'gflow[data]', or "
-            "put the files into a folder of your own and set data.path."
+            "pooch must be installed to download files, but is not; try pip install 'gflow[data]', "
+            "or put the files into a folder of your own and set data.path."
         ) from None
-    told = []
+
+    # Download beside the final name, which only a file with the published content gets.
+    failures = []
     for mirror in mirrors:
         part = path.with_suffix(".part")
         try:
@@ -64,12 +66,12 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> None:
             if is_published(name, unpacked(part)):
                 part.replace(path)
                 return
-            told.append(f"{mirror}: another content than published")
+            failures.append(f"{mirror}: content differs from the published file")
         except (OSError, ValueError, DataError) as error:
-            told.append(f"{mirror}: {error}")
+            failures.append(f"{mirror}: {error}")
         finally:
             part.unlink(missing_ok=True)
     raise DataError(
-        f"{path.name}: must be fetched from one of {len(mirrors)} mirrors, but none gave it "
-        f"({'; '.join(told)}); try again, or put the files into a folder and set data.path."
+        f"{path.name}: must be available from one of {len(mirrors)} mirrors, but is not "
+        f"({'; '.join(failures)}); try again, or put the files into a folder and set data.path."
     )

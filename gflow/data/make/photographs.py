@@ -1,8 +1,7 @@
-"""Features of photographs in one folder a category, such as Caltech-101 and Caltech-256.
+"""Features of photographs in one folder per category, such as Caltech-101 and Caltech-256.
 
-One idea: a category is done or not.  Its features are stored as soon as they are there, so whatever
-stops a long computation, the same command goes on from there; the file of all features appears
-once it is whole.
+The features of a category are stored as soon as they are computed, so if a long computation is
+interrupted, the same command continues it; the file of all features appears only when complete.
 
 Needs pillow, part of the extra `gflow[images]`.
 """
@@ -26,10 +25,10 @@ from gflow.data.make.extractors import SIDE, Extractor
 from gflow.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-"""Names of files that are taken for images end so, in small or capital letters."""
+"""Suffixes of image files, in lower or upper case."""
 
 BATCH = 32
-"""Images in one call of the extractor."""
+"""Images per call of the extractor."""
 
 _SHORT, _NAMED = 256, 10
 
@@ -39,9 +38,9 @@ class Category(NamedTuple):
 
     x: Float[np.ndarray, "n D"]
     files: tuple[str, ...]
-    """Of the rows of `x`, relative to the folder of all categories."""
+    """File of each row of `x`, relative to the folder of all categories."""
     broken: tuple[str, ...]
-    """Images that do not decode."""
+    """Images that cannot be decoded."""
 
 
 def write_features(
@@ -49,64 +48,73 @@ def write_features(
     out: Path,
     extract: Extractor,
     tag: str,
+    *,
     skip_broken: bool = False,
     tell: Callable[[str], None] = print,
 ) -> None:
-    """Compute the features of all photographs, and store them as `features` data read them.
+    """Compute the features of all photographs and store them in the format of `features` data.
 
-    Categories are the folders in the order of their names. Images are scaled to 256 pixels along
-    the short side (bicubic) and cut to the 224 in the middle.
+    Categories are folders, in the order of their names.  Images are scaled to 256 pixels along the
+    short side (bicubic), of which the central 224 x 224 are used.
 
     **Arguments:**
 
-    - `folder`: with a folder of images for each category.
-    - `out`: npz file, with `x` float32, `y` category, `names`, and `files`.
-    - `extract`: gives features of a batch of images.
-    - `tag`: of the extractor; what another one computed is not used again.
-    - `skip_broken`: leave out images that do not decode.
-    - `tell`: called with a line for each category.
+    - `folder`: a folder with one folder of images per category.
+    - `out`: npz file to write, with `x` float32, `y` category, `names` and `files`.
+    - `extract`: returns the features of a batch of images.
+    - `tag`: identifies the extractor; stored features of another one are not reused.
+    - `skip_broken`: whether to leave out images that cannot be decoded.
+    - `tell`: called with one line per category.
 
     **Raises:** `DataError` for a folder without categories, categories with too few images, or
-    images that do not decode, all of them counted and the first ten named; features that were
-    computed are kept in `out`.parts for the next attempt.
+    images that cannot be decoded, all of them counted and the first ten named; features that were
+    computed stay in `out`.parts for the next attempt.
     """
     _pillow()
     names = _categories(folder)
     parts = out.with_name(f"{out.name}.parts")
     parts.mkdir(parents=True, exist_ok=True)
-    found = []
+
+    # Compute category by category, so that an interrupted command loses at most one of them.
+    categories = []
     for i, name in enumerate(names):
-        one, was_there = _category(folder, name, parts / f"{i:04d}.npz", extract, tag)
-        found.append(one)
+        part = parts / f"{i:04d}.npz"
+        category, is_stored = _category(folder, name, part, extract, tag=tag)
+        categories.append(category)
         tell(
-            f"{i + 1} of {len(names)}: {name}, {len(one.files)} images"
-            + (f", {len(one.broken)} do not decode" if one.broken else "")
-            + (", was there" if was_there else "")
+            f"{i + 1} of {len(names)}: {name}, {len(category.files)} images"
+            + (f", {len(category.broken)} cannot be decoded" if category.broken else "")
+            + (", already computed" if is_stored else "")
         )
-    broken = [file for one in found for file in one.broken]
+
+    # Report what is wrong only now, all at once, with everything computed in store.
+    broken = [file for category in categories for file in category.broken]
     if broken and not skip_broken:
         raise DataError(
-            f"{folder}: every image must decode, but {len(broken)} do not ({_listed(broken)}); "
-            f"repair them, or leave them out with --skip-broken. Features of the others are kept "
-            f"in {parts}."
+            f"{folder}: every image must be decodable, but {len(broken)} are not "
+            f"({_listed(broken)}); repair them, or leave them out with --skip-broken. The features "
+            f"of the others stay in {parts}."
         )
-    few = [name for name, one in zip(names, found, strict=True) if len(one.files) < LEAST]
+    few = [n for n, one in zip(names, categories, strict=True) if len(one.files) < LEAST]
     if few:
         raise DataError(
             f"{folder}: every category must have at least {LEAST} images, but {len(few)} have "
-            f"fewer ({_listed(few)}); take these folders out."
+            f"fewer ({_listed(few)}); remove these folders."
         )
-    _whole(out, names, found)
+
+    # The file of all features replaces the parts.
+    _whole(out, names, categories)
     shutil.rmtree(parts)
-    skipped = f"; {len(broken)} images that do not decode are left out" if broken else ""
-    total = sum(len(one.files) for one in found)
+    skipped = f"; {len(broken)} images that cannot be decoded are left out" if broken else ""
+    total = sum(len(category.files) for category in categories)
     tell(f"{out}: {total} images of {len(names)} categories{skipped}")
 
 
 def read_photograph(path: Path) -> UInt8[np.ndarray, "s s 3"]:
-    """The middle 224 x 224 pixels of an image whose short side is scaled to 256.
+    """The central 224 x 224 pixels of an image whose short side is scaled to 256.
 
-    **Raises:** for what does not decode whatever pillow raises; `DataError` if it is not there.
+    **Raises:** whatever pillow raises if the image cannot be decoded; `DataError` if pillow is not
+    installed.
     """
     with _pillow().open(path) as image:
         scale = _SHORT / min(image.size)
@@ -120,14 +128,14 @@ def _categories(folder: Path) -> list[str]:
     """Folders with at least one image, by name."""
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: must be a folder with a folder for each category, but is none; try the "
+            f"{folder}: must be a folder with one folder per category, but is not; try the "
             "folder that was unpacked."
         )
     names = sorted(one.name for one in folder.iterdir() if one.is_dir() and _images(one))
     if len(names) < 2:
         raise DataError(
-            f"{folder}: must have a folder of images for each of two categories or more, but has "
-            f"{len(names)}; images are files that end in {', '.join(SUFFIXES)}."
+            f"{folder}: must have a folder of images for each of at least two categories, but has "
+            f"{len(names)}; add images, files that end in {', '.join(SUFFIXES)}."
         )
     return names
 
@@ -137,14 +145,14 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _category(
-    folder: Path, name: str, part: Path, extract: Extractor, tag: str
+    folder: Path, name: str, part: Path, extract: Extractor, *, tag: str
 ) -> tuple[Category, bool]:
-    """The features of a category, and whether they were there."""
+    """The features of a category, and whether they were stored before."""
     images = _images(folder / name)
     key = _key(folder, images, tag)
-    kept = _kept(part, key)
-    if kept is not None:
-        return kept, True
+    stored = _stored(part, key)
+    if stored is not None:
+        return stored, True
     rows, files, broken = [], [], []
     for begin in range(0, len(images), BATCH):
         batch = []
@@ -153,38 +161,38 @@ def _category(
             try:
                 batch.append(read_photograph(path))
                 files.append(file)
-            except Exception:  # pillow has many ways to say that it cannot
+            except Exception:  # pillow raises many kinds of errors
                 broken.append(file)
         if batch:
             rows.append(_checked(extract(np.stack(batch)), len(batch)))
     x = np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
-    one = Category(x, tuple(files), tuple(broken))
     _store(part, x=x, files=np.array(files, str), broken=np.array(broken, str), key=np.array(key))
-    return one, False
+    return Category(x, tuple(files), tuple(broken)), False
 
 
 def _checked(x: Any, n: int) -> Float[np.ndarray, "n D"]:
-    """What an extractor gave, if it is features."""
+    """What an extractor returned, if it is features of `n` images."""
     x = np.asarray(x)
     if x.ndim != 2 or len(x) != n or not np.issubdtype(x.dtype, np.number):
         raise DataError(
-            f"the extractor must give a row of features for each image, shape ({n}, D), but gave "
-            f"{x.dtype} with shape {x.shape}; mend its `extract`."
+            f"the extractor must return one row of features per image, shape ({n}, D), but "
+            f"returned {x.dtype} with shape {x.shape}; fix its `extract`."
         )
     if not np.isfinite(x).all():
         raise DataError(
-            "the extractor must give finite features, but some are nan or inf; mend its `extract`."
+            "the extractor must return finite features, but some are nan or inf; fix its `extract`."
         )
     return x.astype(np.float32)
 
 
 def _key(folder: Path, images: Sequence[Path], tag: str) -> str:
-    """Changes with the extractor and with the images."""
-    seen = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in images]
-    return hashlib.sha256(json.dumps([tag, seen]).encode()).hexdigest()
+    """A checksum of the extractor and of the images."""
+    files = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in images]
+    return hashlib.sha256(json.dumps([tag, files]).encode()).hexdigest()
 
 
-def _kept(part: Path, key: str) -> Category | None:
+def _stored(part: Path, key: str) -> Category | None:
+    """A stored category, unless it is missing, damaged or of other images or extractors."""
     damaged = OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error
     with suppress(*damaged), np.load(part, allow_pickle=False) as file:
         if str(file["key"]) == key:
@@ -193,24 +201,25 @@ def _kept(part: Path, key: str) -> Category | None:
     return None
 
 
-def _whole(out: Path, names: Sequence[str], found: Sequence[Category]) -> None:
-    widths = {one.x.shape[1] for one in found}
+def _whole(out: Path, names: Sequence[str], categories: Sequence[Category]) -> None:
+    """Store the features of all categories."""
+    widths = {one.x.shape[1] for one in categories}
     if len(widths) > 1:
         raise DataError(
-            f"the extractor must give as many features for all images, but gave {sorted(widths)}; "
-            "mend its `extract`."
+            f"the extractor must return the same number of features for all images, but returned "
+            f"{sorted(widths)}; fix its `extract`."
         )
     _store(
         out,
-        x=np.concatenate([one.x for one in found]),
-        y=np.repeat(np.arange(len(found)), [len(one.files) for one in found]),
+        x=np.concatenate([one.x for one in categories]),
+        y=np.repeat(np.arange(len(categories)), [len(one.files) for one in categories]),
         names=np.array(names, str),
-        files=np.array([file for one in found for file in one.files], str),
+        files=np.array([file for one in categories for file in one.files], str),
     )
 
 
 def _store(path: Path, **arrays: np.ndarray) -> None:
-    """An npz file, all or nothing."""
+    """Write an npz file completely or not at all."""
     temporary = path.with_name(f".{path.name}.partial.npz")
     try:
         np.savez(temporary, allow_pickle=False, **arrays)
