@@ -4,8 +4,7 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
-with install_import_hook("gflow", "beartype.beartype"):
-    pass
+install_import_hook("gflow", "beartype.beartype")  # until the tests end: modules load late
 
 
 @pytest.fixture(autouse=True)

@@ -134,7 +134,9 @@ def plain_loss(layers, bias, x, y, omega, *, p, loss, normalized=True, input_nor
             size = size * jnp.linalg.norm(z, axis=1)[:, None]
         z = power / size ** (p - 1)
     f = z @ layers[-1].T + bias
-    return jnp.sum(omega * ALL_LOSSES[loss].value(y, f[:, 0] if f.shape[1] == 1 else f))
+    return jnp.sum(
+        omega * ALL_LOSSES[loss].value(jnp.asarray(y), f[:, 0] if f.shape[1] == 1 else f)
+    )
 
 
 def linearized(u0, y, p, chi):

@@ -12,7 +12,7 @@ origin late (theory D15).
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -141,7 +141,7 @@ class DeepNetwork(AbstractFirstLayer):
         """1: the activation is normalized."""
         return 1.0
 
-    def projected(self) -> Self:
+    def projected(self) -> "DeepNetwork":
         return self
 
     def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
@@ -155,7 +155,9 @@ class DeepNetwork(AbstractFirstLayer):
         return named_arrays(**hidden, output=self.output, bias=self.bias, class_of=self.class_of)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable
+    ) -> "DeepNetwork":
         return cls(
             tuple(jnp.asarray(arrays[f"hidden_{i + 1}"]) for i in range(table.depth - 1)),
             jnp.asarray(arrays["output"]),

@@ -14,7 +14,6 @@ expm1 of d, which are accurate to rounding even where P and M nearly cancel.
 
 import math
 from collections.abc import Mapping
-from typing import Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -130,10 +129,12 @@ class LightconeNeurons(AbstractNeurons):
         return named_arrays(**{name: getattr(self, name) for name in _STORED})
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
+    ) -> "LightconeNeurons":
         return cls(**{name: jnp.asarray(arrays[name]) for name in _STORED})
 
-    def projected(self) -> Self:
+    def projected(self) -> "LightconeNeurons":
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
         return eqx.tree_at(lambda neurons: neurons.direction, self, self.direction / norm)
 

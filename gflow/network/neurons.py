@@ -9,7 +9,7 @@ The mass of a neuron is |v_j| ‖w_j‖^q with its degree q: 1 where the activat
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -93,7 +93,7 @@ class PolarNeurons(AbstractNeurons):
         """1: the activation is normalized."""
         return 1.0
 
-    def projected(self) -> Self:
+    def projected(self) -> "PolarNeurons":
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
         return eqx.tree_at(lambda neurons: neurons.direction, self, self.direction / norm)
 
@@ -101,7 +101,9 @@ class PolarNeurons(AbstractNeurons):
         return named_arrays(direction=self.direction, log_norm=self.log_norm, sign=self.sign)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
+    ) -> "PolarNeurons":
         return cls(*(jnp.asarray(arrays[name]) for name in ("direction", "log_norm", "sign")))
 
 
@@ -154,14 +156,16 @@ class CartesianNeurons(AbstractNeurons):
         """+1 or -1: current sign of v_j."""
         return jnp.where(self.v < 0, -1.0, 1.0).astype(self.v.dtype)
 
-    def projected(self) -> Self:
+    def projected(self) -> "CartesianNeurons":
         return self
 
     def arrays(self) -> dict[str, np.ndarray]:
         return named_arrays(w=self.w, v=self.v)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
+    ) -> "CartesianNeurons":
         return cls(jnp.asarray(arrays["w"]), jnp.asarray(arrays["v"]), table.degree)
 
 

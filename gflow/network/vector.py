@@ -10,7 +10,7 @@ chart.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -146,7 +146,7 @@ class VectorNeurons(AbstractFirstLayer):
         """1: the activation is normalized."""
         return 1.0
 
-    def projected(self) -> Self:
+    def projected(self) -> "VectorNeurons":
         unit = tuple(
             w / jnp.linalg.norm(w, axis=1, keepdims=True) for w in (self.direction, self.output)
         )
@@ -168,7 +168,9 @@ class VectorNeurons(AbstractFirstLayer):
         )
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable
+    ) -> "VectorNeurons":
         return cls(
             jnp.asarray(arrays["direction"]),
             jnp.asarray(arrays["output_direction"]),

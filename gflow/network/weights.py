@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -41,7 +41,7 @@ class AbstractWeights(eqx.Module):
         """Precision of the state."""
 
     @abc.abstractmethod
-    def projected(self) -> Self:
+    def projected(self) -> "AbstractWeights":
         """The same weights, projected back onto their chart after rounding and truncation."""
 
 
@@ -80,7 +80,9 @@ class AbstractFirstLayer(AbstractWeights):
 
     @classmethod
     @abc.abstractmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
+    ) -> "AbstractFirstLayer":
         """The weights stored by `arrays`; `table` provides what is not an array."""
 
     @property
