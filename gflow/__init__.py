@@ -34,7 +34,7 @@ _HOME = {
     "simulate": "gflow.runs.experiment",
 }
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "ModuleFlow",
     "Progress",
