@@ -67,6 +67,20 @@ def test_every_citation_has_its_entry():
     assert lost == [], "not in gflow/laws/README.md:\n" + "\n".join(lost)
 
 
+def test_every_number_in_the_package_and_its_scenarios_has_its_entry():
+    number, known = re.compile(r"\b[ABCDEGPT]\d{1,2}[a-h]?\b"), set(entries())
+
+    lost = [
+        f"{path.relative_to(ROOT)}: {cited}"
+        for path in sources()
+        if "tests" not in path.relative_to(ROOT).parts
+        for cited in number.findall(path.read_text(encoding="utf-8"))
+        if cited not in known
+    ]
+
+    assert lost == []
+
+
 def test_every_number_has_one_entry():
     found = entries()
 

@@ -1,6 +1,7 @@
 """What the README promises is what the code does."""
 
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -33,6 +34,14 @@ def test_the_readme_names_every_verb_figure_and_prediction():
     verbs = [command.name or command.callback.__name__ for command in app.registered_commands]
     for name in [*(f"gflow {verb}" for verb in verbs), *known(), *CATALOGUE]:
         assert name in README, name
+
+
+def test_everything_of_the_package_that_the_readme_names_is_there():
+    names = set(re.findall(r"`(gflow(?:\.\w+)+)", README))
+
+    assert names
+    for name in names:
+        pkgutil.resolve_name(name)
 
 
 @pytest.mark.slow
