@@ -50,7 +50,8 @@ class Premise:
     """Subclasses of each class, in the order of `centers`."""
     noise: float
     """α: √ of the mean of (1 - c)/c, c the mean cosine of two samples of a subclass; nan where no
-    subclass has two, inf where their samples point in no common direction."""
+    subclass has two, inf where their samples point in no common direction, 0 where the mean, which
+    estimates a square, is negative by rounding."""
     directions: float
     """1/mean cos² over all pairs: how many orthogonal directions would have as many; inf if all
     pairs are orthogonal."""
@@ -157,7 +158,8 @@ def _noise(means: Float[np.ndarray, "K D"], counts: Int[np.ndarray, " K"]) -> fl
     N = counts[some]
     cosine = (N * (means[some] ** 2).sum(axis=1) - 1) / (N - 1)
     square = [(1 - c) * _inverse(c) for c in cosine.tolist()]
-    return float(np.sqrt(np.average(square, weights=N)))
+    # The estimate of α² may fall below 0, by rounding where samples coincide: then α is 0.
+    return float(np.sqrt(max(np.average(square, weights=N), 0.0)))
 
 
 def _inverse(share: float) -> float:
