@@ -23,6 +23,7 @@ from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
+from gflow.network.prelu import host_power
 from gflow.network.reference import subclass_target
 
 ESCAPE = 0.02
@@ -165,9 +166,8 @@ def _field_error(run: Evidence, t: float) -> float:
     """max_j ‖P_u p Σ_k π_k (g_k - g_k(0)) σ(u_k)^{p-1} μ_k‖ at α = 0: what f adds to the field."""
     at, p = int(np.flatnonzero(run.times == t)[0]), run.p
     u = coordinates(run)[at]
-    gate = np.maximum(u, 0) ** (p - 1) if p > 1 else (u > 0).astype(float)
     force = run.loss.force_change(run.centers.label.astype(np.float64), _outputs(run)[at])
-    added = p * run.pi * force * gate
+    added = p * run.pi * force * host_power(u, p - 1)
     along = (added * u).sum(axis=1)
     return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())
 
