@@ -40,7 +40,7 @@ def test_every_prediction_names_its_source_and_gives_a_finding(evidence):
         assert finding.verdict in Verdict
 
 
-def test_only_what_is_asked_is_judged(evidence):
+def test_only_what_is_requested_is_judged(evidence):
     assert [f.id for f in check(evidence, ["energy-balance"])] == ["energy-balance"]
 
 
@@ -67,15 +67,19 @@ def test_what_folding_left_out_widens_both_ends_of_every_distance(evidence):
     assert wider.bracket[1] == pytest.approx(plain.bracket[1] + change, rel=1e-9)
 
 
-def test_conjecture_fails_for_the_other_classifier(evidence):
+def test_conjecture_fails_for_another_classifier_unless_the_flow_stopped_early(evidence):
     # F learned at p = 3 is impossible; F^(3) with one subclass forgotten has own distance 1.
     exact = subclass_classifier(evidence.centers, 3.0)
     forgotten = exact.__class__(exact.direction[:-1], exact.log_mass[:-1], exact.sign[:-1], 3.0)
 
-    opinion = judge_conjecture(replace(evidence, network=forgotten))
+    wrong = replace(evidence, network=forgotten)
+    stopped = replace(wrong, outcome=replace(evidence.outcome, reason=Reason.MAX_STEPS))
+
+    opinion, early = judge_conjecture(wrong), judge_conjecture(stopped)
 
     assert opinion.verdict is Verdict.FAILS
     assert opinion.bracket is not None and opinion.bracket[0] == pytest.approx(1.0, abs=1e-6)
+    assert early.verdict is Verdict.UNDECIDED and "max_steps" in early.reason
 
 
 def test_conjecture_at_one_is_about_class_averages(evidence):
@@ -150,16 +154,6 @@ def test_unequal_subclasses_draw_neurons_off_the_class_average_below_two(evidenc
 
     assert opinion.verdict is Verdict.OUTSIDE and "unequal weight" in opinion.reason
     assert judge_alignment(as_if(evidence, "network", power=1.0)).verdict is not Verdict.OUTSIDE
-
-
-def test_a_flow_that_stopped_early_is_not_a_failure(evidence):
-    exact = subclass_classifier(evidence.centers, 3.0)
-    wrong = exact.__class__(exact.direction[:-1], exact.log_mass[:-1], exact.sign[:-1], 3.0)
-    outcome = replace(evidence.outcome, reason=Reason.MAX_STEPS)
-
-    opinion = judge_conjecture(replace(evidence, network=wrong, outcome=outcome))
-
-    assert opinion.verdict is Verdict.UNDECIDED and "max_steps" in opinion.reason
 
 
 def test_targets_are_those_of_the_papers(evidence):

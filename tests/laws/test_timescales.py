@@ -51,7 +51,7 @@ each_loss = pytest.mark.parametrize("loss", FORCE)
 any_loss = st.sampled_from(list(FORCE))
 searched = settings(max_examples=60, deadline=None)
 log_starts = st.floats(-1400.0, -0.01)
-shares = st.floats(1e-6, 1.0)
+shares = st.floats(0.0, 1.0)
 
 
 # --- Alignment and escape ------------------------------------------------------------------------
@@ -141,35 +141,6 @@ def test_the_fitting_law_inverts_the_potential(loss, log_z0, share, m):
     z = np.exp(log_z)
     force = -np.expm1(log_z) * LOSSES[loss].kappa if "square" in loss else FORCE[loss](z)
     assert abs(gain - clock) * force < 20 * EPS * (1 + abs(log_z0) + z)
-
-
-@searched
-@given(any_loss, log_starts, shares, st.floats(0.0, 0.99))
-def test_outputs_grow_in_time_and_with_their_start(loss, log_z0, share, head_start):
-    t = HIGHEST[loss] * share * np.linspace(0, 1, 9)
-
-    log_z = fit_log(log_z0, t, PI, loss)
-    ahead = fit_log(log_z0 * (1 - head_start), t, PI, loss)
-
-    rounding = 20 * EPS * (1 + abs(log_z0))
-    assert log_z[0] == pytest.approx(log_z0, abs=rounding)
-    assert (np.diff(log_z) > -rounding).all()
-    assert (ahead > log_z - rounding).all()
-
-
-@searched
-@given(any_loss, st.floats(-690.0, -0.01), shares, shares)
-def test_a_flow_may_be_cut_in_two(loss, log_z0, first, second):
-    # Solved from z(t1) over t2 it is the flow over t1 + t2: the law has no memory.
-    t1, t2 = HIGHEST[loss] / 4 * first, HIGHEST[loss] / 4 * second
-    z0 = float(np.exp(log_z0))
-
-    whole = fit_log(log_z0, t1 + t2, PI, loss)
-    middle = float(fit_log(log_z0, t1, PI, loss))
-    again = fit_log(middle, t2, PI, loss)
-
-    assert again == pytest.approx(whole, abs=40 * EPS * (1 + abs(log_z0)))
-    assert np.log(fit(z0, t1, PI, loss)) == pytest.approx(middle, abs=40 * EPS * (1 + abs(log_z0)))
 
 
 @pytest.mark.parametrize("log_z0", [2 * np.log(1e-300), -5000.0])
