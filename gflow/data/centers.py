@@ -62,6 +62,11 @@ class Centers:
         return int((self.label > 0).sum())
 
     @property
+    def K2(self) -> int:
+        """Number of negative subclasses."""
+        return self.K - self.K1
+
+    @property
     def D(self) -> int:
         """Input dimension."""
         return self.mu.shape[1]

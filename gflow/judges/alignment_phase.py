@@ -29,7 +29,7 @@ def negligible(evidence: Evidence, mass: float = NEGLIGIBLE_MASS) -> Bool[np.nda
 
 def clock(evidence: Evidence) -> Float[np.ndarray, " T"]:
     """Alignment time t̂ = p κ π t of the recorded times, π the mean subclass weight."""
-    return evidence.p * evidence.kappa * float(evidence.pi.mean()) * evidence.times
+    return evidence.p * evidence.loss.kappa * float(evidence.pi.mean()) * evidence.times
 
 
 def coordinates(evidence: Evidence) -> Float[np.ndarray, "T h K"]:
@@ -64,7 +64,7 @@ def _noise(evidence: Evidence, text: str, met: bool) -> Hypothesis:
 def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
     network = evidence.neurons
     return (
-        Hypothesis.whether("samples of the mixture", evidence.drawn is not None),
+        Hypothesis.whether("samples of the mixture", evidence.facts.drawn is not None),
         Hypothesis.whether("centers known, not estimated", evidence.centers.origin == "given"),
         orthonormal(evidence),
         recorded(evidence),

@@ -71,12 +71,13 @@ def check_study(
 
     **Arguments:**
 
-    - `evidences`: the runs of a study.
+    - `evidences`: the runs of a study; networks without laws are left out.
     - `ids`: predictions to judge.
     - `own`: predictions of the caller's, besides those of the catalogue.
 
     **Returns:** one `Finding` per prediction that is about several runs, in the order of the
     catalogue; none without runs.
     """
-    findings = (one.over(evidences) for one in (*ALL, *own) if one.id in ids and evidences)
+    lawful = [evidence for evidence in evidences if evidence.has_laws]
+    findings = (one.over(lawful) for one in (*ALL, *own) if one.id in ids and lawful)
     return tuple(finding for finding in findings if finding is not None)

@@ -70,10 +70,10 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
     return Opinion(
         verdict,
         _EXPECTED,
-        _measured(own_target, own, cross_targets, crosses),
+        _measured(own, crosses),
         reason,
         bracket=(own.lower, own.upper),
-        details=_details(evidence, own, cross_targets, crosses),
+        details=_details(evidence, own, crosses),
         hypotheses=hypotheses(evidence),
     )
 
@@ -81,7 +81,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
 def _bracketed(evidence: Evidence, target: Target) -> Distance:
     """The distance of the network to `target`, widened by what folding left out."""
     bracket = distance(evidence.network, target, evidence.scenario.seed)
-    log_total = float(np.logaddexp.reduce(evidence.log_mass_now))
+    log_total = float(np.logaddexp.reduce(np.asarray(evidence.network.log_mass)))
     changed = evidence.left_out.total * float(np.exp(bracket.log_c + log_total)) / bracket.supremum
     return replace(
         bracket, lower=max(bracket.lower - changed, 0.0), upper=min(bracket.upper + changed, 1.0)
@@ -105,7 +105,7 @@ def _no_distance(evidence: Evidence) -> str:
     if centers.orthonormality_error > ORTHONORMAL:
         error = centers.orthonormality_error
         return f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g})."
-    if centers.K1 == 1 and centers.K - centers.K1 == 1 and evidence.p == 1:
+    if centers.K1 == 1 and centers.K2 == 1 and evidence.p == 1:
         return "With one subclass per class, F and F^(1) coincide."
     return ""
 
@@ -140,19 +140,15 @@ def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
     )
 
 
-def _measured(
-    own_target: Target, own: Distance, cross_targets: list[Target], crosses: list[Cross]
-) -> str:
-    parts = [f"{own_target.name} in [{own.lower:.4f}, {own.upper:.4f}]"]
-    for target, cross in zip(cross_targets, crosses, strict=True):
+def _measured(own: Distance, crosses: list[Cross]) -> str:
+    parts = [f"{own.target} in [{own.lower:.4f}, {own.upper:.4f}]"]
+    for cross in crosses:
         needed, far = CROSS_SHARE * cross.contrast.lower, cross.distance
-        parts.append(f"{target.name} in [{far.lower:.3f}, {far.upper:.3f}] (needs >= {needed:.3f})")
+        parts.append(f"{far.target} in [{far.lower:.3f}, {far.upper:.3f}] (needs >= {needed:.3f})")
     return "; ".join(parts)
 
 
-def _details(
-    evidence: Evidence, own: Distance, cross_targets: list[Target], crosses: list[Cross]
-) -> dict[str, float | str]:
+def _details(evidence: Evidence, own: Distance, crosses: list[Cross]) -> dict[str, float | str]:
     last = evidence.record.isel(time=-1)
     details: dict[str, float | str] = {
         "own_searched": own.lower,
@@ -163,10 +159,11 @@ def _details(
         "kappa_pi_t": float(last["scaled_time"]),
         "loss": float(last["loss"]),
     }
-    for target, cross in zip(cross_targets, crosses, strict=True):
-        details[f"cross_{target.name}_searched"] = cross.distance.lower
-        details[f"cross_{target.name}_certified"] = cross.distance.upper
-        details[f"contrast_{target.name}"] = cross.contrast.lower
+    for cross in crosses:
+        name = cross.distance.target
+        details[f"cross_{name}_searched"] = cross.distance.lower
+        details[f"cross_{name}_certified"] = cross.distance.upper
+        details[f"contrast_{name}"] = cross.contrast.lower
     return details
 
 

@@ -1,6 +1,6 @@
 """Judges of the run's own numerics: what every gradient flow conserves (theory D2), and its charts.
 
-One idea: these statements hold for the exact flow at any time, so a miss is the integrator's, and
+These statements hold for the exact flow at any time, so a miss is the integrator's, and
 every criterion is a fixed multiple of the tolerance that was used (predictions P1 to P4).
 """
 

@@ -90,12 +90,9 @@ def _compared(pair: _Pair) -> Comparison:
     name += f", β = {train.momentum:g}" if train.momentum else ""
     name = f"{title}, {name}" if title else name
     # A run that ended early says nothing about times.
-    if not run.outcome.complete:
-        return Comparison(name, None, f"{run.outcome.reason} at t = {run.outcome.t:.3g}")
-    if not flow.outcome.complete:
-        return Comparison(
-            name, None, f"the flow: {flow.outcome.reason} at t = {flow.outcome.t:.3g}"
-        )
+    for what, end in (("", run.outcome), ("the flow: ", flow.outcome)):
+        if not end.complete:
+            return Comparison(name, None, f"{what}{end.reason} at t = {end.t:.3g}")
     # How much later it aligns and escapes than the flow; nan where either never does.
     late = [mine / theirs - 1 for mine, theirs in zip(moments(run), moments(flow), strict=True)]
     fits = None if not np.isfinite(late).all() else bool(np.abs(late).max() <= LATE)
@@ -117,9 +114,8 @@ def quiet_delay(run: Evidence) -> float:
 
     **Source:** theory P26.
     """
-    K1 = run.centers.K1
-    own = max(K1, run.centers.K - K1) if run.p < 2 else 1  # the class that grows fastest
-    rate = run.kappa * float(run.pi.mean()) * growth_rate(run.p, own)
+    own = max(run.centers.K1, run.centers.K2) if run.p < 2 else 1  # the class that grows fastest
+    rate = run.loss.kappa * float(run.pi.mean()) * growth_rate(run.p, own)
     return step_delay(run.scenario.train.step_size, run.scenario.train.momentum, rate)
 
 

@@ -1,6 +1,6 @@
 """Everything a verdict may rest on: the question, and what the flow left behind.
 
-One idea: judges see values, never files and never a running flow, so a stored run can be judged
+Judges see values, never files and never a running flow, so a stored run can be judged
 again at any time.
 """
 
@@ -13,6 +13,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
+from gflow.data.kind import Facts
 from gflow.flow.left_out import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.trajectory import Effort, Outcome
@@ -65,7 +66,7 @@ class Evidence:
 
     @property
     def neurons(self) -> NeuronsTable:
-        """What was asked of the neurons; judges are asked about no other kind of network."""
+        """The table of the neurons; judges see no other kind of network."""
         return cast(NeuronsTable, self.scenario.network)
 
     @property
@@ -84,24 +85,9 @@ class Evidence:
         return LOSSES[self.scenario.flow.loss]
 
     @property
-    def kappa(self) -> float:
-        """Force of the loss at output 0."""
-        return self.loss.kappa
-
-    @property
-    def imbalance(self) -> float:
-        """Largest subclass over smallest, as asked for; 1 for a caller's own samples."""
-        return self.scenario.data.facts.imbalance
-
-    @property
-    def tau(self) -> float | None:
-        """Noise τ = α/√D per coordinate of a mixture; None for a caller's own samples."""
-        return self.scenario.data.facts.tau
-
-    @property
-    def drawn(self) -> int | None:
-        """Number of training samples drawn from the mixture; None for a caller's own."""
-        return self.scenario.data.facts.drawn
+    def facts(self) -> Facts:
+        """What the scenario says of the data: imbalance, noise, samples drawn from a mixture."""
+        return self.scenario.data.facts
 
     def has(self, group: str) -> bool:
         """Whether a group of the record was recorded."""
@@ -116,11 +102,6 @@ class Evidence:
     def log_mass(self) -> Float[np.ndarray, "T h"]:
         """log m_j = log |v_j|‖w_j‖^q of every neuron at every recorded time."""
         return self.degree * self.record["log_norm"].values + self.record["log_output"].values
-
-    @property
-    def log_mass_now(self) -> Float[np.ndarray, " h"]:
-        """log m_j at the end, also if neurons were not recorded."""
-        return np.asarray(self.network.log_mass)
 
     @cached_property
     def share(self) -> Float[np.ndarray, " h"]:
@@ -162,23 +143,13 @@ class Evidence:
         )
 
     def mean_cosines(self, at: int) -> tuple[float, float]:
-        """Cosines to the closest own center and to the class average, weighted by final mass.
-
-        **Arguments:**
-
-        - `at`: index of a recorded time.
-        """
+        """Cosines to the closest own center and class average by final mass, at a recorded time."""
         cosine = self.record["cosine"].values[at].astype(np.float64)
         sign = self.record["sign"].values[at]
         return mean_own_cosines(cosine, sign, self.centers.label, self.share)
 
     def closest_cosines(self, at: int) -> tuple[float, float]:
-        """Cosines to the closest center and the closest class average, weighted by final mass.
-
-        **Arguments:**
-
-        - `at`: index of a recorded time.
-        """
+        """`mean_cosines` to the closest center and the closest class average of any class."""
         cosine = self.record["cosine"].values[at].astype(np.float64)
         return mean_closest_cosines(cosine, self.centers.K, self.share)
 

@@ -23,6 +23,7 @@ from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
 from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
+from gflow.network.prelu import host_power
 from gflow.network.reference import subclass_target
 
 ESCAPE = 0.02
@@ -46,6 +47,9 @@ ABOVE_FLOOR = 2.0
 POLYNOMIAL_ERROR = 0.05
 """Error allowed in the exponent p - 1 of the escape time without normalization (P24)."""
 
+SCALE = "network.init_scale"
+"""ε, in scenario files."""
+
 FEWEST = 3
 """Fewest points of a slope."""
 
@@ -53,15 +57,15 @@ FEWEST = 3
 def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
-    even = all(run.p >= 2 or run.imbalance == 1 for run in evidences)
+    even = all(run.p >= 2 or run.facts.imbalance == 1 for run in evidences)
     hypotheses = (
-        *_over(evidences, "network.init_scale"),
+        *_over_scales(evidences),
         normalized(*evidences),
         Hypothesis.whether("p < 2: subclasses of equal weight", even),
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
-    parts = [t for one in series(evidences, "network.init_scale") for t in _escapes(one)]
+    parts = [t for one in series(evidences, SCALE) for t in _escapes(one)]
     return _opinion(expected, parts, hypotheses)
 
 
@@ -84,7 +88,7 @@ def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
         when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
         rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
         # Subclasses of different weights have different slopes; their mean is that of the times.
-        slopes = [escape_slope(rate, first.kappa, pi) for pi in first.pi[mine].tolist()]
+        slopes = [escape_slope(rate, first.loss.kappa, pi) for pi in first.pi[mine].tolist()]
         slope_law = float(np.mean(slopes))
         title = ", ".join(part for part in (one.title, f"class {name}") if part)
         laws.append(EscapeLaw(title, when, slope_law))
@@ -96,18 +100,18 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
 
 
 def _escapes(one: Series) -> list[Comparison]:
-    x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
+    x = -_log_scales(one)
     parts = [
         _compared_slope(law.title, x, law.times, law.slope, allowed=ESCAPE * law.slope)
         for law in escape_law(one)
     ]
-    order = _order(one, _escape_times(one)) if one.runs[0].p == 1 else None
+    order = _order(one) if one.runs[0].p == 1 else None
     return parts if order is None else [*parts, order]
 
 
-def _order(one: Series, times: Float[np.ndarray, "q K"]) -> Comparison | None:
+def _order(one: Series) -> Comparison | None:
     """Whether the class with more subclasses escapes first; None for equal classes."""
-    label = one.runs[0].centers.label
+    times, label = _escape_times(one), one.runs[0].centers.label
     plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
     size = int(label.sum())
     if size == 0:
@@ -131,13 +135,13 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
     """The alignment field differs from the frozen one by O(ε²) (MMV24, prediction P12)."""
     expected = f"slope in log ε {SEPARATION:g} ± {SEPARATION_ERROR:g} at fixed t"
     noise = Hypothesis(
-        "α = 0", ", ".join({f"{run.alpha}" for run in evidences}),
+        "α = 0", ", ".join(sorted({f"{run.alpha}" for run in evidences})),
         all(run.alpha == 0 for run in evidences),
     )  # fmt: skip
-    hypotheses = (*_over(evidences, "network.init_scale"), noise)
+    hypotheses = (*_over_scales(evidences), noise)
     if opinion := unmet(expected, hypotheses):
         return opinion
-    parts = [_separation(one) for one in series(evidences, "network.init_scale")]
+    parts = [_separation(one) for one in series(evidences, SCALE)]
     return _opinion(expected, parts, hypotheses)
 
 
@@ -145,11 +149,9 @@ def _separation(one: Series) -> Comparison:
     t = _common_time(one.runs)
     if t is None:
         return Comparison(one.title, None, "no scheduled time at which all are negligible")
-    x = np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
     y = np.log([_field_error(run, t) for run in one.runs])
-    return _compared_slope(
-        f"{one.title} t = {t:.4g}".strip(), x, y, SEPARATION, allowed=SEPARATION_ERROR
-    )
+    title = f"{one.title} t = {t:.4g}".strip()
+    return _compared_slope(title, _log_scales(one), y, SEPARATION, allowed=SEPARATION_ERROR)
 
 
 def _common_time(runs: Sequence[Evidence], mass: float = 1e-2) -> float | None:
@@ -165,9 +167,8 @@ def _field_error(run: Evidence, t: float) -> float:
     """max_j ‖P_u p Σ_k π_k (g_k - g_k(0)) σ(u_k)^{p-1} μ_k‖ at α = 0: what f adds to the field."""
     at, p = int(np.flatnonzero(run.times == t)[0]), run.p
     u = coordinates(run)[at]
-    gate = np.maximum(u, 0) ** (p - 1) if p > 1 else (u > 0).astype(float)
     force = run.loss.force_change(run.centers.label.astype(np.float64), _outputs(run)[at])
-    added = p * run.pi * force * gate
+    added = p * run.pi * force * host_power(u, p - 1)
     along = (added * u).sum(axis=1)
     return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())
 
@@ -177,10 +178,10 @@ def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
     expected = f"spread over losses: slope in log ε {INDEPENDENCE:g} ± {INDEPENDENCE_ERROR:g}"
     losses = {run.scenario.flow.loss for run in evidences}
     several = Hypothesis("two losses or more", ", ".join(sorted(losses)), len(losses) > 1)
-    hypotheses = (*_over(evidences, "network.init_scale"), several)
+    hypotheses = (*_over_scales(evidences), several)
     if opinion := unmet(expected, hypotheses):
         return opinion
-    parts = [_spread_slope(one) for one in series(evidences, "network.init_scale", "flow.loss")]
+    parts = [_spread_slope(one) for one in series(evidences, SCALE, "flow.loss")]
     return _opinion(expected, parts, hypotheses)
 
 
@@ -239,7 +240,7 @@ def _varies(runs: Sequence[Evidence], key: str) -> bool:
 
 def _has_own_distance(run: Evidence) -> bool:
     """Whether it has fitted noisy samples of an orthonormal mixture with p >= 3."""
-    drawn = run.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
+    drawn = run.facts.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
     return bool(drawn and run.p >= 3 and run.alpha and run.has("centers") and not run.too_early)
 
 
@@ -249,10 +250,10 @@ def _scaling(one: Series, key: str, law: float, allowed: float) -> Comparison:
     distances = np.array([_own_distance(run) for run in one.runs])
     floor = np.array([mass_floor(run) for run in one.runs])
     above = distances >= ABOVE_FLOOR * floor
+    title = f"{one.title} in {name}".strip()
     if len(set(x[above])) < FEWEST:
         text = f"only {int(above.sum())} of {len(x)} distances lie above the floor"
-        return Comparison(f"{one.title} in {name}".strip(), None, text)
-    title = f"{one.title} in {name}".strip()
+        return Comparison(title, None, text)
     return _compared_slope(title, np.log(x[above]), np.log(distances[above]), law, allowed=allowed)
 
 
@@ -271,22 +272,25 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
     plain = all(not run.neurons.normalized and run.p > 1 for run in evidences)
     unnormalized = Hypothesis.whether("no normalization, p > 1", plain)
-    hypotheses = (*_over(evidences, "network.init_scale"), unnormalized)
+    hypotheses = (*_over_scales(evidences), unnormalized)
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = []
-    for one in series(evidences, "network.init_scale"):
-        x = np.array([-np.log(run.scenario.network.init_scale) for run in one.runs])
-        when = np.array([escape_times(run.times, _outputs(run)).min() for run in one.runs])
-        law = one.runs[0].p - 1
-        parts.append(_compared_slope(one.title, x, np.log(when), law, allowed=POLYNOMIAL_ERROR))
+    for one in series(evidences, SCALE):
+        x, y, law = -_log_scales(one), np.log(_escape_times(one).min(axis=1)), one.runs[0].p - 1
+        parts.append(_compared_slope(one.title, x, y, law, allowed=POLYNOMIAL_ERROR))
     return _opinion(expected, parts, hypotheses)
 
 
-def _over(evidences: Sequence[Evidence], key: str) -> tuple[Hypothesis, ...]:
-    values = {run.scenario.value(key) for run in evidences}
+def _log_scales(one: Series) -> Float[np.ndarray, " q"]:
+    """log ε of every run."""
+    return np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
+
+
+def _over_scales(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
+    values = {run.scenario.network.init_scale for run in evidences}
     return (
-        Hypothesis(f"three values of `{key}`", f"{len(values)}", len(values) >= FEWEST),
+        Hypothesis(f"three values of `{SCALE}`", f"{len(values)}", len(values) >= FEWEST),
         recorded(*evidences),
         the_flow(*evidences),
     )

@@ -7,7 +7,7 @@ solved by an exponential integral, and outputs at the centers determine loss, no
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
@@ -16,6 +16,7 @@ from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import (
     aligned_mass,
     equal_weights,
+    late,
     normalized,
     recorded,
     the_flow,
@@ -66,7 +67,6 @@ MARGIN_ROUNDING = 1e-8
 GROWN = 0.1
 """Output from which a subclass is followed: below it the law says little."""
 
-
 SATURATED = 0.99
 """Output up to which it is followed under a loss that saturates at 1."""
 
@@ -84,7 +84,7 @@ class Group(NamedTuple):
 
 
 def judge_ei_law(evidence: Evidence) -> Opinion:
-    """Ei(z_k) - Ei(z_k0) = 2 π_k t, and the like for other losses (theory D8, prediction P13)."""
+    """Ei(z_k) - Ei(z_k0) = 2 π_k t, and likewise for other losses (theory D8, prediction P13)."""
     allowed = EI_LAW if evidence.alpha == 0 else EI_LAW_NOISY
     expected = f"growth of the potential within {allowed:.1%} of 2π_k t"
     hypotheses = (*_aligned(evidence), _solved(evidence), _resolved_by(evidence, allowed))
@@ -114,13 +114,13 @@ def judge_late_gap(evidence: Evidence) -> Opinion:
 
 
 def judge_late_rates(evidence: Evidence) -> Opinion:
-    """Loss (1/2t) Σ E(z_k) and squared norm 2 Σ z_k, the like at p = 1 (D8, prediction P15)."""
+    """Loss (1/2t) Σ E(z_k) and squared norm 2 Σ z_k, likewise at p = 1 (D8, prediction P15)."""
     expected = f"loss and ‖θ‖² within {LATE:.0%} of their laws"
-    hypotheses = (*_aligned(evidence), _exponential(evidence), _late(evidence))
+    hypotheses = (*_aligned(evidence), _exponential(evidence), late(evidence))
     if opinion := unmet(expected, hypotheses):
         return opinion
-    last = evidence.record.isel(time=-1)
-    z, m = _last_outputs(evidence)
+    last, groups = evidence.record.isel(time=-1), followed(evidence)
+    z, m = np.array([group.z[-1] for group in groups]), np.array([group.m for group in groups])
     t = float(evidence.times[-1])
     pairs = (
         ("loss", float(last["loss"]), late_loss(z, t, m)),
@@ -136,8 +136,8 @@ def judge_late_rates(evidence: Evidence) -> Opinion:
 def judge_margin(evidence: Evidence) -> Opinion:
     """The smoothed margin never falls, and the normalized one has its limit (prediction P16)."""
     expected = f"no decrease; at α = 0 limit within {MARGIN_LIMIT:.0%}, extrapolated in 1/log t"
-    known = Hypothesis.whether("samples of the mixture", evidence.drawn is not None)
-    hypotheses = (known, *_aligned(evidence), _exponential(evidence), _late(evidence))
+    known = Hypothesis.whether("samples of the mixture", evidence.facts.drawn is not None)
+    hypotheses = (known, *_aligned(evidence), _exponential(evidence), late(evidence))
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts, reason = [_never_falls(evidence)], "From where every sample is fitted."
@@ -161,8 +161,7 @@ def _aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def _unequal_classes(evidence: Evidence) -> Hypothesis:
-    K1 = evidence.centers.K1
-    K2 = evidence.centers.K - K1
+    K1, K2 = evidence.centers.K1, evidence.centers.K2
     return Hypothesis("classes of unequal size", f"K1 = {K1}, K2 = {K2}", K1 != K2)
 
 
@@ -174,12 +173,6 @@ def _exponential(evidence: Evidence) -> Hypothesis:
 def _solved(evidence: Evidence) -> Hypothesis:
     loss = evidence.scenario.flow.loss
     return Hypothesis("a loss whose potential has a closed form", loss, loss in SOLVED)
-
-
-def _late(evidence: Evidence) -> Hypothesis:
-    fitted = evidence.phases.fitted if evidence.phases else np.nan
-    t = float(evidence.times[-1])
-    return Hypothesis("t >= 10 × time of fitting", f"{t:.4g}, {fitted:.4g}", t >= 10 * fitted)
 
 
 def _resolved_by(evidence: Evidence, allowed: float) -> Hypothesis:
@@ -257,7 +250,7 @@ def _floor(evidence: Evidence) -> Comparison:
     """The searched distance to F against the floor set by unequal classes (theory D8)."""
     plus, minus = (float(group.z[-1]) for group in followed(evidence))
     centers = evidence.centers
-    law = relu_floor(plus, minus, centers.K1, centers.K - centers.K1)
+    law = relu_floor(plus, minus, centers.K1, centers.K2)
     target = average_target(centers)
     bracket = distance(evidence.network, target, evidence.scenario.seed)
     measured = bracket.lower * bracket.supremum
@@ -267,16 +260,10 @@ def _floor(evidence: Evidence) -> Comparison:
     )
 
 
-def _last_outputs(evidence: Evidence) -> tuple[Float[np.ndarray, " G"], Int[np.ndarray, " G"]]:
-    """Outputs at the end, and how many subclasses grow as one with each."""
-    groups = followed(evidence)
-    return np.array([g.z[-1] for g in groups]), np.array([g.m for g in groups])
-
-
 def _never_falls(evidence: Evidence) -> Comparison:
     """Largest relative decrease of the smoothed margin between two recorded times."""
-    assert evidence.drawn is not None, "it is a hypothesis"
-    weight = 1.0 if evidence.scenario.flow.convention == "sum" else 1.0 / evidence.drawn
+    assert evidence.facts.drawn is not None, "it is a hypothesis"
+    weight = 1.0 if evidence.scenario.flow.convention == "sum" else 1.0 / evidence.facts.drawn
     loss, size = (evidence.record[name].values for name in ("loss", "squared_norm"))
     begun = loss < weight
     if begun.sum() < 3:
@@ -296,7 +283,7 @@ def _margin_limit(evidence: Evidence) -> Comparison:
     normalized = (record["margin_min"].values / record["squared_norm"].values)[last]
     measured = slope(1 / np.log(t[last]), normalized).intercept
     centers = evidence.centers
-    law = late_margin(evidence.p, centers.K1, centers.K - centers.K1)
+    law = late_margin(evidence.p, centers.K1, centers.K2)
     fits = abs(measured / law - 1) <= MARGIN_LIMIT
     return Comparison("normalized margin", fits, f"tends to {measured:.4f} (law {law:.4f})")
 

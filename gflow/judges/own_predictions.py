@@ -1,6 +1,6 @@
 """A user's own predictions, from a Python file of theirs.
 
-One idea: a prediction is a value, so a file that makes some is all there is to write:
+A prediction is a value, so a file that makes some is all there is to write:
 
     from gflow.judges.finding import Opinion, Verdict
     from gflow.judges.prediction import Prediction

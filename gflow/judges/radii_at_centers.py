@@ -17,6 +17,7 @@ from gflow.judges.series import Comparison, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     aligned_mass,
     equal_weights,
+    late,
     normalized,
     orthonormal,
     recorded,
@@ -51,10 +52,9 @@ def law_of_masses(evidence: Evidence) -> Float[np.ndarray, " K"]:
     label = evidence.centers.label
     if evidence.p >= 2:
         return critical_radii(z, label, evidence.p)
-    K1 = int((label > 0).sum())
-    K2 = len(label) - K1
-    gain = [float(z[label == s].mean()) * size**0.5 for s, size in ((1, K1), (-1, K2))]
-    plus, minus = two_neuron_radii(gain[0], gain[1], K1, K2)
+    K1, K2 = int((label > 0).sum()), int((label < 0).sum())
+    plus, minus = (float(z[label == s].mean()) * K**0.5 for s, K in ((1, K1), (-1, K2)))
+    plus, minus = two_neuron_radii(plus, minus, K1, K2)
     return np.where(label > 0, plus, minus)
 
 
@@ -73,7 +73,7 @@ def judge_critical_radii(evidence: Evidence) -> Opinion:
     # Outputs become alike in time, and the law by masses becomes 1/√2.
     if evidence.p >= 3:
         ideal = _compared("ideal", measured, np.full(len(law), 0.5**0.5), np.full(len(law), IDEAL))
-        if late(evidence):
+        if late(evidence).met:
             parts.append(ideal)
         else:
             reason += f" Too early for equal outputs and 1/√2: {ideal.text}."
@@ -88,12 +88,6 @@ def tilt_of(evidence: Evidence) -> float:
     with an input by that share of its length, and to first order the radius by the angle itself.
     """
     return float(evidence.share @ np.arccos(np.clip(evidence.target_cosine[-1], -1, 1)))
-
-
-def late(evidence: Evidence) -> bool:
-    """Whether outputs have had time to become alike: ten times that of fitting."""
-    fitted = evidence.phases.fitted if evidence.phases else np.nan
-    return bool(evidence.times[-1] >= 10 * fitted)
 
 
 def aligned_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:

@@ -200,8 +200,8 @@ def _last_quiet(evidence: Evidence) -> int:
 
 def _per_subclass(evidence: Evidence) -> float:
     """N, samples of a subclass."""
-    assert evidence.drawn is not None, "a mixture is a hypothesis of every law here"
-    return evidence.drawn / evidence.centers.K
+    assert evidence.facts.drawn is not None, "a mixture is a hypothesis of every law here"
+    return evidence.facts.drawn / evidence.centers.K
 
 
 def _average_of_the_awake(evidence: Evidence) -> Comparison:
@@ -226,7 +226,7 @@ def _average_of_the_awake(evidence: Evidence) -> Comparison:
 def _angles_to_average(evidence: Evidence) -> list[Comparison]:
     """Root mean square chord to μ̄ of either class, by mass, against theory D4."""
     at_rest, centers = _last_quiet(evidence), evidence.centers
-    K1, K2 = centers.K1, centers.K - centers.K1
+    K1, K2 = centers.K1, centers.K2
     parts = []
     for s, m, others, column in ((1, K1, K2, -2), (-1, K2, K1, -1)):
         title, mine = f"resting angle {'+' if s > 0 else '-'}", signs(evidence) == s

@@ -13,9 +13,9 @@ from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.radii_at_centers import IDEAL, aligned_hypotheses, late
+from gflow.judges.radii_at_centers import IDEAL, aligned_hypotheses
 from gflow.judges.series import Comparison, Series, opinion_of, series
-from gflow.judges.shared_hypotheses import equal_weights, normalized, orthonormal
+from gflow.judges.shared_hypotheses import equal_weights, late, normalized, orthonormal
 from gflow.laws.bayes import bayes_radii
 from gflow.laws.critical_radii import (
     average_accuracy,
@@ -58,14 +58,13 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
 
     **Source:** theory D6.
     """
-    centers, tau = evidence.centers, evidence.tau
+    centers, tau = evidence.centers, evidence.facts.tau
     if tau is None or tau == 0 or not evidence.has_laws:
         return None
-    K1, K2 = centers.K1, centers.K - centers.K1
     if evidence.p < 2:
         return average_accuracy(R, centers.K, tau)
     if evidence.p > 2:
-        return subclass_accuracy(R, K1, K2, tau)
+        return subclass_accuracy(R, centers.K1, centers.K2, tau)
     x, y = _test(evidence, evidence.robustness.n if evidence.robustness else None)
     return share_beyond(quadratic_distance(x, y, centers), R)
 
@@ -82,7 +81,7 @@ def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, float] | None:
     lawful = evidence.has_laws and evidence.p != 2
     if not lawful or centers.orthonormality_error > ORTHONORMAL:
         return None
-    return learned_radius(norm, evidence.p, centers.K1, centers.K - centers.K1)
+    return learned_radius(norm, evidence.p, centers.K1, centers.K2)
 
 
 def judge_robust_accuracy(evidence: Evidence) -> Opinion:
@@ -100,7 +99,7 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
     parts = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
     # The law is one of aligned neurons with equal outputs.
-    if evidence.p != 2 and late(evidence) and all_met(aligned_hypotheses(evidence)):
+    if evidence.p != 2 and late(evidence).met and all_met(aligned_hypotheses(evidence)):
         parts.insert(1, _median(evidence, trained))
     else:
         reason += " The network is not aligned, or too early, for its median radius."
@@ -132,10 +131,10 @@ def median_law(evidence: Evidence) -> float:
     """The radius at which the law is 1/2."""
     if evidence.p < 2:
         return float(evidence.centers.K**-0.5)
-    tau, K1 = evidence.tau, evidence.centers.K1
+    centers, tau = evidence.centers, evidence.facts.tau
     assert tau is not None
     R = np.linspace(0, 1.5, 15001)
-    return float(np.interp(0.5, -subclass_accuracy(R, K1, evidence.centers.K - K1, tau) + 1, R))
+    return float(np.interp(0.5, -subclass_accuracy(R, centers.K1, centers.K2, tau) + 1, R))
 
 
 def _median(evidence: Evidence, trained: Radii) -> Comparison:
@@ -148,8 +147,7 @@ def _median(evidence: Evidence, trained: Radii) -> Comparison:
 
 def _below_bound(evidence: Evidence, measured: Radii) -> Comparison:
     """The accuracy against what any classifier can reach; above it, the measurement is wrong."""
-    K1 = evidence.centers.K1
-    bound = any_robust_accuracy(K1, evidence.centers.K - K1).value
+    bound = any_robust_accuracy(evidence.centers.K1, evidence.centers.K2).value
     share = float(share_beyond(measured.attacked, np.array([HALF_ROOT_TWO]))[0])
     allowed = bound + DEVIATIONS * (bound * (1 - bound) / len(measured.attacked)) ** 0.5
     text = f"attacked {share:.3f} at √2/2 (bound {bound:.3f} for any classifier)"
@@ -169,7 +167,7 @@ def _measured(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
-    tau = evidence.tau
+    tau = evidence.facts.tau
     noise = "not a mixture" if tau is None else f"τ = {tau:.2g}"
     return (
         Hypothesis("a mixture with noise", noise, tau is not None and tau > 0),
@@ -190,7 +188,7 @@ def _test(
 def judge_bayes(evidence: Evidence) -> Opinion:
     """The Bayes classifier is as robust as promised, and no more than anything can be (P25)."""
     expected = "certified >= 1 - 2K exp(-Dν²/(64α²)) at (√2-ν)/2; attacked <= 1 - min(K1, K2)/K"
-    facts = evidence.scenario.data.facts
+    facts = evidence.facts
     n = facts.test_drawn
     hypotheses = (*_mixture(evidence), Hypothesis("test samples", f"{n}", n > 0))
     if opinion := unmet(expected, hypotheses):

@@ -35,7 +35,7 @@ def orthonormal(evidence: Evidence) -> Hypothesis:
 
 def equal_weights(evidence: Evidence, *, needed: bool = True) -> tuple[Hypothesis, ...]:
     """That all subclasses weigh the same, if a law needs it."""
-    ratio = evidence.imbalance
+    ratio = evidence.facts.imbalance
     hypothesis = Hypothesis("subclasses of equal weight", f"{ratio:g} : 1", ratio == 1)
     return (hypothesis,) if needed else ()
 
@@ -51,6 +51,13 @@ def aligned_mass(evidence: Evidence) -> tuple[Hypothesis, Hypothesis]:
             "95 % of the mass within 10° of its target", f"{share:.1%}", share >= ALIGNED_SHARE
         ),
     )
+
+
+def late(evidence: Evidence) -> Hypothesis:
+    """That outputs have had time to become alike: ten times that of fitting."""
+    fitted = evidence.phases.fitted if evidence.phases else np.nan
+    t = float(evidence.times[-1])
+    return Hypothesis("t >= 10 × time of fitting", f"{t:.4g}, {fitted:.4g}", t >= 10 * fitted)
 
 
 def vanishing(evidence: Evidence, mass: float) -> Hypothesis:

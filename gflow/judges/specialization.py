@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -100,22 +99,13 @@ def _drawn_elsewhere(evidence: Evidence) -> str:
             "Without normalization the first neuron to grow may serve other subclasses, too, "
             "before another has grown (theory P24)."
         )
-    if evidence.p < 2 and evidence.imbalance > 1:
+    if evidence.p < 2 and evidence.facts.imbalance > 1:
         return (
             "At p < 2 subclasses of unequal weight draw neurons off the class average, to the "
             f"direction of Σ π_k^(1/(2-p)) μ_k (theory D5), and data.imbalance = "
-            f"{evidence.imbalance:g}."
+            f"{evidence.facts.imbalance:g}."
         )
     return ""
-
-
-class _Choice(NamedTuple):
-    """The Voronoi rule on every neuron."""
-
-    predicted: Int[np.ndarray, " h"]
-    """Subclass with the largest π_k u_k(0)^{p-2} of the own class; -1 for a void neuron."""
-    chosen: Int[np.ndarray, " h"]
-    """Closest center when the neuron first reached cosine 0.9; -1 if it never did."""
 
 
 def judge_voronoi_rule(evidence: Evidence) -> Opinion:
@@ -138,13 +128,13 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
 
 
 def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
-    choice = _choices(evidence)
-    judged = (choice.predicted >= 0) & (choice.chosen >= 0)
+    predicted, chosen = _choices(evidence)
+    judged = (predicted >= 0) & (chosen >= 0)
     if not judged.any():
         reason = "No neuron reached cosine 0.9 while the network was negligible."
         return Opinion(Verdict.UNDECIDED, expected, "0 neurons", reason)
-    share = float((choice.predicted == choice.chosen)[judged].mean())
-    void_fits, void_text = _void_share(evidence, choice.predicted < 0)
+    share = float((predicted == chosen)[judged].mean())
+    void_fits, void_text = _void_share(evidence, predicted < 0)
     return Opinion(
         Verdict.HOLDS if share >= needed and void_fits else Verdict.FAILS,
         expected,
@@ -154,26 +144,27 @@ def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
     )
 
 
-def _choices(evidence: Evidence) -> _Choice:
+def _choices(evidence: Evidence) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray, " h"]]:
+    """Subclass by the Voronoi rule, and the one chosen; -1 for a void or undecided neuron."""
     K, p = evidence.centers.K, evidence.p
     cosine = evidence.record["cosine"].values[..., :K]
     sign, label = evidence.record["sign"].values[0], evidence.centers.label
     predicted = winner(cosine[0].astype(np.float64), sign, label, evidence.pi, p=p)
-    # What the neuron chose: its closest own center when it first specialized, while all is quiet.
+    # What the neuron chose: its closest own center when it first reached 0.9, while all is quiet.
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
     best = np.where(own(evidence), cosine, -1.0)
     reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
     first = reached.argmax(axis=0)
     at_first = best[first, np.arange(best.shape[1])].argmax(axis=-1)
-    return _Choice(predicted, np.where(reached.any(axis=0), at_first, -1))
+    return predicted, np.where(reached.any(axis=0), at_first, -1)
 
 
 def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
-    if evidence.drawn is None or evidence.neurons.init in ("nudged", "averaged"):
+    if evidence.facts.drawn is None or evidence.neurons.init in ("nudged", "averaged"):
         return True, "share not judged"
     sign = evidence.record["sign"].values[0]
     fits, texts = True, []
-    for s, K_own in ((1, evidence.centers.K1), (-1, evidence.centers.K - evidence.centers.K1)):
+    for s, K_own in ((1, evidence.centers.K1), (-1, evidence.centers.K2)):
         mine = void[sign == s]
         if mine.size == 0:
             continue
@@ -197,7 +188,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     ]
     chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
     powers = {run.p for run in chosen}
-    sizes = [min(run.centers.K1, run.centers.K - run.centers.K1) for run in chosen]
+    sizes = [min(run.centers.K1, run.centers.K2) for run in chosen]
     hypotheses = (
         Hypothesis("two powers or more of normalized flows on orthonormal centers",
                    f"{len(powers)}", len(powers) > 1),

@@ -36,7 +36,7 @@ def judge_unbalanced_times(evidences: Sequence[Evidence]) -> Opinion:
         f"exponents {UNBALANCED_SLOPE:g} and {BALANCED_SLOPE:g} ± {SLOPE_ERROR:g}; prefactor "
         f"within {PREFACTOR:.0%}"
     )
-    sizes = {(run.centers.K1, run.centers.K - run.centers.K1) for run in evidences}
+    sizes = {(run.centers.K1, run.centers.K2) for run in evidences}
     quiet = all(run.alpha == 0 and run.has("neurons") for run in evidences)
     cubic = all(run.p == 3 and run.degree == 1 for run in evidences)
     hypotheses = (

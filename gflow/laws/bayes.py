@@ -6,10 +6,11 @@ closed form.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.special import logsumexp
 
 from gflow.data.centers import Centers
+from gflow.robustness.bisection import bisected
 from gflow.robustness.radius import Radii
 
 _HALVINGS = 50
@@ -88,11 +89,12 @@ def _flip(
     # Where the classifier errs at the far end, halve the interval that has the change of sign.
     way = (np.arange(centers.K) == other) / np.sqrt(2) - np.eye(centers.K)[k] / np.sqrt(2)
     low, high = np.zeros(len(z)), np.full(len(z), 2.0)
+
+    def errs(t: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        return _log_odds(z + t[:, None] * way, y, centers, tau) <= 0
+
     against = (y > 0) != (centers.label[other] > 0)
-    flips = against & (_log_odds(z + high[:, None] * way, y, centers, tau) <= 0)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        right = _log_odds(z + middle[:, None] * way, y, centers, tau) > 0
-        low, high = np.where(right, middle, low), np.where(right, high, middle)
+    flips = against & errs(high)
+    high = bisected(errs, low, high, _HALVINGS)[1]
     wrong = _log_odds(z, y, centers, tau) <= 0
     return np.where(wrong, 0.0, np.where(flips, high, np.inf))

@@ -32,14 +32,9 @@ def critical_radii(
 
     **Source:** theory D6.
     """
-    against = np.array([_opposite(m[label != s], p) for s in label])
+    against = np.array([np.linalg.norm(m[label != s], ord=dual(2, p)) for s in label])
     with np.errstate(divide="ignore"):
         return 1 / np.hypot(1, (against / m) ** (1 / p))
-
-
-def _opposite(m: Float[np.ndarray, " K_opp"], p: float) -> float:
-    """‖m‖_{2/(2-p)}, the largest for p >= 2."""
-    return float(np.linalg.norm(m, ord=dual(2, p)))
 
 
 def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float]:
@@ -135,18 +130,10 @@ def average_distance(
 
     **Source:** theory D6.
     """
-    own, other, size = _class_sums(x, y, centers)
-    return np.maximum(np.minimum(own / np.sqrt(size), (own - other) / np.sqrt(centers.K)), 0)
-
-
-def _class_sums(
-    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], centers: Centers
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """<x, μ_own>, <x, μ_opp>, K_own of every sample."""
     plus, minus = (x @ centers.mu[centers.label == s].sum(axis=0) for s in (1, -1))
-    positive = y > 0
-    sizes = np.where(positive, centers.K1, centers.K - centers.K1)
-    return np.where(positive, plus, minus), np.where(positive, minus, plus), sizes
+    own, other = np.where(y > 0, (plus, minus), (minus, plus))
+    size = np.where(y > 0, centers.K1, centers.K2)
+    return np.maximum(np.minimum(own / np.sqrt(size), (own - other) / np.sqrt(centers.K)), 0)
 
 
 def quadratic_distance(

@@ -1,6 +1,6 @@
 """A hypothesis of a statement, and the ones that published statements share (theory section 8).
 
-One idea: a hypothesis says what was measured, so a statement that does not apply is refused with
+A hypothesis says what was measured, so a statement that does not apply is refused with
 the number that refuses it.  Where a paper hides a constant the caller chooses one, and the text of
 the hypothesis shows it.
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import SupportsFloat
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Real
 
 from gflow.data.centers import ORTHONORMAL, Centers
 
@@ -91,11 +91,6 @@ def orthonormal_centers(centers: Centers) -> Hypothesis:
     return Hypothesis.that("max |C Cᵀ - I|", centers.orthonormality_error, "<=", ORTHONORMAL)
 
 
-def balanced_counts(counts: Int[np.ndarray, " K"]) -> Hypothesis:
-    """Every subclass has equally many samples (theory G5)."""
-    return Hypothesis.that("max N_k - min N_k", counts.max() - counts.min(), "=", 0)
-
-
 def balanced_start(
     log_norm: Float[np.ndarray, " h"], log_output: Float[np.ndarray, " h"]
 ) -> Hypothesis:
@@ -114,21 +109,6 @@ def balanced_start(
 def loss_among(loss: str, allowed: tuple[str, ...]) -> Hypothesis:
     """The loss is one that the statement is about."""
     return Hypothesis(f"loss is {' or '.join(allowed)}", loss, loss in allowed)
-
-
-def enough_dimension(D: int, alpha: float, constant: float) -> Hypothesis:
-    """D >= constant·α^{-2} (theory G5, up to logarithms; the constant is not published)."""
-    return Hypothesis.that("α² D", alpha**2 * D, ">=", constant)
-
-
-def enough_samples(N: int, alpha: float, constant: float) -> Hypothesis:
-    """N >= constant·α^{-2} samples of each subclass (theory G5, as for `enough_dimension`)."""
-    return Hypothesis.that("α² N", alpha**2 * N, ">=", constant)
-
-
-def not_too_many_samples(N: int, alpha: float) -> Hypothesis:
-    """N <= exp(α^{-2}) samples of each subclass (theory G5)."""
-    return Hypothesis.that("α² log N", alpha**2 * safe_log(N), "<=", 1)
 
 
 def matched_scale(log_eps: float, alpha: float, K: int, factor: float) -> Hypothesis:
@@ -182,7 +162,11 @@ def gap(
 
     **Source:** Min and Vidal, ICML 2025, non-degenerate initialization; theory G4, section 8.
     """
-    depth = _depth(own_coordinates(u0, sign, label))
+    # The two largest own coordinates; -1 stands for one that there is not.
+    own = np.pad(own_coordinates(u0, sign, label), ((0, 0), (1, 0)), constant_values=-1.0)
+    second, top = np.sort(own, axis=1)[:, -2:].T
+    inside = np.minimum(top, (top - second) / np.sqrt(2))
+    depth = np.clip(np.where(top > 0, inside, -top), 0, 1)
     return float((depth**2 / (1 + np.sqrt(1 - depth**2))).min())
 
 
@@ -194,14 +178,6 @@ def own_coordinates(
     Such a center wins no neuron, and bounds no cell: (u_k + 1)/√2 > u_k.
     """
     return np.where(np.equal.outer(sign, label), u0, -1.0)
-
-
-def _depth(own: Float[np.ndarray, "h K"]) -> Float[np.ndarray, " h"]:
-    """b of `gap`."""
-    padded = np.pad(own, ((0, 0), (1, 0)), constant_values=-1.0)
-    second, top = np.sort(padded, axis=1)[:, -2:].T
-    inside = np.minimum(top, (top - second) / np.sqrt(2))
-    return np.clip(np.where(top > 0, inside, -top), 0, 1)
 
 
 def safe_log(x: float | int) -> float:

@@ -1,6 +1,6 @@
 """The published bounds on accuracy, with their constants and their hypotheses.
 
-One idea: a number from a theorem is never quoted without its hypotheses, so each statement is a
+A number from a theorem is never quoted without its hypotheses, so each statement is a
 function that returns both.  Where the printed form is doubtful or loose, the form that can be
 proved stands beside it.
 

@@ -17,13 +17,9 @@ from jaxtyping import Float, Int, Real
 from gflow.laws.hypothesis import (
     CENTER_GAP,
     Hypothesis,
-    balanced_counts,
-    enough_dimension,
-    enough_samples,
     gap_of_order_one,
     loss_among,
     matched_scale,
-    not_too_many_samples,
     safe_log,
 )
 from gflow.laws.published import Published, above_two
@@ -62,10 +58,10 @@ def learning_hypotheses(
     return (
         above_two(p),
         loss_among(loss, ("half_square",)),
-        balanced_counts(counts),
-        enough_dimension(D, alpha, constant),
-        enough_samples(N, alpha, constant),
-        not_too_many_samples(N, alpha),
+        Hypothesis.that("max N_k - min N_k", counts.max() - counts.min(), "=", 0),
+        Hypothesis.that("α² D", alpha**2 * D, ">=", constant),  # up to logarithms
+        Hypothesis.that("α² N", alpha**2 * N, ">=", constant),
+        Hypothesis.that("α² log N", alpha**2 * safe_log(N), "<=", 1),
         matched_scale(log_eps, alpha, len(counts), factor),
         gap_of_order_one(gap, constant),
     )

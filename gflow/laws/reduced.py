@@ -71,7 +71,15 @@ def aligned(
 
     **Source:** theory D3.
     """
-    a, push = _start(u0, perp0, y, weights)
+    # ξ(0) with the part orthogonal to all centers last, and π_k y_k where it is awake.
+    a = np.append(u0, perp0)
+    if not abs(a @ a - 1) < 1e-6:
+        raise ValueError(
+            f"`u0` and `perp0` must make a unit vector, but |u0|² + perp0² = {a @ a:g}; "
+            "divide both by its root."
+        )
+    push = np.where(a > 0, np.append(_given(weights, u0) * y, 0.0), 0.0)
+    a = a / np.linalg.norm(a)
     logs, common = log_coordinates(a, push, p, t_hat)
     size = log_length(logs)
     u = np.sign(a) * np.exp(logs - size[:, None])
@@ -247,7 +255,10 @@ def angle_at_average(alpha: float, N: int | float, D: int, K1: int, *, K2: int) 
 
     **Source:** theory D4.
     """
-    rest = _resting_depth(np.sqrt(K1) * alpha / np.sqrt(D)) * alpha / np.sqrt(D)
+    # b = 40, where the cdf underflows, if nothing pulls.
+    pull = np.sqrt(K1) * alpha / np.sqrt(D)
+    b = root_scalar(lambda b: ndtr(-b) - pull * b, bracket=(0, 40)).root
+    rest = b * alpha / np.sqrt(D)
     return float(np.hypot(tilt(alpha, N), np.sqrt(K2) * rest))
 
 
@@ -265,23 +276,6 @@ def unbalanced_time(u0: float, p: float) -> float:
     if p <= 1:
         raise ValueError(f"`p` must exceed 1, but p = {p:g}; at p = 1 use the flow itself.")
     return float(np.sqrt(p * np.pi) / 2 * gamma((p - 1) / 2) / gamma(p / 2) * u0 ** (1 - p))
-
-
-def _start(
-    u0: Float[np.ndarray, " K"],
-    perp0: float,
-    y: Real[np.ndarray, " K"],
-    weights: Float[np.ndarray, " K"] | None,
-) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
-    """ξ(0) with the part orthogonal to all centers last, and π_k y_k where it is awake."""
-    a = np.append(u0, perp0)
-    if not abs(a @ a - 1) < 1e-6:
-        raise ValueError(
-            f"`u0` and `perp0` must make a unit vector, but |u0|² + perp0² = {a @ a:g}; "
-            "divide both by its root."
-        )
-    push = np.append(_given(weights, u0) * y, 0.0)
-    return a / np.linalg.norm(a), np.where(a > 0, push, 0.0)
 
 
 def _given(
@@ -310,8 +304,3 @@ def _regular_time(u0: float, c: float, q: float) -> float:
         return np.arctanh(c) - np.arctanh(u0) - (c - u0)
     ends = np.arctanh([u0, c])
     return quad(lambda a: np.tanh(a) ** (1 - q), *ends, epsabs=0, epsrel=1e-13)[0]
-
-
-def _resting_depth(pull: float) -> float:
-    """b with cdf(-b) = pull · b; 40, where the cdf underflows, if nothing pulls."""
-    return root_scalar(lambda b: ndtr(-b) - pull * b, bracket=(0, 40)).root

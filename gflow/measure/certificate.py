@@ -64,8 +64,8 @@ def certify(network: Network | Population, target: Target, c: float) -> Certifie
 def certify_best(network: Network | Population, target: Target, c: float) -> Certified:
     """The smallest certificate over all factors near `c`.
 
-    Every bound is convex in the factor and minimized on [0, 2c]; B5, which is exact and dear, is
-    evaluated at `c` alone.  At factor 0 the bound is sup|target|, so there always is one.
+    Every bound is convex in the factor and minimized on [0, 2c]; B5, which is exact but costs much,
+    is evaluated at `c` alone.  At factor 0 the bound is sup|target|, so there always is one.
 
     **Arguments:** as for `certify`; `c` is best the factor at which a search ended.
 

@@ -28,8 +28,13 @@ def split(near: Assigned) -> Bound:
     p = near.p
     phi = np.linspace(0, np.pi / 2, _GRID)
     cos, sin = np.cos(phi), np.sin(phi)
-    tilt = _first_order(near, cos, sin)
-    spread = _joint_tilt(near, tilt, cos, sin)
+
+    # First order: the tilt of every center, and of all together, which counts below p = 3.
+    inside, outside = _summed(near)
+    tilt = np.outer(np.linalg.norm(inside, axis=1), cos)
+    tilt = tilt + np.outer(np.linalg.norm(outside, axis=1), sin)
+    joint = largest_singular(inside) * cos + largest_singular(outside) * sin
+    spread = np.minimum(norm(tilt, dual(3, p)), joint)
 
     # Taylor's remainder: the second order of every center, on a slope that all may steepen.
     second, widest = _second_order(near, phi)
@@ -143,24 +148,3 @@ def _second_order(
     offset = np.outer(inside, np.cos(phi)) + np.outer(outside, np.sin(phi))
     widest = np.array([offset[mine].max(axis=0, initial=0) for mine in near.member])
     return near.member @ (near.m[:, None] * offset**2), widest
-
-
-def _first_order(
-    near: Assigned, cos: Float[np.ndarray, " f"], sin: Float[np.ndarray, " f"]
-) -> Float[np.ndarray, "K f"]:
-    """First-order tilt of every center at every φ."""
-    inside, outside = _summed(near)
-    tilt = np.outer(np.linalg.norm(inside, axis=1), cos)
-    return tilt + np.outer(np.linalg.norm(outside, axis=1), sin)
-
-
-def _joint_tilt(
-    near: Assigned,
-    tilt: Float[np.ndarray, "K f"],
-    cos: Float[np.ndarray, " f"],
-    sin: Float[np.ndarray, " f"],
-) -> Float[np.ndarray, " f"]:
-    """First-order tilt of all centers together, which counts for p < 3."""
-    inside, outside = _summed(near)
-    joint = largest_singular(inside) * cos + largest_singular(outside) * sin
-    return np.minimum(norm(tilt, dual(3, near.p)), joint)

@@ -53,7 +53,7 @@ def find_phases(
     escapes = escape_times(times, center_output)
     return Phases(
         _first(times, aligned_share >= ALIGNED_SHARE),
-        _earliest(escapes),
+        float(min(escapes[np.isfinite(escapes)], default=np.nan)),
         _first(times, (margin_min > 0) & (times >= escapes.max(initial=-np.inf))),
     )
 
@@ -79,8 +79,3 @@ def _crossing(times: Float[np.ndarray, " T"], z: Float[np.ndarray, " T"]) -> flo
 
 def _first(times: Float[np.ndarray, " T"], holds: Bool[np.ndarray, " T"]) -> float:
     return float(times[holds.argmax()]) if holds.any() else float("nan")
-
-
-def _earliest(times: Float[np.ndarray, " K"]) -> float:
-    reached = times[np.isfinite(times)]
-    return float(reached.min()) if reached.size else float("nan")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Float, Int, Real
 
 from gflow.data.centers import unit_rows
 from gflow.data.clusters import estimated, silhouettes
@@ -50,7 +50,8 @@ class Premise:
     """Subclasses of each class, in the order of `centers`."""
     noise: float
     """α: √ of the mean of (1 - c)/c, c the mean cosine of two samples of a subclass; nan where no
-    subclass has two, inf where their samples point in no common direction."""
+    subclass has two, inf where their samples point in no common direction, 0 where the mean, which
+    estimates a square, is negative by rounding."""
     directions: float
     """1/mean cos² over all pairs: how many orthogonal directions would have as many; inf if all
     pairs are orthogonal."""
@@ -130,20 +131,24 @@ def premise(
 
     # Pairs of at most so many samples, means of all, and a picture of a few, side by side.
     few = _some(place, MOST, seed)
-    pairs = _Pairs.of(unit[few], place[few], class_of)
+    pair = np.triu_indices(len(few), 1)
+    cosine = (unit[few] @ unit[few].T)[pair]
+    same, akin = (np.equal.outer(of[few], of[few])[pair] for of in (place, class_of[place]))
     means = np.stack([unit[place == k].mean(axis=0) for k in range(len(names))])
     pictured = _some(place, PICTURED, seed)
     pictured = pictured[np.argsort(place[pictured], kind="stable")]
     directed = unit_rows(means)
     return Premise(
-        within=pairs.cosine[pairs.same],
-        beside=pairs.cosine[~pairs.same & pairs.akin],
-        across=pairs.cosine[~pairs.akin],
+        within=cosine[same],
+        beside=cosine[~same & akin],
+        across=cosine[~akin],
         centers=directed @ directed.T,
         sizes=np.unique(class_of, return_counts=True)[1],
         noise=_noise(means, np.bincount(place)),
-        directions=_inverse(float((pairs.cosine**2).mean())),
-        clusters=_clusters(unit, label, seed) if clusters else None,
+        directions=_inverse(float((cosine**2).mean())),
+        clusters={int(c): silhouettes(unit[label == c], seed) for c in np.unique(label)}
+        if clusters
+        else None,
         picture=unit[pictured] @ unit[pictured].T,
         rows=np.bincount(place[pictured], minlength=len(names)),
     )
@@ -157,33 +162,13 @@ def _noise(means: Float[np.ndarray, "K D"], counts: Int[np.ndarray, " K"]) -> fl
     N = counts[some]
     cosine = (N * (means[some] ** 2).sum(axis=1) - 1) / (N - 1)
     square = [(1 - c) * _inverse(c) for c in cosine.tolist()]
-    return float(np.sqrt(np.average(square, weights=N)))
+    # The estimate of α² may fall below 0, by rounding where samples coincide: then α is 0.
+    return float(np.sqrt(max(np.average(square, weights=N), 0.0)))
 
 
 def _inverse(share: float) -> float:
     """1/share; inf unless it is positive."""
     return 1 / share if share > 0 else np.inf
-
-
-class _Pairs(NamedTuple):
-    """All pairs i < j of some samples."""
-
-    cosine: Float[np.ndarray, " a"]
-    same: Bool[np.ndarray, " a"]
-    """Of one subclass."""
-    akin: Bool[np.ndarray, " a"]
-    """Of one class."""
-
-    @classmethod
-    def of(
-        cls,
-        unit: Float[np.ndarray, "m D"],
-        place: Int[np.ndarray, " m"],
-        class_of: Real[np.ndarray, " K"],
-    ) -> "_Pairs":
-        i, j = np.triu_indices(len(unit), 1)
-        cosine = (unit @ unit.T)[i, j]
-        return cls(cosine, place[i] == place[j], class_of[place[i]] == class_of[place[j]])
 
 
 def _some(place: Int[np.ndarray, " n"], most: int, seed: int) -> Int[np.ndarray, " m"]:
@@ -192,10 +177,3 @@ def _some(place: Int[np.ndarray, " n"], most: int, seed: int) -> Int[np.ndarray,
     if n <= most:
         return np.arange(n)
     return np.sort(stream(seed, "premise").choice(n, most, replace=False))
-
-
-def _clusters(
-    unit: Float[np.ndarray, "n D"], label: Real[np.ndarray, " n"], seed: int
-) -> Mapping[int, Mapping[int, float]]:
-    """Silhouettes of 2, 3, … clusters of each class."""
-    return {int(c): silhouettes(unit[label == c], seed) for c in np.unique(label)}

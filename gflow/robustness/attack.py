@@ -19,6 +19,7 @@ from scipy.linalg import orth
 
 from gflow.network.condense import Population, population_of
 from gflow.network.prelu import Network, host_power
+from gflow.robustness.bisection import bisected
 from gflow.robustness.norm import Norm
 
 LONGEST = 2.0
@@ -138,11 +139,9 @@ class _Lines:
     def bisected(
         self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"]
     ) -> Float[np.ndarray, " r"]:
-        """The upper ends of brackets after halving them until rounding; always flipped."""
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            flipped = self.flipped(middle)
-            low, high = np.where(flipped, low, middle), np.where(flipped, middle, high)
+        """The upper ends of brackets after halving them until rounding; inf where that is inf."""
+        some = np.isfinite(high)
+        high[some] = bisected(self.take(some).flipped, low[some], high[some], _HALVINGS)[1]
         return high
 
 
@@ -243,9 +242,7 @@ def _first_flip(
         flipped = lines.take(unflipped).flipped(t)
         at = np.flatnonzero(unflipped)
         high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
-    bracketed = np.isfinite(high)
-    high[bracketed] = lines.take(bracketed).bisected(low[bracketed], high[bracketed])
-    return high
+    return lines.bisected(low, high)
 
 
 def _walked(
@@ -293,9 +290,4 @@ def _flip_within(
 ) -> Float[np.ndarray, " r"]:
     """Where a direction flips, if it does at `length`; inf else."""
     lines = _Lines.of(samples, way)
-    flipped = lines.flipped(length)
-    result = np.full(len(way), np.inf)
-    if flipped.any():
-        zero = np.zeros(int(flipped.sum()))
-        result[flipped] = lines.take(flipped).bisected(zero, length[flipped])
-    return result
+    return lines.bisected(np.zeros(len(way)), np.where(lines.flipped(length), length, np.inf))

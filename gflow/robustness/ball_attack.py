@@ -7,12 +7,15 @@ than its length.
 **Source:** Croce and Hein, ICML 2020 (APGD).
 """
 
+from dataclasses import replace
+from functools import reduce
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Real
 
-from gflow.robustness.model_margin import AbstractModelMargin
+from gflow.robustness.model_margin import AbstractModelMargin, Perturbed
 from gflow.robustness.norm import Norm
 
 _MOMENTUM, _ENOUGH, _CHECKS = 0.75, 0.75, 10
@@ -32,24 +35,6 @@ class Lowest(eqx.Module):
             jnp.where(better[:, None], other.delta, self.delta),
             jnp.where(better, other.margin, self.margin),
         )
-
-
-class _Ball(eqx.Module):
-    """The samples, their margin, and the ball that each may be moved in (final)."""
-
-    margin: AbstractModelMargin
-    x: Float[Array, "n D"]
-    y: Real[Array, " n"]
-    R: Float[Array, " n"]
-    norm: Norm = eqx.field(static=True)
-
-    def at(self, delta: Float[Array, "n D"]) -> Float[Array, " n"]:
-        """The margins of x + δ."""
-        return self.margin(self.x + delta, self.y)
-
-    def projected(self, delta: Float[Array, "n D"]) -> Float[Array, "n D"]:
-        """δ brought into the ball."""
-        return jnp.asarray(self.norm.projected(delta, self.R))
 
 
 @eqx.filter_jit
@@ -81,12 +66,8 @@ def ball_attack(
 
     **Source:** Croce and Hein, ICML 2020.
     """
-    ball = _Ball(margin, x, y, R, norm)
-    lowest = [_descended(ball, ball.projected(start), steps) for start in starts]
-    margins = jnp.stack([one.margin for one in lowest])
-    deltas = jnp.stack([one.delta for one in lowest])
-    best = margins.argmin(axis=0)
-    return Lowest(deltas[best, jnp.arange(x.shape[0])], margins.min(axis=0))
+    samples = Perturbed(margin, x, y, norm)
+    return reduce(Lowest.or_lower, (_descended(samples, start, R, steps) for start in starts))
 
 
 def random_starts(
@@ -111,45 +92,39 @@ class _Walk(eqx.Module):
     """Best margin at the last check."""
 
 
-def _descended(ball: _Ball, start: Float[Array, "n D"], steps: int) -> Lowest:
-    """The lowest margins on a walk from `start`."""
-    slope = jax.grad(lambda delta: ball.at(delta).sum())
+def _descended(
+    margin: Perturbed, start: Float[Array, "n D"], R: Float[Array, " n"], steps: int
+) -> Lowest:
+    """The lowest margins on a walk from `start`, brought into the ball of radius R."""
+    norm, slope = margin.norm, jax.grad(lambda delta: margin(delta).sum())
     period = max(steps // _CHECKS, 1)
 
     def advance(i: Array, walk: _Walk) -> _Walk:
         # A step of the norm, then momentum toward where it leads; the first step has no past.
-        step = walk.step[:, None] * ball.norm.step(slope(walk.delta))
-        aim = ball.projected(walk.delta - step)
+        aim = norm.projected(walk.delta - walk.step[:, None] * norm.step(slope(walk.delta)), R)
         carried = (
             walk.delta
             + _MOMENTUM * (aim - walk.delta)
             + (1 - _MOMENTUM) * (walk.delta - walk.before)
         )
-        moved = jnp.where(i == 0, aim, ball.projected(carried))
+        moved = jnp.where(i == 0, aim, norm.projected(carried, R))
 
         # What it came to, and now and then whether the step is still worth its length.
-        value = ball.at(moved)
+        value = margin(moved)
         best = walk.best.or_lower(Lowest(moved, value))
         falls = walk.falls + (value < walk.margin).astype(walk.falls.dtype)
-        walk = _Walk(
-            delta=moved,
-            before=walk.delta,
-            margin=value,
-            best=best,
-            step=walk.step,
-            falls=falls,
-            checked=walk.checked,
-        )
+        walk = replace(walk, delta=moved, before=walk.delta, margin=value, best=best, falls=falls)
         return jax.lax.cond((i + 1) % period == 0, lambda w: _checked(w, period), lambda w: w, walk)
 
-    value = ball.at(start)
+    start = jnp.asarray(norm.projected(start, R))
+    value = margin(start)
     walk = _Walk(
         delta=start,
         before=start,
         margin=value,
         best=Lowest(start, value),
-        step=2 * ball.R,
-        falls=jnp.zeros_like(ball.R),
+        step=2 * R,
+        falls=jnp.zeros_like(R),
         checked=value,
     )
     return jax.lax.fori_loop(0, steps, advance, walk).best
@@ -159,11 +134,11 @@ def _checked(walk: _Walk, period: int) -> _Walk:
     """Samples that are stuck return to their best point with half the step."""
     stuck = (walk.falls < _ENOUGH * period) | (walk.best.margin >= walk.checked)
     back = stuck[:, None]
-    return _Walk(
+    return replace(
+        walk,
         delta=jnp.where(back, walk.best.delta, walk.delta),
         before=jnp.where(back, walk.best.delta, walk.before),
         margin=jnp.where(stuck, walk.best.margin, walk.margin),
-        best=walk.best,
         step=jnp.where(stuck, walk.step / 2, walk.step),
         falls=jnp.zeros_like(walk.falls),
         checked=walk.best.margin,

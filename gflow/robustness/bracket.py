@@ -1,6 +1,6 @@
 """How far samples are from being misclassified, in one or more norms.
 
-One idea: one radius per sample and norm says everything, the robust accuracy at every radius
+One radius per sample and norm says everything, the robust accuracy at every radius
 included, so a curve is never computed point by point and cannot rise.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Float, Real
 from gflow.network.condense import Population, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
-from gflow.robustness.model_margin import SignMargin
+from gflow.robustness.model_margin import OutputMargin
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII, published_accuracy
 from gflow.robustness.radius import Radii, radii
@@ -109,6 +109,6 @@ def _attacked(
             )
         else:
             sign = label.astype(np.float32)
-            attack = minimum_norm(SignMargin(f), at, sign, norm, toward=toward, steps=STEPS)
+            attack = minimum_norm(OutputMargin(f), at, sign, norm, toward=toward, steps=STEPS)
         brackets[norm] = Radii(np.zeros(len(at)), attack.radius, 0, attack)
     return brackets

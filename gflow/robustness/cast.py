@@ -55,11 +55,6 @@ class Cast:
         return widest
 
 
-def cast_of(network: Network | Population | Cast) -> Cast:
-    """A cast as it is; of a network that in which every neuron stands for itself."""
-    return network if isinstance(network, Cast) else Cast.alone(network)
-
-
 def casts_of(f: Population) -> list[Cast]:
     """Casts of ever fewer leaders, `FEW` at most; only the coarsest if all of them have more."""
     alone = Cast.alone(f)

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from gflow.robustness.attack import LONGEST, Attack
-from gflow.robustness.model_margin import AbstractModelMargin, RivalMargin
+from gflow.robustness.bisection import bisected
+from gflow.robustness.model_margin import AbstractModelMargin, Perturbed, RivalMargin
 from gflow.robustness.norm import Norm
 
 _SHRINK, _LAST_SHRINK, _STEP, _LAST_STEP = 0.05, 1e-4, 1.0, 1e-4
@@ -62,8 +63,8 @@ def minimum_norm(
         for begin in range(0, n, rows):
             some = np.minimum(np.arange(begin, begin + rows), n - 1)  # one shape for all batches
             at, label, ways = (jnp.asarray(rows[some]) for rows in (x, y, along))
-            search = _Search(margin, at, label, norm, steps)
-            radius[some], delta[some] = map(np.asarray, _shortest(search, ways))
+            shortest = _shortest(Perturbed(margin, at, label, norm), ways, steps)
+            radius[some], delta[some] = map(np.asarray, shortest)
     return Attack(radius, delta, None)
 
 
@@ -137,20 +138,6 @@ def _closest(
     return pool[np.argpartition(square, k - 1, axis=1)[:, :k]]
 
 
-class _Search(eqx.Module):
-    """What is to be turned, in which norm, and how long a walk may take (final)."""
-
-    margin: AbstractModelMargin
-    x: Float[Array, "n D"]
-    y: Real[Array, " n *label"]
-    norm: Norm = eqx.field(static=True)
-    steps: int = eqx.field(static=True)
-
-    def at(self, delta: Float[Array, "n D"]) -> Float[Array, " n"]:
-        """The margins of x + δ."""
-        return self.margin(self.x + delta, self.y)
-
-
 _Turns = tuple[Float[Array, " n"], Float[Array, "n D"]]
 """Radii of perturbations that turn a prediction, inf where there is none, and the perturbations."""
 _State = tuple[Float[Array, "n D"], Float[Array, " n"], Float[Array, " n"], Float[Array, "n D"]]
@@ -158,26 +145,27 @@ _State = tuple[Float[Array, "n D"], Float[Array, " n"], Float[Array, " n"], Floa
 
 
 @eqx.filter_jit
-def _shortest(search: _Search, toward: Float[Array, "n k D"]) -> _Turns:
+def _shortest(margin: Perturbed, toward: Float[Array, "n k D"], steps: int) -> _Turns:
     """Radius, 0 where wrong and inf where nothing turns it; δ, 0 where nothing does."""
-    x = search.x
+    x = margin.x
 
     # One walk starts at the sample itself, the others where the shortest lines turn it.
     starts = [(jnp.full(x.shape[0], jnp.inf, x.dtype), jnp.zeros_like(x))]
     if toward.shape[1]:
-        lines = jax.lax.map(lambda way: _on_line(search, way), jnp.moveaxis(toward, 1, 0))
+        lines = jax.lax.map(lambda way: _on_line(margin, way), jnp.moveaxis(toward, 1, 0))
         starts += [_ranked(lines, i) for i in range(min(_WALKS, toward.shape[1]))]
     walks = jax.lax.map(
-        lambda start: _walked(search, start), jax.tree.map(lambda *one: jnp.stack(one), *starts)
+        lambda start: _walked(margin, start, steps),
+        jax.tree.map(lambda *one: jnp.stack(one), *starts),
     )
     radius, delta = _ranked(walks, 0)
 
     # A walk crosses the boundary in steps; the line to where it ended crosses it exactly.
-    straight = _on_line(search, delta)
+    straight = _on_line(margin, delta)
     shorter = straight[0] < radius
     radius = jnp.where(shorter, straight[0], radius)
     delta = jnp.where(shorter[:, None], straight[1], delta)
-    wrong = search.margin(x, search.y) <= 0
+    wrong = margin(jnp.zeros_like(x)) <= 0
     return jnp.where(wrong, 0.0, radius), jnp.where(wrong[:, None], 0.0, delta)
 
 
@@ -188,40 +176,32 @@ def _ranked(turns: tuple[Float[Array, "k n"], Float[Array, "k n D"]], i: int) ->
     return radius[which, every], delta[which, every]
 
 
-def _on_line(search: _Search, way: Float[Array, "n D"]) -> _Turns:
+def _on_line(margin: Perturbed, way: Float[Array, "n D"]) -> _Turns:
     """The first change of prediction on a grid from x to x + way, or none."""
 
     def turned(t: Float[Array, " n"]) -> Bool[Array, " n"]:
-        return search.at(t[:, None] * way) <= 0
+        return margin(t[:, None] * way) <= 0
 
     def look(i: Array, t: Float[Array, " n"]) -> Float[Array, " n"]:
         s = jnp.full_like(t, i / _RADII)
         return jnp.where(jnp.isinf(t) & turned(s), s, t)
 
-    def halve(
-        _: Array, ends: tuple[Float[Array, " n"], Float[Array, " n"]]
-    ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        low, high = ends
-        middle = (low + high) / 2
-        hit = turned(middle)
-        return jnp.where(hit, low, middle), jnp.where(hit, middle, high)
-
     never = jnp.full(way.shape[0], jnp.inf, way.dtype)
     first = jax.lax.fori_loop(1, _RADII + 1, look, never)
     turns = jnp.isfinite(first)
     high = jnp.where(turns, first, 1.0)
-    high = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.maximum(high - 1 / _RADII, 0), high))[1]
+    high = bisected(turned, jnp.maximum(high - 1 / _RADII, 0), high, _HALVINGS)[1]
     delta = jnp.where(turns[:, None], high[:, None] * way, 0.0)
-    return jnp.where(turns, search.norm.size(delta), jnp.inf), delta
+    return jnp.where(turns, margin.norm.size(delta), jnp.inf), delta
 
 
-def _walked(search: _Search, start: _Turns) -> _Turns:
+def _walked(margin: Perturbed, start: _Turns, steps: int) -> _Turns:
     """The shortest δ met from a δ that turns the prediction, or from 0 if its radius is inf."""
-    norm, steps = search.norm, search.steps
+    norm = margin.norm
     value_and_slope = jax.value_and_grad(
-        lambda delta: (lambda m: (m.sum(), m))(search.at(delta)), has_aux=True
+        lambda delta: (lambda m: (m.sum(), m))(margin(delta)), has_aux=True
     )
-    farthest = LONGEST * norm.size(search.x)
+    farthest = LONGEST * norm.size(margin.x)
 
     def advance(i: Array, state: _State) -> _State:
         delta, R, radius, best = state

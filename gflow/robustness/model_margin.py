@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
 from gflow.measure.margin import margins
+from gflow.robustness.norm import Norm
 
 _SMALL = 1e-12
 
@@ -28,23 +29,27 @@ class AbstractModelMargin(eqx.Module):
         """The margin of each input."""
 
 
-class SignMargin(AbstractModelMargin):
-    """y f(x), for one output and labels ±1 (final)."""
+class Perturbed(eqx.Module):
+    """Samples that are to be misclassified by small perturbations (final)."""
+
+    margin: AbstractModelMargin
+    x: Float[Array, "n D"]
+    y: Real[Array, " n *label"]
+    norm: Norm = eqx.field(static=True)
+    """In which perturbations are small."""
+
+    def __call__(self, delta: Float[Array, "n D"]) -> Float[Array, " n"]:
+        """The margins of x + δ."""
+        return self.margin(self.x + delta, self.y)
+
+
+class OutputMargin(AbstractModelMargin):
+    """y f(x) for one output and labels ±1; z_y - max_{j≠y} z_j for many, labels 0, 1, … (final)."""
 
     f: Callable
 
     def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
-        """y f(x)."""
-        return margins(y, self.f(x))
-
-
-class ClassMargin(AbstractModelMargin):
-    """The output of the true class less the largest other one; labels 0, 1, … (final)."""
-
-    f: Callable
-
-    def __call__(self, x: Float[Array, "n D"], y: Real[Array, " n"]) -> Float[Array, " n"]:
-        """z_y - max_{j≠y} z_j."""
+        """The margin of each input."""
         return margins(y, self.f(x))
 
 
@@ -81,7 +86,7 @@ class RatioMargin(AbstractModelMargin):
         if z.shape[1] < 3:
             raise ValueError(
                 f"the model must have at least 3 outputs for a ratio of their differences, but has "
-                f"{z.shape[1]}; try ClassMargin."
+                f"{z.shape[1]}; try OutputMargin."
             )
         largest = jax.lax.top_k(z, 3)[0]
         return margins(y, z) / (largest[:, 0] - largest[:, 2] + _SMALL)

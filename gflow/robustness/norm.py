@@ -18,6 +18,7 @@ from numpy import ndarray
 
 from gflow.data.kind import Scale
 from gflow.network.prelu import host_power
+from gflow.robustness.bisection import bisected
 
 Rows = Float[Array | ndarray, "*n D"]
 """Perturbations or slopes."""
@@ -111,11 +112,9 @@ class _L1(Norm):
 
     @property
     def dual(self) -> Norm:
-        """l∞."""
         return Norm.LINF
 
     def size(self, delta: Rows) -> Lengths:
-        """Σ_i |δ_i|."""
         return _library(delta).abs(delta).sum(axis=-1)
 
     def steepest(self, g: Rows) -> Rows:
@@ -129,17 +128,12 @@ class _L1(Norm):
         count = max(int(_SPREAD_SHARE * g.shape[1]), 1)
         size = jnp.abs(g)
 
-        def halve(
-            _: Array, ends: tuple[Float[Array, "n 1"], Float[Array, "n 1"]]
-        ) -> tuple[Float[Array, "n 1"], Float[Array, "n 1"]]:
-            low, high = ends
-            middle = (low + high) / 2
-            enough = (size >= middle).sum(axis=1, keepdims=True) >= count
-            return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
+        def few(least: Float[Array, "n 1"]) -> Bool[Array, "n 1"]:
+            return (size >= least).sum(axis=1, keepdims=True) < count
 
         # At least `count` entries are above the lower end; sorting takes longer than a gradient.
         ends = jnp.zeros_like(size[:, :1]), size.max(axis=1, keepdims=True)
-        least = jax.lax.fori_loop(0, _SPREAD_HALVINGS, halve, ends)[0]
+        least = bisected(few, *ends, _SPREAD_HALVINGS)[0]
         step = jnp.where((size >= least) & (size > 0), jnp.sign(g), jnp.zeros_like(g))
         return self.to_size(step, jnp.ones(g.shape[0], g.dtype))
 
@@ -150,7 +144,6 @@ class _L1(Norm):
         return _library(delta).where(inside, delta, _thresholded(delta, R))
 
     def largest_l2(self, D: int) -> float:
-        """1, on an axis."""
         return 1.0
 
     def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
@@ -160,8 +153,7 @@ class _L1(Norm):
         return float(max(up.max(), down.max()))
 
     def center_radii(self, K: int) -> tuple[float, float, float]:
-        """1/2, 3/4 and 1, where F and F^(p) both fall."""
-        return 0.5, 0.75, 1.0
+        return 0.5, 0.75, 1.0  # F and F^(p) both fall at 1
 
 
 @final
@@ -173,29 +165,23 @@ class _L2(Norm):
 
     @property
     def dual(self) -> Norm:
-        """l2."""
         return Norm.L2
 
     def size(self, delta: Rows) -> Lengths:
-        """√(Σ_i δ_i²)."""
         return _library(delta).sqrt((delta**2).sum(axis=-1))
 
     def steepest(self, g: Rows) -> Rows:
-        """g/‖g‖."""
         xp, length = _library(g), self.size(g)[..., None]
         return g / xp.where(length > 0, length, xp.ones_like(length))
 
     def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
-        """The steepest."""
         return jnp.asarray(self.steepest(g))
 
     def projected(self, delta: Rows, R: Lengths) -> Rows:
-        """δ scaled down where it is outside."""
         xp, size = _library(delta), self.size(delta)[:, None]
         return delta * xp.minimum(R[:, None] / xp.where(size > 0, size, xp.ones_like(size)), 1.0)
 
     def largest_l2(self, D: int) -> float:
-        """1."""
         return 1.0
 
     def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
@@ -203,7 +189,6 @@ class _L2(Norm):
         return _rate_of_rows(self, own, other, p)
 
     def center_radii(self, K: int) -> tuple[float, float, float]:
-        """1/√K, 1/2 and √2/2."""
         return K**-0.5, 0.5, 0.5**0.5
 
 
@@ -216,37 +201,29 @@ class _LInf(Norm):
 
     @property
     def dual(self) -> Norm:
-        """l1."""
         return Norm.L1
 
     def size(self, delta: Rows) -> Lengths:
-        """max_i |δ_i|."""
         return _library(delta).abs(delta).max(axis=-1)
 
     def steepest(self, g: Rows) -> Rows:
-        """The signs of g."""
         return _library(g).sign(g)
 
     def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
-        """The steepest."""
         return jnp.asarray(self.steepest(g))
 
     def projected(self, delta: Rows, R: Lengths) -> Rows:
-        """Every entry clipped."""
         R = R[:, None]
         return _library(delta).clip(delta, -R, R)
 
     def largest_l2(self, D: int) -> float:
-        """√D, at a corner of the cube."""
-        return D**0.5
+        return D**0.5  # at a corner of the cube
 
     def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
-        """By the size of every row."""
         return _rate_of_rows(self, own, other, p)
 
     def center_radii(self, K: int) -> tuple[float, float, float]:
-        """1/K, where F falls, 2/K and 4/K."""
-        return 1 / K, 2 / K, 4 / K
+        return 1 / K, 2 / K, 4 / K  # F falls at 1/K
 
 
 Norm.L1, Norm.L2, Norm.LINF = _L1("l1"), _L2("l2"), _LInf("linf")

@@ -6,11 +6,11 @@ follows in closed form (theory D10), in any norm.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from gflow.network.condense import Population, largest_singular
 from gflow.network.prelu import Network, host_power
-from gflow.robustness.cast import Cast, cast_of
+from gflow.robustness.cast import Cast
 from gflow.robustness.half_spaces import Lead, half_space_radii
 from gflow.robustness.missing import Missing, lasting
 from gflow.robustness.norm import Norm
@@ -56,7 +56,7 @@ def certified_radii(
 
     **Source:** theory D10.
     """
-    cast = cast_of(network)
+    cast = network if isinstance(network, Cast) else Cast.alone(network)
     certified = np.zeros(len(x))
     for s in (1.0, -1.0):
         some = y * s > 0
@@ -77,6 +77,7 @@ def _certified_of_class(
     powers = cast.whole.m * host_power(z, p)
     against = (cast.whole.s == -s) & (cast.group >= 0)
     zeta = powers[:, against].sum(axis=1) ** (1 / p)
+    gains = cast.whole.m[:, None] ** (1 / p)
 
     # T is one own group at a time, and the best of them counts.
     best = np.zeros(len(x))
@@ -90,7 +91,8 @@ def _certified_of_class(
                 faces = half_space_radii(cast, Lead(k, a, speed, z), missing, norm)
                 best = np.maximum(best, faces)
         else:
-            rate = _rate_by_neurons(cast, k, against, norm)
+            own, other = (gains[some] * cast.whole.u[some] for some in (cast.group == k, against))
+            rate = norm.rate(own, other, p)
             best = np.maximum(best, lasting(a, a - zeta, rate, rate, missing=missing))
 
     # At p = 1 all own groups count together, set by set of opposite ones.
@@ -99,16 +101,6 @@ def _certified_of_class(
         mine, left_out = f.take(f.s == s), bound + cast.turning_error
         best = np.maximum(best, _gated_radii(mine, theirs, x, left_out, norm=norm))
     return best
-
-
-def _rate_by_neurons(cast: Cast, k: int, against: Bool[np.ndarray, " h"], norm: Norm) -> float:
-    """Λ of own group k, by the directions of all neurons."""
-    p = cast.whole.p
-    own, other = (
-        cast.whole.m[some, None] ** (1 / p) * cast.whole.u[some]
-        for some in (cast.group == k, against)
-    )
-    return norm.rate(own, other, p)
 
 
 def _rate_by_groups(cast: Cast, k: int, norm: Norm) -> float:

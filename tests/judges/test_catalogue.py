@@ -1,17 +1,20 @@
 """The catalogue: 28 rows, each with a source, a judge or a reason, and a scenario made for it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from evidences import evidence_of
 from hypothesis import given
 from hypothesis import strategies as st
 from questions import SMALL
 
 from gflow.errors import ScenarioError
-from gflow.judges.catalogue import ALL, CATALOGUE, named
-from gflow.judges.finding import Verdict, unmet
+from gflow.judges.catalogue import ALL, CATALOGUE, check_study, named
+from gflow.judges.finding import Verdict, outside, unmet
 from gflow.judges.own_predictions import load_predictions
+from gflow.judges.prediction import Prediction
 from gflow.judges.series import Comparison, verdict_of
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
@@ -19,7 +22,7 @@ from gflow.report.theory_table import markdown
 from gflow.runs.standing import standings
 from gflow.runs.study import answer
 from gflow.runs.verdicts import judged
-from gflow.scenario import PREDICTIONS, load_scenario, parse_scenario
+from gflow.scenario import PREDICTIONS, LayersTable, load_scenario, parse_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -52,12 +55,27 @@ def test_a_scenario_may_ask_about_whatever_can_be_judged():
 def test_the_scenario_made_for_a_prediction_asks_about_it(one):
     scenario = load_scenario(SCENARIOS / f"{one.scenario}.toml")
 
-    asked = scenario.checks.predictions
-    assert asked == "all" or one.id in asked
+    requested = scenario.checks.predictions
+    assert requested == "all" or one.id in requested
     assert one.judge is not None or scenario.is_grid
 
 
-def test_predictions_are_found_by_id_and_by_number():
+def test_a_study_is_judged_by_its_networks_that_have_laws():
+    neurons = evidence_of(SMALL)
+    network = LayersTable(width=12, power=3.0, init_scale=1.0)
+    scenario = neurons.scenario.model_copy(update={"network": network})
+    layers = replace(neurons, scenario=scenario)
+    counting = Prediction(
+        "count", "mine", "", "me", judge_study=lambda runs: outside("", f"{len(runs)} of them")
+    )
+
+    (finding,) = check_study([neurons, layers], ["count"], [counting])
+
+    assert finding.opinion.reason == "1 of them"
+    assert check_study([layers], ["count"], [counting]) == ()
+
+
+def test_predictions_are_named_by_id_and_by_number():
     assert named("P13") is named("ei-law") is not None
     assert named("P29") is None
 
@@ -65,10 +83,10 @@ def test_predictions_are_found_by_id_and_by_number():
 @given(st.floats(-3, 3), st.floats(-3, 3), st.lists(st.integers(-50, 50), min_size=3, unique=True))
 def test_the_slope_of_a_line_is_exact(a, b, x):
     x = np.array(x, float)
-    found = slope(x, a * x + b)
+    line = slope(x, a * x + b)
 
     # Rounding of values of size 200, over a range of at least 2.
-    assert found.within(a, 1e-12) and found.low <= found.value <= found.high
+    assert line.within(a, 1e-12) and line.low <= line.value <= line.high
 
 
 def test_the_interval_of_a_slope_covers_the_truth_as_often_as_it_says():
@@ -77,16 +95,16 @@ def test_the_interval_of_a_slope_covers_the_truth_as_often_as_it_says():
     x = np.linspace(0, 1, 6)
     hit = 0
     for _ in range(400):
-        found = slope(x, 2 * x + 0.3 * rng.standard_normal(6))
-        hit += found.low <= 2 <= found.high
+        line = slope(x, 2 * x + 0.3 * rng.standard_normal(6))
+        hit += line.low <= 2 <= line.high
 
     assert abs(hit - 380) <= 3 * np.sqrt(400 * 0.95 * 0.05)
 
 
 def test_two_points_say_nothing_about_the_uncertainty():
-    found = slope(np.array([0.0, 1.0]), np.array([0.0, 2.0]))
+    line = slope(np.array([0.0, 1.0]), np.array([0.0, 2.0]))
 
-    assert found.within(2.0, 1e-12) and not found.excludes(7.0, 0.1)
+    assert line.within(2.0, 1e-12) and not line.excludes(7.0, 0.1)
 
 
 @pytest.mark.parametrize(

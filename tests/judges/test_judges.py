@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from evidences import altered, as_if, evidence_of, slowed
 
 from gflow.judges.catalogue import check
 from gflow.judges.conservation import judge_orthogonal_invariant
@@ -12,8 +13,6 @@ from gflow.judges.fitting import judge_margin
 from gflow.judges.noise_free import judge_closed_form, judge_continuum
 from gflow.judges.resting import judge_angle_and_norm, judge_partial_activation, judge_stability
 from gflow.judges.series import Comparison, verdict_of
-from gflow.runs.experiment import simulate
-from gflow.scenario import parse_scenario
 
 QUESTION = """
 [data]
@@ -40,21 +39,9 @@ linear = 80
 """
 
 
-def evidence_of(**overrides):
-    chosen = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
-    return simulate(parse_scenario(QUESTION, overrides=chosen)).evidence
-
-
-def altered(evidence, **changes):
-    record = evidence.record.copy(deep=True)
-    for name, change in changes.items():
-        record[name] = record[name].copy(data=change(record[name].values))
-    return replace(evidence, record=record)
-
-
 @pytest.fixture(scope="module")
 def cubic():
-    return evidence_of()
+    return evidence_of(QUESTION)
 
 
 def test_a_cubic_flow_follows_the_closed_form_its_rate_and_the_tie_of_angle_and_norm(cubic):
@@ -63,22 +50,16 @@ def test_a_cubic_flow_follows_the_closed_form_its_rate_and_the_tie_of_angle_and_
         assert opinion.verdict is Verdict.HOLDS, opinion
 
 
-def asked(evidence, table, **values):
-    """The same record, as if the scenario had said something else."""
-    changed = getattr(evidence.scenario, table).model_copy(update=values)
-    return replace(evidence, scenario=evidence.scenario.model_copy(update={table: changed}))
-
-
 def test_laws_of_the_flow_say_nothing_of_steps(cubic):
-    steps = asked(cubic, "train", method="sgd")
+    steps = as_if(cubic, "train", method="sgd")
 
     for judge in (judge_closed_form, judge_stability, judge_angle_and_norm):
         assert judge(steps).verdict is Verdict.OUTSIDE
 
 
 def test_laws_of_equal_weights_say_nothing_of_others(cubic):
-    noisy = replace(asked(cubic, "data", imbalance=4.0), alpha=0.1)
-    relu = asked(noisy, "network", power=1.0)
+    noisy = replace(as_if(cubic, "data", imbalance=4.0), alpha=0.1)
+    relu = as_if(noisy, "network", power=1.0)
 
     assert judge_angle_and_norm(noisy).verdict is Verdict.OUTSIDE
     assert "subclasses of equal weight" in judge_angle_and_norm(noisy).reason
@@ -87,7 +68,9 @@ def test_laws_of_equal_weights_say_nothing_of_others(cubic):
 
 
 def test_neurons_without_a_part_along_e_are_not_judged_by_it():
-    run = evidence_of(record__groups='["neurons", "centers", "orthogonal"]', flow__end_time=20)
+    run = evidence_of(
+        QUESTION, record__groups='["neurons", "centers", "orthogonal"]', flow__end_time=20
+    )
     nothing = altered(run, orthogonal=lambda v: np.full_like(v, -np.inf))
     rounding = altered(run, orthogonal=lambda v: v - 40 + np.arange(len(v))[:, None, None])
 
@@ -98,7 +81,7 @@ def test_neurons_without_a_part_along_e_are_not_judged_by_it():
 
 def test_a_trajectory_that_runs_late_fails(cubic):
     # One twentieth slower: coordinates lag by far more than 1e-4 while they turn, rates by 5 %.
-    late = replace(cubic, record=cubic.record.assign_coords(time=cubic.times * 1.05))
+    late = slowed(cubic, 1.05)
 
     assert judge_closed_form(late).verdict is Verdict.FAILS
     assert judge_stability(late).verdict is Verdict.FAILS
@@ -111,7 +94,7 @@ def test_norms_that_grow_too_fast_fail_the_tie(cubic):
 
 
 def test_the_continuum_keeps_its_ratios_and_a_neuron_that_grows_alone_breaks_them():
-    square = evidence_of(network__power=2)
+    square = evidence_of(QUESTION, network__power=2)
 
     assert judge_continuum(square).verdict is Verdict.HOLDS
     alone = altered(square, log_norm=lambda r: r + 1e-4 * (np.arange(r.shape[1]) == 0) * (r > r[0]))
@@ -131,7 +114,7 @@ def test_a_flow_that_begins_large_is_outside(cubic, judge):
 
 @pytest.mark.slow
 def test_a_large_start_is_judged_by_all_without_an_error():
-    evidence = evidence_of(network__init_scale=0.5, flow__end_time=20, data__noise=0.1)
+    evidence = evidence_of(QUESTION, network__init_scale=0.5, flow__end_time=20, data__noise=0.1)
 
     assert len(check(evidence, None)) > 10
 
@@ -145,7 +128,7 @@ def test_the_limit_of_the_margin_is_judged_without_noise_only():
     # With noise the smallest margin is that of a sample, below that of its center.
     wide = {"data__dimension": 40, "network__width": 40}  # every subclass has its neuron
     late = {"flow__end_time": 8000, "flow__end_margin": 20}
-    noisy = evidence_of(data__noise=0.1, data__samples=80, **wide, **late)
+    noisy = evidence_of(QUESTION, data__noise=0.1, data__samples=80, **wide, **late)
 
     opinion = judge_margin(noisy)
 
@@ -157,7 +140,9 @@ def test_the_limit_of_the_margin_is_judged_without_noise_only():
 @pytest.mark.slow
 def test_a_resting_angle_below_what_kinks_allow_is_undecided():
     # p = 1, α = .01, N = 20: the law is α/√N or a bit more, about 3e-3; five tolerances are 5e-3.
-    coarse = evidence_of(data__noise=0.01, data__samples=80, network__power=1, flow__tolerance=1e-3)
+    coarse = evidence_of(
+        QUESTION, data__noise=0.01, data__samples=80, network__power=1, flow__tolerance=1e-3
+    )
 
     assert judge_partial_activation(coarse).verdict is Verdict.UNDECIDED
     wide = altered(coarse, chord=lambda chord: 5 * chord)  # beyond what kinks explain

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from evidences import altered, as_if, evidence_of
 from questions import NO_NOISE, SMALL
 
 from gflow.data.mixture import equiangular_centers
@@ -26,38 +27,20 @@ from gflow.scenario import parse_scenario
 
 @pytest.fixture(scope="module")
 def evidence():
-    return simulate(parse_scenario(SMALL)).evidence
-
-
-def with_power(evidence, p):
-    network = evidence.scenario.network.model_copy(update={"power": p})
-    return replace(evidence, scenario=evidence.scenario.model_copy(update={"network": network}))
-
-
-def asked(evidence, table, **values):
-    """The same record, as if the scenario had said something else."""
-    changed = getattr(evidence.scenario, table).model_copy(update=values)
-    return replace(evidence, scenario=evidence.scenario.model_copy(update={table: changed}))
-
-
-def with_values(evidence, **values):
-    record = evidence.record.copy(deep=True)
-    for name, change in values.items():
-        record[name] = record[name].copy(data=change(record[name].values))
-    return replace(evidence, record=record)
+    return evidence_of(SMALL)
 
 
 def test_every_prediction_names_its_source_and_gives_a_finding(evidence):
-    found = check(evidence)
+    findings = check(evidence)
 
     about_runs = [id for id, one in CATALOGUE.items() if one.judge is not None]
-    assert [finding.id for finding in found] == about_runs
-    for finding in found:
+    assert [finding.id for finding in findings] == about_runs
+    for finding in findings:
         assert "theory" in finding.source and finding.opinion.reason and finding.opinion.expected
         assert finding.verdict in Verdict
 
 
-def test_only_what_is_asked_is_judged(evidence):
+def test_only_what_is_requested_is_judged(evidence):
     assert [f.id for f in check(evidence, ["energy-balance"])] == ["energy-balance"]
 
 
@@ -65,10 +48,10 @@ def test_only_what_is_asked_is_judged(evidence):
 def test_conjecture_holds_for_the_classifier_itself(evidence, p):
     exact = subclass_classifier(evidence.centers, p).scaled(np.log(7.0))
 
-    found = judge_conjecture(replace(with_power(evidence, p), network=exact))
+    opinion = judge_conjecture(replace(as_if(evidence, "network", power=p), network=exact))
 
-    assert found.verdict is Verdict.HOLDS
-    assert found.bracket is not None and found.bracket[1] < 1e-9
+    assert opinion.verdict is Verdict.HOLDS
+    assert opinion.bracket is not None and opinion.bracket[1] < 1e-9
 
 
 def test_what_folding_left_out_widens_both_ends_of_every_distance(evidence):
@@ -84,19 +67,23 @@ def test_what_folding_left_out_widens_both_ends_of_every_distance(evidence):
     assert wider.bracket[1] == pytest.approx(plain.bracket[1] + change, rel=1e-9)
 
 
-def test_conjecture_fails_for_the_other_classifier(evidence):
+def test_conjecture_fails_for_another_classifier_unless_the_flow_stopped_early(evidence):
     # F learned at p = 3 is impossible; F^(3) with one subclass forgotten has own distance 1.
     exact = subclass_classifier(evidence.centers, 3.0)
     forgotten = exact.__class__(exact.direction[:-1], exact.log_mass[:-1], exact.sign[:-1], 3.0)
 
-    found = judge_conjecture(replace(evidence, network=forgotten))
+    wrong = replace(evidence, network=forgotten)
+    stopped = replace(wrong, outcome=replace(evidence.outcome, reason=Reason.MAX_STEPS))
 
-    assert found.verdict is Verdict.FAILS
-    assert found.bracket is not None and found.bracket[0] == pytest.approx(1.0, abs=1e-6)
+    opinion, early = judge_conjecture(wrong), judge_conjecture(stopped)
+
+    assert opinion.verdict is Verdict.FAILS
+    assert opinion.bracket is not None and opinion.bracket[0] == pytest.approx(1.0, abs=1e-6)
+    assert early.verdict is Verdict.UNDECIDED and "max_steps" in early.reason
 
 
 def test_conjecture_at_one_is_about_class_averages(evidence):
-    at_one = with_power(evidence, 1.0)
+    at_one = as_if(evidence, "network", power=1.0)
 
     own = judge_conjecture(replace(at_one, network=average_classifier(evidence.centers)))
     other = judge_conjecture(replace(at_one, network=subclass_classifier(evidence.centers, 1.0)))
@@ -106,9 +93,9 @@ def test_conjecture_at_one_is_about_class_averages(evidence):
 
 def test_conjecture_says_nothing_outside_its_hypotheses(evidence):
     noisy = replace(evidence, alpha=0.5)
-    large = with_values(evidence, log_norm=lambda r: r + 25.0)
+    large = altered(evidence, log_norm=lambda r: r + 25.0)
 
-    assert judge_conjecture(with_power(evidence, 1.5)).verdict is Verdict.OUTSIDE
+    assert judge_conjecture(as_if(evidence, "network", power=1.5)).verdict is Verdict.OUTSIDE
     assert "α <= 0.3: 0.5, not met" in judge_conjecture(noisy).reason
     assert "Σ m_j <= 0.01 at the start" in judge_conjecture(large).reason
 
@@ -123,18 +110,18 @@ def test_conjecture_says_nothing_outside_its_hypotheses(evidence):
 def test_conjecture_is_measured_but_not_judged_off_its_setting(evidence, table, values, words):
     exact = replace(evidence, network=subclass_classifier(evidence.centers, 3.0))
 
-    found = judge_conjecture(asked(exact, table, **values))
+    opinion = judge_conjecture(as_if(exact, table, **values))
 
-    assert found.verdict is Verdict.OUTSIDE and words in found.reason
-    assert found.bracket is not None and found.bracket[1] < 1e-9
+    assert opinion.verdict is Verdict.OUTSIDE and words in opinion.reason
+    assert opinion.bracket is not None and opinion.bracket[1] < 1e-9
 
 
 def test_centers_at_a_smaller_angle_put_what_is_said_about_centers_outside(evidence):
     oblique = equiangular_centers(20, 3, 2, "axes", angle=60.0, rng=stream(1, "centers"))
-    found = replace(evidence, centers=oblique)
+    tilted = replace(evidence, centers=oblique)
 
-    conjecture, alignment = judge_conjecture(found), judge_alignment(found)
-    rule = judge_voronoi_rule(found)
+    conjecture, alignment = judge_conjecture(tilted), judge_alignment(tilted)
+    rule = judge_voronoi_rule(tilted)
 
     for opinion in (conjecture, alignment, rule):
         assert opinion.verdict is Verdict.OUTSIDE
@@ -150,37 +137,27 @@ def test_centers_at_a_smaller_angle_put_what_is_said_about_centers_outside(evide
 
 
 def test_masses_without_normalization_count_the_norm_p_times(evidence):
-    found = asked(evidence, "network", normalized=False)
+    plain = as_if(evidence, "network", normalized=False)
 
     assert np.array_equal(
-        found.log_mass,
+        plain.log_mass,
         3 * evidence.record["log_norm"].values + evidence.record["log_output"].values,
     )
-    assert found.degree == 3 and evidence.degree == 1
+    assert plain.degree == 3 and evidence.degree == 1
 
 
 def test_unequal_subclasses_draw_neurons_off_the_class_average_below_two(evidence):
-    unequal = asked(evidence, "data", imbalance=4.0)
+    unequal = as_if(evidence, "data", imbalance=4.0)
 
     assert judge_alignment(unequal).verdict is Verdict.HOLDS
-    found = judge_alignment(with_power(unequal, 1.0))
+    opinion = judge_alignment(as_if(unequal, "network", power=1.0))
 
-    assert found.verdict is Verdict.OUTSIDE and "unequal weight" in found.reason
-    assert judge_alignment(with_power(evidence, 1.0)).verdict is not Verdict.OUTSIDE
-
-
-def test_a_flow_that_stopped_early_is_not_a_failure(evidence):
-    exact = subclass_classifier(evidence.centers, 3.0)
-    wrong = exact.__class__(exact.direction[:-1], exact.log_mass[:-1], exact.sign[:-1], 3.0)
-    outcome = replace(evidence.outcome, reason=Reason.MAX_STEPS)
-
-    found = judge_conjecture(replace(evidence, network=wrong, outcome=outcome))
-
-    assert found.verdict is Verdict.UNDECIDED and "max_steps" in found.reason
+    assert opinion.verdict is Verdict.OUTSIDE and "unequal weight" in opinion.reason
+    assert judge_alignment(as_if(evidence, "network", power=1.0)).verdict is not Verdict.OUTSIDE
 
 
 def test_targets_are_those_of_the_papers(evidence):
-    own, crosses = targets(with_power(evidence, 1.0))
+    own, crosses = targets(as_if(evidence, "network", power=1.0))
     assert own.name == "F" and [c.name for c in crosses] == ["F^(1)", "F^(3)"]
 
     own, crosses = targets(evidence)
@@ -189,9 +166,9 @@ def test_targets_are_those_of_the_papers(evidence):
 
 def test_alignment_is_judged_by_mass(evidence):
     assert judge_alignment(evidence).verdict is Verdict.HOLDS
-    away = with_values(evidence, cosine=lambda c: 0.9 * c)
+    away = altered(evidence, cosine=lambda c: 0.9 * c)
     assert judge_alignment(away).verdict is Verdict.FAILS
-    assert judge_alignment(with_power(evidence, 2.0)).verdict is Verdict.OUTSIDE
+    assert judge_alignment(as_if(evidence, "network", power=2.0)).verdict is Verdict.OUTSIDE
 
 
 @pytest.mark.slow
@@ -217,26 +194,26 @@ def test_voronoi_rule_weighs_cosines_with_the_size_of_a_subclass(tmp_path):
 @pytest.mark.slow
 def test_voronoi_rule_is_broken_by_swapped_starts():
     evidence = simulate(parse_scenario(NO_NOISE.replace("width = 12", "width = 60"))).evidence
-    found = judge_voronoi_rule(evidence)
-    assert found.verdict is Verdict.HOLDS and int(found.details["judged"]) > 30
+    opinion = judge_voronoi_rule(evidence)
+    assert opinion.verdict is Verdict.HOLDS and int(opinion.details["judged"]) > 30
 
     def swap(cosine):
         cosine[0, :, :2] = cosine[0, :, 1::-1]
         return cosine
 
-    assert judge_voronoi_rule(with_values(evidence, cosine=swap)).verdict is Verdict.FAILS
-    assert judge_voronoi_rule(with_power(evidence, 1.0)).verdict is Verdict.OUTSIDE
+    assert judge_voronoi_rule(altered(evidence, cosine=swap)).verdict is Verdict.FAILS
+    assert judge_voronoi_rule(as_if(evidence, "network", power=1.0)).verdict is Verdict.OUTSIDE
 
 
 def test_energy_balance_is_held_against_the_tolerance(evidence):
     assert judge_energy_balance(evidence).verdict is Verdict.HOLDS
 
-    leaking = with_values(evidence, dissipated=lambda e: 0.9 * e)
+    leaking = altered(evidence, dissipated=lambda e: 0.9 * e)
 
     assert judge_energy_balance(leaking).verdict is Verdict.FAILS
-    lost = with_values(evidence, loss=lambda loss: np.nan * loss)
+    lost = altered(evidence, loss=lambda loss: np.nan * loss)
     assert judge_energy_balance(lost).verdict is Verdict.UNDECIDED
-    assert judge_energy_balance(with_power(leaking, 1.0)).verdict is Verdict.UNDECIDED
+    assert judge_energy_balance(as_if(leaking, "network", power=1.0)).verdict is Verdict.UNDECIDED
 
 
 @pytest.mark.slow
@@ -247,21 +224,21 @@ def test_the_constant_of_the_energy_balance_covers_every_tolerance(tolerance):
     text = SMALL.replace("[flow]", f'[flow]\ntolerance = {tolerance}\nprecision = "float64"')
     text = text.replace("seed = 1", "seed = 2")
 
-    found = judge_energy_balance(simulate(parse_scenario(text)).evidence)
+    opinion = judge_energy_balance(evidence_of(text))
 
-    assert found.verdict is Verdict.HOLDS
+    assert opinion.verdict is Verdict.HOLDS
 
 
 @pytest.mark.slow
 def test_balancedness_holds_by_construction_in_the_polar_chart_only(evidence):
     assert "by construction" in judge_balancedness(evidence).reason
     text = SMALL.replace("[flow]", '[flow]\nchart = "cartesian"').replace("1e-6", "1e-3")
-    cartesian = simulate(parse_scenario(text)).evidence
+    cartesian = evidence_of(text)
 
-    found = judge_balancedness(cartesian)
+    opinion = judge_balancedness(cartesian)
 
-    assert found.verdict is Verdict.HOLDS and "construction" not in found.reason
-    drifting = with_values(cartesian, log_output=lambda v: v + np.linspace(0, 1, len(v))[:, None])
+    assert opinion.verdict is Verdict.HOLDS and "construction" not in opinion.reason
+    drifting = altered(cartesian, log_output=lambda v: v + np.linspace(0, 1, len(v))[:, None])
     assert judge_balancedness(drifting).verdict is Verdict.FAILS
 
 
@@ -270,17 +247,17 @@ def test_orthogonal_invariant_needs_a_direction_no_sample_has(evidence):
     assert judge_orthogonal_invariant(evidence).verdict is Verdict.OUTSIDE
 
     text = NO_NOISE.replace("[flow]", '[flow]\ntolerance = 1e-6\nprecision = "float64"')
-    exact = simulate(parse_scenario(text)).evidence
+    exact = evidence_of(text)
 
     assert judge_orthogonal_invariant(exact).verdict is Verdict.HOLDS
-    broken = with_values(exact, orthogonal=lambda o: o + np.linspace(0, 1, len(o))[:, None, None])
+    broken = altered(exact, orthogonal=lambda o: o + np.linspace(0, 1, len(o))[:, None, None])
     assert judge_orthogonal_invariant(broken).verdict is Verdict.FAILS
 
 
 @pytest.mark.slow
 def test_a_group_that_was_not_recorded_puts_a_statement_outside():
     text = SMALL.replace("[record]", "[record]\ngroups = []")
-    evidence = simulate(parse_scenario(text)).evidence
+    evidence = evidence_of(text)
 
     verdicts = {finding.id: finding.verdict for finding in check(evidence)}
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evidences import altered, as_if, evidence_of, slowed
 from questions import ESCAPING
 from systems import Quartic
 
@@ -34,38 +35,13 @@ from gflow.judges.specialization import judge_selection
 from gflow.judges.unbalanced_times import judge_unbalanced_times
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_target
-from gflow.runs.experiment import simulate
-from gflow.scenario import parse_scenario
-
-
-def evidence_of(**overrides):
-    chosen = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
-    return simulate(parse_scenario(ESCAPING, overrides=chosen)).evidence
-
-
-def altered(evidence, **changes):
-    record = evidence.record.copy(deep=True)
-    for name, change in changes.items():
-        record[name] = record[name].copy(data=change(record[name].values))
-    return replace(evidence, record=record)
-
-
-def slowed(evidence, factor):
-    """The same flow with all of its times multiplied."""
-    return replace(evidence, record=evidence.record.assign_coords(time=evidence.times * factor))
-
-
-def asked(evidence, table, **values):
-    """The same record, as if the scenario had said something else."""
-    changed = getattr(evidence.scenario, table).model_copy(update=values)
-    return replace(evidence, scenario=evidence.scenario.model_copy(update={table: changed}))
 
 
 @pytest.fixture(scope="module")
 def escaping():
     """p = 3 and p = 1 over three ε, small enough for all neurons to align."""
     return [
-        evidence_of(network__power=p, network__init_scale=eps)
+        evidence_of(ESCAPING, network__power=p, network__init_scale=eps)
         for p in (3, 1)
         for eps in (1e-6, 1e-9, 1e-12)
     ]
@@ -73,7 +49,7 @@ def escaping():
 
 @pytest.fixture(scope="module")
 def late():
-    return evidence_of(flow__end_margin=30)
+    return evidence_of(ESCAPING, flow__end_margin=30)
 
 
 def test_escape_times_have_the_slopes_of_theory_and_slower_ones_do_not(escaping):
@@ -85,7 +61,7 @@ def test_escape_times_have_the_slopes_of_theory_and_slower_ones_do_not(escaping)
 
 def test_no_law_is_guessed_for_a_loss_without_one(late, monkeypatch):
     monkeypatch.setitem(LOSSES, "quartic", Quartic())
-    toy = asked(late, "flow", loss="quartic")
+    toy = as_if(late, "flow", loss="quartic")
 
     opinion = judge_ei_law(toy)
     assert opinion.verdict is Verdict.OUTSIDE
@@ -120,13 +96,13 @@ def test_classes_of_unequal_weights_escape_at_the_mean_of_their_slopes(escaping)
 
     assert law == pytest.approx((1 / 0.4 + 1 / 0.1 + 1 / 0.4) / 3)  # κ = λ = 1
     assert judge_escape_slopes(
-        [asked(run, "data", imbalance=4.0) for run in escaping[3:]]
+        [as_if(run, "data", imbalance=4.0) for run in escaping[3:]]
     ).verdict is Verdict.OUTSIDE  # fmt: skip
 
 
 def test_studies_of_steps_and_of_no_normalization_are_outside(escaping):
-    steps = [asked(run, "train", method="sgd") for run in escaping]
-    plain = [asked(run, "network", normalized=False) for run in escaping]
+    steps = [as_if(run, "train", method="sgd") for run in escaping]
+    plain = [as_if(run, "network", normalized=False) for run in escaping]
 
     for judge in (judge_escape_slopes, judge_selection):
         assert judge(steps).verdict is Verdict.OUTSIDE
@@ -136,10 +112,10 @@ def test_studies_of_steps_and_of_no_normalization_are_outside(escaping):
 
 
 def test_two_values_of_K_are_no_slope(escaping):
-    two, K4 = escaping[2], evidence_of(data__subclasses=4, data__positive_subclasses=2,
+    two, K4 = escaping[2], evidence_of(ESCAPING, data__subclasses=4, data__positive_subclasses=2,
                                        data__samples=8, network__init_scale=1e-12)  # fmt: skip
     relu = escaping[5]
-    six = asked(relu, "data", subclasses=6)
+    six = as_if(relu, "data", subclasses=6)
     opinion = judge_radius_over_K([two, K4, relu, six])
 
     assert opinion.verdict is not Verdict.HOLDS and opinion.verdict is not Verdict.FAILS
@@ -147,7 +123,7 @@ def test_two_values_of_K_are_no_slope(escaping):
 
 def test_equal_classes_have_no_gap_to_speak_of(late):
     even = Centers(late.centers.mu[:4], np.array([1, 1, -1, -1]), "given")
-    opinion = judge_late_gap(replace(asked(late, "network", power=1.0), centers=even))
+    opinion = judge_late_gap(replace(as_if(late, "network", power=1.0), centers=even))
 
     assert opinion.verdict is Verdict.OUTSIDE
     assert any(h.text == "classes of unequal size" and not h.met for h in opinion.hypotheses)
@@ -155,7 +131,7 @@ def test_equal_classes_have_no_gap_to_speak_of(late):
 
 def test_unbalanced_times_are_those_from_nothing():
     pair = dict(data__subclasses=2, data__positive_subclasses=1, data__samples=4, flow__end_time=5)
-    run = evidence_of(**pair, network__balanced="false", flow__chart='"lightcone"')
+    run = evidence_of(ESCAPING, **pair, network__balanced="false", flow__chart='"lightcone"')
 
     opinion = judge_unbalanced_times([run])
 
@@ -186,7 +162,7 @@ def test_without_normalization_escape_takes_a_power_of_the_scale(escaping):
     # Times of one flow, stretched by ε^{-(p-1)} or by another power.
     def study(power):
         scaled = [(eps, slowed(escaping[0], eps**-power)) for eps in (1e-1, 1e-2, 1e-3)]
-        return [asked(run, "network", normalized=False, init_scale=eps) for eps, run in scaled]
+        return [as_if(run, "network", normalized=False, init_scale=eps) for eps, run in scaled]
 
     assert judge_polynomial_escape(study(2.0)).verdict is Verdict.HOLDS
     assert judge_polynomial_escape(study(2.2)).verdict is Verdict.FAILS
@@ -205,7 +181,7 @@ def test_distances_grow_like_the_tilt_of_the_neurons(late):
             u = target.centers.mu + 0.3 * alpha**exponent * lean / np.sqrt(lean.shape[1])
             u /= np.linalg.norm(u, axis=1, keepdims=True)
             f = Network(jnp.asarray(u), jnp.zeros(len(u)), sign, 3.0)
-            run = replace(asked(late, "data", noise=alpha), network=f, alpha=alpha)
+            run = replace(as_if(late, "data", noise=alpha), network=f, alpha=alpha)
             runs.append(altered(run, center_output=np.sign))
         return runs
 
@@ -246,6 +222,7 @@ def test_centers_fall_where_the_outputs_say(escaping, late):
 def test_the_radius_of_p_3_does_not_depend_on_K():
     study = [
         evidence_of(
+            ESCAPING,
             data__subclasses=K, data__positive_subclasses=K // 2, data__samples=2 * K,
             flow__end_margin=30,
         )
@@ -262,6 +239,7 @@ def test_the_radius_of_p_3_does_not_depend_on_K():
 def test_losses_turn_neurons_alike_up_to_the_square_of_the_scale():
     early = [
         evidence_of(
+            ESCAPING,
             network__init_scale=eps, network__init="sphere", flow__loss=loss,
             flow__end_time=40, flow__tolerance=1e-9, record__linear=40, record__geometric=2,
         )
@@ -278,7 +256,12 @@ def test_losses_turn_neurons_alike_up_to_the_square_of_the_scale():
 def test_relu_classes_keep_the_gap_of_two_laws():
     small = {"data__noise": 0.01, "data__dimension": 100, "data__samples": 500}
     run = evidence_of(
-        **small, network__power=1, flow__end_margin=30, flow__end_time=16000, flow__tolerance=1e-4
+        ESCAPING,
+        **small,
+        network__power=1,
+        flow__end_margin=30,
+        flow__end_time=16000,
+        flow__tolerance=1e-4,
     )
     plus = run.centers.label > 0
 
@@ -290,7 +273,7 @@ def test_relu_classes_keep_the_gap_of_two_laws():
 @pytest.mark.slow
 def test_charts_agree_at_one_time_and_are_not_compared_at_two():
     polar, cartesian = (
-        evidence_of(flow__chart=chart, flow__end_margin=50, flow__end_time=150)
+        evidence_of(ESCAPING, flow__chart=chart, flow__end_margin=50, flow__end_time=150)
         for chart in ("polar", "cartesian")
     )
 

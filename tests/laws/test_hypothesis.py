@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gflow.data.centers import Centers
 from gflow.laws import hypothesis as asks
-from gflow.laws import published, published_flow
+from gflow.laws import published
+from gflow.laws import published_flow as flow
 from gflow.laws.hypothesis import CENTER_GAP, Hypothesis, all_met, gap
 
 POWERS = st.floats(2.05, 6.0)
@@ -39,9 +40,9 @@ def test_a_hypothesis_says_what_was_measured():
     ],
 )
 def test_a_relation_means_what_it_says(relation, below, equal, above):
-    found = [Hypothesis.that("a", a, relation, 2).met for a in (1, 2, 3)]
+    answers = [Hypothesis.that("a", a, relation, 2).met for a in (1, 2, 3)]
 
-    assert found == [below, equal, above]
+    assert answers == [below, equal, above]
     assert Hypothesis.that("a", math.nan, relation, 2).met is None
     assert Hypothesis.that("a", 1, relation, math.nan).met is None
 
@@ -56,7 +57,7 @@ def test_one_unmet_hypothesis_outweighs_an_undecided_one():
 
 def test_a_published_statement_prints_its_value_and_every_hypothesis():
     bound = published.bayes_robust_accuracy(2.0, 40, 10, 0.1)
-    order = published_flow.learned_distance(0.1, bound.hypotheses)
+    order = flow.learned_distance(0.1, bound.hypotheses)
 
     text = str(bound).splitlines()
     assert text[0] == f"{bound.value:.4g}"
@@ -133,11 +134,11 @@ def test_the_gap_is_the_distance_to_the_sampled_boundary(label, sign):
     rng = np.random.default_rng(len(label))
     for u in rng.standard_normal((20, 3)):
         u /= np.linalg.norm(u)
-        found = gap(u[None, : len(label)], np.array([sign]), label)
+        distance = gap(u[None, : len(label)], np.array([sign]), label)
         expected = sampled_gap(u, own, rays) if own.size else 1.0
 
-        assert found <= expected + 1e-12
-        assert expected <= found * (1 + (np.pi / rays) ** 2) + 1e-12
+        assert distance <= expected + 1e-12
+        assert expected <= distance * (1 + (np.pi / rays) ** 2) + 1e-12
 
 
 @settings(deadline=None)
@@ -148,11 +149,11 @@ def test_the_gap_knows_neither_order_nor_class_names_and_takes_the_least(seed, K
     u = u[:, :K] / np.linalg.norm(u, axis=1, keepdims=True)
     sign, label, turn = rng.choice([-1, 1], h), rng.choice([-1, 1], K), rng.permutation(K)
 
-    found = gap(u, sign, label)
+    least = gap(u, sign, label)
 
-    assert found == gap(u[:, turn], sign, label[turn]) == gap(u, -sign, -label)
-    assert found == min(gap(u[[j]], sign[[j]], label) for j in range(h))
-    assert 0 <= found <= 1
+    assert least == gap(u[:, turn], sign, label[turn]) == gap(u, -sign, -label)
+    assert least == min(gap(u[[j]], sign[[j]], label) for j in range(h))
+    assert 0 <= least <= 1
 
 
 def test_a_center_is_45_degrees_from_its_boundary_and_the_boundary_itself_none():
@@ -191,10 +192,10 @@ def test_a_gap_bounds_the_winning_cosine_and_its_lead(seed, K, p, near):
     u = np.abs(u) * rng.choice([1, 1, -1], K + 2)
     u[0] = abs(u[0])
     u /= np.linalg.norm(u)
-    found = gap(u[None, :K], np.ones(1), np.ones(K))
-    assume(0 < found <= CENTER_GAP)
+    width = gap(u[None, :K], np.ones(1), np.ones(K))
+    assume(0 < width <= CENTER_GAP)
 
-    b1, b2 = published_flow.start_constants(p, found)
+    b1, b2 = flow.start_constants(p, width)
 
     second, winner = np.sort(u[:K])[-2:]
     assert winner >= b1 * (1 - 1e-12)

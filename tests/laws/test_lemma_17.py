@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gflow.laws import published_flow
+from gflow.laws import published_flow as flow
 
 POWERS = st.floats(2.05, 6.0)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -49,7 +49,7 @@ def test_the_corrected_lemma_17_is_never_violated(seed, p, tilt):
     points = np.concatenate([x, void, rng.standard_normal((300, D))])
     points /= np.linalg.norm(points, axis=1, keepdims=True)
 
-    bound = published_flow.aligned_distance_corrected(
+    bound = flow.aligned_distance_corrected(
         p,
         K,
         1 - float(cosine.min()),
@@ -73,10 +73,8 @@ def test_one_tilted_neuron_violates_lemma_17_as_printed():
     x = np.zeros((1, K + 1))
     x[0, [0, -1]] = math.sqrt(2 / 3), math.sqrt(1 / 3)
 
-    printed = published_flow.aligned_distance_printed(p, K, 1 - math.cos(tilt), 0.0, void=0.0).value
-    corrected = published_flow.aligned_distance_corrected(
-        p, K, 1 - math.cos(tilt), 0.0, void=0.0
-    ).value
+    printed = flow.aligned_distance_printed(p, K, 1 - math.cos(tilt), 0.0, void=0.0).value
+    corrected = flow.aligned_distance_corrected(p, K, 1 - math.cos(tilt), 0.0, void=0.0).value
 
     sup = network_error(x, u, np.ones(K), label, label, p)
     assert sup == pytest.approx(0.0115, abs=1e-4)
@@ -90,11 +88,11 @@ def test_one_tilted_neuron_violates_lemma_17_as_printed():
     slack=st.floats(0, 0.5), nu=st.floats(0, 1), void=st.floats(0, 1), p=POWERS, K=st.integers(1, 9)
 )
 def test_mass_errors_enter_both_forms_of_lemma_17_alike(slack, nu, void, p, K):
-    printed = published_flow.aligned_distance_printed(p, K, slack, nu, void=void).value
-    corrected = published_flow.aligned_distance_corrected(p, K, slack, nu, void=void).value
+    printed = flow.aligned_distance_printed(p, K, slack, nu, void=void).value
+    corrected = flow.aligned_distance_corrected(p, K, slack, nu, void=void).value
 
     assert K * nu + void <= printed <= corrected * (1 + 1e-12)
     assert corrected - K * nu - void == pytest.approx(
-        (1 + nu) * published_flow.aligned_distance_corrected(p, K, slack, 0.0, void=0.0).value,
+        (1 + nu) * flow.aligned_distance_corrected(p, K, slack, 0.0, void=0.0).value,
         abs=1e-9,
     )

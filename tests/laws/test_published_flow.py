@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gflow.laws import published_flow, reduced
+from gflow.laws import published_flow as flow
+from gflow.laws import reduced
 from gflow.laws.hypothesis import CENTER_GAP, all_met, gap
 
 POWERS = st.floats(2.05, 6.0)
@@ -32,10 +33,10 @@ def test_the_printed_alignment_time_undercuts_the_exact_one_for_large_powers(p, 
     # Theory T10: per log 1/(1-cos) it takes 1/(2p); the bound grants 2/(p(2^{p-1} - 2)), which is
     # 1/3 at p = 3 and 1/12 at p = 4.
     start, K, alpha = 0.8, 2, 1e-140
-    found = gap(np.array([[start, 0.0]]), np.ones(1), np.ones(2))
+    width = gap(np.array([[start, 0.0]]), np.ones(1), np.ones(2))
 
     def printed(alpha):
-        return published_flow.alignment_time_printed(p, found, K, alpha, failure=K / math.e, C=1.0)
+        return flow.alignment_time_printed(p, width, K, alpha, failure=K / math.e, C=1.0)
 
     slope = (printed(alpha).value - printed(math.sqrt(alpha)).value) / -math.log(alpha)
     assert slope == pytest.approx(2 / (p * (2 ** (p - 1) - 2)))
@@ -55,9 +56,9 @@ def test_at_its_center_a_neuron_gets_the_printed_time_of_its_start():
     # γ = 1 - 1/√2: b1 = 1/√2, √(2γ) = b2 = √(2 - √2) at p = 3; with α = 1 the logarithm is 0.
     b1, b2 = math.sqrt(1 / 2), math.sqrt(2 - math.sqrt(2))
 
-    time = published_flow.alignment_time_printed(3.0, CENTER_GAP, 4, 1.0, failure=4 / math.e, C=1.0)
+    time = flow.alignment_time_printed(3.0, CENTER_GAP, 4, 1.0, failure=4 / math.e, C=1.0)
 
-    assert published_flow.start_constants(3.0, CENTER_GAP) == pytest.approx((b1, b2))
+    assert flow.start_constants(3.0, CENTER_GAP) == pytest.approx((b1, b2))
     assert time.value == pytest.approx(20 / (3 * b2 * b1))
 
 
@@ -69,15 +70,15 @@ def test_a_degenerate_start_or_power_two_never_aligns():
         "large gap": (3.0, 0.5, 0.1, False),
         "noise": (3.0, 0.1, 1.1, False),
     }
-    for name, (p, found, alpha, met) in cases.items():
-        time = published_flow.alignment_time_printed(p, found, 4, alpha, failure=4 / math.e, C=1.0)
+    for name, (p, width, alpha, met) in cases.items():
+        time = flow.alignment_time_printed(p, width, 4, alpha, failure=4 / math.e, C=1.0)
         assert time.met is met, name
         assert math.isnan(time.value) == (name in ("p", "gap")), name
 
 
 def test_a_smaller_gap_takes_longer_and_no_noise_for_ever():
-    def time(found, alpha=0.1):
-        return published_flow.alignment_time_printed(3.0, found, 4, alpha, failure=0.1, C=0.1).value
+    def time(width, alpha=0.1):
+        return flow.alignment_time_printed(3.0, width, 4, alpha, failure=0.1, C=0.1).value
 
     gaps = np.linspace(1e-4, CENTER_GAP, 20)
     assert (np.diff([time(float(g)) for g in gaps]) < 0).all()
@@ -87,7 +88,7 @@ def test_a_smaller_gap_takes_longer_and_no_noise_for_ever():
 @given(p=POWERS, K=st.integers(2, 20), h=st.integers(1, 5000), log_eps=st.floats(-700, -10))
 def test_the_network_is_negligible_as_long_as_published(p, K, h, log_eps):
     # Noise-free each neuron grows at rate at most κπ = 1 (theory D11): |f| <= h ε² Wmax² e^{2t}.
-    bound = published_flow.negligible_time(p, K, h, log_eps, largest=1.0)
+    bound = flow.negligible_time(p, K, h, log_eps, largest=1.0)
 
     output = math.log(h) + 2 * log_eps + 2 * bound.value
     assert bound.met
@@ -98,15 +99,13 @@ def test_the_negligible_time_is_one_where_its_formula_says_so():
     # log 1/(2^{p-1} √h ε) = 2^{p+2} K at p = 3, K = 4, h = 100.
     log_eps = -(128 + math.log(4 * 10))
 
-    assert published_flow.negligible_time(3.0, 4, 100, log_eps, largest=1.0).value == pytest.approx(
-        1
-    )
+    assert flow.negligible_time(3.0, 4, 100, log_eps, largest=1.0).value == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("largest", "met"), [(1.0, True), (2.0, False)])
 def test_the_negligible_time_asks_for_a_small_scale(largest, met):
     # ε = 1/(4 √h Wmax²) at √h = 10, Wmax = √2 is 1/80.
-    assert published_flow.negligible_time(3.0, 4, 100, -math.log(80), largest=largest).met is met
+    assert flow.negligible_time(3.0, 4, 100, -math.log(80), largest=largest).met is met
 
 
 @pytest.mark.parametrize("p", [2.5, 3.0, 4.0])
@@ -115,10 +114,8 @@ def test_the_printed_window_is_empty_at_the_scale_that_the_theorem_asks_for(p, a
     K, h = 5, 50
     scale = 8 * K * math.log(alpha)
 
-    start = published_flow.alignment_time_printed(
-        p, CENTER_GAP, K, alpha, failure=K / math.e, C=1.0
-    )
-    end = published_flow.negligible_time(p, K, h, scale, largest=1.0)
+    start = flow.alignment_time_printed(p, CENTER_GAP, K, alpha, failure=K / math.e, C=1.0)
+    end = flow.negligible_time(p, K, h, scale, largest=1.0)
 
     assert start.met and end.met
     assert end.value < start.value
@@ -155,23 +152,23 @@ MET = {
     ],
 )
 def test_each_hypothesis_of_theorem_one_fails_alone(change, unmet):
-    found = published_flow.learning_hypotheses(**(MET | change))
+    hypotheses = flow.learning_hypotheses(**(MET | change))
 
-    assert {hypothesis.text for hypothesis in found if not hypothesis.met} == unmet
-    assert all_met(found) is not bool(unmet)
+    assert {hypothesis.text for hypothesis in hypotheses if not hypothesis.met} == unmet
+    assert all_met(hypotheses) is not bool(unmet)
 
 
 def test_without_noise_no_scale_is_matched_and_no_sample_enough():
-    found = published_flow.learning_hypotheses(**(MET | {"alpha": 0.0}))
+    hypotheses = flow.learning_hypotheses(**(MET | {"alpha": 0.0}))
 
-    unmet = {hypothesis.text for hypothesis in found if not hypothesis.met}
+    unmet = {hypothesis.text for hypothesis in hypotheses if not hypothesis.met}
     assert unmet == {"α² D >= 0.1", "α² N >= 0.1", "ε within a factor 10 of α^(8K)"}
 
 
 def test_a_run_has_entered_once_its_loss_is_of_order_alpha_to_the_fourth():
-    assert published_flow.fitted(2e-4, 0.1, 2.0).met is True
-    assert published_flow.fitted(2.1e-4, 0.1, 2.0).met is False
-    assert published_flow.fitted(math.nan, 0.1, 2.0).met is None
+    assert flow.fitted(2e-4, 0.1, 2.0).met is True
+    assert flow.fitted(2.1e-4, 0.1, 2.0).met is False
+    assert flow.fitted(math.nan, 0.1, 2.0).met is None
 
 
 # Orders.
@@ -179,24 +176,24 @@ def test_a_run_has_entered_once_its_loss_is_of_order_alpha_to_the_fourth():
 
 ORDERS = {
     "span, p = 3": (
-        lambda alpha: published_flow.fitting_span(3.0, alpha, ()),
+        lambda alpha: flow.fitting_span(3.0, alpha, ()),
         {"alpha": ("α", -1.0)},
     ),
     "span, p = 6": (
-        lambda alpha: published_flow.fitting_span(6.0, alpha, ()),
+        lambda alpha: flow.fitting_span(6.0, alpha, ()),
         {"alpha": ("α", -2.0)},
     ),
-    "distance": (lambda alpha: published_flow.learned_distance(alpha, ()), {"alpha": ("α", 2.0)}),
+    "distance": (lambda alpha: flow.learned_distance(alpha, ()), {"alpha": ("α", 2.0)}),
     "error": (
-        lambda n, h, eps: published_flow.early_alignment_error(n, h, math.log(eps), ()),
+        lambda n, h, eps: flow.early_alignment_error(n, h, math.log(eps), ()),
         {"n": ("n", 1.0), "h": ("h", 0.5), "eps": ("ε", 1.0)},
     ),
     "end": (
-        lambda n, h, eps: published_flow.early_alignment_end(n, h, math.log(eps), ()),
+        lambda n, h, eps: flow.early_alignment_end(n, h, math.log(eps), ()),
         {"n": ("n", -1.0)},
     ),
     "aligned": (
-        lambda n, mu: published_flow.separable_alignment_time(n, mu, ()),
+        lambda n, mu: flow.separable_alignment_time(n, mu, ()),
         {"mu": ("μ", -0.5)},
     ),
 }
@@ -217,10 +214,10 @@ def test_an_order_has_the_slopes_it_publishes(name):
 
 def test_the_logarithmic_orders_count_decades():
     # Constant 1: ten times smaller α, ε, or ten times more samples, add or multiply by log 10.
-    assert published_flow.fitting_time(1e-3, ()).value == pytest.approx(3 * math.log(10))
-    end = published_flow.early_alignment_end(50, 100, math.log(1e-9), ()).value
+    assert flow.fitting_time(1e-3, ()).value == pytest.approx(3 * math.log(10))
+    end = flow.early_alignment_end(50, 100, math.log(1e-9), ()).value
     assert end == pytest.approx(8 * math.log(10) / 50)
-    aligned = published_flow.separable_alignment_time(1000, 0.25, ()).value
+    aligned = flow.separable_alignment_time(1000, 0.25, ()).value
     assert aligned == pytest.approx(6 * math.log(10))
 
 
@@ -230,8 +227,8 @@ def test_the_logarithmic_orders_count_decades():
 @given(n=st.integers(1, 10**5), h=st.integers(1, 10**4), log_eps=st.floats(-400, -20))
 def test_the_early_error_is_the_first_output_grown_until_the_end(n, h, log_eps):
     # Residuals start off by |f| <= h ε², felt by n samples, and f grows at most like e^{n t}.
-    end = published_flow.early_alignment_end(n, h, log_eps, ()).value
-    error = published_flow.early_alignment_error(n, h, log_eps, ()).value
+    end = flow.early_alignment_end(n, h, log_eps, ()).value
+    error = flow.early_alignment_error(n, h, log_eps, ()).value
 
     grown = math.log(n * h) + 2 * log_eps + n * end
     assert math.log(error) == pytest.approx(grown, rel=1e-9)
@@ -241,19 +238,19 @@ def test_the_early_error_is_the_first_output_grown_until_the_end(n, h, log_eps):
 def test_the_scale_of_separable_data_lets_alignment_end_in_time(n, h, mu):
     # ε = exp(-(n/√μ) log n)/√h is where the end of early alignment is the alignment time.
     largest = -n * math.log(n) / math.sqrt(mu) - math.log(h) / 2
-    aligned = published_flow.separable_alignment_time(n, mu, ()).value
+    aligned = flow.separable_alignment_time(n, mu, ()).value
 
-    assert published_flow.early_alignment_end(n, h, largest, ()).value == pytest.approx(aligned)
+    assert flow.early_alignment_end(n, h, largest, ()).value == pytest.approx(aligned)
     for log_eps, met in ((largest - 1, True), (largest + 1, False)):
-        assert all_met(published_flow.separable_hypotheses(n, h, mu, log_eps, constant=1.0)) is met
+        assert all_met(flow.separable_hypotheses(n, h, mu, log_eps, constant=1.0)) is met
 
 
 def test_separability_is_refused_when_not_positive_or_unknown():
     for mu in (0.0, -0.1):
-        (margin, scale) = published_flow.separable_hypotheses(10, 4, mu, -1e9, constant=1.0)
+        (margin, scale) = flow.separable_hypotheses(10, 4, mu, -1e9, constant=1.0)
         assert (margin.met, scale.met) == (False, None)
-        assert math.isnan(published_flow.separable_alignment_time(10, mu, ()).value)
-    assert published_flow.separable_hypotheses(10, 4, math.nan, -1e9, constant=1.0)[0].met is None
+        assert math.isnan(flow.separable_alignment_time(10, mu, ()).value)
+    assert flow.separable_hypotheses(10, 4, math.nan, -1e9, constant=1.0)[0].met is None
 
 
 @pytest.mark.parametrize("angle", [0.1, 0.7, 1.2])
@@ -264,7 +261,7 @@ def test_a_cone_of_flipped_samples_has_the_cosine_of_its_opening(angle):
     y = rng.choice([-1.0, 1.0], len(turn))
     x = (y * rng.uniform(0.1, 5, len(turn)))[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
 
-    assert published_flow.separability(x, y) == pytest.approx(math.cos(2 * angle))
+    assert flow.separability(x, y) == pytest.approx(math.cos(2 * angle))
 
 
 def test_separability_is_the_least_entry_of_the_whole_gram_matrix():
@@ -275,7 +272,7 @@ def test_separability_is_the_least_entry_of_the_whole_gram_matrix():
             x[-1] = -2 * y[-1] * y[-2] * x[-2]
         z = x / np.linalg.norm(x, axis=1, keepdims=True)
         gram = np.outer(y, y) * (z @ z.T)
-        assert published_flow.separability(x, y) == pytest.approx(gram.min(), rel=1e-12)
+        assert flow.separability(x, y) == pytest.approx(gram.min(), rel=1e-12)
 
 
 def test_orthonormal_subclasses_are_not_separable():
@@ -285,28 +282,28 @@ def test_orthonormal_subclasses_are_not_separable():
     k = rng.integers(3, size=200)
     x, y = np.eye(3, 20)[k] + 0.1 / np.sqrt(20) * rng.standard_normal((200, 20)), label[k]
 
-    assert published_flow.separability(np.eye(3, 5), label) == 0
-    assert published_flow.separability(x, y) < 0
-    assert math.isnan(published_flow.separability(np.zeros((2, 3)), np.ones(2)))
+    assert flow.separability(np.eye(3, 5), label) == 0
+    assert flow.separability(x, y) < 0
+    assert math.isnan(flow.separability(np.zeros((2, 3)), np.ones(2)))
 
 
 @given(loss=st.floats(1e-6, 1), rate=st.floats(1e-3, 10), first=st.floats(0, 100), more=POWERS)
 def test_the_late_loss_forgets_where_it_started(loss, rate, first, more):
     # The solution of dL/dt = -a L²: starting again in the middle changes nothing.
-    middle = published_flow.late_loss_bound(5 + first, 5.0, loss, rate).value
-    restarted = published_flow.late_loss_bound(5 + first + more, 5 + first, middle, rate).value
-    straight = published_flow.late_loss_bound(5 + first + more, 5.0, loss, rate)
+    middle = flow.late_loss_bound(5 + first, 5.0, loss, rate).value
+    restarted = flow.late_loss_bound(5 + first + more, 5 + first, middle, rate).value
+    straight = flow.late_loss_bound(5 + first + more, 5.0, loss, rate)
 
     assert restarted == pytest.approx(straight.value, rel=1e-12)
     step = 1e-3 / (rate * loss)
-    change = published_flow.late_loss_bound(5 + step, 5.0, loss, rate).value - loss
+    change = flow.late_loss_bound(5 + step, 5.0, loss, rate).value - loss
     assert change / step == pytest.approx(-rate * loss**2, rel=2e-3)
     assert straight.met
 
 
 def test_the_late_loss_is_about_later_times():
-    assert published_flow.late_loss_bound(4.9, 5.0, 0.1, 1.0).met is False
-    assert published_flow.late_loss_bound(5.0, 5.0, 0.1, 1.0).value == 0.1
+    assert flow.late_loss_bound(4.9, 5.0, 0.1, 1.0).met is False
+    assert flow.late_loss_bound(5.0, 5.0, 0.1, 1.0).value == 0.1
 
 
 @pytest.mark.parametrize(
@@ -321,4 +318,4 @@ def test_the_late_loss_is_about_later_times():
 )
 def test_early_alignment_is_about_relu_and_a_small_scale(p, loss, log_eps, met):
     # ε <= 1/√h = .1 at h = 100.
-    assert all_met(published_flow.early_hypotheses(p, loss, 100, log_eps, constant=1.0)) is met
+    assert all_met(flow.early_hypotheses(p, loss, 100, log_eps, constant=1.0)) is met

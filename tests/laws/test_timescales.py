@@ -51,38 +51,10 @@ each_loss = pytest.mark.parametrize("loss", FORCE)
 any_loss = st.sampled_from(list(FORCE))
 searched = settings(max_examples=60, deadline=None)
 log_starts = st.floats(-1400.0, -0.01)
-shares = st.floats(1e-6, 1.0)
+shares = st.floats(0.0, 1.0)
 
 
 # --- Alignment and escape ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("m", [1, 2, 6])
-@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 4.0])
-def test_a_neuron_at_the_average_of_m_centers_grows_at_its_rate(p, m):
-    # d log ρ/dt = κπ Σ_k <u, μ_k>^p at u = μ̄_S, whose m coordinates are all 1/√m (theory D1).
-    coordinates = np.full(m, 1 / np.sqrt(m))
-
-    assert growth_rate(p, m) == pytest.approx((coordinates**p).sum(), rel=10 * EPS)
-
-
-@pytest.mark.parametrize(("p", "m"), [(1.0, 4), (1.5, 4), (3.0, 1)])
-def test_alignment_ends_in_growth_at_the_rate(p, m):
-    # Noise-free neuron awake to four own centers, κπ = 1.  Φ is stationary where it is aligned
-    # (theory D5): from an angle of at most 1e-4 it is off by 1e-8 times p.
-    u0 = np.array([0.7, 0.4, 0.3, 0.2, np.sqrt(1 - 0.78)])
-    own = np.array([1.0, 1, 1, 1, 0])
-
-    def velocity(t, state):
-        u = np.maximum(state[:-1], 0) * own
-        growth = (u**p).sum()
-        return np.append(p * (u ** (p - 1) * own - growth * state[:-1]), growth)
-
-    found = solve_ivp(velocity, [0, 30], np.append(u0, 0), rtol=1e-9, atol=1e-12, t_eval=[20, 30])
-
-    angle = np.linalg.norm(found.y[:-1, 0] - np.where(own * (np.arange(5) < m), m**-0.5, 0))
-    assert angle < 1e-4
-    assert np.diff(found.y[-1])[0] / 10 == pytest.approx(growth_rate(p, m), abs=p * 1e-8)
 
 
 def test_escape_slopes_are_those_of_the_published_setting():
@@ -131,9 +103,9 @@ def test_the_potential_integrates_one_over_the_force(loss, z):
     force = np.asarray(LOSSES[loss].force(jnp.ones(200), jnp.asarray(np.exp(log_z))))
     expected = (high - low) / 2 * weights @ (1 / force)
 
-    found = potential(np.array(z), loss)
-    assert np.diff(found)[0] == pytest.approx(expected, rel=1e-12)
-    assert potential_of_log(np.log(z), loss) == pytest.approx(found, rel=1e-12)
+    psi = potential(np.array(z), loss)
+    assert np.diff(psi)[0] == pytest.approx(expected, rel=1e-12)
+    assert potential_of_log(np.log(z), loss) == pytest.approx(psi, rel=1e-12)
 
 
 @each_loss
@@ -150,11 +122,11 @@ def test_the_fitting_law_is_what_an_integrator_finds(loss, log_z0):
         lambda t, s: rate * FORCE[loss](np.exp(np.minimum(s, 4.0))), [0, end], [log_z0],
         method="DOP853", rtol=STEP, atol=STEP, t_eval=times,
     )  # fmt: skip
-    found = fit(float(np.exp(log_z0)), times, PI, loss, m=m)
+    outputs = fit(float(np.exp(log_z0)), times, PI, loss, m=m)
 
     steps = ode.nfev / 12
-    assert np.abs(np.log(found) - ode.y[0]).max() < steps * STEP * (1 + abs(log_z0))
-    assert found[-1] > (np.log(1e12) if "square" not in loss else 1 - 1e-12)
+    assert np.abs(np.log(outputs) - ode.y[0]).max() < steps * STEP * (1 + abs(log_z0))
+    assert outputs[-1] > (np.log(1e12) if "square" not in loss else 1 - 1e-12)
 
 
 @searched
@@ -171,43 +143,14 @@ def test_the_fitting_law_inverts_the_potential(loss, log_z0, share, m):
     assert abs(gain - clock) * force < 20 * EPS * (1 + abs(log_z0) + z)
 
 
-@searched
-@given(any_loss, log_starts, shares, st.floats(0.0, 0.99))
-def test_outputs_grow_in_time_and_with_their_start(loss, log_z0, share, head_start):
-    t = HIGHEST[loss] * share * np.linspace(0, 1, 9)
-
-    log_z = fit_log(log_z0, t, PI, loss)
-    ahead = fit_log(log_z0 * (1 - head_start), t, PI, loss)
-
-    rounding = 20 * EPS * (1 + abs(log_z0))
-    assert log_z[0] == pytest.approx(log_z0, abs=rounding)
-    assert (np.diff(log_z) > -rounding).all()
-    assert (ahead > log_z - rounding).all()
-
-
-@searched
-@given(any_loss, st.floats(-690.0, -0.01), shares, shares)
-def test_a_flow_may_be_cut_in_two(loss, log_z0, first, second):
-    # Solved from z(t1) over t2 it is the flow over t1 + t2: the law has no memory.
-    t1, t2 = HIGHEST[loss] / 4 * first, HIGHEST[loss] / 4 * second
-    z0 = float(np.exp(log_z0))
-
-    whole = fit_log(log_z0, t1 + t2, PI, loss)
-    middle = float(fit_log(log_z0, t1, PI, loss))
-    again = fit_log(middle, t2, PI, loss)
-
-    assert again == pytest.approx(whole, abs=40 * EPS * (1 + abs(log_z0)))
-    assert np.log(fit(z0, t1, PI, loss)) == pytest.approx(middle, abs=40 * EPS * (1 + abs(log_z0)))
-
-
 @pytest.mark.parametrize("log_z0", [2 * np.log(1e-300), -5000.0])
 def test_a_start_that_underflows_escapes_when_its_logarithm_says(log_z0):
     # Ei(½) - Ei(z0) = 2πT and Ei(z0) = γ + log z0 to double precision (theory D7).
     time = (expi(0.5) - np.euler_gamma - log_z0) / (2 * PI)
 
-    found = fit_log(log_z0, time, PI, "exponential")
+    log_output = fit_log(log_z0, time, PI, "exponential")
 
-    assert found == pytest.approx(np.log(0.5), abs=20 * EPS * abs(log_z0))
+    assert log_output == pytest.approx(np.log(0.5), abs=20 * EPS * abs(log_z0))
 
 
 @each_loss
@@ -251,8 +194,8 @@ def test_the_scaled_exponential_integral_is_its_integral(z):
     expected = head + (np.euler_gamma + np.log(z)) * np.exp(-z)
 
     # Near the zero of Ei at 0.3725 the terms cancel; beyond v = 40 the share e^{-40} is dropped.
-    found = scaled_exponential_integral(z)
-    assert found == pytest.approx(expected, rel=1e-11, abs=1e-12 * min(1, 1 / z))
+    value = scaled_exponential_integral(z)
+    assert value == pytest.approx(expected, rel=1e-11, abs=1e-12 * min(1, 1 / z))
 
 
 @searched
@@ -267,21 +210,11 @@ def test_the_scaled_exponential_integral_solves_its_equation(z):
 
 def test_the_late_output_solves_the_exponential_law():
     # Rounding ε of log z is z ε of z, and Ei(z) moves by e^z of that.
-    t = np.geomspace(1.0, 1e12, 30)
+    t = np.geomspace(1.0, 1e300, 60)
 
     for m in (1, 6):
         z = late_output(t, PI, m)
         assert (np.abs(expi(z) / (2 * PI * np.sqrt(m) * t) - 1) < 20 * EPS * (2 + z)).all()
-
-
-def test_the_late_output_is_a_double_logarithm():
-    # x = 2πt: z = log x + log z - log(z E(z)), and log z - log log x < 2 log log x/log x.
-    x = np.array([1e12, 1e100, 1e300])
-
-    z = late_output(x / (2 * PI), PI)
-
-    rest = z - np.log(x) - np.log(np.log(x))
-    assert (np.abs(rest) < 2 * np.log(np.log(x)) / np.log(x)).all()
 
 
 @pytest.mark.parametrize("m", [np.ones(10, int), np.array([K1, K2])])
@@ -361,10 +294,10 @@ def test_the_floor_is_the_least_distance_of_two_relus(plus, minus, K1, K2):
         return max(np.abs(a * x - b * y).max(), np.abs(a * x).max(), np.abs(b * y).max())
 
     ends = sorted([1 / plus, 1 / minus])
-    found = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-10})
+    least = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-10})
 
     floor = relu_floor(plus, minus, K1, K2)
-    assert floor == pytest.approx(found.fun, rel=1e-5, abs=1e-7)
+    assert floor == pytest.approx(least.fun, rel=1e-5, abs=1e-7)
 
 
 def masses_and_outputs(p, u, m, sign, K1, K2):
@@ -414,13 +347,13 @@ def test_the_norm_of_aligned_neurons_follows_from_their_outputs(p):
     m = m * np.linspace(1, 2, m.size)
     norm, outputs = masses_and_outputs(p, u, m, sign, K1, K2)
 
-    found = (
+    law = (
         aligned_squared_norm(outputs)
         if p == 3
         else aligned_squared_norm(outputs[[0, K1]], np.array([K1, K2]))
     )
 
-    assert found == pytest.approx(norm, rel=10 * EPS)
+    assert law == pytest.approx(norm, rel=10 * EPS)
 
 
 @searched
@@ -432,11 +365,11 @@ def test_the_smoothed_margin_brackets_the_smallest_margin(samples, norm):
     margin, omega = np.array(samples).T
     loss = float((omega * np.exp(-margin)).sum())
 
-    found = smoothed_margin(loss, omega.min(), norm)
+    smoothed = smoothed_margin(loss, omega.min(), norm)
 
     rounding = 100 * EPS * 50 / norm
-    assert found <= margin.min() / norm + rounding
-    assert margin.min() / norm <= found + np.log(omega.sum() / omega.min()) / norm + rounding
+    assert smoothed <= margin.min() / norm + rounding
+    assert margin.min() / norm <= smoothed + np.log(omega.sum() / omega.min()) / norm + rounding
 
 
 @pytest.mark.parametrize(
@@ -451,9 +384,9 @@ def test_the_smoothed_margin_of_an_aligned_flow_rises_to_its_limit(p, m, pi):
     loss = (m * pi * np.exp(-z)).sum(axis=-1)
     fitted = loss < pi.min()
 
-    found = smoothed_margin(loss, pi.min(), aligned_squared_norm(z, m))[fitted]
+    margins = smoothed_margin(loss, pi.min(), aligned_squared_norm(z, m))[fitted]
 
     assert fitted.sum() > 400
-    assert (np.diff(found) > -10 * EPS).all()
+    assert (np.diff(margins) > -10 * EPS).all()
     # The outputs differ from each other, and -log(L/ω) from the least of them, by less than 3.
-    assert found[-1] == pytest.approx(late_margin(p, K1, K2), rel=6 / np.log(1e300))
+    assert margins[-1] == pytest.approx(late_margin(p, K1, K2), rel=6 / np.log(1e300))

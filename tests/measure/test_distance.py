@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from networks import axes, network
 from scipy.optimize import linprog
 
 from gflow.data.centers import Centers
@@ -15,16 +16,6 @@ from gflow.network.reference import average_target, subclass_target
 POWERS = [1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0]
 SEARCH = 1e-3
 """Relative accuracy to which the exchange is driven."""
-
-
-def axes(D, K, K1):
-    return Centers(np.eye(K, D), np.where(np.arange(K) < K1, 1, -1), "given")
-
-
-def network(u, m, s, p, log_scale=0.0):
-    u = np.asarray(u) / np.linalg.norm(u, axis=1, keepdims=True)
-    log_mass = np.log(m) + log_scale
-    return Network(jnp.asarray(u), jnp.asarray(log_mass), jnp.asarray(s, float), float(p))
 
 
 def tilted(rng, centers, p, tilt, spread, copies=1):
@@ -57,7 +48,7 @@ def moved(network, turn, order, log_factor):
 )
 def test_classifiers_are_as_far_apart_as_theory_says(own, cross, expected):
     # Theory section 7.5, K = 10 and K1 = 6, given to three digits.
-    centers = axes(10, 10, 6)
+    centers = axes(10, 6, 10)
     bracket = contrast(own(centers), cross(centers), 0)
 
     assert bracket.lower == pytest.approx(expected, abs=5e-4 + SEARCH * expected)
@@ -70,7 +61,7 @@ def test_classifiers_are_as_far_apart_as_theory_says(own, cross, expected):
 
 @pytest.mark.parametrize("p", POWERS)
 def test_a_network_that_is_the_target_is_at_distance_zero(p):
-    centers = axes(12, 5, 3)
+    centers = axes(5, 3, 12)
     bracket = distance(subclass_target(centers, p).network, subclass_target(centers, p), 0)
 
     assert bracket.lower < 1e-14
@@ -79,14 +70,14 @@ def test_a_network_that_is_the_target_is_at_distance_zero(p):
 
 
 def test_the_two_targets_of_two_subclasses_coincide():
-    centers = axes(4, 2, 1)
+    centers = axes(2, 1, 4)
 
     assert contrast(average_target(centers), subclass_target(centers, 1.0), 0).upper < 1e-11
 
 
 @pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
 def test_a_network_that_is_zero_is_at_distance_one(p):
-    centers = axes(6, 5, 3)
+    centers = axes(5, 3, 6)
     zero = Network(jnp.eye(4, 6), jnp.full(4, -jnp.inf), jnp.ones(4), p)
     for target in (average_target(centers), subclass_target(centers, p)):
         bracket = distance(zero, target, 0)
@@ -99,7 +90,7 @@ def test_a_network_that_is_zero_is_at_distance_one(p):
 @pytest.mark.parametrize("tilt", [0.01, 0.5])
 def test_the_search_never_exceeds_the_certificate(p, tilt):
     rng = np.random.default_rng(int(10 * p))
-    centers = axes(9, 4, 3)
+    centers = axes(4, 3, 9)
     net = tilted(rng, centers, p, tilt, 0.1, copies=2)
     for target in (subclass_target(centers, p), average_target(centers)):
         bracket = distance(net, target, 0)
@@ -109,7 +100,7 @@ def test_the_search_never_exceeds_the_certificate(p, tilt):
 
 @pytest.mark.parametrize("p", [1.0, 2.5, 3.0])
 def test_the_witness_attains_the_lower_bound(p):
-    centers = axes(9, 4, 3)
+    centers = axes(4, 3, 9)
     net = tilted(np.random.default_rng(1), centers, p, 0.1, 0.1)
     target = subclass_target(centers, p)
     bracket = distance(net, target, 0)
@@ -124,7 +115,7 @@ def test_the_witness_attains_the_lower_bound(p):
 def test_two_relus_of_unequal_gain_stand_at_the_floor_of_theory(plus, minus, K1, K2):
     # Theory D8: the least over c of dist(q₊σ(<x, μ₊>) - q₋σ(<x, μ₋>), F), reached at the
     # least-squares c: √(K1K2)|q₊ - q₋|/√(K1q₊² + K2q₋²).
-    centers = axes(12, K1 + K2, K1)
+    centers = axes(K1 + K2, K1, 12)
     net = network(centers.averages, np.sqrt([K1, K2]) * [plus, minus], [1, -1], 1.0)
     gain = np.sqrt(K1 * plus**2 + K2 * minus**2)
     floor = np.sqrt(K1 * K2) * abs(plus - minus) / gain / np.sqrt(max(K1, K2))
@@ -140,7 +131,7 @@ def test_two_relus_of_unequal_gain_stand_at_the_floor_of_theory(plus, minus, K1,
 
 def test_unequal_masses_at_high_power_leave_the_half_range():
     # E_mass for p >= 2 is max |c m_k - 1|; least over c: (max - min)/(max + min).
-    centers = axes(12, 4, 2)
+    centers = axes(4, 2, 12)
     net = network(centers.mu, [1.0, 1.3, 1.1, 0.9], centers.label, 3.0)
 
     bracket = distance(net, subclass_target(centers, 3.0), 0)
@@ -154,7 +145,7 @@ def test_the_search_sees_what_the_published_estimator_missed():
     # Trap T2: F^(3) with tilt .0067 in D = 1000 has supremum L_3·.0067 = .0077, where an ascent
     # that divides by ‖g‖ + 1e-7 found 2.6e-5.  No c helps: the error has both signs.
     tilt = 0.0067
-    centers = axes(1000, 10, 6)
+    centers = axes(10, 6, 1000)
     net = tilted(np.random.default_rng(2), centers, 3.0, tilt, 0.0)
 
     bracket = distance(net, subclass_target(centers, 3.0), 0)
@@ -167,7 +158,7 @@ def test_the_search_sees_what_the_published_estimator_missed():
 def test_the_distance_does_not_see_the_scale_of_the_network(p, log_factor):
     # log m - 1300 rounds by 1300 units of the last place, after which the search may take another
     # path to the same accuracy.
-    centers = axes(9, 4, 3)
+    centers = axes(4, 3, 9)
     net = tilted(np.random.default_rng(3), centers, p, 0.1, 0.1)
     target = subclass_target(centers, p)
     unit = distance(net, target, 0)
@@ -186,7 +177,7 @@ def test_the_distance_does_not_see_the_scale_of_the_network(p, log_factor):
 @pytest.mark.parametrize("p", [1.0, 3.0])
 def test_the_distance_does_not_see_coordinates_or_order(p):
     rng = np.random.default_rng(4)
-    centers = axes(9, 4, 3)
+    centers = axes(4, 3, 9)
     net = tilted(rng, centers, p, 0.1, 0.1, copies=2)
     turn = np.linalg.qr(rng.standard_normal((9, 9)))[0]
     other = Centers(centers.mu @ turn, centers.label, "given")
@@ -203,7 +194,7 @@ def test_more_dimensions_do_not_bring_the_classifiers_closer():
     # F^(3) and F have different degrees, so an input partly outside the span may be a better
     # witness, never a worse one.
     small, large = (
-        contrast(subclass_target(axes(D, 3, 2), 3.0), average_target(axes(D, 3, 2)), 0)
+        contrast(subclass_target(axes(3, 2, D), 3.0), average_target(axes(3, 2, D)), 0)
         for D in (3, 8)
     )
 
@@ -238,7 +229,7 @@ def test_centers_that_are_not_orthonormal_are_refused():
 
 
 def test_a_distance_prints_as_a_card():
-    centers = axes(4, 2, 1)
+    centers = axes(2, 1, 4)
     card = str(
         distance(
             tilted(np.random.default_rng(5), centers, 3.0, 0.1, 0.1),
@@ -256,7 +247,7 @@ def test_a_distance_prints_as_a_card():
 def test_a_wide_network_is_measured_within_seconds():
     # h = 200 neurons at random in D = 1000: nothing has aligned, so the distance is nearly 1.
     rng = np.random.default_rng(6)
-    centers = axes(1000, 10, 6)
+    centers = axes(10, 6, 1000)
     net = network(rng.standard_normal((200, 1000)), np.ones(200), rng.choice([-1, 1], 200), 3.0)
     bracket = distance(net, subclass_target(centers, 3.0), 0)
 

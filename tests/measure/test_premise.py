@@ -62,6 +62,21 @@ def test_noise_is_unbiased_in_few_samples(N):
     assert cosines.noise == pytest.approx(alpha, abs=5 * deviation + bend)
 
 
+@pytest.mark.filterwarnings("error")
+def test_samples_that_coincide_have_no_noise():
+    # Squared lengths of their mean are 1 up to rounding, and some of them are above 1.
+    x = np.repeat(np.random.default_rng(0).standard_normal((9, 5)), 3, axis=0)
+    subclass = np.repeat(np.arange(9), 3)
+    label = np.where(subclass < 4, 1, -1)
+
+    noise = [
+        premise(x[mine], subclass[mine], label[mine], seed=0, clusters=False).noise
+        for mine in (subclass == k for k in range(9))
+    ]
+
+    assert np.isfinite(noise).all() and min(noise) == 0 and max(noise) < 1e-7
+
+
 def test_what_cannot_be_known_is_null_in_json():
     x, subclass = np.eye(4), np.arange(4)
 

@@ -111,7 +111,7 @@ def test_second_time_axis_is_in_units_of_kappa_pi_t(prelu):
 
     (below,) = lower.child_axes
     lower.figure.draw_without_rendering()
-    kappa_pi = prelu.evidence.kappa * prelu.evidence.pi.mean()
+    kappa_pi = prelu.evidence.loss.kappa * prelu.evidence.pi.mean()
     assert below.get_xlim() == pytest.approx(np.array(lower.get_xlim()) * kappa_pi)
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from networks import Ridges
 
 from gflow.laws.critical_radii import critical_radii
 from gflow.network.condense import Population
@@ -13,7 +14,7 @@ from gflow.network.prelu import Network
 from gflow.robustness.attack import attack
 from gflow.robustness.ball_attack import ball_attack, random_starts
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
-from gflow.robustness.model_margin import ClassMargin, RatioMargin, SignMargin
+from gflow.robustness.model_margin import OutputMargin, RatioMargin
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.radius import radii
 from gflow.robustness.square_attack import square_attack
@@ -30,18 +31,6 @@ class Linear(eqx.Module):
 
     def __call__(self, x):
         return x @ self.W.T + self.b[None]
-
-
-class Ridges(eqx.Module):
-    """Σ_j m_j σ(<u_j, x>)^p in the precision of x, with signed m_j."""
-
-    u: jax.Array
-    m: jax.Array
-    p: float
-
-    def __call__(self, x):
-        u, m = self.u.astype(x.dtype), self.m.astype(x.dtype)
-        return jnp.maximum(x @ u.T, 0) ** self.p @ m
 
 
 def linear(outputs, D, seed):
@@ -90,7 +79,9 @@ def test_centers_fall_at_their_critical_radius(p):
     f, mu, label, m = ridges_of_classes(6, 4, p, D=20)
     exact = critical_radii(m, label.astype(int), p)
 
-    shortest = minimum_norm(SignMargin(f), mu, label, Norm.L2, toward=rivals(mu, label, mu, label))
+    shortest = minimum_norm(
+        OutputMargin(f), mu, label, Norm.L2, toward=rivals(mu, label, mu, label)
+    )
 
     np.testing.assert_allclose(shortest.radius, exact, rtol=LAST_STEP)
 
@@ -105,7 +96,7 @@ def test_it_finds_what_the_attack_that_knows_the_neurons_finds(p, norm):
     x, y = mu[k] + 0.3 / np.sqrt(20) * rng.standard_normal((60, 20)), label[k]
     known = attack(Network(f.u, jnp.log(jnp.asarray(m)), jnp.asarray(label), p), x, y, 0, norm=norm)
 
-    shortest = minimum_norm(SignMargin(f), x, y, norm, toward=rivals(x, y, mu, label))
+    shortest = minimum_norm(OutputMargin(f), x, y, norm, toward=rivals(x, y, mu, label))
 
     ratio = shortest.radius / known.radius
     # A step in l1 is one entry of the input, and a walk by such steps may end early.
@@ -124,7 +115,7 @@ def test_no_point_of_a_fine_grid_of_the_plane_is_closer(norm):
     delta = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     size = np.asarray(norm.size(delta))
 
-    shortest = minimum_norm(SignMargin(f), x, y, norm, toward=rivals(x, y, x, y))
+    shortest = minimum_norm(OutputMargin(f), x, y, norm, toward=rivals(x, y, x, y))
 
     for one, label, radius in zip(x, y, shortest.radius, strict=True):
         wrong = label * np.asarray(f(jnp.asarray(one + delta))) <= 0
@@ -139,7 +130,7 @@ def test_what_is_found_flips_and_is_as_long_as_it_says(norm):
     x = (mu + 0.05 * np.random.default_rng(0).standard_normal(mu.shape)).astype(np.float32)
     label = label.astype(np.float32)
 
-    shortest = minimum_norm(SignMargin(f), x, label, norm, toward=rivals(x, label, x, label))
+    shortest = minimum_norm(OutputMargin(f), x, label, norm, toward=rivals(x, label, x, label))
 
     delta = shortest.perturbation.astype(np.float32)
     assert (label * np.asarray(f(jnp.asarray(x + delta))) <= 1e-6).all()  # float32
@@ -150,7 +141,7 @@ def test_without_an_error_anywhere_nothing_is_found():
     f = Ridges(jnp.eye(3), jnp.ones(3), 2.0)
     x = np.abs(np.random.default_rng(0).standard_normal((4, 3))) + 10
 
-    shortest = minimum_norm(SignMargin(lambda x: f(x) + 1), x, np.ones(4), Norm.L2)
+    shortest = minimum_norm(OutputMargin(lambda x: f(x) + 1), x, np.ones(4), Norm.L2)
 
     assert np.isinf(shortest.radius).all() and (shortest.perturbation == 0).all()
 
@@ -166,7 +157,7 @@ def test_within_a_ball_a_linear_margin_falls_by_the_dual_norm(norm):
     at, radius = jnp.asarray(x), jnp.asarray(R)
     starts = random_starts(at, radius, norm, 2, key=jax.random.key(0))
     reached = ball_attack(
-        SignMargin(lambda x: f(x)[:, 0]), at, jnp.asarray(y), radius, norm=norm, starts=starts
+        OutputMargin(lambda x: f(x)[:, 0]), at, jnp.asarray(y), radius, norm=norm, starts=starts
     )
 
     size = np.asarray(norm.size(reached.delta))
@@ -183,7 +174,7 @@ def test_without_gradients_a_linear_margin_falls_as_far_in_linf():
     lowest = np.asarray(f(jnp.asarray(x)))[:, 0] - 0.5 * np.abs(np.asarray(f.W)).sum()
 
     reached = square_attack(
-        SignMargin(lambda x: f(x)[:, 0]),
+        OutputMargin(lambda x: f(x)[:, 0]),
         jnp.asarray(x),
         jnp.asarray(y),
         jnp.asarray(R),
@@ -199,7 +190,7 @@ def test_a_hidden_gradient_is_found_out_by_the_search_without_gradients():
     f = linear(1, 20, seed=8)
     x = np.random.default_rng(9).standard_normal((30, 20))
     y = np.sign(np.asarray(f(jnp.asarray(x)))[:, 0])
-    steps = SignMargin(lambda x: jnp.round(4 * f(x)[:, 0]) / 4.0)  # flat almost everywhere
+    steps = OutputMargin(lambda x: jnp.round(4 * f(x)[:, 0]) / 4.0)  # flat almost everywhere
     R, at, label = jnp.full(30, 1.0), jnp.asarray(x), jnp.asarray(y)
 
     by_gradient = ball_attack(steps, at, label, R, norm=Norm.LINF, starts=jnp.zeros((1, 30, 20)))
@@ -214,15 +205,15 @@ def test_a_hidden_gradient_is_found_out_by_the_search_without_gradients():
 def test_values_and_gradients_agree_on_which_samples_fall_in_linf(p):
     f, mu, label, _ = ridges_of_classes(4, 2, p, D=10)
     radius = minimum_norm(
-        SignMargin(f), mu, label, Norm.LINF, toward=rivals(mu, label, mu, label)
+        OutputMargin(f), mu, label, Norm.LINF, toward=rivals(mu, label, mu, label)
     ).radius
     at, y = jnp.asarray(mu), jnp.asarray(label)
 
     for share, falls in ((0.98, False), (1.05, True)):
         R = jnp.asarray(share * radius)
         starts = random_starts(at, R, Norm.LINF, 8, key=jax.random.key(1))
-        by_values = square_attack(SignMargin(f), at, y, R, key=jax.random.key(0), steps=4000)
-        by_gradient = ball_attack(SignMargin(f), at, y, R, norm=Norm.LINF, starts=starts)
+        by_values = square_attack(OutputMargin(f), at, y, R, key=jax.random.key(0), steps=4000)
+        by_gradient = ball_attack(OutputMargin(f), at, y, R, norm=Norm.LINF, starts=starts)
         least = jnp.minimum(by_values.margin, by_gradient.margin)
         assert ((np.asarray(least) <= 0) == falls).all()
 
@@ -232,7 +223,7 @@ def test_the_ratio_of_logit_differences_has_the_sign_of_the_margin_and_no_scale(
     x, y = classified(f, 40, 8, seed=11)
 
     at, label = jnp.asarray(x), jnp.asarray(y)
-    margin, ratio = ClassMargin(f)(at, label), RatioMargin(f)(at, label)
+    margin, ratio = OutputMargin(f)(at, label), RatioMargin(f)(at, label)
     scaled = RatioMargin(lambda x: 1e3 * f(x))(at, label)
 
     assert (np.sign(margin) == np.sign(ratio)).all() and ratio[0] < 0

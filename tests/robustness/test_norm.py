@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from networks import Ridges, network
 
-from gflow.network.prelu import Network
 from gflow.robustness.bracket import measure_radii
 from gflow.robustness.norm import NORMS, Norm
 
@@ -44,22 +44,14 @@ class Scaled(Norm):
         raise NotImplementedError
 
 
-def network():
+@pytest.fixture(scope="module")
+def f():
     rng = np.random.default_rng(0)
-    u = rng.standard_normal((6, 5))
-    u /= np.linalg.norm(u, axis=1, keepdims=True)
-    sign = jnp.asarray([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
-    return Network(jnp.asarray(u), jnp.asarray(rng.standard_normal(6)), sign, 3.0)
+    return network(rng.standard_normal((6, 5)), rng.lognormal(size=6), [1, -1, 1, -1, 1, -1], 3.0)
 
 
 def as_a_mere_function(f):
-    """The same outputs, in the precision of the input."""
-
-    def outputs(x):
-        u, c = f.direction.astype(x.dtype), (f.sign * f.mass).astype(x.dtype)
-        return jnp.maximum(x @ u.T, 0) ** 3 @ c
-
-    return outputs
+    return Ridges(f.direction, f.sign * f.mass, f.p)
 
 
 def samples(f):
@@ -69,8 +61,7 @@ def samples(f):
 
 @pytest.mark.parametrize("inner", [norm for norm in NORMS.values() if not norm.euclidean])
 @pytest.mark.parametrize("certifiable", [True, False])
-def test_radii_in_a_norm_of_twice_the_size_are_twice_as_large(inner, certifiable):
-    f = network()
+def test_radii_in_a_norm_of_twice_the_size_are_twice_as_large(f, inner, certifiable):
     x, y = samples(f)
     model = f if certifiable else as_a_mere_function(f)
     twice = Scaled(inner, 2.0)
@@ -117,8 +108,7 @@ def test_a_norm_is_its_name(norm):
     assert len(set(NORMS)) == len({one.sign for one in NORMS.values()}) == len(NORMS)
 
 
-def test_radii_of_a_model_that_certifies_nothing_are_attacked_only():
-    f = network()
+def test_radii_of_a_model_that_certifies_nothing_are_attacked_only(f):
     x, y = samples(f)
 
     certified, bare = (
@@ -131,8 +121,7 @@ def test_radii_of_a_model_that_certifies_nothing_are_attacked_only():
     assert (bare.attacked >= certified.certified * (1 - 1e-5)).all()
 
 
-def test_a_norm_is_certified_by_its_rate_where_rotations_count():
-    f = network()
+def test_a_norm_is_certified_by_its_rate_where_rotations_count(f):
     x, y = samples(f)
     twice = Scaled(Norm.L2, 2.0)
 

@@ -1,10 +1,9 @@
 """Radii: closed forms, attacks above them, certificates below, and brute force in the plane."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from networks import axes, network, noisy, rotated
 
-from gflow.data.centers import Centers
 from gflow.laws.critical_radii import (
     average_accuracy,
     average_distance,
@@ -14,7 +13,6 @@ from gflow.laws.critical_radii import (
     two_neuron_radii,
 )
 from gflow.network.condense import Population
-from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.robustness.attack import attack, share_beyond
 from gflow.robustness.joint_bound import radii_together
@@ -24,24 +22,6 @@ from gflow.robustness.radius_bound import certified_radii
 
 POWERS = [1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0]
 ROUNDING = 1e-9
-
-
-def centers_of(K, K1, D):
-    label = np.where(np.arange(K) < K1, 1, -1)
-    return Centers(np.linalg.qr(np.random.default_rng(K).standard_normal((D, K)))[0].T, label,
-                   "given")  # fmt: skip
-
-
-def network(u, m, s, p):
-    u = np.asarray(u) / np.linalg.norm(u, axis=1, keepdims=True)
-    return Network(jnp.asarray(u), jnp.log(jnp.asarray(m)), jnp.asarray(s, float), float(p))
-
-
-def noisy(centers, alpha, n, seed):
-    rng = np.random.default_rng(seed)
-    k = rng.integers(centers.K, size=n)
-    x = centers.mu[k] + alpha / np.sqrt(centers.D) * rng.standard_normal((n, centers.D))
-    return x, centers.label[k].astype(float)
 
 
 def random_case(seed, p):
@@ -56,7 +36,7 @@ def random_case(seed, p):
 
 @pytest.mark.parametrize("p", POWERS)
 def test_centers_of_unequal_masses_fall_at_their_critical_radius(p):
-    centers = centers_of(6, 4, 9)
+    centers = rotated(6, 4, 9)
     m = np.array([1.0, 1.3, 0.8, 1.1, 0.9, 1.2])
     f = network(centers.mu, m, centers.label, p)
 
@@ -77,19 +57,18 @@ def test_equal_masses_have_the_radii_of_the_paper():
     np.testing.assert_allclose(two_neuron_radii(6**0.5, 4**0.5, 6, 4), 10**-0.5)
 
 
-def axes_of(K, K1, D):
-    return Centers(np.eye(K, D), np.where(np.arange(K) < K1, 1, -1), "given")
-
-
 @pytest.mark.parametrize("p", POWERS)
-@pytest.mark.parametrize("norm", [Norm.L1, Norm.LINF])
-def test_centers_on_the_axes_fall_in_l1_at_1_and_in_linf_by_the_number_of_opponents(p, norm):
+@pytest.mark.parametrize("norm", NORMS.values())
+def test_centers_on_the_axes_fall_at_the_radius_of_the_norm_and_are_certified_up_to_it(p, norm):
     # l∞: own coordinates fall by R and all K_o opposite ones rise by R: (1 - R)^p = K_o R^p.
-    # l1: 1 - a = (R - a) for one opponent (p >= 1): R = 1.
-    centers = axes_of(6, 4, 9)
+    # l1: 1 - a = (R - a) for one opponent (p >= 1): R = 1.  l2: the critical radius.
+    centers = axes(6, 4, 9)
     y = centers.label.astype(float)
-    opposite = np.where(y > 0, 2, 4)
-    law = np.ones(6) if norm == Norm.L1 else 1 / (1 + opposite ** (1 / p))
+    law = {
+        Norm.L1: np.ones(6),
+        Norm.L2: critical_radii(np.ones(6), centers.label, p),
+        Norm.LINF: 1 / (1 + np.where(y > 0, 2, 4) ** (1 / p)),
+    }[norm]
 
     bracket = radii(subclass_classifier(centers, p), centers.mu, y, seed=0, norm=norm)
 
@@ -106,21 +85,22 @@ def test_in_l1_silencing_two_own_neurons_may_be_the_shortest():
     assert shortest.radius[0] <= 0.96 * (1 + 1e-9)
 
 
-@pytest.mark.parametrize(("norm", "law"), [(Norm.L1, 1.0), (Norm.L2, 7**-0.5), (Norm.LINF, 1 / 7)])
-def test_F_on_the_axes_falls_at_one_over_the_dual_norm_of_its_slope(norm, law):
-    centers = axes_of(7, 4, 9)
+@pytest.mark.parametrize(("K", "K1"), [(10, 6), (7, 4), (5, 2), (2, 1)])
+@pytest.mark.parametrize(("norm", "power"), [(Norm.L1, 0), (Norm.L2, -1 / 2), (Norm.LINF, -1)])
+def test_F_on_the_axes_falls_at_one_over_the_dual_norm_of_its_slope(norm, power, K, K1):
+    centers = axes(K, K1, K + 3)
 
     bracket = radii(
         average_classifier(centers), centers.mu, centers.label.astype(float), seed=0, norm=norm
     )
 
-    np.testing.assert_allclose(bracket.attacked, law, rtol=1e-6)
-    np.testing.assert_allclose(bracket.certified, law, rtol=1e-6)
+    np.testing.assert_allclose(bracket.attacked, K**power, rtol=1e-6)
+    np.testing.assert_allclose(bracket.certified, K**power, rtol=1e-6)
 
 
 @pytest.mark.parametrize("p", [1.25, 1.5, 1.75])
 def test_below_two_orthogonal_neurons_of_unequal_mass_are_certified_exactly(p):
-    centers = centers_of(6, 4, 9)
+    centers = rotated(6, 4, 9)
     m = np.array([1.0, 1.3, 0.8, 1.1, 0.4, 1.2])
     f = network(centers.mu, m, centers.label, p)
 
@@ -133,7 +113,7 @@ def test_below_two_orthogonal_neurons_of_unequal_mass_are_certified_exactly(p):
 @pytest.mark.parametrize("thin", [4e-3, 2e-2])
 def test_a_class_of_a_hundredth_of_the_mass_is_attacked_where_it_stands(p, thin):
     # A coarse cast leaves such a class out, and then calls its centers wrong as they are.
-    centers = centers_of(4, 2, 6)
+    centers = rotated(4, 2, 6)
     m, y = np.array([1, 1, thin, thin]), centers.label.astype(float)
 
     bracket = radii(network(centers.mu, m, centers.label, p), centers.mu, y, seed=0)
@@ -160,22 +140,13 @@ def test_a_network_of_nothing_is_wrong_as_it_is():
     assert (attack(f, np.eye(2), np.array([1.0, -1.0]), 0).radius == 0).all()
 
 
-@pytest.mark.parametrize(("K", "K1"), [(10, 6), (5, 2), (2, 1)])
-def test_F_falls_at_one_over_root_K(K, K1):
-    centers = centers_of(K, K1, K + 3)
-
-    shortest = attack(average_classifier(centers), centers.mu, centers.label.astype(float), seed=0)
-
-    np.testing.assert_allclose(shortest.radius, K**-0.5, rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("classifier", "law"),
     [(average_classifier, average_distance),
      (lambda centers: subclass_classifier(centers, 2.0), quadratic_distance)],
 )  # fmt: skip
 def test_noisy_samples_fall_at_their_exact_distance(classifier, law):
-    centers = centers_of(7, 4, 12)
+    centers = rotated(7, 4, 12)
     x, y = noisy(centers, 0.8, 300, 1)
     expected = law(x, y, centers)
 
@@ -240,21 +211,12 @@ def test_no_point_of_a_fine_grid_is_closer_than_the_attack_found(p, norm):
             assert (values > -1e-9).all()
 
 
-def test_the_certificate_is_exact_at_aligned_centers_of_equal_mass():
-    centers = centers_of(6, 4, 9)
-    f = subclass_classifier(centers, 3.0)
-
-    certified = certified_radii(f, centers.mu, centers.label.astype(float))
-
-    np.testing.assert_allclose(certified, 2**-0.5, rtol=1e-12)
-
-
 @pytest.mark.parametrize("p", [3.0, 4.0])
 def test_noisy_samples_of_orthonormal_neurons_are_certified_up_to_the_noise_to_the_p(p):
     # Against one opposite neuron the distance is a half-space's. Another one with coordinate x
     # adds at most (x/p) (x/c)^(p-1), c > 1/2 what a share of β costs; there are three, x is 3.5 τ
     # at most, and an interval of t costs as much again.
-    centers, tau = centers_of(7, 4, 100), 0.01
+    centers, tau = rotated(7, 4, 100), 0.01
     x, y = noisy(centers, 0.1, 300, 1)
 
     bracket = radii(subclass_classifier(centers, p), x, y, seed=0)
@@ -298,7 +260,7 @@ def test_many_neurons_of_many_directions_are_certified_together():
 
 def test_two_relus_and_one_per_subclass_are_certified_exactly():
     # p = 1: min over sets of opposite neurons is the distance to F <= 0, and at centers to F^(1).
-    centers = centers_of(7, 4, 12)
+    centers = rotated(7, 4, 12)
     x, y = noisy(centers, 0.8, 300, 1)
 
     certified = certified_radii(average_classifier(centers), x, y)
@@ -314,7 +276,7 @@ def test_two_relus_and_one_per_subclass_are_certified_exactly():
 def test_a_wide_network_is_bracketed_on_the_whole_of_it(p):
     # 300 neurons about the centers: condensed for the search, verified on all of them.
     rng = np.random.default_rng(0)
-    centers = centers_of(5, 3, 30)
+    centers = rotated(5, 3, 30)
     u = np.repeat(centers.mu, 60, axis=0) + 0.002 * rng.standard_normal((300, 30))
     f = network(u, rng.uniform(0.5, 1.5, 300), np.repeat(centers.label, 60), p)
     x, y = noisy(centers, 0.3, 200, 3)
@@ -334,7 +296,7 @@ def test_a_wide_network_is_bracketed_on_the_whole_of_it(p):
 
 def test_robust_accuracies_follow_their_laws():
     # 4000 samples: three binomial standard deviations are at most .024.
-    centers = centers_of(10, 6, 100)
+    centers = rotated(10, 6, 100)
     x, y = noisy(centers, 0.3, 4000, 2)
     R = np.array([0.30, 0.316, 0.33])
     F = attack(average_classifier(centers), x, y, seed=0)

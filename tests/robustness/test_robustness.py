@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from evidences import as_if
+from networks import axes, noisy
 from questions import SMALL
 from typer.testing import CliRunner
 
 import gflow
 from gflow.cli import app
-from gflow.data.centers import Centers
 from gflow.errors import DataError, RecordError
 from gflow.judges.catalogue import CATALOGUE
 from gflow.judges.robust_accuracy import accuracy_law, judge_robustness_over_scale
@@ -151,16 +152,9 @@ def test_the_published_curve_is_stored_beside_ours(tmp_path):
 # --- the Bayes classifier
 
 
-def mixture(K, K1, D, alpha, n):
-    rng = np.random.default_rng(0)
-    centers = Centers(np.eye(K, D), np.where(np.arange(K) < K1, 1, -1), "given")
-    k = rng.integers(K, size=n)
-    x = centers.mu[k] + alpha / D**0.5 * rng.standard_normal((n, D))
-    return x, centers.label[k].astype(float), centers
-
-
 def test_the_bayes_margin_is_the_log_odds_of_the_densities():
-    x, y, centers = mixture(5, 3, 8, 3.0, 50)
+    centers = axes(5, 3, 8)
+    x, y = noisy(centers, 3.0, 50, seed=0)
     tau = 3.0 / 8**0.5
     # Densities written out: exp(-|x - μ_k|²/(2τ²)).
     away = ((x[:, None] - centers.mu) ** 2).sum(axis=2)
@@ -173,7 +167,8 @@ def test_the_bayes_margin_is_the_log_odds_of_the_densities():
 
 
 def test_with_two_subclasses_the_bayes_radius_is_the_distance_to_a_plane():
-    x, y, centers = mixture(2, 1, 6, 0.5, 100)
+    centers = axes(2, 1, 6)
+    x, y = noisy(centers, 0.5, 100, seed=0)
 
     certified, attacked = bayes_radii(x, y, centers, 0.5 / 6**0.5)[:2]
 
@@ -183,7 +178,8 @@ def test_with_two_subclasses_the_bayes_radius_is_the_distance_to_a_plane():
 
 
 def test_no_input_of_the_wrong_sign_is_inside_a_certified_bayes_radius():
-    x, y, centers = mixture(5, 3, 5, 1.0, 40)
+    centers = axes(5, 3, 5)
+    x, y = noisy(centers, 1.0, 40, seed=0)
     tau = 1.0 / 5**0.5
     certified, attacked = bayes_radii(x, y, centers, tau)[:2]
     ways = np.random.default_rng(1).standard_normal((3000, 5))
@@ -242,9 +238,7 @@ def test_a_bracket_around_the_median_of_the_law_does_not_decide(late):
 def over_scale(late, *ends):
     runs = []
     for eps, (low, high) in zip((1e-6, 1e-3, 1e-1), ends, strict=True):
-        network = late.scenario.network.model_copy(update={"init_scale": eps})
-        scenario = late.scenario.model_copy(update={"network": network})
-        runs.append(replace(scaled(late.evidence, low, high), scenario=scenario))
+        runs.append(as_if(scaled(late.evidence, low, high), "network", init_scale=eps))
     return judge_robustness_over_scale(runs)
 
 
@@ -343,11 +337,10 @@ def test_where_nothing_is_certified_the_range_over_seeds_is_drawn(late):
 
 
 def test_a_radius_is_drawn_over_the_power_of_a_study(late):
-    runs = {}
-    for p in (1.0, 2.5, 3.0):
-        network = late.scenario.network.model_copy(update={"power": p})
-        scenario = late.scenario.model_copy(update={"network": network})
-        runs[f"power={p:g}"] = replace(late, evidence=replace(late.evidence, scenario=scenario))
+    runs = {
+        f"power={p:g}": replace(late, evidence=as_if(late.evidence, "network", power=p))
+        for p in (1.0, 2.5, 3.0)
+    }
 
     figure = figures.critical_radius(runs)
 

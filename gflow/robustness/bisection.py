@@ -1,0 +1,38 @@
+"""Where something first happens along many lines: brackets, halved all at once."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from numpy import ndarray
+
+Places = TypeVar("Places", Float[Array, "*n"], Float[ndarray, "*n"])
+"""One place per line."""
+
+
+def bisected(
+    happened: Callable[[Places], Bool[Array | ndarray, "*n"]],
+    low: Places,
+    high: Places,
+    halvings: int,
+) -> tuple[Places, Places]:
+    """The brackets after so many halvings; what had happened at `high` has at the upper ends.
+
+    Takes numpy and jax arrays alike; `happened` tells it line by line.
+    """
+    xp = low.__array_namespace__()
+
+    def halve(_: int | Array, ends: tuple[Places, Places]) -> tuple[Places, Places]:
+        low, high = ends
+        middle = (low + high) / 2
+        before = happened(middle)
+        return xp.where(before, low, middle), xp.where(before, middle, high)
+
+    if xp is not np:
+        return jax.lax.fori_loop(0, halvings, halve, (low, high))
+    ends = low, high
+    for i in range(halvings):
+        ends = halve(i, ends)
+    return ends
