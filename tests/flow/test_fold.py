@@ -13,7 +13,8 @@ from gflow.flow.losses import LOSSES
 from gflow.flow.polar_field import PolarField
 from gflow.flow.reach import Reach
 from gflow.flow.resumption import Resumption
-from gflow.network.condense import Population, groups
+from gflow.network.folded import groups
+from gflow.network.population import Population
 
 ANGLE = 1e-3
 

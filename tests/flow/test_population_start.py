@@ -22,7 +22,7 @@ from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES
 from gflow.flow.moments import gauss_moment
 from gflow.flow.observer import Observer
-from gflow.flow.population import (
+from gflow.flow.population_start import (
     ALIGNED,
     CARRIED,
     QUIET,
