@@ -69,7 +69,7 @@ class System(NamedTuple):
 
     def follow(self, times, tolerance=1e-9, solver="tsit5", **rest) -> Trajectory:
         """Integrate and observe every state; absolute tolerance scaled to the neurons."""
-        scale = float(self.field.scale(self.weights))
+        scale = float(self.weights.scale)
         plain = self.weights.chart in ("cartesian", "module")
         controls = Controls(
             solver=solver,

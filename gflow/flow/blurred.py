@@ -26,7 +26,6 @@ from gflow.flow.moments import gauss_moments
 from gflow.flow.polar_field import polar_error, polar_velocity
 from gflow.flow.samples import Samples
 from gflow.network.neurons import PolarNeurons
-from gflow.network.weights import AbstractWeights
 
 _ROUNDING = 1e-12
 """Noise below this share of a subclass mean, and parts of a unit vector below this, are none."""
@@ -146,9 +145,6 @@ class PopulationField(AbstractField):
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error)
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        return jnp.ones(())
 
     def pull(
         self, u: Float[Array, "h d"], points: Samples

@@ -87,7 +87,8 @@ class Target:
             raise DataError(
                 f"`centers` must be orthonormal to {ORTHONORMAL:g}, but max |C Cᵀ - I| = "
                 f"{self.centers.orthonormality_error:.3g}; the distance to F and F^(p) is a "
-                "statement about orthonormal subclass centers, such as those of `gflow.data.mixture`."
+                "statement about orthonormal subclass centers, such as those of "
+                "`gflow.data.mixture`."
             )
 
     @property
