@@ -25,7 +25,7 @@ from gflow.network.weights import AbstractWeights
 ALL_LOSSES = LOSSES | {"cross_entropy": CrossEntropy()}
 
 
-class Kept(AbstractCheckpoint):
+class MemoryCheckpoint(AbstractCheckpoint):
     """A checkpoint in memory, saved when it is due for the given time."""
 
     def __init__(self, at=0, arrays=None):

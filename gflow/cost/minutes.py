@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gflow.cost.memory import gigabytes, memory_of, short, total
-from gflow.cost.sizes import weights_of
+from gflow.cost.memory import gigabytes, memory_of, short, total, weights_of
 from gflow.cost.solver import SOLVERS
 from gflow.data.kind import Sizes
 from gflow.scenario import Scenario

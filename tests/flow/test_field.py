@@ -99,6 +99,6 @@ def test_float32_products_are_right_to_float32():
 def test_any_scale_gives_a_finite_velocity():
     x, y, w, sign, _ = _random(seed=7)
 
-    found = _velocity(system(polar(w, np.log(1e-300), sign), x, y, 3))
+    speed = _velocity(system(polar(w, np.log(1e-300), sign), x, y, 3))
 
-    assert np.isfinite(found.weights.direction).all() and np.isfinite(found.weights.log_norm).all()
+    assert np.isfinite(speed.weights.direction).all() and np.isfinite(speed.weights.log_norm).all()
