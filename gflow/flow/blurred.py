@@ -112,6 +112,11 @@ class Frame(eqx.Module):
         outside = np.divide(rest, length, out=np.zeros_like(rest), where=length > _ROUNDING)
         return cls(jnp.asarray(axes), jnp.asarray(outside))
 
+    def points(self, mixture: Mixture) -> Samples:
+        """The points of a mixture in reduced coordinates."""
+        mean = np.pad(mixture.mean @ np.asarray(self.axes).T, ((0, 0), (0, 1)))
+        return Samples.blocked(mean, mixture.label, mixture.pi, len(mean), dtype="float64")
+
     def reduce(self, neurons: PolarNeurons) -> PolarNeurons:
         """Coordinates along the axes, and the length of the rest."""
         u = neurons.direction

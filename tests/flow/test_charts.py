@@ -12,7 +12,6 @@ import pytest
 from systems import ALL_LOSSES, MemoryCheckpoint, plain_loss, polar, system
 
 from gflow.flow.charts import FIELDS
-from gflow.flow.field import FlowState
 from gflow.network.deep import DeepNetwork
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import CartesianNeurons
@@ -158,10 +157,6 @@ def drawn(name, p, loss, *, n=23, rows=6, size=0.8, order=None, q=None):
     return chart, flow, loss_of, x
 
 
-def velocity(flow):
-    return flow.field(jnp.zeros(()), FlowState.begin(flow.weights), flow.samples)
-
-
 def close(values, expected, allowed):
     for a, b in zip(*map(jax.tree.leaves, (values, expected)), strict=True):
         assert np.abs(np.asarray(a) - np.asarray(b)).max(initial=0) < allowed
@@ -181,7 +176,7 @@ def test_every_chart_and_every_loss_is_in_the_suite():
 def test_velocity_is_minus_the_gradient_in_plain_weights(name, p, loss):
     chart, flow, loss_of, _ = drawn(name, p, loss)
 
-    speed = velocity(flow)
+    speed = flow.velocity()
 
     plain, moved = jax.jvp(chart.plain, (flow.weights,), (speed.weights,))
     gradient = jax.grad(loss_of)(plain)
@@ -200,7 +195,7 @@ def test_velocity_turns_with_the_inputs(name, p, loss):
     q = np.linalg.qr(np.random.default_rng(3).standard_normal((D, D)))[0]
     first = CHARTS[name].first
 
-    straight, turned = (velocity(drawn(name, p, loss, q=q)[1]).weights for q in (None, q))
+    straight, turned = (drawn(name, p, loss, q=q)[1].velocity().weights for q in (None, q))
 
     turned = eqx.tree_at(first, turned, first(turned) @ q)
     close(turned, straight, 1000 * EPS * largest(straight))
@@ -213,8 +208,8 @@ def test_velocity_turns_with_the_inputs(name, p, loss):
 def test_velocity_does_not_depend_on_how_rows_are_cut_and_ordered(name, p, loss, rows):
     order = np.random.default_rng(4).permutation(23)
 
-    whole = velocity(drawn(name, p, loss)[1])
-    cut = velocity(drawn(name, p, loss, rows=rows, order=order)[1])
+    whole = drawn(name, p, loss)[1].velocity()
+    cut = drawn(name, p, loss, rows=rows, order=order)[1].velocity()
 
     close(cut, whole, 1000 * EPS * largest(whole))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from questions import SMALL
 from scipy.special import gamma
-from systems import polar, system
+from systems import polar, random_problem, system
 
 from gflow.errors import ScenarioError
 from gflow.flow.resumption import Resumption
@@ -30,12 +30,9 @@ BALANCE = {"wide": 0.6, "steep": 1.7, "balanced": 1.0}
 """|v_j|/‖w_j‖ at the start: Δ > 0, Δ < 0, Δ = 0."""
 
 
-def _random(slope, h=7, D=5, n=23, seed=0, size=0.8):
-    rng = np.random.default_rng(seed)
-    x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
-    w = size * rng.standard_normal((h, D))
-    v = rng.choice([-1.0, 1.0], h) * slope * np.linalg.norm(w, axis=1)
-    return x, y, w, v, rng
+def _random(slope, **sizes):
+    x, y, w, sign, rng = random_problem(**sizes)
+    return x, y, w, sign * slope * np.linalg.norm(w, axis=1), rng
 
 
 def _weights(neurons):

@@ -32,7 +32,6 @@ from gflow.flow.population_start import (
     _turning,
     population_start,
 )
-from gflow.flow.samples import Samples
 from gflow.flow.sampling import Deviation, sampling_noise
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
@@ -135,10 +134,8 @@ def _mixture(K, K1, D, alpha, N=np.inf):
 def _blurred(neurons, mixture, p):
     """Field, reduced neurons, points and frame of a mixture."""
     frame = Frame.of(neurons, mixture.mean)
-    mean = np.pad(mixture.mean @ np.asarray(frame.axes).T, ((0, 0), (0, 1)))
-    points = Samples.blocked(mean, mixture.label, mixture.pi, len(mean), dtype="float64")
     field = PopulationField(LOSS, float(p), jnp.asarray(mixture.tau))
-    return field, frame.reduce(neurons), points, frame
+    return field, frame.reduce(neurons), frame.points(mixture), frame
 
 
 def _neurons(h, D, log_norm=-30.0, seed=0):
@@ -159,7 +156,7 @@ def test_the_blurred_field_is_the_expectation_of_the_sample_field(p):
     field, reduced, points, frame = _blurred(neurons, _mixture(K, 2, D, alpha), p)
 
     mean = field(jnp.zeros(()), FlowState.begin(reduced), points).weights
-    speed = flow.field(jnp.zeros(()), FlowState.begin(neurons), flow.samples).weights
+    speed = flow.velocity().weights
 
     u, s = np.asarray(neurons.direction), np.asarray(neurons.sign)
     z = np.maximum(data.x @ u.T, 0)
@@ -183,7 +180,7 @@ def test_without_blur_it_is_the_field_of_the_centers(p):
     speed = field(jnp.zeros(()), FlowState.begin(reduced), points)
 
     flow = system(neurons, mixture.mean, mixture.label, p)
-    expected = flow.field(jnp.zeros(()), FlowState.begin(neurons), flow.samples)
+    expected = flow.velocity()
     lifted = frame.lift(speed.weights).direction
     assert jnp.abs(lifted - expected.weights.direction).max() < WHOLE
     assert jnp.abs(speed.weights.log_norm - expected.weights.log_norm).max() < WHOLE
