@@ -10,7 +10,7 @@ import numpy as np
 from scipy.integrate import quad
 
 from gflow.flow.charts import field_of
-from gflow.flow.field import AbstractField
+from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES, AbstractScalarLoss, CrossEntropy
 from gflow.flow.observer import Observer
@@ -25,7 +25,7 @@ from gflow.network.weights import AbstractWeights
 ALL_LOSSES = LOSSES | {"cross_entropy": CrossEntropy()}
 
 
-class Kept(AbstractCheckpoint):
+class MemoryCheckpoint(AbstractCheckpoint):
     """A checkpoint in memory, saved when it is due for the given time."""
 
     def __init__(self, at=0, arrays=None):
@@ -67,9 +67,13 @@ class System(NamedTuple):
     weights: AbstractWeights
     samples: Samples
 
+    def velocity(self) -> FlowState:
+        """dθ/dt at the start."""
+        return self.field(jnp.zeros(()), FlowState.begin(self.weights), self.samples)
+
     def follow(self, times, tolerance=1e-9, solver="tsit5", **rest) -> Trajectory:
         """Integrate and observe every state; absolute tolerance scaled to the neurons."""
-        scale = float(self.field.scale(self.weights))
+        scale = float(self.weights.scale)
         plain = self.weights.chart in ("cartesian", "module")
         controls = Controls(
             solver=solver,
@@ -88,6 +92,14 @@ class System(NamedTuple):
             observer=Observer(**{"probe": lambda t, state: state} | looks),
             **rest,
         )
+
+
+def random_problem(h=7, D=5, n=23, seed=0, size=0.8):
+    """Samples, hidden weights and signs of output weights without any structure."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
+    w, sign = size * rng.standard_normal((h, D)), rng.choice([-1.0, 1.0], h)
+    return x, y, w, sign, rng
 
 
 def system(neurons, x, y, p, loss="exponential", omega=None, rows=1000, dtype="float64") -> System:

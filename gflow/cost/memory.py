@@ -2,8 +2,8 @@
 
 import os
 
-from gflow.cost.sizes import weights_of
 from gflow.cost.solver import SOLVERS
+from gflow.data.dataset import outputs_of
 from gflow.data.kind import Sizes
 from gflow.errors import ScenarioError
 from gflow.scenario import Scenario
@@ -72,6 +72,12 @@ def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
         "orthogonal directions": 16 * (n + D) * D if "orthogonal" in record.groups else 0,
     }
     return {"program": PROGRAM_BYTES} | max(drawing, flow, key=total)
+
+
+def weights_of(scenario: Scenario, sizes: Sizes) -> int:
+    """Number of hidden and output weights, without those that are negligibly few."""
+    network = scenario.network
+    return network.weight_count(sizes.D, outputs_of(network.grain, sizes.K, sizes.C))
 
 
 def total(parts: dict[str, int]) -> int:

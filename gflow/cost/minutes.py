@@ -9,13 +9,12 @@ No sample is drawn or read here, and jax is never imported.
 
 import math
 import os
-import time
+import timeit
 from dataclasses import dataclass
 
 import numpy as np
 
-from gflow.cost.memory import gigabytes, memory_of, short, total
-from gflow.cost.sizes import weights_of
+from gflow.cost.memory import gigabytes, memory_of, short, total, weights_of
 from gflow.cost.solver import SOLVERS
 from gflow.data.kind import Sizes
 from gflow.scenario import Scenario
@@ -102,14 +101,8 @@ def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
 def measure_rate() -> float:
     """Floating-point operations per second of a float32 matrix product, measured now."""
     a = np.full((600, 600), 0.5, np.float32)
-    seconds = min(_seconds(a) for _ in range(3))
+    seconds = min(timeit.repeat(lambda: np.matmul(a, a), number=1, repeat=3))
     return 2 * a.shape[0] ** 3 / seconds
-
-
-def _seconds(a: np.ndarray) -> float:
-    start = time.perf_counter()
-    np.matmul(a, a)
-    return time.perf_counter() - start
 
 
 def _flow_cost(scenario: Scenario, rate: float) -> Cost:

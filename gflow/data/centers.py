@@ -116,3 +116,8 @@ class Centers:
     def orthonormality_error(self) -> float:
         """max |C Cᵀ - I|; 0 if the centers are orthonormal."""
         return float(np.abs(self.mu @ self.mu.T - np.eye(self.K)).max())
+
+    @property
+    def orthonormal(self) -> bool:
+        """Whether the centers are orthonormal up to rounding."""
+        return self.orthonormality_error <= ORTHONORMAL

@@ -88,7 +88,7 @@ class Dataset:
 
     def outputs(self, grain: Grain) -> int:
         """Number of outputs for this grain."""
-        return {"sign": 1, "classes": self.C, "subclasses": self.K}[grain]
+        return outputs_of(grain, self.K, self.C)
 
     @property
     def means(self) -> Float[np.ndarray, "K D"]:
@@ -143,6 +143,11 @@ class Split:
         if grain == "sign" or not several or set(self.train.class_of) != set(range(self.train.C)):
             return self.centers
         return replace(self.centers, class_of=self.train.class_of)
+
+
+def outputs_of(grain: Grain, K: int, C: int) -> int:
+    """Number of outputs of a network that is trained on labels of this grain."""
+    return {"sign": 1, "classes": C, "subclasses": K}[grain]
 
 
 def check_finite(x: Float[np.ndarray, "n D"], name: str) -> None:

@@ -5,15 +5,17 @@ lists them.  Neither imports jax.
 """
 
 import abc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from pydantic import Field
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, Grain, Split
-from gflow.data.labels import Length, prepared
+from gflow.data.labels import Length, classes_of, prepared, signs_of
 from gflow.random import stream
 from gflow.table import DISTINCT, LAX, Table
 
@@ -142,6 +144,23 @@ class AbstractRealData(AbstractData):
         default="given",
         description="lengths of inputs: as given, divided by their mean, or 1 each",
     )
+
+    def labeled(
+        self,
+        x: Float[np.ndarray, "n D"],
+        subclass: Int[np.ndarray, " n"],
+        names: tuple[str, ...],
+        indices: Sequence[int] | None = None,
+    ) -> Dataset:
+        """Samples with the classes and signs that the table gives to subclasses.
+
+        `indices` are those that `classes` refers to; 0, 1, … by default.
+        """
+        class_of = classes_of(range(len(names)) if indices is None else indices, self.classes)
+        return Dataset(x, subclass, names, class_of, signs_of(class_of, self.positive))
+
+    def read_test(self, seed: int) -> Dataset | None:
+        return self.read(seed).test
 
     def split_of(self, train: Dataset, test: Dataset, seed: int) -> Split:
         """The number of samples that the table sets, centered and scaled, and subclass means."""

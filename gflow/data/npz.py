@@ -2,14 +2,24 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from gflow.errors import DataError
 
-_BROKEN = (OSError, ValueError, TypeError, AttributeError, EOFError, KeyError, MemoryError)
-"""What numpy raises for files that are of another kind, truncated or altered."""
+_BROKEN = (
+    OSError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, KeyError, MemoryError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for files that are of another kind, truncated or altered."""
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_arrays(path: Path, arguments: str) -> dict[str, np.ndarray]:
@@ -22,16 +32,8 @@ def read_arrays(path: Path, arguments: str) -> dict[str, np.ndarray]:
 
     **Raises:** `DataError` for a file that is missing or not an npz file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (*_BROKEN, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
-            f"with numpy.savez(path, {arguments})."
-        ) from None
+    with _reading(path, f"(path, {arguments})"), np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def array_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -39,29 +41,24 @@ def array_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
     **Raises:** `DataError` for a file that is missing, or whose headers cannot be read.
     """
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        return {name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()}
+
+
+@contextmanager
+def _reading(path: Path, arguments: str = "") -> Iterator[None]:
+    """Raise what is wrong with a file as a `DataError`."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {
-                name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()
-            }
+        yield
     except FileNotFoundError:
-        raise _missing(path) from None
-    except _UNREADABLE as error:
+        raise DataError(
+            f"{path}: must be an npz file, but does not exist; set data.path to one."
+        ) from None
+    except _BROKEN as error:
         raise DataError(
             f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
-            "with numpy.savez."
+            f"with numpy.savez{arguments}."
         ) from None
-
-
-def _missing(path: Path) -> DataError:
-    return DataError(f"{path}: must be an npz file, but does not exist; set data.path to one.")
-
-
-_UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def _npy_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:

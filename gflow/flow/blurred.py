@@ -26,7 +26,6 @@ from gflow.flow.moments import gauss_moments
 from gflow.flow.polar_field import polar_error, polar_velocity
 from gflow.flow.samples import Samples
 from gflow.network.neurons import PolarNeurons
-from gflow.network.weights import AbstractWeights
 
 _ROUNDING = 1e-12
 """Noise below this share of a subclass mean, and parts of a unit vector below this, are none."""
@@ -113,6 +112,11 @@ class Frame(eqx.Module):
         outside = np.divide(rest, length, out=np.zeros_like(rest), where=length > _ROUNDING)
         return cls(jnp.asarray(axes), jnp.asarray(outside))
 
+    def points(self, mixture: Mixture) -> Samples:
+        """The points of a mixture in reduced coordinates."""
+        mean = np.pad(mixture.mean @ np.asarray(self.axes).T, ((0, 0), (0, 1)))
+        return Samples.blocked(mean, mixture.label, mixture.pi, len(mean), dtype="float64")
+
     def reduce(self, neurons: PolarNeurons) -> PolarNeurons:
         """Coordinates along the axes, and the length of the rest."""
         u = neurons.direction
@@ -146,9 +150,6 @@ class PopulationField(AbstractField):
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error)
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        return jnp.ones(())
 
     def pull(
         self, u: Float[Array, "h d"], points: Samples

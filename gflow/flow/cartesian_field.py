@@ -48,7 +48,3 @@ class CartesianField(AbstractField):
         wrong: CartesianNeurons = error.weights
         each = (jnp.sum(wrong.w**2, axis=1) + wrong.v**2) / (wrong.w.shape[1] + 1)
         return jnp.sqrt(jnp.mean(each) if wrong.degree == 1 else jnp.max(each))
-
-    def scale(self, weights: CartesianNeurons) -> Float[Array, ""]:
-        """‖w_j‖ of the smallest neuron."""
-        return jnp.exp(jnp.min(weights.log_norm))

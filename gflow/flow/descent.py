@@ -7,18 +7,16 @@ divides a gradient by its size, and its time is a count of steps and no more.
 Steps between two recorded times are one compiled loop.  Weights are plain (the Cartesian chart).
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.descent_step import DescentMachine, DescentMoment, advance
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.left_out import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.loop import AbstractLoop
-from gflow.flow.observer import Observer
+from gflow.flow.observer import Observer, Probe
 from gflow.flow.recipe import Recipe
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.samples import Samples
@@ -68,16 +66,14 @@ class _Descent(AbstractLoop):
         checkpoint: AbstractCheckpoint | None,
     ):
         super().__init__(observer, checkpoint)
+        if recipe.method == "adam":
+            self.probe = _without_energy(self.probe)
         self.machine, self.recipe = machine, recipe
         self.moment = machine.begin(weights)
 
     @property
     def t(self) -> float:
         return int(self.moment.step) * self.recipe.time_of_step
-
-    @property
-    def clock(self) -> Float[Array, ""]:
-        return jnp.asarray(self.t)
 
     @property
     def whole(self) -> AbstractWeights:
@@ -101,10 +97,7 @@ class _Descent(AbstractLoop):
         return NOTHING_LEFT_OUT
 
     def _begin(self) -> Reason | None:
-        return self._observe(scheduled=True)
-
-    def _resumed(self) -> None:
-        return None
+        return self._observe()
 
     def _targets(self, schedule: Schedule) -> list[int]:
         """Steps to record at; the last one, where epochs end it, is the end."""
@@ -129,33 +122,35 @@ class _Descent(AbstractLoop):
                 if (reason := self.observer.stop(observation)) is not None:
                     return self._end(reason)
                 self._keep()
-        reason = self._observe(scheduled=True)
+        reason = self._observe()
         if reason is None:
             self._keep()
         return reason
 
-    def _look(self) -> dict[str, Any]:
-        observation = jax.device_get(self.probe(self.clock, self.moment.state))
-        if self.recipe.method == "adam" and "dissipated" in observation:
-            observation["dissipated"] = np.full_like(observation["dissipated"], np.nan)
-        return observation
-
-    def _observe(self, scheduled: bool) -> Reason | None:
+    def _observe(self) -> Reason | None:
         """Look, report to the watcher, and record."""
         observation = self._look()
         self.observer.watch(self.t, observation)
         reason = self.observer.stop(observation)
-        self._record(scheduled, observation)
+        self._record(True, observation)
         return reason
-
-    def _close(self) -> None:
-        self._observe(scheduled=False)
 
     def _own_arrays(self) -> dict[str, np.ndarray]:
         return {}
 
     def _resume(self, arrays: dict[str, np.ndarray]) -> DescentMoment:
         return self.moment
+
+
+def _without_energy(probe: Probe) -> Probe:
+    """The same probe, with nan for the dissipated energy if it is observed."""
+
+    def blind(t: Float[Array, ""], state: FlowState) -> PyTree:
+        observation = probe(t, state)
+        unknown = {"dissipated": jnp.full_like(state.dissipated, jnp.nan)}
+        return observation | unknown if "dissipated" in observation else observation
+
+    return blind
 
 
 def _finite(state: FlowState) -> bool:

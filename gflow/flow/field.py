@@ -68,7 +68,3 @@ class AbstractField(eqx.Module):
         diffrax's default is an RMS over all leaves, in which h log-norms would be outvoted by
         h·D direction entries.
         """
-
-    @abc.abstractmethod
-    def scale(self, weights: Any) -> Float[Array, ""]:
-        """Smallest length in the chart that an absolute error is to be held against."""

@@ -10,8 +10,9 @@ from jaxtyping import Float
 
 from gflow.flow.field import FlowState
 from gflow.flow.folding import ABSENT, Folding, padded
-from gflow.network.condense import Population, condense, groups
+from gflow.network.folded import folded, groups
 from gflow.network.neurons import PolarNeurons
+from gflow.network.population import Population
 
 SMALLEST_WIDTH = 16
 """Narrower populations are padded to this width; a step of fewer neurons is no cheaper."""
@@ -88,10 +89,10 @@ def fold_further(
     if width * (WIDE_SHRINK if folding.width > WIDE else SHRINK) > folding.width:
         return None
     # Fold, pad, and note for every original neuron where it has gone.
-    condensed = condense(population, angle, share)
-    few = condensed.population
+    fewer = folded(population, angle, share)
+    few = fewer.population
     neurons = padded(few.u, (np.log(few.m) + few.log_scale) / 2, few.s, width)
-    further = folding.folded_into(state.weights, condensed.membership, neurons, state.growth)
+    further = folding.folded_into(state.weights, fewer.membership, neurons, state.growth)
     return further, state.at(neurons)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from gflow.flow.field import FlowState
 from gflow.flow.left_out import LeftOut
-from gflow.network.condense import angle_between, largest_singular
+from gflow.network.geometry import angle_between, largest_singular
 from gflow.network.neurons import PolarNeurons
 from gflow.network.prelu import lipschitz
 

@@ -9,10 +9,9 @@ At p = 1 the field jumps where a neuron is orthogonal to a sample and the flow m
 jump; `Controls.min_step` bounds what that may cost, and forced steps are counted.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import PyTree
 
 from gflow.cost.solver import SOLVERS
 from gflow.errors import PrecisionError
@@ -28,7 +27,7 @@ from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Effort, Reason, Trajectory
-from gflow.flow.width import AbstractWidth, width_of
+from gflow.flow.width import Width
 from gflow.network.weights import AbstractWeights
 from gflow.scenario import SAFE_TOLERANCE
 
@@ -77,8 +76,8 @@ def integrate(
     the Cartesian chart: the solver would step over the whole alignment phase and report success.
     """
     if start.t == 0:  # later on neurons may have shrunk below what they started from
-        _check_precision(float(field.scale(weights)), controls)
-    width = width_of(field, weights, samples, fold)
+        _check_precision(float(weights.scale), controls)
+    width = Width.full(field, weights, samples, fold)
     state = FlowState.begin(weights, start.dissipated)
     loop = _Flow(
         width, state, samples, controls, start=start, observer=observer, checkpoint=checkpoint
@@ -108,7 +107,7 @@ class _Flow(AbstractLoop):
 
     def __init__(
         self,
-        width: AbstractWidth,
+        width: Width,
         state: FlowState,
         samples: Samples,
         controls: Controls,
@@ -132,10 +131,6 @@ class _Flow(AbstractLoop):
     @property
     def t(self) -> float:
         return float(self.moment.t)
-
-    @property
-    def clock(self) -> Float[Array, ""]:
-        return self.moment.t
 
     @property
     def whole(self) -> AbstractWeights:
@@ -173,15 +168,14 @@ class _Flow(AbstractLoop):
         self.step, self.leg_began = float(step), start.t
         self._observe(scheduled=True, gap=0.0)
         self.observer.watch(*self.sight)
-        return self._resumed()
-
-    def _resumed(self) -> Reason | None:
-        return None if np.isfinite(self.step) else Reason.NOT_FINITE
+        return None
 
     def _targets(self, schedule: Schedule) -> list[float]:
         return schedule.times[schedule.times > self.t].tolist()
 
     def _reach(self, target: float) -> Reason | None:
+        if not np.isfinite(self.step):
+            return self._end(Reason.NOT_FINITE)
         gap = (target - self.leg_began) / (BETWEEN + 1)
         not_finite = 0
         while (t := self.t) < target:
@@ -284,12 +278,9 @@ class _Flow(AbstractLoop):
         self._take_width(narrower[0])
         return narrower[1]
 
-    def _take_width(self, width: AbstractWidth) -> None:
+    def _take_width(self, width: Width) -> None:
         self.width = width
         self.machine = stepper.machine_of(width.field, self.samples, self.controls)
-
-    def _look(self) -> PyTree:
-        return jax.device_get(self.probe(self.clock, self.moment.state))
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
         """Look, and record what is scheduled or far enough from the last record."""
@@ -301,9 +292,6 @@ class _Flow(AbstractLoop):
     def _worth_recording(self, t: float, observation: PyTree, gap: float) -> bool:
         last, before = self.records.times[-1], self.records.observations[-1]
         return t - last >= gap or self.observer.notable(before, observation)
-
-    def _close(self) -> None:
-        self._record(False, self._look())
 
     def _own_arrays(self) -> dict[str, np.ndarray]:
         counts = np.array([getattr(self, name) for name in _COUNTS])

@@ -20,7 +20,6 @@ from gflow.flow.losses import AbstractLoss
 from gflow.flow.pull import pull_on
 from gflow.flow.samples import Samples
 from gflow.network.lightcone import LightconeNeurons
-from gflow.network.weights import AbstractWeights
 
 
 class LightconeField(AbstractField):
@@ -48,9 +47,6 @@ class LightconeField(AbstractField):
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         each = jnp.sum(error.weights.direction**2, axis=1) + error.weights.boost**2
         return jnp.sqrt(jnp.mean(each))
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        return jnp.ones(())
 
 
 def _dissipation(

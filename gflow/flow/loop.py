@@ -10,6 +10,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
@@ -42,7 +43,9 @@ class AbstractLoop(abc.ABC):
         try:
             # Begin, or go back to where a killed process left off.
             arrays = None if self.checkpoint is None else self.checkpoint.load()
-            reason = self._begin() if arrays is None else self._restore(arrays)
+            reason = self._begin() if arrays is None else None
+            if arrays is not None:
+                self._restore(arrays)
             for target in self._targets(schedule):
                 if reason is not None:
                     break
@@ -58,11 +61,6 @@ class AbstractLoop(abc.ABC):
     @abc.abstractmethod
     def t(self) -> float:
         """Flow time now."""
-
-    @property
-    @abc.abstractmethod
-    def clock(self) -> Float[Array, ""]:
-        """Flow time now, as the probe takes it."""
 
     @property
     @abc.abstractmethod
@@ -97,14 +95,6 @@ class AbstractLoop(abc.ABC):
         """Step until `target` is hit exactly; the reason if it ends before or there."""
 
     @abc.abstractmethod
-    def _look(self) -> PyTree:
-        """What is observed now, on the host."""
-
-    @abc.abstractmethod
-    def _close(self) -> None:
-        """Record where it ends."""
-
-    @abc.abstractmethod
     def _own_arrays(self) -> dict[str, np.ndarray]:
         """What a snapshot needs besides moment and records."""
 
@@ -112,9 +102,15 @@ class AbstractLoop(abc.ABC):
     def _resume(self, arrays: dict[str, np.ndarray]) -> Any:
         """Take over what `_own_arrays` gave, and make a moment of the shapes of the stored one."""
 
-    @abc.abstractmethod
-    def _resumed(self) -> Reason | None:
-        """The reason if a restored trajectory is at its end already."""
+    @property
+    def _now(self) -> tuple[Float[Array, ""], FlowState]:
+        """What the probe looks at."""
+        state = self.moment.state
+        return jnp.asarray(self.t, state.dissipated.dtype), state
+
+    def _look(self) -> PyTree:
+        """What is observed now, on the host."""
+        return jax.device_get(self.probe(*self._now))
 
     def _record(self, scheduled: bool, observation: PyTree) -> None:
         """Keep an observation made now, with the portrait of all weights."""
@@ -125,7 +121,7 @@ class AbstractLoop(abc.ABC):
     def _end(self, reason: Reason) -> Reason:
         """Record where it stands now, whatever the recording rule says."""
         if not self.records or self.records.times[-1] < self.t:
-            self._close()
+            self._record(False, self._look())
         return reason
 
     def _keep(self) -> None:
@@ -137,15 +133,14 @@ class AbstractLoop(abc.ABC):
         """Everything that the rest of the trajectory depends on."""
         return leaves_of(self.moment) | self.records.arrays() | self._own_arrays()
 
-    def _restore(self, arrays: dict[str, np.ndarray]) -> Reason | None:
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go back to a snapshot."""
         self.moment = with_leaves(self._resume(arrays), arrays)
         # Stored observations are bare leaves; tracing the probe gives the tree they hang on.
-        sight = eqx.filter_eval_shape(self.probe, self.clock, self.moment.state)
+        template = eqx.filter_eval_shape(self.probe, *self._now)
         if self.portrait is not None:
-            sight = sight | eqx.filter_eval_shape(self.portrait, self.whole)
-        self.records = Records.from_arrays(arrays, sight)
-        return self._resumed()
+            template = template | eqx.filter_eval_shape(self.portrait, self.whole)
+        self.records = Records.from_arrays(arrays, template)
 
     def _trajectory(self, reason: Reason, end_time: float) -> Trajectory:
         """What was observed, and how it ended."""

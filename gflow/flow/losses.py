@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 from optax.losses import softmax_cross_entropy_with_integer_labels
 
+from gflow.scenario import words
+
 Each = Float[Array, "*n"]
 """A number for each sample."""
 
@@ -139,7 +141,7 @@ LOSSES: dict[str, AbstractScalarLoss] = {}
 
 
 def register_loss(loss: AbstractScalarLoss) -> None:
-    """Add a loss to `LOSSES` under its own name.
+    """Make a loss available to scenario files as a value of `flow.loss`, under its own name.
 
     **Raises:** `ValueError` if another loss has this name.
     """
@@ -148,6 +150,7 @@ def register_loss(loss: AbstractScalarLoss) -> None:
             f"`name` must be new, but there is a loss called {loss.name!r}; choose another."
         )
     LOSSES[loss.name] = loss
+    words.LOSSES.add(loss.name)
 
 
 for _loss in (Exponential(), Logistic(), HalfSquare(), Square()):

@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.samples import Samples
-from gflow.network.weights import AbstractWeights
 
 
 class ModuleField(AbstractField):
@@ -46,12 +45,3 @@ class ModuleField(AbstractField):
         """Root mean square over the entries of the worst layer."""
         leaves = jax.tree.leaves(error.weights)
         return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        """Root mean square of the weights of the smallest layer; 1 where all weights are 0.
-
-        A layer of zeros, such as a bias at the start, says nothing of the scale.
-        """
-        sizes = jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in jax.tree.leaves(weights)])
-        least = jnp.min(jnp.where(sizes > 0, sizes, jnp.inf))
-        return jnp.where(jnp.isfinite(least), least, 1.0)

@@ -23,7 +23,7 @@ from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import SOLVERS, Controls
 from gflow.flow.trajectory import Outcome
-from gflow.network.weights import AbstractWeights
+from gflow.network.weights import AbstractWeights, smallest_layer
 
 
 class ModuleFlow(NamedTuple):
@@ -40,8 +40,6 @@ class ModuleFlow(NamedTuple):
 
 class _Weights(AbstractWeights):
     """The float arrays of a module, and the module around them (final)."""
-
-    chart = "module"
 
     arrays: PyTree
     rest: PyTree = eqx.field(static=True)
@@ -67,6 +65,10 @@ class _Weights(AbstractWeights):
     def dtype(self) -> jnp.dtype:
         """Precision of the arrays."""
         return jax.tree.leaves(self.arrays)[0].dtype
+
+    @property
+    def scale(self) -> Float[Array, ""]:
+        return smallest_layer(self)
 
     def projected(self) -> "_Weights":
         return self
@@ -125,7 +127,7 @@ def flow_of(
         samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, dtype="float64")
         _check_loss(loss, module, x, y)
         field = ModuleField(_CallersLoss(loss), 1.0)
-        absolute = min(1e-6, tolerance) * float(field.scale(weights))
+        absolute = min(1e-6, tolerance) * float(weights.scale)
         trajectory = integrate(
             field,
             weights,

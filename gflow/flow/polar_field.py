@@ -17,7 +17,6 @@ from gflow.flow.pull import pull_on
 from gflow.flow.reach import Reach
 from gflow.flow.samples import Samples
 from gflow.network.neurons import PolarNeurons
-from gflow.network.weights import AbstractWeights
 
 
 class PolarField(AbstractField):
@@ -41,9 +40,6 @@ class PolarField(AbstractField):
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error, self.share)
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        return jnp.ones(())
 
 
 def polar_velocity(

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 from scipy.linalg import eigvalsh
 
 from gflow.flow.samples import Samples
+from gflow.network.geometry import smaller_gram
 
 
 class Force(eqx.Module):
@@ -67,6 +68,6 @@ class Reach(eqx.Module):
 def _largest_eigenvalue(x: Float[np.ndarray, "n D"], omega: Float[np.ndarray, " n"]) -> float:
     """Of Σ ω_i x_i x_iᵀ, by the smaller of its two Gram matrices."""
     rows = x.astype(np.float64) * np.sqrt(omega)[:, None]
-    gram = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
+    gram = smaller_gram(rows)
     last = len(gram) - 1
     return float(eigvalsh(gram, subset_by_index=[last, last])[0]) if len(gram) else 0.0

@@ -47,7 +47,8 @@ class Records:
     @property
     def columns(self) -> tuple[Float[np.ndarray, " T"], Bool[np.ndarray, " T"], PyTree]:
         """Times, whether they were scheduled, and observations stacked along a leading axis T."""
-        return np.array(self.times), np.array(self.scheduled), stack(self.observations)
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *self.observations)
+        return np.array(self.times), np.array(self.scheduled), stacked
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All records, for a checkpoint."""
@@ -56,9 +57,9 @@ class Records:
         return leaves | {"times": times, "scheduled": scheduled}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], sight: PyTree) -> "Records":
-        """The records that `arrays` came from; `sight` has the structure of one observation."""
-        structure, records = jax.tree.structure(sight), cls()
+    def from_arrays(cls, arrays: dict[str, np.ndarray], template: PyTree) -> "Records":
+        """The records that `arrays` came from; `template` has the structure of one observation."""
+        structure, records = jax.tree.structure(template), cls()
         leaves = [arrays[f"seen_{i}"] for i in range(structure.num_leaves)]
         rows = zip(*leaves, strict=True)
         times, scheduled = arrays["times"].tolist(), arrays["scheduled"].tolist()
@@ -77,10 +78,3 @@ def with_leaves(template: PyTree, arrays: dict[str, np.ndarray]) -> PyTree:
     structure = jax.tree.structure(template)
     leaves = [jax.numpy.asarray(arrays[f"moment_{i}"]) for i in range(structure.num_leaves)]
     return jax.tree.unflatten(structure, leaves)
-
-
-def stack(observations: list[PyTree]) -> PyTree:
-    """Join observations of one time each along a leading axis T."""
-    return jax.tree.map(
-        lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *observations
-    )

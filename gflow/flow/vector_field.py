@@ -23,7 +23,6 @@ from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.samples import Samples
 from gflow.network.vector import VectorNeurons, gates
-from gflow.network.weights import AbstractWeights
 
 
 class VectorField(AbstractField):
@@ -61,9 +60,6 @@ class VectorField(AbstractField):
         each = jnp.sum(wrong.direction**2, axis=1) + jnp.sum(wrong.output**2, axis=1)
         norm = jnp.sqrt(jnp.mean(each + wrong.log_norm**2))
         return norm if wrong.bias is None else jnp.maximum(norm, jnp.linalg.norm(wrong.bias))
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        return jnp.ones(())
 
 
 def _pulls(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, missing, outside
 from gflow.judges.prediction import MV24, Prediction
@@ -102,7 +101,7 @@ def _no_distance(evidence: Evidence) -> str:
     centers = evidence.centers
     if centers.origin != "given":
         return f"The subclass centers are not known (taken from {centers.origin})."
-    if centers.orthonormality_error > ORTHONORMAL:
+    if not centers.orthonormal:
         error = centers.orthonormality_error
         return f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g})."
     if centers.K1 == 1 and centers.K2 == 1 and evidence.p == 1:

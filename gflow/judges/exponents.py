@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from gflow.data.centers import ORTHONORMAL
 from gflow.judges.alignment_phase import clock, coordinates, negligible
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, outside, unmet
@@ -240,7 +239,7 @@ def _varies(runs: Sequence[Evidence], key: str) -> bool:
 
 def _has_own_distance(run: Evidence) -> bool:
     """Whether it has fitted noisy samples of an orthonormal mixture with p >= 3."""
-    drawn = run.facts.drawn is not None and run.centers.orthonormality_error <= ORTHONORMAL
+    drawn = run.facts.drawn is not None and run.centers.orthonormal
     return bool(drawn and run.p >= 3 and run.alpha and run.has("centers") and not run.too_early)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV25, Prediction
@@ -79,7 +78,7 @@ def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, float] | None:
     """
     centers = evidence.centers
     lawful = evidence.has_laws and evidence.p != 2
-    if not lawful or centers.orthonormality_error > ORTHONORMAL:
+    if not (lawful and centers.orthonormal):
         return None
     return learned_radius(norm, evidence.p, centers.K1, centers.K2)
 

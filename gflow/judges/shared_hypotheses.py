@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.laws.hypothesis import Hypothesis
 from gflow.measure.phases import ALIGNED_SHARE
@@ -29,8 +28,9 @@ def normalized(*evidences: Evidence) -> Hypothesis:
 
 def orthonormal(evidence: Evidence) -> Hypothesis:
     """That the centers are orthonormal up to rounding."""
-    error = evidence.centers.orthonormality_error
-    return Hypothesis("orthonormal centers", f"max |C Cᵀ - I| = {error:.1e}", error <= ORTHONORMAL)
+    centers = evidence.centers
+    error = f"max |C Cᵀ - I| = {centers.orthonormality_error:.1e}"
+    return Hypothesis("orthonormal centers", error, centers.orthonormal)
 
 
 def equal_weights(evidence: Evidence, *, needed: bool = True) -> tuple[Hypothesis, ...]:

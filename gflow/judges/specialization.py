@@ -186,7 +186,7 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
         for run in evidences
         if run.has("neurons") and run.has("centers") and run.is_flow and run.degree == 1
     ]
-    chosen = [run for run in recorded if run.centers.orthonormality_error <= ORTHONORMAL]
+    chosen = [run for run in recorded if run.centers.orthonormal]
     powers = {run.p for run in chosen}
     sizes = [min(run.centers.K1, run.centers.K2) for run in chosen]
     hypotheses = (

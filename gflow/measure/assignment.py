@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gflow.network.condense import Population, angle_between
+from gflow.network.geometry import angle_between
+from gflow.network.population import Population
 from gflow.network.reference import Target
 
 

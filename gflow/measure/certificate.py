@@ -20,13 +20,9 @@ from scipy.optimize import fminbound
 from gflow.measure.assignment import Assigned, Bound, assign, dual, missed, norm
 from gflow.measure.expansion import led, split
 from gflow.measure.relu_supremum import enumerable, relu_supremum
-from gflow.network.condense import (
-    Population,
-    angle_between,
-    largest_singular,
-    population_of,
-    turning_bound,
-)
+from gflow.network.folded import turning_bound
+from gflow.network.geometry import angle_between, largest_singular
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power, lipschitz
 from gflow.network.reference import Target
 
@@ -208,7 +204,7 @@ def _in_planes(near: Assigned, slope: float, planes: _Planes) -> Bound:
 
 
 def few_relus(f: Population, target: Target) -> Bound | None:
-    """B5, p = 1: the supremum itself, after condensing to what can be enumerated; else None."""
+    """B5, p = 1: the supremum itself, after folding to what can be enumerated; else None."""
     goal = Population.of(target.network).unscaled()
     if (fewer := enumerable(f, len(goal.m))) is None:
         return None

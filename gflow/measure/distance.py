@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from gflow.measure.certificate import certify_best
 from gflow.measure.exchange import Gap, exchange
-from gflow.network.condense import Population
+from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import Target
 

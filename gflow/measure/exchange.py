@@ -3,7 +3,7 @@
 One idea: a finite set of inputs has a least c, which is a convex problem in one unknown,
 solved exactly; ascend at that c, add the inputs where it leads, solve for c again.
 
-Every input counts as the whole network sees it, in float64.  Only the ascent uses a condensed one,
+Every input counts as the whole network sees it, in float64.  Only the ascent uses a folded one,
 in coordinates of the few dimensions that matter.
 """
 
@@ -16,7 +16,8 @@ from gflow.data.centers import Centers
 from gflow.measure.ascent import ascend
 from gflow.measure.certificate import unit_tilt
 from gflow.measure.relu_supremum import enumerable, relu_supremum
-from gflow.network.condense import Population, condense
+from gflow.network.folded import folded
+from gflow.network.population import Population
 
 # The search sees neurons folded within this angle (radians), without this share of the mass.
 _SEARCH_ANGLE, _SEARCH_REST = 1e-3, 1e-5
@@ -118,12 +119,12 @@ def exchange(gap: Gap, centers: Centers, rng: np.random.Generator) -> Worst:
 def _thinned(
     gap: Gap, mu: Float[np.ndarray, "K D"], rng: np.random.Generator
 ) -> tuple[Gap, Float[np.ndarray, "D d"]]:
-    """The gap of the condensed network, in an orthonormal frame of all that it depends on.
+    """The gap of the folded network, in an orthonormal frame of all that it depends on.
 
     One dimension more stands for all others: f and F of different powers may differ most at an
     input that is partly orthogonal to every neuron.
     """
-    few = condense(gap.f, _SEARCH_ANGLE, _SEARCH_REST).population
+    few = folded(gap.f, _SEARCH_ANGLE, _SEARCH_REST).population
     other = rng.standard_normal((1, mu.shape[1]))
     frame = np.linalg.qr(np.concatenate([few.u, mu, other]).T)[0]
     return Gap(few, gap.goal, gap.c).within(frame), frame
@@ -140,7 +141,7 @@ def _climbed(
 
 
 def _few_relus(gap: Gap) -> Population | None:
-    """The network condensed so far that its farthest input is known exactly (B5), if it can be."""
+    """The network folded so far that its farthest input is known exactly (B5), if it can be."""
     fewer = enumerable(gap.f, len(gap.goal.m)) if gap.f.p == gap.goal.p == 1 else None
     return fewer and fewer[0]
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.measure.assignment import Assigned, Bound, dual, missed, norm
-from gflow.network.condense import largest_singular
+from gflow.network.geometry import largest_singular
 
 _GRID = 200
 

@@ -1,31 +1,32 @@
 """The largest difference of two ReLU networks on the sphere, exactly (theory D9, bound B5).
 
 The difference is linear on each cone that the neurons cut, so its supremum is the best of finitely
-many projections.  Their number doubles with every neuron: a wide network is condensed first.
+many projections.  Their number doubles with every neuron: a wide network is folded first.
 """
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import nnls
 
-from gflow.network.condense import Population, condense
+from gflow.network.folded import folded
+from gflow.network.population import Population
 
-# (angle, rest_share) of ever coarser condensing, until the hyperplanes can be enumerated.
+# (angle, rest_share) of ever coarser folding, until the hyperplanes can be enumerated.
 _COARSER = ((1e-6, 1e-9), (1e-4, 1e-7), (1e-3, 1e-5), (1e-2, 1e-3), (0.03, 3e-3), (0.1, 1e-2))
 _MOST_HYPERPLANES = 13
 _SWEEPS = 4
 
 
 def enumerable(f: Population, others: int) -> tuple[Population, float] | None:
-    """The least condensed `f` that can be afforded beside `others` neurons of the target.
+    """The least folded `f` that can be afforded beside `others` neurons of the target.
 
-    **Returns:** the condensed population and an upper bound on sup |f - f_condensed| in units of
-    e^{log_scale}; None if even coarse condensing leaves too many neurons, where the bound would
+    **Returns:** the folded population and an upper bound on sup |f - f_folded| in units of
+    e^{log_scale}; None if even coarse folding leaves too many neurons, where the bound would
     be worthless.
     """
     error = 0.0
     for angle, rest_share in _COARSER:
-        fewer = condense(f, angle, rest_share)
+        fewer = folded(f, angle, rest_share)
         f, error = fewer.population, error + fewer.error
         if len(f.m) + others <= _MOST_HYPERPLANES:
             return f, error

@@ -10,9 +10,8 @@ become records of the first layer.  From a small scale, networks with more than 
 origin late (theory D15).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -21,24 +20,22 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from gflow.network.prelu import positive_power
-from gflow.network.read_off import classifier
 from gflow.network.weights import (
-    AbstractFirstLayer,
-    Observables,
+    AbstractHiddenLayers,
     Task,
     class_of_in,
-    feature_rows,
     named_arrays,
-    observe_layers,
+    smallest_layer,
 )
 from gflow.random import stream
 from gflow.scenario.networks import AbstractOutputsTable
 
 
-class DeepNetwork(AbstractFirstLayer):
+class DeepNetwork(AbstractHiddenLayers):
     """Hidden pReLU layers and a linear output; call it with inputs (final)."""
 
     chart = "module"
+    degree = 1.0
     aligns = False
 
     hidden: tuple[Float[Array, "_ _"], ...]
@@ -121,6 +118,11 @@ class DeepNetwork(AbstractFirstLayer):
         return jnp.log(jnp.linalg.norm(self.hidden[0], axis=1))
 
     @property
+    def scale(self) -> Float[Array, ""]:
+        """Root mean square of the weights of the smallest layer."""
+        return smallest_layer(self)
+
+    @property
     def outgoing(self) -> Float[Array, "k h"]:
         """Weights of the layer after the first."""
         return (*self.hidden, self.output)[1]
@@ -136,19 +138,8 @@ class DeepNetwork(AbstractFirstLayer):
         total = self.outgoing.sum(axis=0)
         return jnp.where(total < 0, -1.0, 1.0).astype(total.dtype)
 
-    @property
-    def degree(self) -> float:
-        """1: the activation is normalized."""
-        return 1.0
-
     def projected(self) -> "DeepNetwork":
         return self
-
-    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
-        return feature_rows(record)
-
-    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
-        return observe_layers(self, x, n, self.dtype)
 
     def arrays(self) -> dict[str, np.ndarray]:
         hidden = {f"hidden_{i + 1}": w for i, w in enumerate(self.hidden)}
@@ -171,9 +162,6 @@ class DeepNetwork(AbstractFirstLayer):
     def network(self, p: float) -> "DeepNetwork":
         """The network itself, which has its own power."""
         return self
-
-    def function(self, p: float) -> Callable:
-        return classifier(self, self.class_of)
 
     @property
     def sizes(self) -> Float[Array, " L"]:

@@ -31,6 +31,8 @@ class LightconeNeurons(AbstractNeurons):
     """Neurons of any balance: directions, boosts and constants log|P_j(0)|, log|M_j(0)| (final)."""
 
     chart = "lightcone"
+    degree = 1.0
+    scale = 1.0
 
     direction: Float[Array, "h D"]
     """Unit vectors u_j = w_j/‖w_j‖."""
@@ -101,11 +103,6 @@ class LightconeNeurons(AbstractNeurons):
     def sign(self) -> Float[Array, " h"]:
         """+1 or -1: current sign of v_j; it may change if |v_j| < ‖w_j‖."""
         return jnp.where(self.log_ratio < 0, -1.0, 1.0).astype(self.boost.dtype)
-
-    @property
-    def degree(self) -> float:
-        """1: the activation is normalized."""
-        return 1.0
 
     @property
     def slope(self) -> Float[Array, " h"]:

@@ -26,6 +26,7 @@ class AbstractNeurons(AbstractFirstLayer):
     """h neurons (w_j, v_j) with one output, in some chart (abstract)."""
 
     aligns = True
+    class_of = None
 
     @property
     def log_mass(self) -> Float[Array, " h"]:
@@ -38,11 +39,6 @@ class AbstractNeurons(AbstractFirstLayer):
 
     def function(self, p: float) -> Network:
         return self.network(p)
-
-    @property
-    def class_of(self) -> None:
-        """None: the class is the sign of the output."""
-        return None
 
     def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
         return {}
@@ -57,6 +53,8 @@ class PolarNeurons(AbstractNeurons):
     """A balanced population, |v_j| = ‖w_j‖, as directions and log-norms (final)."""
 
     chart = "polar"
+    degree = 1.0
+    scale = 1.0
 
     direction: Float[Array, "h D"]
     """Unit vectors u_j = w_j/‖w_j‖."""
@@ -87,11 +85,6 @@ class PolarNeurons(AbstractNeurons):
     def log_output(self) -> Float[Array, " h"]:
         """log |v_j|, equal to `log_norm` because the population is balanced."""
         return self.log_norm
-
-    @property
-    def degree(self) -> float:
-        """1: the activation is normalized."""
-        return 1.0
 
     def projected(self) -> "PolarNeurons":
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
@@ -135,6 +128,11 @@ class CartesianNeurons(AbstractNeurons):
     def norm(self) -> Float[Array, " h"]:
         """ρ_j = ‖w_j‖."""
         return jnp.linalg.norm(self.w, axis=1)
+
+    @property
+    def scale(self) -> Float[Array, ""]:
+        """‖w_j‖ of the smallest neuron."""
+        return jnp.exp(jnp.min(self.log_norm))
 
     @property
     def direction(self) -> Float[Array, "h D"]:

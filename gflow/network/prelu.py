@@ -6,7 +6,7 @@ directions, signs and contributions,
     f_p(x) = Σ_j s_j m_j σ(<u_j, x>)^p ,    m_j = |v_j| ‖w_j‖ ,
 
 or m_j = |v_j| ‖w_j‖^p if the activation does not divide by ‖w_j‖^{p-1}, so a trained network, a
-reference classifier and a condensed network are the same type.  Contributions are stored as
+reference classifier and a folded network are the same type.  Contributions are stored as
 logarithms: they underflow at initialization scales below 1e-154.
 """
 

@@ -83,12 +83,12 @@ class Target:
     """Orthonormal subclass centers."""
 
     def __post_init__(self):
-        error = self.centers.orthonormality_error
-        if error > ORTHONORMAL:
+        if not self.centers.orthonormal:
             raise DataError(
                 f"`centers` must be orthonormal to {ORTHONORMAL:g}, but max |C Cᵀ - I| = "
-                f"{error:.3g}; the distance to F and F^(p) is a statement about orthonormal "
-                "subclass centers, such as those of `gflow.data.mixture`."
+                f"{self.centers.orthonormality_error:.3g}; the distance to F and F^(p) is a "
+                "statement about orthonormal subclass centers, such as those of "
+                "`gflow.data.mixture`."
             )
 
     @property

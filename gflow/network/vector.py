@@ -9,8 +9,7 @@ with the factor ‖x‖ only where inputs are normalized.  With one output, a_j 
 chart.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,16 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from gflow.network.prelu import positive_power
-from gflow.network.read_off import classifier
-from gflow.network.weights import (
-    AbstractFirstLayer,
-    Observables,
-    Task,
-    class_of_in,
-    feature_rows,
-    named_arrays,
-    observe_layers,
-)
+from gflow.network.weights import AbstractHiddenLayers, Task, class_of_in, named_arrays
 from gflow.random import stream
 from gflow.scenario.networks import AbstractOutputsTable
 
@@ -87,10 +77,12 @@ class VectorNetwork(eqx.Module):
         return jnp.stack([size, size])
 
 
-class VectorNeurons(AbstractFirstLayer):
+class VectorNeurons(AbstractHiddenLayers):
     """A balanced population with C outputs, ‖v_j‖ = ‖w_j‖, as directions and log-norms (final)."""
 
     chart = "vector"
+    degree = 1.0
+    scale = 1.0
     aligns = True
 
     direction: Float[Array, "h D"]
@@ -141,22 +133,11 @@ class VectorNeurons(AbstractFirstLayer):
         """Sign of the sum of the output weights of each neuron, +1 or -1."""
         return jnp.where(self.output.sum(axis=1) < 0, -1.0, 1.0).astype(self.output.dtype)
 
-    @property
-    def degree(self) -> float:
-        """1: the activation is normalized."""
-        return 1.0
-
     def projected(self) -> "VectorNeurons":
         unit = tuple(
             w / jnp.linalg.norm(w, axis=1, keepdims=True) for w in (self.direction, self.output)
         )
         return eqx.tree_at(lambda neurons: (neurons.direction, neurons.output), self, unit)
-
-    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
-        return feature_rows(record)
-
-    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
-        return observe_layers(self.network(p), x, n, self.dtype)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return named_arrays(
@@ -190,9 +171,6 @@ class VectorNeurons(AbstractFirstLayer):
             p=p,
             input_normalized=self.input_normalized,
         )
-
-    def function(self, p: float) -> Callable:
-        return classifier(self.network(p), self.class_of)
 
 
 def vector_neurons(table: AbstractOutputsTable, task: Task) -> VectorNeurons:

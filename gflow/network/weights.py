@@ -8,8 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
+from gflow.network.read_off import classifier
 from gflow.scenario.networks import AbstractNetworkTable
 
 
@@ -29,6 +30,8 @@ class AbstractWeights(eqx.Module):
 
     chart: eqx.AbstractClassVar[str]
     """Name of the coordinates, which selects the velocity."""
+    scale: eqx.AbstractVar[float | Float[Array, ""]]
+    """Smallest length in the chart that an absolute error is to be held against."""
 
     @property
     @abc.abstractmethod
@@ -115,23 +118,38 @@ class Task(NamedTuple):
         return self.centers.shape[1]
 
 
-def observe_layers(network: Any, x: Float[Array, "B b D"], n: int, dtype: jnp.dtype) -> Observables:
-    """Outputs and hidden features in one pass over the blocks, and the size of each layer."""
+class AbstractHiddenLayers(AbstractFirstLayer):
+    """Weights whose hidden features are recorded, with one output or several (abstract)."""
 
-    def block(_, rows: Float[Array, "b D"]):
-        return None, (network(rows), network.features(rows))
+    def function(self, p: float) -> Callable:
+        return classifier(self.network(p), self.class_of)
 
-    _, (f, z) = jax.lax.scan(block, None, x)
-    f = f.reshape(-1, *f.shape[2:])[:n].astype(dtype)
-    sizes = network.sizes
-    numbers = {"squared_norm": jnp.sum(sizes**2), "layer_size": sizes}
-    return Observables(f, z.reshape(-1, z.shape[-1])[:n], numbers)
+    def card_rows(self, record: Mapping[str, Any]) -> dict[str, str]:
+        rank = float(np.asarray(record["stable_rank"])[-1])
+        return {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+
+    def observe(self, x: Float[Array, "B b D"], n: int, p: float) -> Observables:
+        """Outputs and hidden features in one pass over the blocks, and the size of each layer."""
+        network: Any = self.network(p)
+
+        def block(_, rows: Float[Array, "b D"]):
+            return None, (network(rows), network.features(rows))
+
+        _, (f, z) = jax.lax.scan(block, None, x)
+        f = f.reshape(-1, *f.shape[2:])[:n].astype(self.dtype)
+        sizes = network.sizes
+        numbers = {"squared_norm": jnp.sum(sizes**2), "layer_size": sizes}
+        return Observables(f, z.reshape(-1, z.shape[-1])[:n], numbers)
 
 
-def feature_rows(record: Mapping[str, Any]) -> dict[str, str]:
-    """The row of a card on hidden features."""
-    rank = float(np.asarray(record["stable_rank"])[-1])
-    return {"features": f"stable rank {rank:.3g} in the last hidden layer"}
+def smallest_layer(weights: PyTree) -> Float[Array, ""]:
+    """Root mean square of the weights of the smallest layer; 1 where all weights are 0.
+
+    A layer of zeros, such as a bias at the start, says nothing of the scale.
+    """
+    sizes = jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in jax.tree.leaves(weights)])
+    least = jnp.min(jnp.where(sizes > 0, sizes, jnp.inf))
+    return jnp.where(jnp.isfinite(least), least, 1.0)
 
 
 def named_arrays(**arrays: object) -> dict[str, np.ndarray]:

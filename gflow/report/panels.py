@@ -19,7 +19,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
-from gflow.data.centers import ORTHONORMAL
 from gflow.errors import GflowError
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.report import style
@@ -255,7 +254,7 @@ def output_ceiling(run: Run) -> float:
 
 def _average_levels(run: Run) -> dict[float, str]:
     """Cosine between a center and its class average, and its name, if centers are orthonormal."""
-    if run.centers.orthonormality_error > ORTHONORMAL:
+    if not run.centers.orthonormal:
         return {}
     K1, K2 = run.centers.K1, run.centers.K - run.centers.K1
     counts = {"1": K1, "2": K2} if K1 != K2 else {"{1,2}": K1}

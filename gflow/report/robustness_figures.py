@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gflow.data.centers import ORTHONORMAL
 from gflow.judges.evidence import Evidence
 from gflow.judges.radii_at_centers import ideal_radii
 from gflow.judges.robust_accuracy import accuracy_law, radius_law
@@ -141,7 +140,7 @@ def _accuracy_band(group: Group, norm: Norm, ax: Axes, *, color: str, end: float
 
 
 def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
-    if norm != Norm.L2 or evidence.centers.orthonormality_error > ORTHONORMAL:
+    if norm != Norm.L2 or not evidence.centers.orthonormal:
         return
     for R, name in _levels(evidence.centers.K):
         if end < R:
@@ -233,9 +232,9 @@ def critical_radius(runs: Runs) -> Figure:
     for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
         _radius_curve(one, key, color, ax)
     centers = evidences[0].centers
-    if key == "network.power" and centers.orthonormality_error <= ORTHONORMAL:
+    if key == "network.power" and centers.orthonormal:
         _power_laws(evidences, ax)
-    if centers.orthonormality_error <= ORTHONORMAL:
+    if centers.orthonormal:
         for R, name in _levels(centers.K):
             ax.axhline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
             ax.annotate(name, (1.01, R), xycoords=("axes fraction", "data"), va="center",

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.linalg import orth
 
-from gflow.network.condense import Population, population_of
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.bisection import bisected
 from gflow.robustness.norm import Norm

@@ -11,7 +11,7 @@ from typing import TypeGuard
 import numpy as np
 from jaxtyping import Float, Real
 
-from gflow.network.condense import Population, population_of
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
 from gflow.robustness.model_margin import OutputMargin

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from gflow.network.condense import Population, condense, population_of
+from gflow.network.folded import folded
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.norm import Norm
 
@@ -31,7 +32,7 @@ class Cast:
     whole: Population
     """All neurons, without those of no contribution."""
     leader: Population
-    """The condensed network."""
+    """The folded network."""
     group: Int[np.ndarray, " h"]
     """The leader of each neuron; -1 for the rest."""
     rest: float
@@ -60,7 +61,7 @@ def casts_of(f: Population) -> list[Cast]:
     alone = Cast.alone(f)
     casts = [alone]
     for angle, rest_share in _COARSER:
-        fewer = condense(alone.whole, angle, rest_share)
+        fewer = folded(alone.whole, angle, rest_share)
         cast = Cast(
             alone.whole, fewer.population, fewer.membership, fewer.rest, fewer.turning_error
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gflow.network.condense import largest_singular
+from gflow.network.geometry import largest_singular
 from gflow.robustness.cast import Cast
 from gflow.robustness.missing import Missing, lasting
 from gflow.robustness.norm import Norm

@@ -7,7 +7,8 @@ falls by the largest singular value of both stacked (theory D10).
 import numpy as np
 from jaxtyping import Float
 
-from gflow.network.condense import Population, largest_singular, population_of
+from gflow.network.geometry import largest_singular
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.missing import Missing, lasting
 

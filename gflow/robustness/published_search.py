@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import orth
 
-from gflow.network.condense import Population, population_of
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, positive_power
 from gflow.robustness.cast import casts_of
 
@@ -45,7 +45,7 @@ def published_accuracy(
 
     **Arguments:**
 
-    - `network`: f with its true scale, condensed to few neurons.
+    - `network`: f with its true scale, folded to few neurons.
     - `x`, `y`: samples and their labels ±1; the mean is over all of them.
     - `R`: radii.
     - `iterations`: 2000 in the published code.

@@ -1,6 +1,6 @@
 """The radius at which a prediction falls, sample by sample, as [certified, attacked].
 
-Certificate and attack both work on the condensed network.  What condensing left out, and rounding,
+Certificate and attack both work on the folded network.  What folding left out, and rounding,
 is inside the certificate; the attack is verified on the whole network.
 """
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from gflow.network.condense import Population, population_of
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.attack import Attack, attack, share_beyond
 from gflow.robustness.cast import Cast, casts_of
@@ -37,7 +37,7 @@ class Radii(NamedTuple):
     attacked: Float[np.ndarray, " n"]
     """A perturbation of this norm flips it; inf where none is known, 0 where it is wrong."""
     neurons: int
-    """Neurons of the condensed network."""
+    """Neurons of the folded network."""
     witness: Attack | None = None
     """Perturbations as long as `attacked`; None where they are not at hand."""
 
@@ -81,7 +81,7 @@ def radii(
         bounds.append(radii_together(whole, x, y, missing))
     certified = np.maximum(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
 
-    # Above: perturbations of the condensed network, lengthened until they flip the whole one.
+    # Above: perturbations of the folded network, lengthened until they flip the whole one.
     shortest, factor = _verified(whole, casts, x, y, seed=seed, norm=norm)
     with np.errstate(invalid="ignore"):
         attacked = np.where(np.isfinite(factor), shortest.radius * factor, np.inf)

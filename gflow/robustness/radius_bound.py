@@ -8,7 +8,8 @@ follows in closed form (theory D10), in any norm.
 import numpy as np
 from jaxtyping import Float
 
-from gflow.network.condense import Population, largest_singular
+from gflow.network.geometry import largest_singular
+from gflow.network.population import Population
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.cast import Cast
 from gflow.robustness.half_spaces import Lead, half_space_radii

@@ -16,7 +16,7 @@ from gflow.errors import PrecisionError
 from gflow.flow.blurred import Mixture
 from gflow.flow.field import FlowState
 from gflow.flow.observer import Observer
-from gflow.flow.population import Refusal, Start, population_start
+from gflow.flow.population_start import Refusal, Start, population_start
 from gflow.measure.balance import squared_norm
 from gflow.network.neurons import PolarNeurons
 from gflow.runs.problem import Problem

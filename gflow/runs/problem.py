@@ -83,7 +83,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
             if weights.aligns
             else _even_times(scenario, end)
         )
-        controls = _controls(scenario, float(rate.mean()), float(field.scale(weights)))
+        controls = _controls(scenario, float(rate.mean()), float(weights.scale))
     return Problem(
         train=train,
         test=split.test,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from questions import SMALL
 
 from gflow.data.centers import Centers
+from gflow.data.kinds.features import read_features
 from gflow.data.kinds.file import read_npz
 from gflow.data.mixture import (
     equiangular_centers,
@@ -236,6 +237,19 @@ def test_missing_centers_are_the_means_of_subclasses_or_of_classes(tmp_path):
         ({"X": X, "y": Y, "X_test": X}, "must come together"),
         ({"X": X, "y": Y, "X_test": X[:, :2], "y_test": Y}, "D = 4 columns"),
         ({"X": X.astype(object), "y": Y}, "plain arrays"),
+        (
+            {"X": X, "y": Y, "X_test": np.where(np.eye(4)[1, :, None] > 0, np.nan, X), "y_test": Y},
+            "`X_test` must be finite, but row 1 is not",
+        ),
+        (
+            {
+                "X": X,
+                "y": Y,
+                "subclass": np.array([0, 0, 1, 1]),
+                "centers": np.full((2, 4), np.inf),
+            },
+            "`centers` must be finite",
+        ),
     ],
 )
 def test_wrong_arrays_are_refused_with_the_file_and_the_reason(tmp_path, arrays, words):
@@ -247,32 +261,18 @@ def test_wrong_arrays_are_refused_with_the_file_and_the_reason(tmp_path, arrays,
     assert "mine.npz" in str(raised.value)
 
 
-def test_a_file_that_is_no_npz_is_refused(tmp_path):
+@pytest.mark.parametrize("read", [read_npz, read_features])
+def test_a_file_that_is_no_npz_is_refused(tmp_path, read):
     (tmp_path / "mine.npz").write_bytes(b"not a zip file")
     whole = _write(tmp_path / "whole.npz", X=X, y=Y).read_bytes()
     (tmp_path / "short.npz").write_bytes(whole[:-40])
+    np.save(tmp_path / "array.npy", X)
 
-    with pytest.raises(DataError, match="must be an npz file"):
-        read_npz(tmp_path / "short.npz")
-    with pytest.raises(DataError, match="must be an npz file"):
-        read_npz(tmp_path / "mine.npz")
+    for name in ("short.npz", "mine.npz", "array.npy"):
+        with pytest.raises(DataError, match="must be an npz file of plain arrays"):
+            read(tmp_path / name)
     with pytest.raises(DataError, match="must be an npz file, but does not exist"):
-        read_npz(tmp_path / "absent.npz")
-
-
-def test_an_array_alone_is_no_npz(tmp_path):
-    np.save(tmp_path / "mine.npy", X)
-
-    with pytest.raises(DataError, match="must be an npz file of plain arrays"):
-        read_npz(tmp_path / "mine.npy")
-
-
-def test_mistakes_of_test_samples_are_told_of_them(tmp_path):
-    broken = np.where(np.arange(len(Y))[:, None] == 1, np.nan, X)
-    path = _write(tmp_path / "a.npz", X=X, y=Y, X_test=broken, y_test=Y)
-
-    with pytest.raises(DataError, match="`X_test` must be finite, but row 1 is not"):
-        read_npz(path)
+        read(tmp_path / "absent.npz")
 
 
 def test_classes_whose_mean_is_zero_need_subclasses(tmp_path):
@@ -283,14 +283,6 @@ def test_classes_whose_mean_is_zero_need_subclasses(tmp_path):
         read_npz(_write(tmp_path / "a.npz", X=x, y=y))
     centers = read_npz(_write(tmp_path / "b.npz", X=x, y=y, subclass=np.arange(4))).centers
     np.testing.assert_array_equal(centers.mu, x)
-
-
-def test_centers_that_are_not_finite_are_refused(tmp_path):
-    mu = np.full((2, X.shape[1]), np.inf)
-    path = _write(tmp_path / "a.npz", X=X, y=Y, subclass=np.where(Y > 0, 0, 1), centers=mu)
-
-    with pytest.raises(DataError, match="`centers` must be finite"):
-        read_npz(path)
 
 
 def test_centers_refuse_labels_that_are_no_classes():

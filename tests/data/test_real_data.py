@@ -264,15 +264,6 @@ def test_features_that_cannot_be_used_are_told(tmp_path, arrays, words):
     assert str(path) in str(caught.value) and words in str(caught.value)
 
 
-def test_a_file_that_is_none_is_told(tmp_path):
-    np.save(tmp_path / "array.npy", np.zeros((4, 2)))
-
-    with pytest.raises(DataError, match="must be an npz file, but does not exist"):
-        read_features(tmp_path / "none.npz")
-    with pytest.raises(DataError, match="must be an npz file of plain arrays"):
-        read_features(tmp_path / "array.npy")
-
-
 GAPS = """
 data = {{kind = "features", path = "{path}", classes = 10, length = "unit"}}
 network = {{width = 6, power = 3, init_scale = 1.0, kind = "layers", outputs = "{outputs}"}}

@@ -9,10 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems import ALL_LOSSES, Kept, plain_loss, polar, system
+from systems import ALL_LOSSES, MemoryCheckpoint, plain_loss, polar, system
 
 from gflow.flow.charts import FIELDS
-from gflow.flow.field import FlowState
 from gflow.network.deep import DeepNetwork
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import CartesianNeurons
@@ -158,12 +157,8 @@ def drawn(name, p, loss, *, n=23, rows=6, size=0.8, order=None, q=None):
     return chart, flow, loss_of, x
 
 
-def velocity(flow):
-    return flow.field(jnp.zeros(()), FlowState.begin(flow.weights), flow.samples)
-
-
-def close(found, expected, allowed):
-    for a, b in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+def close(values, expected, allowed):
+    for a, b in zip(*map(jax.tree.leaves, (values, expected)), strict=True):
         assert np.abs(np.asarray(a) - np.asarray(b)).max(initial=0) < allowed
 
 
@@ -181,18 +176,18 @@ def test_every_chart_and_every_loss_is_in_the_suite():
 def test_velocity_is_minus_the_gradient_in_plain_weights(name, p, loss):
     chart, flow, loss_of, _ = drawn(name, p, loss)
 
-    found = velocity(flow)
+    speed = flow.velocity()
 
-    plain, moved = jax.jvp(chart.plain, (flow.weights,), (found.weights,))
+    plain, moved = jax.jvp(chart.plain, (flow.weights,), (speed.weights,))
     gradient = jax.grad(loss_of)(plain)
     # Sums of some hundred products of the size of the gradient.
-    allowed = 1000 * EPS * max(largest(gradient), largest(found.weights))
+    allowed = 1000 * EPS * max(largest(gradient), largest(speed.weights))
     close(moved, jax.tree.map(jnp.negative, gradient), allowed)
     # No part of it leads off the chart.
-    tangent = jax.jvp(lambda at: at.projected(), (flow.weights,), (found.weights,))[1]
-    close(found.weights, tangent, allowed)
+    tangent = jax.jvp(lambda at: at.projected(), (flow.weights,), (speed.weights,))[1]
+    close(speed.weights, tangent, allowed)
     square = sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(gradient))
-    assert float(found.dissipated) == pytest.approx(square, rel=1e-12)
+    assert float(speed.dissipated) == pytest.approx(square, rel=1e-12)
 
 
 @pytest.mark.parametrize(("name", "p", "loss"), [*ONCE, ("polar", 1.0, "exponential")])
@@ -200,7 +195,7 @@ def test_velocity_turns_with_the_inputs(name, p, loss):
     q = np.linalg.qr(np.random.default_rng(3).standard_normal((D, D)))[0]
     first = CHARTS[name].first
 
-    straight, turned = (velocity(drawn(name, p, loss, q=q)[1]).weights for q in (None, q))
+    straight, turned = (drawn(name, p, loss, q=q)[1].velocity().weights for q in (None, q))
 
     turned = eqx.tree_at(first, turned, first(turned) @ q)
     close(turned, straight, 1000 * EPS * largest(straight))
@@ -213,8 +208,8 @@ def test_velocity_turns_with_the_inputs(name, p, loss):
 def test_velocity_does_not_depend_on_how_rows_are_cut_and_ordered(name, p, loss, rows):
     order = np.random.default_rng(4).permutation(23)
 
-    whole = velocity(drawn(name, p, loss)[1])
-    cut = velocity(drawn(name, p, loss, rows=rows, order=order)[1])
+    whole = drawn(name, p, loss)[1].velocity()
+    cut = drawn(name, p, loss, rows=rows, order=order)[1].velocity()
 
     close(cut, whole, 1000 * EPS * largest(whole))
 
@@ -233,19 +228,19 @@ def test_a_flow_conserves_what_it_should(name, p, loss):
     # Four samples in six dimensions: some directions are orthogonal to all of them.
     chart, flow, loss_of, x = drawn(name, p, loss, n=4, rows=3, size=0.5)
 
-    found, tolerance = followed(flow, p)
+    trajectory, tolerance = followed(flow, p)
 
-    assert found.outcome.complete
-    start, end = chart.plain(flow.weights), chart.plain(found.state.weights)
+    assert trajectory.outcome.complete
+    start, end = chart.plain(flow.weights), chart.plain(trajectory.state.weights)
     size = max(1.0, largest(start), largest(end))
     # Weights move by far more than what is allowed below, so that conservation says something.
     allowed = 100 * tolerance * size ** max(2, p)
     assert largest(jax.tree.map(jnp.subtract, end, start)) > 10 * allowed
     # The loss loses what the motion dissipates (theory D2d).
     lost = float(loss_of(start) - loss_of(end))
-    assert float(found.state.dissipated) == pytest.approx(lost, rel=1000 * tolerance)
+    assert float(trajectory.state.dissipated) == pytest.approx(lost, rel=1000 * tolerance)
 
-    def kept(w, *more):
+    def invariants(w, *more):
         # Balance of every neuron, or of layers (theory D2a), and what no sample pulls at (D2b).
         outer = more[: chart.depth]
         if len(outer) > 1:
@@ -258,18 +253,18 @@ def test_a_flow_conserves_what_it_should(name, p, loss):
         e = np.linalg.svd(x)[2][4:]
         yield (w @ e.T) * (rho ** (p - 1) if chart.normalized else 1)
 
-    close(list(kept(*end)), list(kept(*start)), allowed)
+    close(list(invariants(*end)), list(invariants(*start)), allowed)
 
 
 @pytest.mark.parametrize(("name", "p", "loss"), ONCE)
 def test_a_flow_that_was_killed_ends_equal_to_the_bit(name, p, loss):
     _, flow, _, _ = drawn(name, p, loss, n=4, rows=3, size=0.5)
-    kept = Kept(at=4)
+    checkpoint = MemoryCheckpoint(at=4)
 
-    whole, _ = followed(flow, p, kept)
-    rest, _ = followed(flow, p, Kept(arrays=kept.arrays))
+    whole, _ = followed(flow, p, checkpoint)
+    rest, _ = followed(flow, p, MemoryCheckpoint(arrays=checkpoint.arrays))
 
-    assert kept.arrays is not None and rest.effort == whole.effort
+    assert checkpoint.arrays is not None and rest.effort == whole.effort
     arrays = (jax.tree.leaves((end.times, end.observations, end.state)) for end in (whole, rest))
     for a, b in zip(*arrays, strict=True):
         assert np.array_equal(a, b)

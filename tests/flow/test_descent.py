@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from systems import Kept, system
+from systems import MemoryCheckpoint, system
 
 import gflow
 from gflow.errors import ScenarioError
@@ -72,26 +72,26 @@ def test_full_batches_are_the_loop_one_would_write(p, momentum):
         memory = tuple(momentum * m + g for m, g in zip(memory, slope, strict=True))
         w, v = w - 0.05 * memory[0], v - 0.05 * memory[1]
 
-    found = followed(case, [30 * how.time_of_step], how)
+    trajectory = followed(case, [30 * how.time_of_step], how)
 
     # Thirty steps of rounding.
-    np.testing.assert_allclose(found.state.weights.w, w, atol=1000 * EPS)
-    np.testing.assert_allclose(found.state.weights.v, v, atol=1000 * EPS)
-    assert found.outcome.reason is Reason.END_TIME and found.effort.steps == 30
+    np.testing.assert_allclose(trajectory.state.weights.w, w, atol=1000 * EPS)
+    np.testing.assert_allclose(trajectory.state.weights.v, v, atol=1000 * EPS)
+    assert trajectory.outcome.reason is Reason.END_TIME and trajectory.effort.steps == 30
 
 
 def test_the_first_step_of_adam_is_its_step_size_in_every_weight():
     case, x, y, w, v = problem()
     dw, dv = gradient(w, v, x, y, 3.0)
 
-    found = followed(case, [1e-3], recipe(1e-3, "adam"))
+    trajectory = followed(case, [1e-3], recipe(1e-3, "adam"))
 
     # m/√v is g/|g| up to the 1e-8 that is added to |g|.
     np.testing.assert_allclose(
-        found.state.weights.w, w - 1e-3 * dw / (np.abs(dw) + 1e-8), rtol=1e-9
+        trajectory.state.weights.w, w - 1e-3 * dw / (np.abs(dw) + 1e-8), rtol=1e-9
     )
     np.testing.assert_allclose(
-        found.state.weights.v, v - 1e-3 * dv / (np.abs(dv) + 1e-8), rtol=1e-9
+        trajectory.state.weights.v, v - 1e-3 * dv / (np.abs(dv) + 1e-8), rtol=1e-9
     )
 
 
@@ -119,9 +119,9 @@ def test_a_quiet_neuron_grows_at_the_rate_of_its_recursion(momentum, step_size):
     last = 220 if step_size < 1 else 70  # until then f stays below 1e-30
     times = np.array([last - 10, last]) * how.time_of_step
 
-    found = followed(case, times, how)
+    trajectory = followed(case, times, how)
 
-    log_rho = np.log(found.observations["w"][:, 0, 0])
+    log_rho = np.log(trajectory.observations["w"][:, 0, 0])
     growth = (log_rho[-1] - log_rho[-2]) / (times[1] - times[0])
     # The smaller root has died by then.
     assert growth == pytest.approx(1 / step_delay(step_size, momentum, 1.0), rel=1e-9)
@@ -134,19 +134,19 @@ def test_without_momentum_a_step_multiplies_by_one_plus_its_rate():
 
 def test_an_epoch_sees_every_sample_once():
     case, x, *_ = problem(n=40)
-    seen = []
+    batches = []
 
     class Witness(type(case.field)):
         def __call__(self, t, state, args):
-            jax.debug.callback(lambda x: seen.append(np.asarray(x)), args.x, ordered=True)
+            jax.debug.callback(lambda x: batches.append(np.asarray(x)), args.x, ordered=True)
             return super().__call__(t, state, args)
 
     case = case._replace(field=Witness(case.field.loss, case.field.p))
     followed(case, [1.0], recipe(0.1, batch=8, epochs=2))
 
     # A callback may hand over float32; samples are told apart by far more.
-    rows = np.concatenate([batch.reshape(-1, 6) for batch in seen]).astype(np.float32)
-    assert len(seen) == 10
+    rows = np.concatenate([batch.reshape(-1, 6) for batch in batches]).astype(np.float32)
+    assert len(batches) == 10
     for epoch in (rows[:40], rows[40:]):
         expected = np.unique(x.astype(np.float32), axis=0)
         np.testing.assert_array_equal(np.unique(epoch, axis=0), expected)
@@ -170,19 +170,19 @@ def test_the_mean_of_the_batches_of_an_epoch_is_the_gradient():
 def test_epochs_end_it_earlier():
     case, *_ = problem(n=40)
 
-    found = followed(case, [100.0], recipe(0.1, batch=8, epochs=3))
+    trajectory = followed(case, [100.0], recipe(0.1, batch=8, epochs=3))
 
-    assert found.effort.steps == 15
-    assert found.outcome.t == pytest.approx(1.5)
-    assert found.times[-1] == pytest.approx(1.5)
+    assert trajectory.effort.steps == 15
+    assert trajectory.outcome.t == pytest.approx(1.5)
+    assert trajectory.times[-1] == pytest.approx(1.5)
 
 
 def test_a_step_is_recorded_once_where_the_end_comes_before_the_last_epoch():
     case, *_ = problem(n=40)
 
-    found = followed(case, [0.4, 0.8], recipe(0.1, batch=8, epochs=100))
+    trajectory = followed(case, [0.4, 0.8], recipe(0.1, batch=8, epochs=100))
 
-    np.testing.assert_allclose(found.times, [0, 0.4, 0.8])
+    np.testing.assert_allclose(trajectory.times, [0, 0.4, 0.8])
 
 
 def test_what_ends_descent_is_asked_between_records(monkeypatch):
@@ -190,11 +190,11 @@ def test_what_ends_descent_is_asked_between_records(monkeypatch):
     monkeypatch.setattr(descent, "MOST", 10)
     stop = iter([None, None, None, Reason.END_LOSS])
 
-    found = followed(case, [100.0], recipe(0.1), stop=lambda seen: next(stop, None))
+    trajectory = followed(case, [100.0], recipe(0.1), stop=lambda observation: next(stop, None))
 
     # Asked at the start and after every ten steps.
-    assert found.effort.steps == 30 and found.outcome.reason is Reason.END_LOSS
-    np.testing.assert_allclose(found.times, [0, 3.0])
+    assert trajectory.effort.steps == 30 and trajectory.outcome.reason is Reason.END_LOSS
+    np.testing.assert_allclose(trajectory.times, [0, 3.0])
 
 
 def test_what_is_dissipated_is_what_the_loss_has_lost(p=3.0):
@@ -230,11 +230,11 @@ def test_record_times_are_spread_until_epochs_end_it():
 def test_divergence_is_a_value_with_what_came_before():
     case, *_ = problem()
 
-    found = followed(case, [1e3, 1e6], recipe(1e3))
+    trajectory = followed(case, [1e3, 1e6], recipe(1e3))
 
-    assert found.outcome.reason is Reason.DIVERGED and not found.outcome.complete
-    assert "lower `train.step_size`" in found.outcome.text
-    assert np.isfinite(found.observations["w"]).all()
+    assert trajectory.outcome.reason is Reason.DIVERGED and not trajectory.outcome.complete
+    assert "lower `train.step_size`" in trajectory.outcome.text
+    assert np.isfinite(trajectory.observations["w"]).all()
 
 
 @pytest.mark.parametrize("method", ["sgd", "adam"])
@@ -242,10 +242,10 @@ def test_what_was_killed_ends_equal_to_the_bit(method):
     case, *_ = problem(n=40)
     how = recipe(0.01, method, batch=8, momentum=0.5 if method == "sgd" else 0.0)
     times = np.array([37, 80, 133]) * how.time_of_step
-    kept = Kept(at=2)
-    whole = followed(case, times, how, checkpoint=kept)
+    checkpoint = MemoryCheckpoint(at=2)
+    whole = followed(case, times, how, checkpoint=checkpoint)
 
-    rest = followed(case, times, how, checkpoint=Kept(arrays=kept.arrays))
+    rest = followed(case, times, how, checkpoint=MemoryCheckpoint(arrays=checkpoint.arrays))
 
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(rest.state), strict=True):
         np.testing.assert_array_equal(a, b)

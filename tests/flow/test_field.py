@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems import polar, system
+from systems import polar, random_problem, system
 
 from gflow.flow.field import FlowState
 from gflow.network.neurons import CartesianNeurons, outputs_by_block
@@ -11,21 +11,10 @@ from gflow.network.neurons import CartesianNeurons, outputs_by_block
 EPS = np.finfo(np.float64).eps
 
 
-def _random(h=7, D=5, n=23, seed=0, size=0.8):
-    rng = np.random.default_rng(seed)
-    x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
-    w, sign = size * rng.standard_normal((h, D)), rng.choice([-1.0, 1.0], h)
-    return x, y, w, sign, rng
-
-
-def _velocity(flow):
-    return flow.field(jnp.zeros(()), FlowState.begin(flow.weights), flow.samples)
-
-
 @pytest.mark.parametrize("p", [1.0, 1.5, 3.0])
 def test_without_normalization_a_neuron_is_a_power_of_its_weights(p):
     # f(x) = Σ v σ(<w, x>)^p, so a neuron contributes |v| ‖w‖^p.
-    x, _, w, _, rng = _random()
+    x, _, w, _, rng = random_problem()
     v = rng.standard_normal(len(w))
 
     network = CartesianNeurons(jnp.asarray(w), jnp.asarray(v), p).network(p)
@@ -49,7 +38,7 @@ def test_without_normalization_the_worst_neuron_decides_about_a_step():
 
 @pytest.mark.parametrize("rows", [1, 4, 22, 23, 1000])
 def test_outputs_do_not_depend_on_blocks_of_rows(rows):
-    x, y, w, sign, _ = _random(seed=2)
+    x, y, w, sign, _ = random_problem(seed=2)
     flow = system(polar(w, -0.3, sign), x, y, 3, rows=rows)
     network = flow.weights.network(3.0)
 
@@ -62,13 +51,13 @@ def test_outputs_do_not_depend_on_blocks_of_rows(rows):
 
 
 def test_velocity_follows_the_order_of_neurons_and_ignores_that_of_samples():
-    x, y, w, sign, rng = _random(seed=4)
+    x, y, w, sign, rng = random_problem(seed=4)
     neurons, rows = rng.permutation(len(w)), rng.permutation(len(y))
 
-    straight = _velocity(system(polar(w, -0.2, sign), x, y, 3)).weights
-    shuffled = _velocity(
-        system(polar(w[neurons], -0.2, sign[neurons]), x[rows], y[rows], 3)
-    ).weights
+    straight = system(polar(w, -0.2, sign), x, y, 3).velocity().weights
+    shuffled = (
+        system(polar(w[neurons], -0.2, sign[neurons]), x[rows], y[rows], 3).velocity().weights
+    )
 
     rounding = 100 * EPS * float(np.abs(straight.direction).max())
     assert np.abs(shuffled.direction - straight.direction[neurons]).max() < rounding
@@ -76,20 +65,20 @@ def test_velocity_follows_the_order_of_neurons_and_ignores_that_of_samples():
 
 def test_scaling_the_inputs_scales_time_while_the_network_is_negligible():
     # f = 0: G is homogeneous of degree p in the inputs.
-    x, y, w, sign, _ = _random(seed=5)
+    x, y, w, sign, _ = random_problem(seed=5)
 
-    once = _velocity(system(polar(w, -400.0, sign), x, y, 3)).weights
-    twice = _velocity(system(polar(w, -400.0, sign), 2 * x, y, 3)).weights
+    once = system(polar(w, -400.0, sign), x, y, 3).velocity().weights
+    twice = system(polar(w, -400.0, sign), 2 * x, y, 3).velocity().weights
 
     rounding = 100 * EPS * float(np.abs(twice.direction).max())
     assert np.abs(twice.direction - 8 * once.direction).max() < rounding
 
 
 def test_float32_products_are_right_to_float32():
-    x, y, w, sign, _ = _random(n=200, seed=6)
+    x, y, w, sign, _ = random_problem(n=200, seed=6)
 
-    exact = _velocity(system(polar(w, 0.0, sign), x, y, 3)).weights
-    quick = _velocity(system(polar(w, 0.0, sign), x, y, 3, dtype="float32")).weights
+    exact = system(polar(w, 0.0, sign), x, y, 3).velocity().weights
+    quick = system(polar(w, 0.0, sign), x, y, 3, dtype="float32").velocity().weights
 
     assert quick.direction.dtype == jnp.float64
     scale = float(jnp.abs(exact.direction).max())
@@ -97,8 +86,8 @@ def test_float32_products_are_right_to_float32():
 
 
 def test_any_scale_gives_a_finite_velocity():
-    x, y, w, sign, _ = _random(seed=7)
+    x, y, w, sign, _ = random_problem(seed=7)
 
-    found = _velocity(system(polar(w, np.log(1e-300), sign), x, y, 3))
+    speed = system(polar(w, np.log(1e-300), sign), x, y, 3).velocity()
 
-    assert np.isfinite(found.weights.direction).all() and np.isfinite(found.weights.log_norm).all()
+    assert np.isfinite(speed.weights.direction).all() and np.isfinite(speed.weights.log_norm).all()

@@ -32,12 +32,12 @@ def test_noise_free_alignment_follows_the_closed_form(p, chi):
     times = np.array([alignment_time(u0[:4], y, perp, p, c) for c in chi]) * 4 / p  # κ = 1, π = 1/4
     log_eps = np.log(1e-30)
 
-    found = centers_only([[*u0[:4], perp]], [1], y, p, log_eps).follow(times, SOLVER)
+    trajectory = centers_only([[*u0[:4], perp]], [1], y, p, log_eps).follow(times, SOLVER)
 
     for c, state_u, state_r in zip(
         chi,
-        np.asarray(found.observations.weights.direction)[found.scheduled][1:, 0],
-        np.asarray(found.observations.weights.log_norm)[found.scheduled][1:, 0],
+        np.asarray(trajectory.observations.weights.direction)[trajectory.scheduled][1:, 0],
+        np.asarray(trajectory.observations.weights.log_norm)[trajectory.scheduled][1:, 0],
         strict=True,
     ):
         xi = np.append(linearized(u0[:4], y, p, c), perp)
@@ -53,21 +53,23 @@ def test_every_neuron_goes_to_the_own_center_it_starts_closest_to(p):
     u, sign = rng.standard_normal((h, 12)), rng.choice([-1.0, 1.0], h)
     y = np.array([1, 1, 1, -1, -1.0])
 
-    found = centers_only(u, sign, y, p, np.log(1e-40)).follow([400.0], 1e-6)
+    trajectory = centers_only(u, sign, y, p, np.log(1e-40)).follow([400.0], 1e-6)
 
     own = np.where(sign[:, None] == y, u[:, :K], -np.inf)
     active = own.max(axis=1) > 0
-    final = np.asarray(found.state.weights.direction)[:, :K]
+    final = np.asarray(trajectory.state.weights.direction)[:, :K]
     reached = active & (final.max(axis=1) > 0.9)
     assert reached.sum() > h / 2
     assert (final.argmax(axis=1) == own.argmax(axis=1))[reached].all()
 
 
 def test_a_void_neuron_neither_aligns_nor_grows():
-    found = centers_only([[-0.5, -0.4, 0.3, 0.7]], [1], [1, 1, -1], 3, -20.0).follow([100.0], 1e-8)
+    flow = centers_only([[-0.5, -0.4, 0.3, 0.7]], [1], [1, 1, -1], 3, -20.0)
 
-    assert float(found.state.weights.log_norm[0]) <= -20.0
-    assert float(found.state.weights.direction[0, :2].max()) <= 0
+    end = flow.follow([100.0], 1e-8).state.weights
+
+    assert float(end.log_norm[0]) <= -20.0
+    assert float(end.direction[0, :2].max()) <= 0
 
 
 LAWS = {
@@ -87,9 +89,11 @@ def test_an_aligned_neuron_fits_along_the_law_of_its_loss(p, loss):
     times = np.array([2.0, 6.0, 9.0])
 
     flow = centers_only(np.eye(2), [1, -1], [1, -1], p, np.log(z0) / 2, loss)
-    found = flow.follow(times, SOLVER)
+    trajectory = flow.follow(times, SOLVER)
 
-    z = np.exp(2 * np.asarray(found.observations.weights.log_norm)[found.scheduled])[1:, 0]
+    z = np.exp(2 * np.asarray(trajectory.observations.weights.log_norm)[trajectory.scheduled])[
+        1:, 0
+    ]
     clock = rate * 2 * 0.5 * times
     # An error δ of log z moves the law by z G'(z) δ <= (1 + e^z + 1/(1-z)) δ.
     allowed = 100 * SOLVER * (2 + np.exp(z) + 1 / np.abs(1 - z if "square" in loss else 1))
@@ -102,9 +106,9 @@ def test_escape_time_follows_log_of_the_scale(log_eps):
     # Ei(z) ≈ γ + log z for small z, which also covers scales whose square underflows.
     time = expi(0.5) - np.euler_gamma - 2 * log_eps
 
-    found = centers_only(np.eye(2), [1, -1], [1, -1], 3, log_eps).follow([time], 1e-8)
+    trajectory = centers_only(np.eye(2), [1, -1], [1, -1], 3, log_eps).follow([time], 1e-8)
 
-    z = np.exp(2 * float(found.state.weights.log_norm[0]))
+    z = np.exp(2 * float(trajectory.state.weights.log_norm[0]))
     assert z == pytest.approx(0.5, abs=1e-5 + np.exp(2 * log_eps))
 
 
@@ -132,14 +136,14 @@ def test_final_directions_do_not_depend_on_a_vanishing_scale():
 def _escape_without_normalization(p, eps, slope):
     """Last step before and first step after f = 1/2; one neuron on one unit sample."""
     neurons = CartesianNeurons(jnp.asarray([[eps, 0.0]]), jnp.asarray([slope * eps]), p)
-    found = system(neurons, [[1.0, 0.0]], [1.0], p).follow(
+    trajectory = system(neurons, [[1.0, 0.0]], [1.0], p).follow(
         [2 * eps ** (1 - p)],
         probe=lambda t, state: state.weights.network(p).mass[0],
         stop=lambda mass: Reason.END_MARGIN if mass >= 0.5 else None,
         notable=lambda before, now: True,
     )
-    assert found.outcome.reason is Reason.END_MARGIN
-    return found.times[-2:]
+    assert trajectory.outcome.reason is Reason.END_MARGIN
+    return trajectory.times[-2:]
 
 
 @pytest.mark.parametrize("p", [pytest.param(2.5, marks=pytest.mark.slow), 3.0])
@@ -173,9 +177,9 @@ def test_neurons_of_one_direction_and_sign_keep_their_ratio(p):
     u = np.array([[0.5, 0.3, 0.8], [0.5, 0.3, 0.8], [0.2, 0.9, 0.1]])
     flow = centers_only(u, [1, 1, -1], [1, -1], p, [-3.0, -2.0, -3.0])
 
-    found = flow.follow([5.0, 20.0], 1e-6, min_step=0.0 if p >= 2 else 1e-3)
+    trajectory = flow.follow([5.0, 20.0], 1e-6, min_step=0.0 if p >= 2 else 1e-3)
 
-    r = np.asarray(found.observations.weights.log_norm)
+    r = np.asarray(trajectory.observations.weights.log_norm)
     assert np.abs(r[:, 1] - r[:, 0] - 1.0).max() < 1e-12
 
 
@@ -186,9 +190,9 @@ def test_linear_stability_at_a_saddle_and_at_a_center():
     u = np.array([[1 + small, 1 - small, -small, 0, small]]) / np.sqrt(2)
     times = np.linspace(0, 4, 5)[1:] * len(y) / p
 
-    found = centers_only(u, [1], y, p, np.log(1e-100)).follow(times, 1e-11)
+    trajectory = centers_only(u, [1], y, p, np.log(1e-100)).follow(times, 1e-11)
 
-    d = np.asarray(found.observations.weights.direction)[found.scheduled][:, 0]
+    d = np.asarray(trajectory.observations.weights.direction)[trajectory.scheduled][:, 0]
     rate = m ** (1 - p / 2)
     for curve, expected in ((d[:, 0] - d[:, 1], rate), (d[:, 4], -rate), (d[:, 2], -rate)):
         slope = np.polyfit(np.linspace(0, 4, 5), np.log(np.abs(curve)), 1)[0]

@@ -13,7 +13,8 @@ from gflow.flow.losses import LOSSES
 from gflow.flow.polar_field import PolarField
 from gflow.flow.reach import Reach
 from gflow.flow.resumption import Resumption
-from gflow.network.condense import Population, groups
+from gflow.network.folded import groups
+from gflow.network.population import Population
 
 ANGLE = 1e-3
 
@@ -24,8 +25,8 @@ def folded(flow, times, tolerance, fold, **rest):
     return flow.follow(times, tolerance, probe=probe, fold=fold, **rest)
 
 
-def network(found, p):
-    return found.state.weights.network(p)
+def network(trajectory, p):
+    return trajectory.state.weights.network(p)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_every_original_neuron_is_still_known(pair):
     full, short = pair
 
     assert short.state.weights.direction.shape == (64, 20)
-    a, b = (np.asarray(found.state.weights.log_norm) for found in pair)
+    a, b = (np.asarray(trajectory.state.weights.log_norm) for trajectory in pair)
     # Neurons heavier than the mean of their sign differ from their leader by ANGLE at most, so
     # rates by its square.
     sign, mass = np.asarray(full.state.weights.sign), np.exp(2 * a)
@@ -64,7 +65,7 @@ def test_every_original_neuron_is_still_known(pair):
         heavy |= (sign == s) & (mass > mass[sign == s].mean())
     assert 0 < heavy.sum() <= 64 - short.left_out.neurons
     assert np.abs(a - b)[heavy].max() < 1e-3
-    u, v = (np.asarray(found.state.weights.direction) for found in pair)
+    u, v = (np.asarray(trajectory.state.weights.direction) for trajectory in pair)
     assert np.linalg.norm(u - v, axis=1)[heavy].max() < ANGLE
 
 
@@ -72,7 +73,7 @@ def test_held_mass_is_bounded_by_what_it_would_have_become(pair):
     full, short = pair
 
     assert short.left_out.neurons > 0
-    a, b = (np.asarray(found.state.weights.log_norm) for found in pair)
+    a, b = (np.asarray(trajectory.state.weights.log_norm) for trajectory in pair)
     missed = np.abs(a - b) > 1e-2
     assert missed.any()  # or there is nothing to bound
     share = np.asarray(network(full, 3.0).mass)
@@ -156,11 +157,11 @@ def test_a_quiet_stretch_is_crossed_at_once_and_changes_nothing(p):
     # time of one step: log ‖w‖ grows like κπ t, whatever the integrator does.
     flow = system(polar([[1.0, 1e-5, 0.0]], -500.0, [1]), [[1.0, 0, 0], [0, 0, 1]], [1, -1], p)
 
-    found = flow.follow([10.0, 900.0], 1e-3, "tsit5")
+    trajectory = flow.follow([10.0, 900.0], 1e-3, "tsit5")
 
-    assert found.effort.leaps > 0 and found.effort.steps < 40
+    assert trajectory.effort.leaps > 0 and trajectory.effort.steps < 40
     expected = -500 + 0.5 * 900
-    assert float(found.state.weights.log_norm[0]) == pytest.approx(expected, abs=1e-6)
+    assert float(trajectory.state.weights.log_norm[0]) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ def one_point(cosine, eps, p):
     return system(polar(u, np.log(eps), [1]), [[1.0, 0.0]], [1.0], p)
 
 
-def scheduled(found, leaf):
-    return np.asarray(leaf)[found.scheduled]
+def scheduled(trajectory, leaf):
+    return np.asarray(leaf)[trajectory.scheduled]
 
 
 @pytest.mark.parametrize("eps", [1e-2, 1e-4, 1e-8, 1e-200])
@@ -32,9 +32,9 @@ def test_one_neuron_turns_toward_one_point_along_tanh(eps):
     # The finite start grows to ε e^t, which costs O(ε² e^{2t}).
     times = np.linspace(0.5, 3.0, 6)
 
-    found = one_point(0.1, eps, 1).follow(times)
+    trajectory = one_point(0.1, eps, 1).follow(times)
 
-    cosine = scheduled(found, found.observations.weights.direction)[1:, 0, 0]
+    cosine = scheduled(trajectory, trajectory.observations.weights.direction)[1:, 0, 0]
     expected = np.tanh(times + np.arctanh(0.1))
     assert np.abs(cosine - expected).max() < eps**2 * np.exp(6.0) + 1e-8
 
@@ -45,11 +45,11 @@ def test_error_falls_with_the_order_of_the_solver(solver, order):
     def error(steps):
         times = np.linspace(0, 2.0, steps + 1)[1:]
         start = Resumption(first_step=2.0 / steps)
-        found = one_point(0.3, 1e-100, 2).follow(times, 1e6, solver, start=start)
-        assert found.effort.steps == steps
+        trajectory = one_point(0.3, 1e-100, 2).follow(times, 1e6, solver, start=start)
+        assert trajectory.effort.steps == steps
         # p = 2, one coordinate: u/√(1-u²) = u0/√(1-u0²) e^{t̂}, t̂ = 2t.
         ratio = 0.3 / np.sqrt(1 - 0.09) * np.exp(4.0)
-        return abs(float(found.state.weights.direction[0, 0]) - ratio / np.hypot(1, ratio))
+        return abs(float(trajectory.state.weights.direction[0, 0]) - ratio / np.hypot(1, ratio))
 
     errors = [error(16), error(32), error(64)]
 
@@ -60,19 +60,15 @@ def test_error_falls_with_the_order_of_the_solver(solver, order):
 @pytest.mark.slow
 def test_error_falls_with_the_tolerance():
     times = np.linspace(1, 40, 5)
-
-    def error(tolerance):
-        flow = centers_only([[0.5, 0.3, 0.2, 0.6]], [1], [1, 1, -1], 3, np.log(1e-30))
-        found = flow.follow(times, tolerance, "tsit5")
-        return np.abs(scheduled(found, found.observations.weights.direction) - exact).max()
-
-    exact = 0.0
     flow = centers_only([[0.5, 0.3, 0.2, 0.6]], [1], [1, 1, -1], 3, np.log(1e-30))
-    tight = flow.follow(times, 1e-12, "dopri8")
-    exact = scheduled(tight, tight.observations.weights.direction)
-    assert error(1e-3) < 1e-2
-    assert error(1e-6) < 1e-5
-    assert error(1e-9) < 1e-8
+
+    def directions(tolerance, solver):
+        trajectory = flow.follow(times, tolerance, solver)
+        return scheduled(trajectory, trajectory.observations.weights.direction)
+
+    exact = directions(1e-12, "dopri8")
+    for tolerance, allowed in ((1e-3, 1e-2), (1e-6, 1e-5), (1e-9, 1e-8)):
+        assert np.abs(directions(tolerance, "tsit5") - exact).max() < allowed
 
 
 def _plain_gradient_flow(t, theta, x, y, p, h):
@@ -89,66 +85,56 @@ def _plain_gradient_flow(t, theta, x, y, p, h):
     return np.concatenate([dw.ravel(), dv])
 
 
-@pytest.mark.parametrize("p", [2.0, 3.0])
-def test_agrees_with_an_independent_integrator(p):
+START = {
+    # Unbalanced, |v_j| = 0.7 ‖w_j‖, and balanced.
+    "cartesian": (0.7, lambda w, v: CartesianNeurons(jnp.asarray(w), jnp.asarray(v))),
+    "polar": (1.0, lambda w, v: polar(w, np.log(np.linalg.norm(w, axis=1)), np.sign(v))),
+}
+
+
+@pytest.mark.parametrize("chart", START)
+@pytest.mark.parametrize("p", [pytest.param(1.5, marks=pytest.mark.slow), 2.0, 3.0])
+def test_agrees_with_an_independent_integrator(p, chart):
     rng = np.random.default_rng(0)
     n, D, h = 12, 4, 5
     x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
-    w, v = 0.1 * rng.standard_normal((h, D)), 0.1 * rng.standard_normal(h)
+    slope, start = START[chart]
+    w = 0.1 * rng.standard_normal((h, D))
+    v = slope * rng.choice([-1.0, 1.0], h) * np.linalg.norm(w, axis=1)
     oracle = solve_ivp(
         _plain_gradient_flow, (0, 20), np.concatenate([w.ravel(), v]),
         args=(x, y, p, h), method="DOP853", rtol=1e-10, atol=1e-13,
     )  # fmt: skip
-
-    flow = system(CartesianNeurons(jnp.asarray(w), jnp.asarray(v)), x, y, p, "logistic")
-    found = flow.follow([20.0], 1e-9)
-
-    final = np.concatenate([np.ravel(found.state.weights.w), found.state.weights.v])
-    assert np.abs(final - oracle.y[:, -1]).max() < 1e-6 * np.abs(oracle.y[:, -1]).max()
-
-
-@pytest.mark.parametrize(
-    "p", [pytest.param(1.5, marks=pytest.mark.slow), pytest.param(2.0, marks=pytest.mark.slow), 3.0]
-)
-def test_polar_and_cartesian_charts_agree(p):
-    rng = np.random.default_rng(1)
-    x, y = rng.standard_normal((15, 4)), rng.choice([-1.0, 1.0], 15)
-    w, sign = 0.05 * rng.standard_normal((6, 4)), rng.choice([-1.0, 1.0], 6)
-    rho = np.linalg.norm(w, axis=1)
-    times = [5.0, 30.0]
     # 1 < p < 2 is only C¹ at activation crossings (theory T12), so the order is reduced.
-    tolerance, agreement = (1e-8, 1e-6) if p >= 2 else (1e-7, 1e-3)
+    tolerance, agreement = (1e-9, 1e-6) if p >= 2 else (1e-7, 1e-3)
 
-    a = system(polar(w, np.log(rho), sign), x, y, p).follow(times, tolerance)
-    b = system(CartesianNeurons(jnp.asarray(w), jnp.asarray(sign * rho)), x, y, p).follow(
-        times, tolerance
-    )
+    end = system(start(w, v), x, y, p, "logistic").follow([20.0], tolerance).state.weights
 
-    points = rng.standard_normal((50, 4))
-    fa, fb = a.state.weights.network(p)(points), b.state.weights.network(p)(points)
-    assert float(jnp.abs(fa - fb).max() / jnp.abs(fa).max()) < agreement
+    w, v = jnp.exp(end.log_norm)[:, None] * end.direction, end.sign * jnp.exp(end.log_output)
+    final = np.concatenate([np.ravel(w), v])
+    assert np.abs(final - oracle.y[:, -1]).max() < agreement * np.abs(oracle.y[:, -1]).max()
 
 
 def test_directions_stay_on_the_sphere_and_scheduled_times_are_hit():
     times = np.geomspace(0.5, 50, 7)
     flow = centers_only([[0.5, 0.3, 0.2, 0.6], [0.1, 0.6, -0.5, 0.2]], [1, -1], [1, 1, -1], 3, -7.0)
 
-    found = flow.follow(times, 1e-3, "tsit5")
+    trajectory = flow.follow(times, 1e-3, "tsit5")
 
-    norms = np.linalg.norm(found.observations.weights.direction, axis=-1)
+    norms = np.linalg.norm(trajectory.observations.weights.direction, axis=-1)
     assert np.abs(norms - 1).max() < 1e-14
-    assert np.array_equal(found.times[found.scheduled], np.append(0.0, times))
-    assert (np.diff(found.times) > 0).all()
+    assert np.array_equal(trajectory.times[trajectory.scheduled], np.append(0.0, times))
+    assert (np.diff(trajectory.times) > 0).all()
 
 
 @pytest.mark.slow
 def test_few_unscheduled_states_are_recorded_between_two_scheduled_ones():
     flow = one_point(0.1, 1e-8, 1)
 
-    found = flow.follow([1.0, 2.0], 1e-6, "heun")
+    trajectory = flow.follow([1.0, 2.0], 1e-6, "heun")
 
-    assert found.effort.steps > 100
-    assert len(found.times) <= 3 + 2 * (BETWEEN + 1)
+    assert trajectory.effort.steps > 100
+    assert len(trajectory.times) <= 3 + 2 * (BETWEEN + 1)
     everything = flow.follow([1.0, 2.0], 1e-6, "heun", notable=lambda before, now: True)
     assert len(everything.times) == everything.effort.steps + 1
 
@@ -196,70 +182,70 @@ def test_a_continuation_may_begin_with_a_neuron_that_has_shrunk():
     flow = system(neurons, np.eye(3), [1, -1, 1], 3)
     controls = Controls(solver="tsit5", rtol=1e-6, atol=1e-8, min_step=0.0, max_steps=100)
 
-    found = integrate(
+    trajectory = integrate(
         flow.field, neurons, flow.samples, Schedule(np.array([6.0])), controls=controls,
         observer=Observer(lambda t, state: state), start=Resumption(5.0),
     )  # fmt: skip
 
-    assert found.outcome.complete
+    assert trajectory.outcome.complete
 
 
 def test_an_exhausted_budget_is_a_value_that_names_the_cure():
-    found = one_point(0.1, 1e-8, 1).follow([1.0, 20.0], 1e-10, "heun", max_steps=30)
+    trajectory = one_point(0.1, 1e-8, 1).follow([1.0, 20.0], 1e-10, "heun", max_steps=30)
 
-    assert found.outcome.reason is Reason.MAX_STEPS
-    assert not found.outcome.complete
-    assert found.effort.steps + found.effort.rejected == 30
-    assert found.times[-1] == found.outcome.t > 0
-    assert "flow.max_steps" in found.outcome.text and "kept" in found.outcome.text
+    assert trajectory.outcome.reason is Reason.MAX_STEPS
+    assert not trajectory.outcome.complete
+    assert trajectory.effort.steps + trajectory.effort.rejected == 30
+    assert trajectory.times[-1] == trajectory.outcome.t > 0
+    assert "flow.max_steps" in trajectory.outcome.text and "kept" in trajectory.outcome.text
 
 
 def test_a_velocity_that_is_no_number_stops_the_flow_and_says_when():
     # Exponential loss with a huge wrong-signed network: e^{-y f} overflows at once.
     flow = system(polar([[1.0, 0.0]], 4.0, [-1]), [[1.0, 0.0]], [1.0], 1)
 
-    found = flow.follow([1.0])
+    trajectory = flow.follow([1.0])
 
-    assert found.outcome.reason is Reason.NOT_FINITE
-    assert found.outcome.t == 0 and len(found.times) == 1
-    assert "no longer a number" in found.outcome.text
+    assert trajectory.outcome.reason is Reason.NOT_FINITE
+    assert trajectory.outcome.t == 0 and len(trajectory.times) == 1
+    assert "no longer a number" in trajectory.outcome.text
 
 
 def test_ctrl_c_keeps_what_was_computed():
-    def interrupt(t, seen):
+    def interrupt(t, observation):
         if t >= 1.0:
             raise KeyboardInterrupt
 
-    found = one_point(0.1, 1e-8, 1).follow([1.0, 2.0], watch=interrupt)
+    trajectory = one_point(0.1, 1e-8, 1).follow([1.0, 2.0], watch=interrupt)
 
-    assert found.outcome.reason is Reason.INTERRUPTED
-    assert found.outcome.t == 1.0
+    assert trajectory.outcome.reason is Reason.INTERRUPTED
+    assert trajectory.outcome.t == 1.0
 
 
 def test_a_stopping_rule_ends_the_flow_and_its_observation_is_kept():
     def stop(state):
         return Reason.END_MARGIN if state.weights.log_norm[0] > -10 else None
 
-    found = one_point(0.9, 1e-8, 1).follow([50.0], stop=stop)
+    trajectory = one_point(0.9, 1e-8, 1).follow([50.0], stop=stop)
 
-    assert found.outcome.complete and found.outcome.reason is Reason.END_MARGIN
-    assert found.times[-1] == found.outcome.t < 50
-    assert found.observations.weights.log_norm[-1, 0] > -10
+    assert trajectory.outcome.complete and trajectory.outcome.reason is Reason.END_MARGIN
+    assert trajectory.times[-1] == trajectory.outcome.t < 50
+    assert trajectory.observations.weights.log_norm[-1, 0] > -10
 
 
 def test_a_minimum_step_is_forced_counted_and_measured():
-    found = one_point(0.1, 1e-8, 1).follow([4.0], 1e-12, "heun", min_step=0.05)
+    trajectory = one_point(0.1, 1e-8, 1).follow([4.0], 1e-12, "heun", min_step=0.05)
 
-    assert found.effort.forced > 50
-    assert found.effort.worst_forced > 1
+    assert trajectory.effort.forced > 50
+    assert trajectory.effort.worst_forced > 1
 
 
 def test_steps_that_slide_along_a_kink_are_bounded_by_the_minimum_step():
     # p = 1, noise-free: the coordinate of the other class hits 0 and stays there (theory T11).
     flow = centers_only([[0.4, 0.3, 0.6]], [1], [1, 1, -1], 1, np.log(1e-20))
 
-    found = flow.follow([20.0], 1e-3, "bosh3", min_step=0.05)
+    trajectory = flow.follow([20.0], 1e-3, "bosh3", min_step=0.05)
 
-    assert found.outcome.complete
-    assert found.effort.steps < 450
-    assert abs(float(found.state.weights.direction[0, 2])) < 0.05
+    assert trajectory.outcome.complete
+    assert trajectory.effort.steps < 450
+    assert abs(float(trajectory.state.weights.direction[0, 2])) < 0.05

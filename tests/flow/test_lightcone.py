@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from questions import SMALL
 from scipy.special import gamma
-from systems import polar, system
+from systems import polar, random_problem, system
 
 from gflow.errors import ScenarioError
 from gflow.flow.resumption import Resumption
@@ -30,12 +30,9 @@ BALANCE = {"wide": 0.6, "steep": 1.7, "balanced": 1.0}
 """|v_j|/‖w_j‖ at the start: Δ > 0, Δ < 0, Δ = 0."""
 
 
-def _random(slope, h=7, D=5, n=23, seed=0, size=0.8):
-    rng = np.random.default_rng(seed)
-    x, y = rng.standard_normal((n, D)), rng.choice([-1.0, 1.0], n)
-    w = size * rng.standard_normal((h, D))
-    v = rng.choice([-1.0, 1.0], h) * slope * np.linalg.norm(w, axis=1)
-    return x, y, w, v, rng
+def _random(slope, **sizes):
+    x, y, w, sign, rng = random_problem(**sizes)
+    return x, y, w, sign * slope * np.linalg.norm(w, axis=1), rng
 
 
 def _weights(neurons):
@@ -52,9 +49,9 @@ def _weights(neurons):
 def test_the_chart_gives_back_the_weights_it_was_made_of(balance, log_eps):
     _, _, w, v, _ = _random(BALANCE[balance])
 
-    found = _weights(lightcone(w, v, log_eps))
+    weights = _weights(lightcone(w, v, log_eps))
 
-    for a, b in zip(found, (w, v), strict=True):
+    for a, b in zip(weights, (w, v), strict=True):
         assert np.abs(a - np.exp(log_eps) * b).max() < 100 * EPS * np.abs(b).max()
 
 
@@ -68,16 +65,16 @@ def test_the_flow_is_the_cartesian_one(slope):
     expected = plain.follow([1.0, 4.0], SOLVER).state.weights
 
     start = lightcone(w, v, 0.0)
-    found = system(start, x, y, 3).follow([1.0, 4.0], SOLVER).state.weights
+    end = system(start, x, y, 3).follow([1.0, 4.0], SOLVER).state.weights
 
     allowed = 100 * SOLVER * float(jnp.abs(expected.w).max() + jnp.abs(expected.v).max())
-    for a, b in zip(_weights(found), (expected.w, expected.v), strict=True):
+    for a, b in zip(_weights(end), (expected.w, expected.v), strict=True):
         assert np.abs(a - b).max() < allowed
     points = rng.standard_normal((20, 5))
-    gap = found.network(3.0)(points) - expected.network(3.0)(points)
+    gap = end.network(3.0)(points) - expected.network(3.0)(points)
     assert float(jnp.abs(gap).max()) < allowed * np.linalg.norm(points, axis=1).max() ** 3
     # Output weights may change their sign on the way, steep ones never do.
-    changed = np.asarray(found.sign) != np.sign(v)
+    changed = np.asarray(end.sign) != np.sign(v)
     assert changed.any() == (slope < 1)
 
 
@@ -86,12 +83,12 @@ def test_the_imbalance_is_conserved_to_the_last_bit(slope):
     x, y, w, v, _ = _random(slope, h=5, size=0.3)
     start = lightcone(w, v, 0.0)
 
-    found = system(start, x, y, 3).follow([1.0, 4.0], 1e-3).state.weights
+    end = system(start, x, y, 3).follow([1.0, 4.0], 1e-3).state.weights
 
     for name in CONSTANTS:
-        assert np.array_equal(getattr(found, name), getattr(start, name))
-    delta = imbalance(np.asarray(found.log_norm)[None], np.asarray(found.log_output)[None])[0]
-    largest = np.maximum(np.linalg.norm(w, axis=1), np.exp(np.asarray(found.log_norm)))
+        assert np.array_equal(getattr(end, name), getattr(start, name))
+    delta = imbalance(np.asarray(end.log_norm)[None], np.asarray(end.log_output)[None])[0]
+    largest = np.maximum(np.linalg.norm(w, axis=1), np.exp(np.asarray(end.log_norm)))
     assert np.abs(delta - (1 - slope**2) * np.sum(w**2, axis=1)).max() < 100 * EPS * (
         slope**2 * largest.max() ** 2 + largest.max() ** 2
     )
@@ -107,15 +104,15 @@ def test_nearly_balanced_neurons_follow_the_polar_flow(relative):
     other = flow.follow([1.0, 4.0], SOLVER, start=begin).state
 
     start = lightcone(w, v, 0.0, delta=relative * rho**2)
-    found = system(start, x, y, 3).follow([1.0, 4.0], SOLVER, start=begin).state
+    end = system(start, x, y, 3).follow([1.0, 4.0], SOLVER, start=begin).state
 
     assert np.isfinite(np.asarray(start.log_minus)).all()
     assert (np.asarray(start.sign_plus * start.sign_minus) == np.sign(relative)).all()
     gaps = (
-        found.weights.direction - other.weights.direction,
-        found.weights.log_norm - other.weights.log_norm,
-        found.weights.log_output - other.weights.log_norm,
-        found.dissipated - other.dissipated,
+        end.weights.direction - other.weights.direction,
+        end.weights.log_norm - other.weights.log_norm,
+        end.weights.log_output - other.weights.log_norm,
+        end.dissipated - other.dissipated,
     )
     assert max(float(jnp.abs(gap).max()) for gap in gaps) < SOLVER
 
@@ -129,11 +126,11 @@ def test_a_neuron_without_output_weight_aligns_late(p, u0):
     w, v = np.array([[u0, np.sqrt(1 - u0**2)]]), np.zeros(1)
     flow = system(lightcone(w, v, np.log(1e-100)), [[1.0, 0.0]], [1.0], p)
 
-    found = flow.follow(np.array([0.5, 0.97, 1.03]) * law / p, SOLVER)
+    trajectory = flow.follow(np.array([0.5, 0.97, 1.03]) * law / p, SOLVER)
 
-    states = found.observations.weights
+    states = trajectory.observations.weights
     u, boost = np.asarray(states.direction)[:, 0, 0], np.asarray(states.boost)[:, 0]
-    scheduled = u[np.asarray(found.scheduled)]
+    scheduled = u[np.asarray(trajectory.scheduled)]
     assert scheduled[2] < 0.99 < scheduled[3]
     early = u < 0.9
     left = -0.5 * np.log1p(-(u[early] ** 2)) + 0.5 * np.log1p(-(u0**2))
@@ -171,14 +168,14 @@ def test_a_neuron_that_shrinks_to_nothing_ends_the_flow(side):
         1,
     )
 
-    found = flow.follow([0.5, 4.0], SOLVER)
+    trajectory = flow.follow([0.5, 4.0], SOLVER)
 
-    assert found.outcome.reason is Reason.NOT_FINITE
-    assert found.outcome.t == pytest.approx(np.log(5) / 2, abs=100 * SOLVER)
+    assert trajectory.outcome.reason is Reason.NOT_FINITE
+    assert trajectory.outcome.t == pytest.approx(np.log(5) / 2, abs=100 * SOLVER)
     assert "light-cone chart a neuron with |v_j| > ‖w_j‖ whose ‖w_j‖ reached zero" in (
-        found.outcome.text
+        trajectory.outcome.text
     )
-    assert np.isfinite(np.asarray(found.state.weights.log_norm)).all()
+    assert np.isfinite(np.asarray(trajectory.state.weights.log_norm)).all()
 
 
 @pytest.mark.slow
@@ -187,9 +184,9 @@ def test_a_neuron_that_turns_while_it_shrinks_ends_the_flow_too():
     x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     start = lightcone(np.array([[0.8, 0.3]]), np.array([2.0]), np.log(1e-100))
 
-    found = system(start, x, -np.ones(4), 3).follow([50.0], 1e-6)
+    trajectory = system(start, x, -np.ones(4), 3).follow([50.0], 1e-6)
 
-    assert found.outcome.reason is Reason.NOT_FINITE
+    assert trajectory.outcome.reason is Reason.NOT_FINITE
 
 
 TOLERANCE = 1e-6
@@ -223,8 +220,8 @@ def test_an_unbalanced_run_is_stored_judged_and_continued(run, tmp_path):
     assert isinstance(stored.state.weights, LightconeNeurons)
     for a, b in zip(*map(jax.tree.leaves, (stored.state, run.state)), strict=True):
         assert np.array_equal(a, b)
-    found = judge_balancedness(stored.evidence)
-    assert found.verdict is Verdict.HOLDS and "light-cone" in found.reason
+    opinion = judge_balancedness(stored.evidence)
+    assert opinion.verdict is Verdict.HOLDS and "light-cone" in opinion.reason
     assert extend(stored, 250.0).outcome.t == 250
 
 

@@ -65,9 +65,9 @@ def test_a_run_is_stored_and_continued_without_normalization(run, tmp_path):
 
 
 def test_balancedness_is_that_of_the_flow_without_normalization(run):
-    found = judge_balancedness(run.evidence)
+    opinion = judge_balancedness(run.evidence)
 
-    assert found.verdict is Verdict.HOLDS and "‖w_j‖² - 3·v_j²" in found.reason
+    assert opinion.verdict is Verdict.HOLDS and "‖w_j‖² - 3·v_j²" in opinion.reason
     other = judge_balancedness(normalized(run.evidence))
     assert other.verdict is Verdict.FAILS and "‖w_j‖² - v_j²" in other.reason
 

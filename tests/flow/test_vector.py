@@ -58,10 +58,10 @@ def test_in_single_precision_it_answers_in_silence():
     expected = np.asarray(neurons.network(3.0)(x))
 
     with jax.enable_x64(False):
-        found = np.asarray(neurons.network(3.0)(x.astype(np.float32)))
+        outputs = np.asarray(neurons.network(3.0)(x.astype(np.float32)))
 
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, expected, atol=1e-5 * np.abs(expected).max())
 
 
 MANY = """

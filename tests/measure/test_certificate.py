@@ -8,7 +8,7 @@ from gflow.data.centers import Centers
 from gflow.measure.ascent import ascend
 from gflow.measure.certificate import bounds, certify, certify_best
 from gflow.measure.relu_supremum import relu_supremum
-from gflow.network.condense import Population
+from gflow.network.population import Population
 from gflow.network.prelu import lipschitz
 from gflow.network.reference import average_target, subclass_target
 

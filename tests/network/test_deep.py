@@ -398,31 +398,29 @@ def test_a_run_on_subclasses_is_about_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("text", "old", "new", "words"),
     [
-        (
-            "end_time = 60.0",
-            'end_time = 60.0, chart = "lightcone"',
-            "`flow.chart` must be left out",
-        ),
-        ("end_time = 60.0", 'end_time = 60.0, loss = "square"', "`flow.loss` must be left out for"),
-        (
-            "width = 40",
-            "width = 40, balanced = false",
-            '`network.balanced` must be left out unless network.kind = "neurons", but',
-        ),
-        ("init_scale = 1.0", "init_scale = 1e-16", "`network.init_scale` must be >= 1e-15 in pl"),
-        ("init_scale = 1.0", "init_scale = 1e-9, hidden_layers = 3", "must be >= 3.2e-08 in plain"),
-        (
-            "power = 1, init_scale = 1.0",
-            "power = 3, init_scale = 1e-3, hidden_layers = 3",
-            "must be >= 0.0072 in plain",
-        ),
+        (FINE, "= 60.0", '= 60.0, chart = "lightcone"', "`flow.chart` must be left out"),
+        (FINE, "= 60.0", '= 60.0, loss = "square"', "`flow.loss` must be left out for"),
+        (FINE, "width = 40", "width = 40, balanced = false",
+         '`network.balanced` must be left out unless network.kind = "neurons", but'),
+        (FINE, "= 1.0", "= 1e-16", "`network.init_scale` must be >= 1e-15 in pl"),
+        (FINE, "= 1.0", "= 1e-9, hidden_layers = 3", "must be >= 3.2e-08 in plain"),
+        (FINE, "power = 1, init_scale = 1.0",
+         "power = 3, init_scale = 1e-3, hidden_layers = 3", "must be >= 0.0072 in plain"),
+        (DEEP, "power = 3", "power = 3, normalized = false",
+         "`network.normalized` must be left out un"),
+        (DEEP, "power = 3", 'power = 3, init = "sphere"',
+         "`network.init` must match network.kind, but"),
+        (DEEP, "attacked = 10", "attacked = 10, published = true",
+         "`robustness.published` must be"),
+        (DEEP, 'kind = "mnist", extract = true, samples = 300, test_samples = 100',
+         'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),
     ],
-)
-def test_keys_that_layers_make_no_use_of_are_refused(old, new, words):
+)  # fmt: skip
+def test_what_layers_cannot_do_is_refused(text, old, new, words):
     with pytest.raises(gflow.errors.ScenarioError) as caught:
-        gflow.parse_scenario(FINE.replace(old, new))
+        gflow.parse_scenario(text.replace(old, new))
 
     assert words in str(caught.value)
 
@@ -475,23 +473,6 @@ def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
     names = {path.stem for path in written}
     assert names == {"training", "robust_accuracy", "radii", "adversarial"}
     assert all(path.stat().st_size > 1000 for path in written)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("power = 3", "power = 3, normalized = false", "`network.normalized` must be left out un"),
-        ("power = 3", 'power = 3, init = "sphere"', "`network.init` must match network.kind, but"),
-        ("attacked = 10", "attacked = 10, published = true", "`robustness.published` must be"),
-        ('kind = "mnist", extract = true, samples = 300, test_samples = 100',
-         'kind = "file", path = "a.npz"', '`network.outputs` must be "sign" for data.kind'),
-    ],
-)  # fmt: skip
-def test_what_deep_networks_cannot_do_is_told(old, new, words):
-    with pytest.raises(gflow.errors.ScenarioError) as caught:
-        gflow.parse_scenario(DEEP.replace(old, new))
-
-    assert words in str(caught.value)
 
 
 LATE = """

@@ -9,7 +9,7 @@ import pytest
 from networks import Ridges
 
 from gflow.laws.critical_radii import critical_radii
-from gflow.network.condense import Population
+from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.robustness.attack import attack
 from gflow.robustness.ball_attack import ball_attack, random_starts

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gflow.data.centers import Centers
-from gflow.network.condense import Population
+from gflow.network.population import Population
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.robustness.attack import attack
 from gflow.robustness.published_search import published_accuracy, published_distance

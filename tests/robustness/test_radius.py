@@ -12,7 +12,7 @@ from gflow.laws.critical_radii import (
     subclass_accuracy,
     two_neuron_radii,
 )
-from gflow.network.condense import Population
+from gflow.network.population import Population
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.robustness.attack import attack, share_beyond
 from gflow.robustness.joint_bound import radii_together
@@ -274,7 +274,7 @@ def test_two_relus_and_one_per_subclass_are_certified_exactly():
 
 @pytest.mark.parametrize("p", [1.0, 3.0])
 def test_a_wide_network_is_bracketed_on_the_whole_of_it(p):
-    # 300 neurons about the centers: condensed for the search, verified on all of them.
+    # 300 neurons about the centers: folded for the search, verified on all of them.
     rng = np.random.default_rng(0)
     centers = rotated(5, 3, 30)
     u = np.repeat(centers.mu, 60, axis=0) + 0.002 * rng.standard_normal((300, 30))
@@ -287,7 +287,7 @@ def test_a_wide_network_is_bracketed_on_the_whole_of_it(p):
     assert (bracket.certified <= bracket.attacked).all()
     # Tilts are .011: they cost some of it in the slope, and as much again in the start.
     assert np.median(bracket.certified / bracket.attacked) >= 0.9
-    direct = attack(f, x[:5], y[:5], seed=0).radius  # without condensing
+    direct = attack(f, x[:5], y[:5], seed=0).radius  # without folding
     assert (direct >= bracket.certified[:5]).all()
     np.testing.assert_allclose(bracket.attacked[:5], direct, rtol=0.02)
     low, high = bracket.accuracy(np.array([0.0, 0.3, 3.0]))

@@ -17,7 +17,7 @@ from gflow.judges.catalogue import CATALOGUE
 from gflow.judges.robust_accuracy import accuracy_law, judge_robustness_over_scale
 from gflow.laws.bayes import bayes_margin, bayes_radii
 from gflow.laws.critical_radii import learned_radius
-from gflow.network.condense import Population
+from gflow.network.population import Population
 from gflow.report import figures
 from gflow.report.panels import NotDrawable
 from gflow.report.radii_table import published_lines

@@ -14,9 +14,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from pydantic import Field
 
-from gflow.data.dataset import Dataset, Split
+from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
-from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
 PIXELS = 3 * 32 * 32
@@ -55,18 +54,10 @@ class ImageData(AbstractRealData):
         return Facts(shuffled=True, scale="images" if self.length == "given" else "centers")
 
     def read(self, seed: int) -> Split:
-        train, test = map(self._labeled, read_cifar(self.path))
-        return self.split_of(train, test, seed)
-
-    def read_test(self, seed: int) -> Dataset | None:
-        return self.read(seed).test
-
-    def _labeled(self, images: "Images") -> Dataset:
-        class_of = classes_of(range(len(NAMES)), self.classes)
-        sign = signs_of(class_of, self.positive)
-        return Dataset(
-            images.pixels / 255.0, images.label, names=NAMES, class_of=class_of, sign=sign
+        train, test = (
+            self.labeled(one.pixels / 255.0, one.label, NAMES) for one in read_cifar(self.path)
         )
+        return self.split_of(train, test, seed)
 
 
 class Images(NamedTuple):

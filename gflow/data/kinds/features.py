@@ -17,9 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from gflow.data.dataset import Dataset, Split
+from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
-from gflow.data.labels import classes_of, signs_of
 from gflow.data.npz import array_shapes, read_arrays
 from gflow.errors import DataError
 from gflow.random import stream
@@ -53,9 +52,8 @@ class FeatureData(AbstractRealData):
         shapes = PACKAGED if self.path is None else array_shapes(self.path)
         n, D = shapes.get("x", (0, 0))
         m = round(n * self.test_share)
-        K = shapes.get("names", (10,))[
-            0
-        ]  # the header does not say how many categories without names there are
+        # Without names, the header does not say how many categories there are.
+        (K,) = shapes.get("names", (10,))
         return Sizes(self.samples or n - m, self.test_samples or m, D, K, self.class_count)
 
     @property
@@ -71,16 +69,11 @@ class FeatureData(AbstractRealData):
         features = read_features(self.path)
         present, subclass = np.unique(features.category, return_inverse=True)
         names = tuple(features.names[k] for k in present)
-        class_of = classes_of(present.tolist(), self.classes)
-        sign = signs_of(class_of, self.positive)
         train, test = (
-            Dataset(features.x[rows], subclass[rows], names=names, class_of=class_of, sign=sign)
+            self.labeled(features.x[rows], subclass[rows], names, present.tolist())
             for rows in split_by_category(features.category, self.test_share, stream(seed, "split"))
         )
         return self.split_of(train, test, seed)
-
-    def read_test(self, seed: int) -> Dataset | None:
-        return self.read(seed).test
 
 
 class Features(NamedTuple):

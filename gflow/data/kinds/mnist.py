@@ -22,9 +22,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from pydantic import Field
 
-from gflow.data.dataset import Dataset, Split
+from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
-from gflow.data.labels import classes_of, signs_of
 from gflow.errors import DataError
 
 VALIDATION = 10_000
@@ -76,23 +75,10 @@ class DigitData(AbstractRealData):
 
     def read(self, seed: int) -> Split:
         train, test = (
-            self._labeled(one) for one in read_digits(self.path, self.split, self.extract)
+            self.labeled(one.pixels / 255.0, one.digit, tuple("0123456789"))
+            for one in read_digits(self.path, self.split, self.extract)
         )
         return self.split_of(train, test, seed)
-
-    def read_test(self, seed: int) -> Dataset | None:
-        return self.read(seed).test
-
-    def _labeled(self, digits: "Digits") -> Dataset:
-        class_of = classes_of(range(10), self.classes)
-        sign = signs_of(class_of, self.positive)
-        return Dataset(
-            digits.pixels / 255.0,
-            digits.digit,
-            names=tuple("0123456789"),
-            class_of=class_of,
-            sign=sign,
-        )
 
 
 class Digits(NamedTuple):

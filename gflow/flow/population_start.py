@@ -123,7 +123,7 @@ def population_start(
         return Refusal(_NO_NOISE)
     # The flow in K + 1 coordinates per neuron, among K blurred points.
     frame = Frame.of(neurons, mixture.mean)
-    points = _reduced_points(frame, mixture)
+    points = frame.points(mixture)
     field = PopulationField(loss, float(p), jnp.asarray(mixture.tau))
     K, D = mixture.mean.shape
     outside = max(D - K - 1, 0)
@@ -153,12 +153,6 @@ _NO_NOISE = (
     "nothing to gain from it: the sample is its own expectation and has one point per subclass. "
     'Use flow.start = "sample".'
 )
-
-
-def _reduced_points(frame: Frame, mixture: Mixture) -> Samples:
-    mean = mixture.mean @ np.asarray(frame.axes).T
-    wide = np.pad(mean, ((0, 0), (0, 1)))
-    return Samples.blocked(wide, mixture.label, mixture.pi, len(wide), dtype="float64")
 
 
 class _Lookout(eqx.Module):
@@ -284,20 +278,16 @@ def _refused(last: PyTree, outcome: Outcome) -> str | None:
 def _start(frame: Frame, reduced: Trajectory, last: PyTree) -> Start:
     """The start in D dimensions, from the trajectory in K + 1."""
     neurons = frame.lift(reduced.state.weights).projected()
-    t = reduced.outcome.t
+    t, records = reduced.outcome.t, reduced.observations
+    # The caller's observations, joined as the loop joins those of probe and portrait.
+    observed, portrait = records["lifted"], records["portrait"]
     lifted = replace(
         reduced,
-        observations=_for_the_caller(reduced.observations),
+        observations=observed | portrait if portrait else observed,
         state=reduced.state.at(neurons),
         outcome=replace(reduced.outcome, end_time=t),
     )
-    return Start(neurons, t, lifted, _deviation(reduced.times, reduced.observations, last))
-
-
-def _for_the_caller(observations: PyTree) -> PyTree:
-    """Observations of the caller's probe and portrait, as the loop joins them."""
-    lifted, portrait = observations["lifted"], observations["portrait"]
-    return lifted | portrait if portrait else lifted
+    return Start(neurons, t, lifted, _deviation(reduced.times, records, last))
 
 
 def _deviation(times: Float[np.ndarray, " T"], records: PyTree, last: PyTree) -> Deviation:

@@ -1,4 +1,4 @@
-"""Merging neurons: what is kept, what is lost, and that the loss is bounded."""
+"""Folded neurons: which join, what is lost, and that the loss is bounded."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,7 +6,9 @@ import pytest
 
 from gflow.errors import DataError
 from gflow.measure.ascent import ascend
-from gflow.network.condense import Population, angle_between, condense, turning_bound
+from gflow.network.folded import folded, turning_bound
+from gflow.network.geometry import angle_between
+from gflow.network.population import Population
 from gflow.network.prelu import Network, lipschitz
 
 POWERS = [1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0]
@@ -28,15 +30,15 @@ def bundles(rng, p, width, log_scale=0.0):
 @pytest.mark.parametrize("p", POWERS)
 @pytest.mark.parametrize("width", [1e-3, 0.03, 0.2])
 def test_no_input_sees_more_than_turning_error_and_rest(p, width):
-    # Theory D9: sup over the unit ball of |f - f_condensed| <= turning_error + rest.  The ascent
+    # Theory D9: sup over the unit ball of |f - f_folded| <= turning_error + rest.  The ascent
     # looks for the worst input; it must not find one beyond the bound.
     rng = np.random.default_rng(0)
     full = Population.of(bundles(rng, p, width))
-    condensed = condense(full, angle=8 * width, rest_share=0.02)
-    few = condensed.population
+    few = folded(full, angle=8 * width, rest_share=0.02)
+    leaders = few.population
 
     def change(x):
-        (f, df), (g, dg) = full.value_and_gradient(x), few.value_and_gradient(x)
+        (f, df), (g, dg) = full.value_and_gradient(x), leaders.value_and_gradient(x)
         sign = np.sign(f - g)
         return sign * (f - g), sign[:, None] * (df - dg)
 
@@ -44,8 +46,8 @@ def test_no_input_sees_more_than_turning_error_and_rest(p, width):
     starts = np.concatenate([starts, full.u, -full.u])
     _, worst = ascend(change, starts / np.linalg.norm(starts, axis=1, keepdims=True), 200)
 
-    assert len(few.m) < 30
-    assert 0 < worst.max() <= condensed.error
+    assert len(leaders.m) < 30
+    assert 0 < worst.max() <= few.error
 
 
 @pytest.mark.parametrize("p", POWERS)
@@ -88,12 +90,12 @@ def test_copies_become_one_neuron_of_the_same_function():
     rng = np.random.default_rng(1)
     u = np.repeat(rng.standard_normal((3, 5)), [1, 2, 4], axis=0)
     full = network(u, rng.exponential(size=7), [1, -1, -1, 1, 1, 1, 1], 3)
-    condensed = condense(full, angle=0.0, rest_share=0.0)
+    few = folded(full, angle=0.0, rest_share=0.0)
     x = rng.standard_normal((20, 5))
 
-    assert sorted(condensed.multiplicity) == [1, 2, 4]
-    assert condensed.error < 1e-14
-    np.testing.assert_allclose(condensed.network(x), full(x), rtol=1e-12, atol=1e-13)
+    assert sorted(np.bincount(few.membership)) == [1, 2, 4]
+    assert few.error < 1e-14
+    np.testing.assert_allclose(few.population.network(x), full(x), rtol=1e-12, atol=1e-13)
 
 
 def test_distinct_neurons_are_the_same_function_and_nothing_is_turned():
@@ -112,34 +114,34 @@ def test_distinct_neurons_are_the_same_function_and_nothing_is_turned():
 
 
 def test_neurons_of_opposite_sign_stay_apart():
-    condensed = condense(network(np.ones((2, 3)), [1.0, 2.0], [1, -1], 1), 0.5, 0.0)
+    few = folded(network(np.ones((2, 3)), [1.0, 2.0], [1, -1], 1), 0.5, 0.0)
 
-    assert list(condensed.multiplicity) == [1, 1]
+    assert sorted(few.membership) == [0, 1]
 
 
 def test_membership_accounts_for_every_neuron_and_all_mass():
     full = bundles(np.random.default_rng(2), 3, 0.05)
-    condensed = condense(full, angle=0.4, rest_share=0.05)
-    m, member = np.asarray(full.mass) / np.exp(condensed.log_scale), condensed.membership
-    few = condensed.population
+    few = folded(full, angle=0.4, rest_share=0.05)
+    m, member = np.asarray(full.mass) / np.exp(few.population.log_scale), few.membership
+    leaders = few.population
 
-    assert np.array_equal(np.bincount(member[member >= 0]), condensed.multiplicity)
-    assert condensed.rest == pytest.approx(m[member < 0].sum(), rel=1e-12)
-    assert 0 < condensed.rest <= 0.05 * m.sum()
+    assert len(np.unique(member[member >= 0])) == len(leaders.m)
+    assert few.rest == pytest.approx(m[member < 0].sum(), rel=1e-12)
+    assert 0 < few.rest <= 0.05 * m.sum()
     assert m[member < 0].max() <= m[member >= 0].min()
-    for k in range(len(few.m)):
+    for k in range(len(leaders.m)):
         mine = member == k
         mean = m[mine] @ np.asarray(full.direction)[mine]
-        assert few.m[k] == pytest.approx(m[mine].sum(), rel=1e-12)
-        assert few.u[k] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-14)
-        assert (np.asarray(full.sign)[mine] == few.s[k]).all()
+        assert leaders.m[k] == pytest.approx(m[mine].sum(), rel=1e-12)
+        assert leaders.u[k] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-14)
+        assert (np.asarray(full.sign)[mine] == leaders.s[k]).all()
 
 
 @pytest.mark.parametrize("log_scale", [-1400.0, 300.0])
-def test_condensing_does_not_see_the_scale(log_scale):
+def test_folding_does_not_see_the_scale(log_scale):
     # Contributions at initialization scale 1e-304 are e^{-1400}: far below the smallest float.
     unit, scaled = (
-        condense(bundles(np.random.default_rng(3), 3, 0.05, shift), 0.4, 0.01)
+        folded(bundles(np.random.default_rng(3), 3, 0.05, shift), 0.4, 0.01)
         for shift in (0.0, log_scale)
     )
 
@@ -148,23 +150,22 @@ def test_condensing_does_not_see_the_scale(log_scale):
     assert np.array_equal(unit.membership, scaled.membership)
     assert scaled.rest == pytest.approx(unit.rest, rel=rounding)
     assert scaled.turning_error == pytest.approx(unit.turning_error, rel=rounding)
-    np.testing.assert_allclose(
-        scaled.network.log_mass - unit.network.log_mass, log_scale, rtol=rounding
-    )
+    shift = scaled.population.network.log_mass - unit.population.network.log_mass
+    np.testing.assert_allclose(shift, log_scale, rtol=rounding)
 
 
-def test_a_network_that_is_zero_condenses_to_nothing():
+def test_a_network_that_is_zero_folds_to_nothing():
     # A Cartesian neuron that died has no direction: its row is nan and its mass 0.
     zero = Network(jnp.full((3, 4), jnp.nan), jnp.full(3, -jnp.inf), jnp.ones(3), 3.0)
-    condensed = condense(zero, 0.1, 0.0)
+    few = folded(zero, 0.1, 0.0)
 
-    assert condensed.network.direction.shape == (0, 4)
-    assert condensed.error == 0
-    assert list(condensed.membership) == [-1, -1, -1]
+    assert few.population.u.shape == (0, 4)
+    assert few.error == 0
+    assert list(few.membership) == [-1, -1, -1]
 
 
 def test_a_network_that_diverged_is_refused():
     bad = Network(jnp.full((1, 2), jnp.nan), jnp.zeros(1), jnp.ones(1), 1.0)
 
     with pytest.raises(DataError, match="must be finite"):
-        condense(bad, 0.1, 0.0)
+        folded(bad, 0.1, 0.0)

@@ -22,7 +22,7 @@ from gflow.flow.integrate import integrate
 from gflow.flow.losses import LOSSES
 from gflow.flow.moments import gauss_moment
 from gflow.flow.observer import Observer
-from gflow.flow.population import (
+from gflow.flow.population_start import (
     ALIGNED,
     CARRIED,
     QUIET,
@@ -32,7 +32,6 @@ from gflow.flow.population import (
     _turning,
     population_start,
 )
-from gflow.flow.samples import Samples
 from gflow.flow.sampling import Deviation, sampling_noise
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
@@ -66,11 +65,11 @@ def test_moments_keep_their_digits_on_both_sides(p):
     b = np.linspace(-20, 20, 81)
 
     for tau in (1e-4, 1e-2, 3.0):
-        found = _moment(p, b * tau, tau) / tau**p
+        moments = _moment(p, b * tau, tau) / tau**p
 
         cylinder = np.array([pbdv(-p - 1, -v)[0] for v in b])
         expected = gamma(p + 1) / np.sqrt(2 * np.pi) * np.exp(-(b**2) / 4) * cylinder
-        assert np.abs(found / expected - 1).max() < (WHOLE if p == int(p) else CYLINDER)
+        assert np.abs(moments / expected - 1).max() < (WHOLE if p == int(p) else CYLINDER)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0, 2.7, 3.0])
@@ -78,9 +77,9 @@ def test_moments_are_the_integrals_they_stand_for(p):
     # In t = s·max(1, |b|) for b < 0, so that scipy sees an integrand of width 1.
     b = np.array([-20.0, -6.0, -1.0, 0.0, 0.7, 9.0, 12.0])
 
-    found = _moment(p, b, 1.0)
+    moments = _moment(p, b, 1.0)
 
-    for value, v in zip(found, b, strict=True):
+    for value, v in zip(moments, b, strict=True):
         scale = max(1.0, -v)
         peak = -v * v / 2 if v < 0 else 0.0
 
@@ -118,11 +117,11 @@ def test_a_moment_grows_by_p_times_the_one_before(p):
 def test_without_noise_a_moment_is_a_power(p):
     a = np.array([-0.3, 0.0, 1e-9, 0.4])
 
-    found = _moment(p, a, 0.0)
+    moments = _moment(p, a, 0.0)
 
     positive = np.maximum(a, 0)
     expected = (a > 0).astype(float) if p == 0 else positive**p
-    assert np.abs(found - expected).max() < WHOLE
+    assert np.abs(moments - expected).max() < WHOLE
 
 
 def _mixture(K, K1, D, alpha, N=np.inf):
@@ -135,10 +134,8 @@ def _mixture(K, K1, D, alpha, N=np.inf):
 def _blurred(neurons, mixture, p):
     """Field, reduced neurons, points and frame of a mixture."""
     frame = Frame.of(neurons, mixture.mean)
-    mean = np.pad(mixture.mean @ np.asarray(frame.axes).T, ((0, 0), (0, 1)))
-    points = Samples.blocked(mean, mixture.label, mixture.pi, len(mean), dtype="float64")
     field = PopulationField(LOSS, float(p), jnp.asarray(mixture.tau))
-    return field, frame.reduce(neurons), points, frame
+    return field, frame.reduce(neurons), frame.points(mixture), frame
 
 
 def _neurons(h, D, log_norm=-30.0, seed=0):
@@ -159,7 +156,7 @@ def test_the_blurred_field_is_the_expectation_of_the_sample_field(p):
     field, reduced, points, frame = _blurred(neurons, _mixture(K, 2, D, alpha), p)
 
     mean = field(jnp.zeros(()), FlowState.begin(reduced), points).weights
-    found = flow.field(jnp.zeros(()), FlowState.begin(neurons), flow.samples).weights
+    speed = flow.velocity().weights
 
     u, s = np.asarray(neurons.direction), np.asarray(neurons.sign)
     z = np.maximum(data.x @ u.T, 0)
@@ -169,9 +166,9 @@ def test_the_blurred_field_is_the_expectation_of_the_sample_field(p):
         each = s[j] * p * y[:, None] * gate[:, j : j + 1] * (data.x - z[:, j : j + 1] * u[j])
         # Six standard deviations of a mean of n, coordinate by coordinate.
         allowed = 6 * each.std(axis=0) / np.sqrt(n)
-        assert (np.abs(np.asarray(found.direction)[j] - lifted[j]) < allowed).all()
+        assert (np.abs(np.asarray(speed.direction)[j] - lifted[j]) < allowed).all()
         allowed = 6 * (y * gate[:, j] * z[:, j]).std() / np.sqrt(n)
-        assert abs(float(found.log_norm[j] - mean.log_norm[j])) < allowed
+        assert abs(float(speed.log_norm[j] - mean.log_norm[j])) < allowed
 
 
 @pytest.mark.parametrize("p", [1.5, 2.0, 3.0, 4.0])
@@ -180,14 +177,14 @@ def test_without_blur_it_is_the_field_of_the_centers(p):
     mixture = _mixture(4, 2, 7, 0.0)
     field, reduced, points, frame = _blurred(neurons, mixture, p)
 
-    found = field(jnp.zeros(()), FlowState.begin(reduced), points)
+    speed = field(jnp.zeros(()), FlowState.begin(reduced), points)
 
     flow = system(neurons, mixture.mean, mixture.label, p)
-    expected = flow.field(jnp.zeros(()), FlowState.begin(neurons), flow.samples)
-    lifted = frame.lift(found.weights).direction
+    expected = flow.velocity()
+    lifted = frame.lift(speed.weights).direction
     assert jnp.abs(lifted - expected.weights.direction).max() < WHOLE
-    assert jnp.abs(found.weights.log_norm - expected.weights.log_norm).max() < WHOLE
-    assert float(found.dissipated) == pytest.approx(float(expected.dissipated), rel=1e-9, abs=0)
+    assert jnp.abs(speed.weights.log_norm - expected.weights.log_norm).max() < WHOLE
+    assert float(speed.dissipated) == pytest.approx(float(expected.dissipated), rel=1e-9, abs=0)
 
 
 def test_without_blur_neurons_follow_the_closed_form():
@@ -200,15 +197,15 @@ def test_without_blur_neurons_follow_the_closed_form():
     mixture = Mixture(np.eye(4, 6), y, np.full(4, 0.25), np.zeros(4), np.full(4, np.inf))
     field, reduced, points, frame = _blurred(start, mixture, 3)
 
-    found = integrate(
+    trajectory = integrate(
         field, reduced, points, Schedule(times), controls=controls("tsit5", 1e-9),
         observer=Observer(
             lambda t, state: (frame.lift(state.weights).direction, state.weights.log_norm)
         ),
     )  # fmt: skip
 
-    direction, log_norm = found.observations
-    for i, c in zip(np.flatnonzero(found.scheduled)[1:], chi, strict=True):
+    direction, log_norm = trajectory.observations
+    for i, c in zip(np.flatnonzero(trajectory.scheduled)[1:], chi, strict=True):
         xi = np.append(linearized(u0, y, 3, c), perp)
         assert np.abs(direction[i, 0, :5] - xi / np.linalg.norm(xi)).max() < 1e-7
         assert log_norm[i, 0] + 60 == pytest.approx(np.log(np.linalg.norm(xi)) / 3, abs=1e-7)
@@ -242,21 +239,21 @@ def test_the_mixture_of_a_sample_has_its_means_and_its_noise():
     subclass, y = np.array([0, 2, 2, 0, 2]), np.array([1.0, -1.0, -1.0, 1.0, -1.0])
     x, omega = rng.standard_normal((5, 6)), np.full(5, 0.2)
 
-    found = Mixture.of(x, y, subclass, omega)
+    mixture = Mixture.of(x, y, subclass, omega)
 
-    assert np.abs(found.mean - [x[[0, 3]].mean(0), x[[1, 2, 4]].mean(0)]).max() < 1e-15
-    assert found.label.tolist() == [1.0, -1.0]
-    assert found.pi == pytest.approx([0.4, 0.6]) and found.count == pytest.approx([2, 3])
+    assert np.abs(mixture.mean - [x[[0, 3]].mean(0), x[[1, 2, 4]].mean(0)]).max() < 1e-15
+    assert mixture.label.tolist() == [1.0, -1.0]
+    assert mixture.pi == pytest.approx([0.4, 0.6]) and mixture.count == pytest.approx([2, 3])
     variance = x[[0, 3]].var(0).mean(), x[[1, 2, 4]].var(0).mean()
-    assert found.tau == pytest.approx(np.sqrt(variance))
+    assert mixture.tau == pytest.approx(np.sqrt(variance))
 
 
 def test_repeated_points_have_no_noise():
     x = np.repeat(np.array([[0.1, 0.7, 0.3], [0.3, -0.2, 0.9]]), 7, axis=0)
 
-    found = Mixture.of(x, np.ones(14), np.repeat([0, 1], 7), np.full(14, 1 / 14))
+    mixture = Mixture.of(x, np.ones(14), np.repeat([0, 1], 7), np.full(14, 1 / 14))
 
-    assert found.tau.tolist() == [0.0, 0.0]
+    assert mixture.tau.tolist() == [0.0, 0.0]
 
 
 def _closed(p, a, tau):
@@ -293,7 +290,7 @@ def test_what_a_sample_adds_has_the_predicted_size(p, cosine):
     field, reduced, points, _ = _blurred(neurons, _mixture(1, 1, D, alpha, N), p)
 
     count = jnp.asarray([float(N)])
-    found = sampling_noise(
+    noise = sampling_noise(
         field, reduced.direction, reduced.sign, points, count=count, outside=D - 2
     )
 
@@ -303,9 +300,9 @@ def test_what_a_sample_adds_has_the_predicted_size(p, cosine):
     # A root mean square of 400 draws has a relative standard deviation of 3.5 %; three of them,
     # and 1/N for what given means leave free.
     allowed = 3 * 0.035 + 1 / N
-    assert float(found.growth[0]) == pytest.approx(growth, rel=allowed)
-    assert float(found.clock[0]) == pytest.approx(inside / size, rel=allowed)
-    assert float(found.turn[0]) == pytest.approx(turn, rel=allowed)
+    assert float(noise.growth[0]) == pytest.approx(growth, rel=allowed)
+    assert float(noise.clock[0]) == pytest.approx(inside / size, rel=allowed)
+    assert float(noise.turn[0]) == pytest.approx(turn, rel=allowed)
 
 
 OBSERVER = Observer(
@@ -323,11 +320,11 @@ def _population_start(p=3.0, alpha=0.2, log_norm=-20.0, times=(5.0, 20.0, 60.0))
     centers = Centers(np.eye(K, D), label, "given")
     sample = sample_mixture(centers, 400, alpha, "balanced", rng=np.random.default_rng(7))
     mixture = Mixture.of(sample.x, sample.labels("sign"), sample.subclass, np.full(400, 1 / 400))
-    found = population_start(
+    start = population_start(
         neurons, mixture, Schedule(np.array(times)), loss=LOSS, p=p,
         controls=controls("tsit5" if p >= 2 else "bosh3", 1e-4), observer=OBSERVER,
     )  # fmt: skip
-    return found, neurons, mixture
+    return start, neurons, mixture
 
 
 def _unaligned(neurons, mixture, limit):
@@ -346,34 +343,34 @@ def _unaligned(neurons, mixture, limit):
 
 @pytest.mark.slow
 def test_the_switch_is_the_first_step_at_which_the_mass_is_tight():
-    found, _, mixture = _population_start()
+    start, _, mixture = _population_start()
 
-    assert isinstance(found, Start)
-    steps = found.trajectory.observations["neurons"]
+    assert isinstance(start, Start)
+    steps = start.trajectory.observations["neurons"]
     # Quiet enough for all angles to become tight.
     shares = [_unaligned(jax.tree.map(lambda a, i=i: a[i], steps), mixture, TIGHT)
-              for i in range(len(found.trajectory.times))]  # fmt: skip
+              for i in range(len(start.trajectory.times))]  # fmt: skip
     assert shares[-1] <= 1 - CARRIED < min(shares[:-1])
-    assert found.trajectory.times[-1] == found.t < 60
-    assert found.trajectory.outcome.complete
-    assert _unaligned(found.weights, mixture, ALIGNED) == pytest.approx(
-        found.deviation.unaligned, abs=1e-9
+    assert start.trajectory.times[-1] == start.t < 60
+    assert start.trajectory.outcome.complete
+    assert _unaligned(start.weights, mixture, ALIGNED) == pytest.approx(
+        start.deviation.unaligned, abs=1e-9
     )
-    sums = np.bincount(np.asarray(found.weights.sign) > 0, np.exp(2 * found.weights.log_norm))
-    assert found.deviation.network == pytest.approx(sums.max()) and sums.max() < QUIET
+    sums = np.bincount(np.asarray(start.weights.sign) > 0, np.exp(2 * start.weights.log_norm))
+    assert start.deviation.network == pytest.approx(sums.max()) and sums.max() < QUIET
 
 
 def test_a_start_begins_at_the_initial_neurons_and_stays_on_the_sphere():
-    found, neurons, _ = _population_start()
+    start, neurons, _ = _population_start()
 
-    assert isinstance(found, Start)
-    steps, portrait = (found.trajectory.observations[name] for name in ("neurons", "direction"))
+    assert isinstance(start, Start)
+    steps, portrait = (start.trajectory.observations[name] for name in ("neurons", "direction"))
     assert np.array_equal(portrait, steps.direction)
     assert np.abs(steps.direction[0] - neurons.direction).max() < 1e-14
     assert np.abs(np.linalg.norm(steps.direction, axis=-1) - 1).max() < 1e-14
-    t, dissipated, step = found.trajectory.resumption
-    assert t == found.t and step is not None and step > 0
-    assert dissipated == float(found.trajectory.state.dissipated) > 0
+    t, dissipated, step = start.trajectory.resumption
+    assert t == start.t and step is not None and step > 0
+    assert dissipated == float(start.trajectory.state.dissipated) > 0
 
 
 @pytest.mark.parametrize(
@@ -385,10 +382,10 @@ def test_a_start_begins_at_the_initial_neurons_and_stays_on_the_sphere():
     ],
 )
 def test_what_cannot_be_started_is_refused_in_words(question, words):
-    found, _, _ = _population_start(**question)
+    start, _, _ = _population_start(**question)
 
-    assert isinstance(found, Refusal)
-    assert re.search(words, found.reason)
+    assert isinstance(start, Refusal)
+    assert re.search(words, start.reason)
 
 
 def test_an_expected_error_above_the_limit_is_refused_in_words():
@@ -443,12 +440,12 @@ def test_the_start_differs_from_the_exact_flow_by_what_it_predicts(p):
     assert start.deviation.log_mass / 10 < mass < 1.5 * start.deviation.log_mass
 
 
-def _differences(found, exact):
+def _differences(weights, exact):
     """Root mean square angle and log-mass difference, each neuron weighted by its mass."""
     log_mass = 2 * np.asarray(exact.log_norm)
     share = mass_share(log_mass) * contributing(log_mass)
-    chord = np.linalg.norm(np.asarray(found.direction) - np.asarray(exact.direction), axis=1)
-    difference = 2 * np.asarray(found.log_norm) - log_mass
+    chord = np.linalg.norm(np.asarray(weights.direction) - np.asarray(exact.direction), axis=1)
+    difference = 2 * np.asarray(weights.log_norm) - log_mass
     return np.sqrt(share @ chord**2), np.sqrt(share @ difference**2)
 
 
@@ -460,11 +457,11 @@ def test_a_neuron_that_nothing_pulls_spoils_no_estimate():
     field, reduced, points, _ = _blurred(polar(u, -30.0, [1.0, 1.0]), mixture, 1)
 
     count = jnp.asarray(mixture.count)
-    found = sampling_noise(
+    noise = sampling_noise(
         field, reduced.direction, reduced.sign, points, count=count, outside=D - K - 1
     )
     angle, speed = _turning(field, reduced, points)
 
-    assert all(np.isfinite(each).all() and float(each[0]) == 0 for each in found)
-    assert float(found.turn[1]) > 0
+    assert all(np.isfinite(each).all() and float(each[0]) == 0 for each in noise)
+    assert float(noise.turn[1]) > 0
     assert float(speed[0]) == 0 and float(angle[0]) == np.pi > float(angle[1])
