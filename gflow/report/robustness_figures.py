@@ -26,7 +26,7 @@ from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
-from gflow.runs.freshness import RADII
+from gflow.runs.manifest import RADII
 from gflow.runs.run import Run
 from gflow.runs.study import Study
 

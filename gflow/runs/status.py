@@ -15,7 +15,7 @@ from gflow.runs import lock
 from gflow.runs.failure import load_failure
 from gflow.runs.findings import read_verdicts
 from gflow.runs.index import Place, is_study, read_index
-from gflow.runs.manifest import read_manifest
+from gflow.runs.manifest import is_run, read_manifest
 
 
 class State(enum.StrEnum):
@@ -79,7 +79,7 @@ def status_of(place: Place) -> Status:
     failure = load_failure(folder)
     if failure is not None:
         return Status(label, folder, State.FAILED, failure.text, kind=failure.kind)
-    if not (folder / "manifest.json").is_file():
+    if not is_run(folder):
         return Status(label, folder, State.WAITING)
     try:
         return _ended(label, folder, read_manifest(folder))

@@ -7,12 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from questions import SMALL
+from questions import GRID, SMALL
 
 import gflow
 from gflow.errors import RecordError, ScenarioError
 from gflow.runs import store
 from gflow.runs.experiment import extend, simulate
+from gflow.runs.index import write_index
+from gflow.runs.manifest import read_manifest
+from gflow.runs.sealed import FORMAT
 from gflow.scenario import parse_scenario
 
 
@@ -65,9 +68,9 @@ def test_a_stored_network_answers_in_float64_wherever_it_is_called_from(stored):
 
 
 def test_a_run_carries_its_manifest(stored):
-    manifest = store.read_manifest(stored.folder)
+    manifest = read_manifest(stored.folder)
 
-    assert manifest["program"] == "gflow" and manifest["format"] == store.FORMAT
+    assert manifest["program"] == "gflow" and manifest["format"] == FORMAT
     assert manifest["seconds"] > 0 and "diffrax" in manifest["versions"]
 
 
@@ -98,11 +101,17 @@ def test_folders_that_are_no_runs_are_told_apart(folder, tmp_path):
         gflow.load(folder)
 
 
-def test_a_newer_format_asks_for_an_upgrade(folder):
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": store.FORMAT + 1}))
+@pytest.mark.parametrize("name", ["manifest.json", "study.json"])
+@pytest.mark.parametrize(
+    ("format", "words"), [(FORMAT + 1, "newer gflow, so upgrade"), (FORMAT - 1, "by gflow 0.1")]
+)
+def test_folders_of_other_versions_are_refused_with_the_cure(folder, name, format, words):
+    if name == "study.json":
+        write_index(parse_scenario(GRID), folder)
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": format}))
 
-    with pytest.raises(RecordError, match="newer gflow, so upgrade"):
+    with pytest.raises(RecordError, match=words):
         gflow.load(folder)
 
 

@@ -25,8 +25,8 @@ from gflow import cli
 from gflow.errors import ScenarioError
 from gflow.runs import lock
 from gflow.runs.lane import share_cores
+from gflow.runs.manifest import read_manifest
 from gflow.runs.status import State, read_status
-from gflow.runs.store import read_manifest
 from gflow.runs.study import answer, load
 from gflow.runs.workers import Task, compute, processes, serial
 from gflow.scenario import parse_scenario
