@@ -19,7 +19,7 @@ from processes import (
 )
 from questions import SEEDS
 
-from gflow import cli
+from gflow.cli import Exit
 from gflow.runs.index import read_index
 from gflow.runs.status import State, read_status
 from gflow.runs.study import answer, load
@@ -51,7 +51,7 @@ def test_after_kill_9_the_same_command_ends_as_if_nothing_had_been(tmp_path, und
     again = start(*args)
     said = finish(again)
 
-    assert again.returncode == cli.OK, said
+    assert again.returncode == Exit.OK, said
     assert [prints(folder) for folder in finished] == before
     assert_same_numbers(load(study), undisturbed)
     assert [p.name for p in study.iterdir() if p.name.startswith(".")] == []
@@ -65,7 +65,7 @@ def test_two_processes_on_one_grid_share_its_points(tmp_path, undisturbed):
     both = [start(*args), start(*args)]
     said = [finish(process) for process in both]
 
-    assert [process.returncode for process in both] == [cli.OK, cli.OK], said
+    assert [process.returncode for process in both] == [Exit.OK, Exit.OK], said
     assert_same_numbers(load(only_folder(tmp_path / "runs")), undisturbed)
     assert [text.count("HOLDS") for text in said] == [4, 4]
     # Whoever computes a flow tells of its end, so each was computed once; both had a share.
@@ -85,7 +85,7 @@ def test_editing_the_scenario_file_while_it_runs_changes_nothing(tmp_path, undis
     path.write_text(SEEDS.replace("end_time = 200", "end_time = 20"))
     said = finish(process)
 
-    assert process.returncode == cli.OK, said
+    assert process.returncode == Exit.OK, said
     assert_same_numbers(load(study), undisturbed)
 
 

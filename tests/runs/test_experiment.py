@@ -12,7 +12,7 @@ import pytest
 from questions import GRID, SMALL
 
 import gflow
-from gflow.cli import INTERRUPTED
+from gflow.cli import Exit
 from gflow.errors import ScenarioError
 from gflow.flow.trajectory import Reason
 from gflow.runs.experiment import simulate
@@ -101,7 +101,7 @@ def test_ctrl_c_on_the_command_line_keeps_the_part_computed_so_far(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     output += process.communicate(timeout=300)[0]
 
-    assert process.returncode == INTERRUPTED, output
+    assert process.returncode == Exit.INTERRUPTED, output
     stored = gflow.load(next(tmp_path.glob("quickstart-*")))
     assert isinstance(stored, gflow.Run) and stored.outcome.reason is Reason.INTERRUPTED
     assert 0 < stored.outcome.t < 16000 and stored.record["time"][-1] == stored.outcome.t

@@ -12,7 +12,7 @@ from processes import (
 )
 from questions import SEEDS, SMALL
 
-from gflow import cli
+from gflow.cli import Exit
 from gflow.errors import DataError
 from gflow.runs.failure import (
     Failure,
@@ -97,7 +97,7 @@ def test_points_that_fail_do_not_stop_the_others(troubled):
     ]  # fmt: skip
     assert states[1][2] == "not_finite"
     assert states[2][1] == "DataError" and "row 7 is not" in states[2][2]
-    assert code == cli.BAD_INPUT
+    assert code == Exit.BAD_INPUT
     assert "NOT_FINITE" in said and "row 7 is not" in said and "Traceback" not in said
 
 
@@ -118,7 +118,7 @@ def test_check_and_plot_say_which_points_are_missing(troubled):
 
     said, drawn = finish(check), finish(plot)
 
-    assert check.returncode == cli.BAD_INPUT and plot.returncode == cli.OK
+    assert check.returncode == Exit.BAD_INPUT and plot.returncode == Exit.OK
     assert "Not answered: 1 of the study's points." in said and "failed" in said
     assert "Not drawn: path=" in drawn and "hole.npz: `X`" in drawn and "fit.pdf" in drawn
 

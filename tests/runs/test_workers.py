@@ -22,6 +22,7 @@ from questions import SEEDS, SMALL
 from typer.testing import CliRunner
 
 from gflow import cli
+from gflow.cli import Exit
 from gflow.errors import ScenarioError
 from gflow.runs import lock
 from gflow.runs.lane import share_cores
@@ -112,7 +113,7 @@ def test_one_point_that_cannot_be_locked_does_not_stop_the_others(tmp_path):
 def test_impossible_crews_are_refused(tmp_path, args, words):
     result = CliRunner().invoke(cli.app, [*map(str, grid(tmp_path)), *args])
 
-    assert result.exit_code == cli.BAD_INPUT and words in result.stderr
+    assert result.exit_code == Exit.BAD_INPUT and words in result.stderr
 
 
 @pytest.mark.slow
@@ -122,7 +123,7 @@ def test_two_workers_give_the_numbers_of_one_process_to_the_bit(tmp_path, one_th
     process = start(*grid(tmp_path), "--workers", 2, cores=cores)
     said = finish(process)
 
-    assert process.returncode == cli.OK, said
+    assert process.returncode == Exit.OK, said
     study = load(only_folder(tmp_path / "runs"))
     assert_same_numbers(study, one_thread)
     for run in study.runs:
@@ -141,14 +142,14 @@ def test_a_worker_that_is_killed_costs_its_point_only(tmp_path, one_thread):
 
     said = finish(process)
 
-    assert process.returncode == cli.INTERNAL and "ended abruptly" in said
+    assert process.returncode == Exit.INTERNAL and "ended abruptly" in said
     found = load(study)
     assert [(s.label, s.kind) for s in found.unanswered] == [
         (running[0].label, "BrokenProcessPool")
     ]
     assert len(found.entries) == 3
     again = start(*grid(tmp_path), cores=CORES[:1])
-    assert finish(again) and again.returncode == cli.OK
+    assert finish(again) and again.returncode == Exit.OK
     assert_same_numbers(load(study), one_thread)
 
 
@@ -163,7 +164,7 @@ def test_ctrl_c_stops_all_workers_and_keeps_finished_points(tmp_path, one_thread
     process.send_signal(signal.SIGINT)
     said = finish(process)
 
-    assert process.returncode == cli.INTERRUPTED and "finished points are kept" in said
+    assert process.returncode == Exit.INTERRUPTED and "finished points are kept" in said
     assert "Traceback" not in said
     assert workers and not any(alive(pid) for pid in workers)
     statuses = read_status(study)
@@ -171,7 +172,7 @@ def test_ctrl_c_stops_all_workers_and_keeps_finished_points(tmp_path, one_thread
     finished = [s.folder for s in statuses if s.state is State.FINISHED]
     before = [prints(folder) for folder in finished]
     again = start(*grid(tmp_path), cores=CORES[:1])
-    assert finish(again) and again.returncode == cli.OK
+    assert finish(again) and again.returncode == Exit.OK
     assert finished and [prints(folder) for folder in finished] == before
     assert_same_numbers(load(study), one_thread)
 
@@ -251,7 +252,7 @@ def test_dask_computes_a_grid_though_a_worker_is_killed(tmp_path, cluster, one_t
 
     said = finish(process)
 
-    assert process.returncode == cli.OK, said
+    assert process.returncode == Exit.OK, said
     found = load(study)
     assert [label for label, _ in found.entries] == [label for label, _ in one_thread.entries]
     assert [run.outcome.complete for run in found.runs] == 4 * [True]
@@ -263,5 +264,5 @@ def test_a_scheduler_that_does_not_answer_is_said(tmp_path):
 
     said = finish(process)
 
-    assert process.returncode == cli.BAD_INPUT and "Traceback" not in said
+    assert process.returncode == Exit.BAD_INPUT and "Traceback" not in said
     assert "`--dask` must be the address of a Dask scheduler" in said
