@@ -4,13 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from processes import (
-    finish,
-    only_folder,
-    prints,
-    start,
-)
-from questions import SEEDS, SMALL
+from processes import finish, only_folder, prints, start
+from questions import OF_A_FILE, SEEDS, samples
 
 from gflow.cli import Exit
 from gflow.errors import DataError
@@ -56,15 +51,6 @@ def test_a_failure_says_what_happened_and_where_if_it_is_not_the_users(
     assert load_failure(tmp_path / "point") is None
 
 
-def samples():
-    """Arrays of a small file of samples."""
-    rng = np.random.default_rng(0)
-    subclass = rng.integers(3, size=60)
-    x = np.eye(3, 20)[subclass] + 0.02 * rng.standard_normal((60, 20))
-    y = np.where(subclass < 2, 1, -1)
-    return {"X": x, "y": y, "subclass": subclass, "centers": np.eye(3, 20)}
-
-
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory):
     """A grid whose first and last points are sound, and what `gflow run` said of it."""
@@ -76,9 +62,7 @@ def troubled(tmp_path_factory):
     for name, x in {"sound": sound["X"], "huge": 1e20 * sound["X"], "hole": hole}.items():
         np.savez(folder / f"{name}.npz", **{**sound, "X": x})
     np.savez(folder / "last.npz", **{**sound, "X": sound["X"][:, ::-1]})
-    data = SMALL[SMALL.index("[data]") : SMALL.index("[network]")]
-    text = SMALL.replace(data, '[data]\nkind = "file"\npath = "sound.npz"\n')
-    text += '[checks]\npredictions = ["balancedness"]\n'
+    text = OF_A_FILE + '[checks]\npredictions = ["balancedness"]\n'
     text += '[vary]\n"data.path" = ["sound.npz", "huge.npz", "hole.npz", "last.npz"]\n'
     (folder / "grid.toml").write_text(text)
     process = start("run", folder / "grid.toml", "--out", folder / "runs")

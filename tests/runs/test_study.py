@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from processes import assert_same_numbers, interrupted, silent
 from questions import GRID, SMALL
 from rich.console import Console
 
@@ -16,10 +17,6 @@ from gflow.report.radii_table import robustness_table, rows_of
 from gflow.runs.radii import read_robustness
 from gflow.runs.study import Study, answer, continue_to
 from gflow.scenario import RobustnessTable, parse_scenario
-
-
-def silent(label, scenario):
-    return lambda progress: None
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +34,10 @@ def test_a_grid_is_a_study_with_one_run_folder_per_point(grid):
 
 
 def test_a_study_is_read_back_from_its_folder(grid):
-    found = gflow.load(grid.folder)
+    study = gflow.load(grid.folder)
 
-    assert isinstance(found, Study) and found.scenario == grid.scenario
-    for (label, a), (other, b) in zip(found.entries, grid.entries, strict=True):
-        assert label == other and a.record.identical(b.record)
+    assert isinstance(study, Study) and study.scenario == grid.scenario
+    assert_same_numbers(study, grid)
 
 
 def test_a_finished_answer_is_not_computed_twice(grid):
@@ -127,14 +123,7 @@ def test_whoever_waited_does_not_put_a_shorter_run_in_the_place_of_a_longer(alon
 def test_what_was_interrupted_while_it_was_continued_is_not_computed_anew(alone, tmp_path):
     run = copied(alone, tmp_path)
 
-    def interrupt(label, scenario):
-        def watch(progress):
-            if progress.t > 200:
-                raise KeyboardInterrupt
-
-        return watch
-
-    stopped = continue_to(run, 1e4, interrupt)
+    stopped = continue_to(run, 1e4, interrupted(lambda label, t: t > 200))
     again = answer(alone.scenario, tmp_path, False, silent)
 
     assert stopped.outcome.reason is Reason.INTERRUPTED and 200 < stopped.outcome.t < 1e4
@@ -152,15 +141,15 @@ def test_the_same_seed_gives_the_same_data_at_any_width(tmp_path):
 
 @pytest.mark.slow
 def test_checking_judges_every_point(grid):
-    found = gflow.check(grid)
+    findings = gflow.check(grid)
 
     # A point is judged by what is about one run, the study, under "", by what is about several.
     about = {True: "judge", False: "judge_study"}
-    assert list(found) == ["power=1", "power=3", ""]
-    for label, rows in found.items():
+    assert list(findings) == ["power=1", "power=3", ""]
+    for label, rows in findings.items():
         judges = [id for id, one in CATALOGUE.items() if getattr(one, about[label != ""])]
         assert [row.id for row in rows] == judges
-    assert gflow.check(grid["power=3"]) == found["power=3"]
+    assert gflow.check(grid["power=3"]) == findings["power=3"]
 
 
 @pytest.mark.slow
@@ -181,14 +170,9 @@ def test_continuing_keeps_the_folder_and_its_log(grid, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_a_grid_and_keeps_what_was_done(tmp_path):
-    def interrupted(label, scenario):
-        def watch(progress):
-            if label == "power=1" and progress.t > 50:
-                raise KeyboardInterrupt
+    early = interrupted(lambda label, t: label == "power=1" and t > 50)
 
-        return watch
-
-    stopped = answer(parse_scenario(GRID), tmp_path, False, interrupted)
+    stopped = answer(parse_scenario(GRID), tmp_path, False, early)
 
     assert [label for label, _ in stopped.entries] == ["power=1"]
     assert stopped.runs[0].outcome.reason is Reason.INTERRUPTED
