@@ -84,13 +84,13 @@ def test_status_prints_one_line_per_point_and_counts(ran):
 def test_status_as_json_of_a_study_and_of_a_run(ran):
     study = study_of(ran[0])
 
-    found = json.loads(call("status", study, "--json").output)
-    alone = json.loads(call("status", found["points"][1]["folder"], "--json").output)
+    whole = json.loads(call("status", study, "--json").output)
+    alone = json.loads(call("status", whole["points"][1]["folder"], "--json").output)
 
-    assert found["counts"] == {"finished": 2}
-    assert [row["point"] for row in found["points"]] == ["power=1", "power=3"]
-    assert found["points"][1]["verdict"] == "HOLDS" and found["points"][1]["time"] == 200
-    assert alone["points"] == [found["points"][1] | {"point": ""}]
+    assert whole["counts"] == {"finished": 2}
+    assert [row["point"] for row in whole["points"]] == ["power=1", "power=3"]
+    assert whole["points"][1]["verdict"] == "HOLDS" and whole["points"][1]["time"] == 200
+    assert alone["points"] == [whole["points"][1] | {"point": ""}]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Points of a grid that fail, or whose files do, and what is said of them."""
+"""Points of a grid that fail, or whose files do, and what is output of them."""
 
 import shutil
 
@@ -71,7 +71,7 @@ def troubled(tmp_path_factory):
 
 @pytest.mark.slow
 def test_points_that_fail_do_not_stop_the_others(troubled):
-    folder, said, code = troubled
+    folder, output, code = troubled
     study = only_folder(folder / "runs")
 
     states = [(s.state, s.kind, s.reason) for s in read_status(study)]
@@ -82,7 +82,7 @@ def test_points_that_fail_do_not_stop_the_others(troubled):
     assert states[1][2] == "not_finite"
     assert states[2][1] == "DataError" and "row 7 is not" in states[2][2]
     assert code == Exit.BAD_INPUT
-    assert "NOT_FINITE" in said and "row 7 is not" in said and "Traceback" not in said
+    assert "NOT_FINITE" in output and "row 7 is not" in output and "Traceback" not in output
 
 
 @pytest.mark.slow
@@ -100,10 +100,10 @@ def test_check_and_plot_say_which_points_are_missing(troubled):
     study = only_folder(troubled[0] / "runs")
     check, plot = start("check", study), start("plot", study, "--only", "fit")
 
-    said, drawn = finish(check), finish(plot)
+    output, drawn = finish(check), finish(plot)
 
     assert check.returncode == Exit.BAD_INPUT and plot.returncode == Exit.OK
-    assert "Not answered: 1 of the study's points." in said and "failed" in said
+    assert "Not answered: 1 of the study's points." in output and "failed" in output
     assert "Not drawn: path=" in drawn and "hole.npz: `X`" in drawn and "fit.pdf" in drawn
 
 

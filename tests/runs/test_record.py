@@ -110,11 +110,11 @@ def test_saving_replaces_the_folder_whole(stored, folder):
 @pytest.mark.slow
 def test_extending_a_run_reaches_what_a_longer_one_does():
     # Both are within the solver's tolerance of the same flow.
-    tight = SMALL.replace(
-        "end_time = 200", 'end_time = 200\ntolerance = 1e-7\nprecision = "float64"'
+    tight = ["flow.tolerance=1e-7", "flow.precision=float64"]
+    short, whole = (
+        simulate(parse_scenario(SMALL, overrides=[*tight, f"flow.end_time={end}"]))
+        for end in (200, 400)
     )
-    short = simulate(parse_scenario(tight))
-    whole = simulate(parse_scenario(tight.replace("200\n", "400\n")))
 
     longer = extend(short, 400.0)
 

@@ -54,7 +54,7 @@ def test_question_name_and_checks_do_not_move_the_folder_but_the_seed_does(tmp_p
     text = GRID.replace('name = "small"', 'name = "small"\nquestion = "why?"')
     same = answer(parse_scenario(text), grid.folder.parent, False, silent)
     one, other = (
-        answer(parse_scenario(SMALL.replace("seed = 1", f"seed = {seed}")), tmp_path, False, silent)
+        answer(parse_scenario(SMALL, overrides=[f"seed={seed}"]), tmp_path, False, silent)
         for seed in (1, 2)
     )
 
@@ -97,10 +97,8 @@ def test_a_continued_run_is_attacked_again_and_counts_all_steps(alone, tmp_path)
 
 def test_radii_that_coincide_are_columns_once():
     # 1/√K is 1/2 for four subclasses.
-    text = SMALL.replace("\nsubclasses = 3", "\nsubclasses = 4").replace(
-        "samples = 60", "samples = 40"
-    )
-    run = gflow.simulate(parse_scenario(text.replace("test_samples = 30", "test_samples = 4")))
+    sizes = ["data.subclasses=4", "data.samples=40", "data.test_samples=4"]
+    run = gflow.simulate(parse_scenario(SMALL, overrides=sizes))
     rows = rows_of([("", gflow.attack(run, RobustnessTable(norms=("l2",))))])
 
     console = Console(width=200, record=True, file=io.StringIO())
