@@ -74,7 +74,7 @@ def status_of(place: Place) -> Status:
     progress = lock.holder(folder)
     if progress is not None:
         who = f"process {progress.get('pid', 'unknown')} on {progress.get('host', 'this machine')}"
-        t, seconds = _number(progress, "t"), _number(progress, "seconds")
+        t, seconds = progress.get("t"), progress.get("seconds")
         return Status(label, folder, State.RUNNING, who, t=t, seconds=seconds)
     failure = load_failure(folder)
     if failure is not None:
@@ -126,8 +126,3 @@ def _ended(label: str, folder: Path, manifest: dict) -> Status:
     verdict = read_verdicts(folder).get("conjecture-1", "")
     t = float(outcome["t"])
     return Status(label, folder, state, reason, t=t, seconds=seconds, verdict=verdict)
-
-
-def _number(progress: dict[str, object], key: str) -> float | None:
-    value = progress.get(key)
-    return float(value) if isinstance(value, int | float) else None

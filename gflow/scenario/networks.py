@@ -269,8 +269,8 @@ RETIRED = {("network.init", "balanced"): "vector"}
 def _nudge_is_used(network: NeuronsTable) -> str | None:
     if "nudge" in network.model_fields_set & network.unused:
         return (
-            'must be left out unless init = "nudged" or "averaged", but init = '
-            f'"{network.init}"; remove it, or set network.init = "nudged".'
+            f'must be left out unless init = "nudged" or "averaged", but init = "{network.init}"; '
+            'remove it, or set network.init = "nudged".'
         )
 
 
@@ -278,7 +278,6 @@ def _nudge_is_used(network: NeuronsTable) -> str | None:
 def _output_scale_is_used(network: NeuronsTable) -> str | None:
     if network.output_scale != 1 and network.balanced:
         return (
-            "must be left out unless balanced = false (a balanced neuron "
-            f"has |v_j| = ‖w_j‖), but is {network.output_scale:g}; remove it, or set "
-            "network.balanced = false."
+            "must be left out unless balanced = false (a balanced neuron has |v_j| = ‖w_j‖), but "
+            f"is {network.output_scale:g}; remove it, or set network.balanced = false."
         )

@@ -57,8 +57,8 @@ _STEPS = ("train.method", "train.step_size", "train.momentum")
 def _balanced_in_polar(network: NeuronsTable, flow: FlowTable, train: TrainTable) -> str | None:
     if train.is_flow and flow.chart == "polar" and not network.balanced:
         return (
-            "must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, "
-            'but is false; set flow.chart = "lightcone" or "cartesian".'
+            "must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, but is false; set "
+            'flow.chart = "lightcone" or "cartesian".'
         )
 
 
@@ -68,8 +68,8 @@ def _plain_without_normalization(
 ) -> str | None:
     if train.is_flow and flow.chart != "cartesian" and not network.normalized:
         return (
-            f"must be true in the {flow.chart} chart, where the motion of a "
-            'direction does not depend on its norm, but is false; set flow.chart = "cartesian".'
+            f"must be true in the {flow.chart} chart, where the motion of a direction does not "
+            'depend on its norm, but is false; set flow.chart = "cartesian".'
         )
 
 
@@ -87,8 +87,8 @@ def _nothing_underflows(network: NeuronsTable, flow: FlowTable, train: TrainTabl
     else:
         what, cure = f"squares of speeds (init_scale^{network.power:g})", f"try {smallest:g}"
     return (
-        f"must be >= {smallest:g} in the Cartesian chart, where {what} "
-        f"underflow, but is {eps!r}; {cure}."
+        f"must be >= {smallest:g} in the Cartesian chart, where {what} underflow, but is {eps!r}; "
+        f"{cure}."
     )
 
 
@@ -99,17 +99,17 @@ def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> s
         return None
     if flow.chart != "cartesian":
         return (
-            'must be left out unless flow.chart = "cartesian", but '
-            f'flow.chart = "{flow.chart}", which has only `flow.tolerance`; remove it.'
+            f'must be left out unless flow.chart = "cartesian", but flow.chart = "{flow.chart}", '
+            "which has only `flow.tolerance`; remove it."
         )
     if atol > SAFE_TOLERANCE * eps * (1 + 1e-9):
         can_change = "lightcone" in network.charts and network.degree == 1
         other = f", or set {_SCALE_FREE}" if can_change else ""
         return (
-            "must be far below `network.init_scale` in the Cartesian "
-            f"chart, but absolute_tolerance = {atol!r} and init_scale = {eps!r}. The solver would "
-            "step over the whole alignment phase and still report success. Use absolute_tolerance "
-            f"<= {SAFE_TOLERANCE * eps:.3g}{other}."
+            "must be far below `network.init_scale` in the Cartesian chart, but absolute_tolerance "
+            f"= {atol!r} and init_scale = {eps!r}. The solver would step over the whole alignment "
+            "phase and still report success. Use absolute_tolerance <= "
+            f"{SAFE_TOLERANCE * eps:.3g}{other}."
         )
 
 
@@ -118,9 +118,9 @@ def _population_is_known(data: AbstractData, flow: FlowTable) -> str | None:
     if flow.start == "population" and (not data.has_expectation or flow.chart != "polar"):
         kind, chart = data.kind, flow.chart
         return (
-            'must be "sample" unless data.kind = "mixture" and flow.chart = "polar" '
-            f'(the expectation is known only there), but is "population" with kind = '
-            f'"{kind}" and chart = "{chart}"; set flow.start = "sample".'
+            'must be "sample" unless data.kind = "mixture" and flow.chart = "polar" (the '
+            f'expectation is known only there), but is "population" with kind = "{kind}" and chart '
+            f'= "{chart}"; set flow.start = "sample".'
         )
 
 
@@ -128,9 +128,9 @@ def _population_is_known(data: AbstractData, flow: FlowTable) -> str | None:
 def _population_error_is_known(data: MixtureData, flow: FlowTable) -> str | None:
     if flow.start == "population" and data.center_angle < 90:
         return (
-            'must be "sample" unless data.center_angle = 90 (the expected error of a '
-            'population start is known only for orthonormal centers), but is "population" with '
-            f'center_angle = {data.center_angle:g}; set flow.start = "sample".'
+            'must be "sample" unless data.center_angle = 90 (the expected error of a population '
+            'start is known only for orthonormal centers), but is "population" with center_angle = '
+            f'{data.center_angle:g}; set flow.start = "sample".'
         )
 
 
@@ -138,8 +138,8 @@ def _population_error_is_known(data: MixtureData, flow: FlowTable) -> str | None
 def _population_flows(flow: FlowTable, train: TrainTable) -> str | None:
     if flow.start == "population" and not train.is_flow:
         return (
-            'must be "sample" unless train.method = "flow", but is "population" with '
-            f'train.method = "{train.method}"; remove it.'
+            'must be "sample" unless train.method = "flow", but is "population" with train.method '
+            f'= "{train.method}"; remove it.'
         )
 
 
@@ -147,8 +147,8 @@ def _population_flows(flow: FlowTable, train: TrainTable) -> str | None:
 def _momentum_is_used(train: TrainTable) -> str | None:
     if train.momentum and train.method == "adam":
         return (
-            "must be 0 with adam, which has its own, but is "
-            f'{train.momentum:g}; remove it, or set train.method = "sgd".'
+            f"must be 0 with adam, which has its own, but is {train.momentum:g}; remove it, or set "
+            'train.method = "sgd".'
         )
 
 
@@ -156,13 +156,13 @@ def _momentum_is_used(train: TrainTable) -> str | None:
 def _one_step_at_least(flow: FlowTable, train: TrainTable) -> str | None:
     if not train.is_flow and flow.end_time < train.time_of_step:
         return (
-            f"must leave time for one step of {train.time_of_step:g}, but "
-            f"is {flow.end_time:g}; raise it."
+            f"must leave time for one step of {train.time_of_step:g}, but is {flow.end_time:g}; "
+            "raise it."
         )
     elif not train.is_flow and flow.end_time > MOST_STEPS * train.time_of_step:
         return (
-            f"must be at most {MOST_STEPS:g} steps of "
-            f"{train.time_of_step:g}, but is {flow.end_time:g}; lower it."
+            f"must be at most {MOST_STEPS:g} steps of {train.time_of_step:g}, but is "
+            f"{flow.end_time:g}; lower it."
         )
 
 
@@ -170,8 +170,8 @@ def _one_step_at_least(flow: FlowTable, train: TrainTable) -> str | None:
 def _batch_of_samples(data: MixtureData, train: TrainTable) -> str | None:
     if train.batch > data.samples and not train.is_flow:
         return (
-            "must be <= `data.samples`, but batch = "
-            f"{train.batch} and samples = {data.samples}; try 0 for all."
+            f"must be <= `data.samples`, but batch = {train.batch} and samples = {data.samples}; "
+            "try 0 for all."
         )
 
 
@@ -179,8 +179,8 @@ def _batch_of_samples(data: MixtureData, train: TrainTable) -> str | None:
 def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str | None:
     if network.outputs not in data.grains:
         return (
-            f'must be "sign" for data.kind = "{data.kind}", whose labels are '
-            f'±1, but is "{network.outputs}"; remove it.'
+            f'must be "sign" for data.kind = "{data.kind}", whose labels are ±1, but is '
+            f'"{network.outputs}"; remove it.'
         )
 
 
@@ -194,8 +194,8 @@ def _published_of_neurons(network: AbstractNetworkTable, robustness: RobustnessT
 def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
     if robustness.norms and data.test_samples == 0:
         return (
-            "must be empty without test samples (attacks start from them), "
-            f"but is {_listed(robustness)} and test_samples = 0; raise data.test_samples."
+            "must be empty without test samples (attacks start from them), but is "
+            f"{_listed(robustness)} and test_samples = 0; raise data.test_samples."
         )
 
 
@@ -203,8 +203,8 @@ def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str 
 def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
     if robustness.attacked > data.test_samples > 0:
         return (
-            "must be <= `data.test_samples`, but attacked = "
-            f"{robustness.attacked} and test_samples = {data.test_samples}; try 0 for all."
+            f"must be <= `data.test_samples`, but attacked = {robustness.attacked} and "
+            f"test_samples = {data.test_samples}; try 0 for all."
         )
 
 
@@ -212,8 +212,8 @@ def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | N
 def _published_in_l2(robustness: RobustnessTable) -> str | None:
     if robustness.published and "l2" not in robustness.norms:
         return (
-            'must be false unless `robustness.norms` has "l2" (the '
-            f'published attack is in l2), but norms = {_listed(robustness)}; add "l2".'
+            'must be false unless `robustness.norms` has "l2" (the published attack is in l2), but '
+            f'norms = {_listed(robustness)}; add "l2".'
         )
 
 
@@ -228,8 +228,8 @@ def _chart_of_its_own(
 ) -> str | None:
     if train.is_flow and flow.chart not in network.charts:
         return (
-            f'must be left out for network.kind = "{network.kind}", which has '
-            f'its own coordinates, but is "{flow.chart}"; remove it.'
+            f'must be left out for network.kind = "{network.kind}", which has its own coordinates, '
+            f'but is "{flow.chart}"; remove it.'
         )
 
 
@@ -237,8 +237,8 @@ def _chart_of_its_own(
 def _many_outputs_have_one_loss(network: AbstractOutputsTable, flow: FlowTable) -> str | None:
     if network.outputs != "sign" and flow.loss not in ("exponential", "logistic"):
         return (
-            "must be left out for many outputs, whose loss is the cross-entropy "
-            f'("logistic"), but is "{flow.loss}"; remove it, or set network.outputs = "sign".'
+            'must be left out for many outputs, whose loss is the cross-entropy ("logistic"), but '
+            f'is "{flow.loss}"; remove it, or set network.outputs = "sign".'
         )
 
 
@@ -271,8 +271,8 @@ def _layers_do_not_underflow(
     least = SMALLEST_OUTPUT[flow.precision] ** (1 / network.output_degree)
     if network.init_scale < least * (1 - 1e-9):
         return (
-            f"must be >= {least:.2g} in plain coordinates for a network "
-            f"of {network.depth} such layers in {flow.precision}, but is {network.init_scale!r}; "
-            'try flow.precision = "float64", or, under the flow and with one hidden layer, '
-            'network.kind = "vector", which has no such limit.'
+            f"must be >= {least:.2g} in plain coordinates for a network of {network.depth} such "
+            f"layers in {flow.precision}, but is {network.init_scale!r}; try flow.precision = "
+            '"float64", or, under the flow and with one hidden layer, network.kind = "vector", '
+            "which has no such limit."
         )

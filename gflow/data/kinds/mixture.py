@@ -114,8 +114,8 @@ def _both_classes(data: MixtureData) -> str | None:
     K, K1 = data.subclasses, data.positive_subclasses
     if K1 >= K:
         return (
-            "must be < `data.subclasses` (the negative class needs one "
-            f"too), but positive_subclasses = {K1} and subclasses = {K}; try {K // 2}."
+            "must be < `data.subclasses` (the negative class needs one too), but "
+            f"positive_subclasses = {K1} and subclasses = {K}; try {K // 2}."
         )
 
 
@@ -124,14 +124,14 @@ def _room_for_centers(data: MixtureData) -> str | None:
     K, D = data.subclasses, data.dimension
     if K > D and data.center_angle == 90:
         return (
-            "must be <= `data.dimension` (centers are orthonormal), but "
-            f"subclasses = {K} and dimension = {D}; try dimension = {K}."
+            f"must be <= `data.dimension` (centers are orthonormal), but subclasses = {K} and "
+            f"dimension = {D}; try dimension = {K}."
         )
     elif K >= D and data.center_angle < 90:
         return (
-            "must be < `data.dimension` (below 90 degrees the centers need one "
-            f"more dimension), but subclasses = {K}, dimension = {D} and center_angle = "
-            f"{data.center_angle:g}; try dimension = {K + 1}."
+            "must be < `data.dimension` (below 90 degrees the centers need one more dimension), "
+            f"but subclasses = {K}, dimension = {D} and center_angle = {data.center_angle:g}; try "
+            f"dimension = {K + 1}."
         )
 
 
@@ -139,8 +139,8 @@ def _room_for_centers(data: MixtureData) -> str | None:
 def _something_to_outweigh(data: MixtureData) -> str | None:
     if data.imbalance > 1 and data.subclasses == 2:
         return (
-            "must be 1 with one subclass per class (sizes vary within a class), "
-            f"but is {data.imbalance:g} with subclasses = 2; remove it, or raise data.subclasses."
+            "must be 1 with one subclass per class (sizes vary within a class), but is "
+            f"{data.imbalance:g} with subclasses = 2; remove it, or raise data.subclasses."
         )
 
 
@@ -149,8 +149,8 @@ def _samples_of_every_subclass(data: MixtureData) -> str | None:
     K, n = data.subclasses, data.samples
     if n < K:
         return (
-            "must be >= `data.subclasses` (every subclass needs a sample), "
-            f"but samples = {n} and subclasses = {K}; try {K}."
+            f"must be >= `data.subclasses` (every subclass needs a sample), but samples = {n} and "
+            f"subclasses = {K}; try {K}."
         )
 
 
@@ -159,6 +159,6 @@ def _test_samples_of_every_subclass(data: MixtureData) -> str | None:
     K, m = data.subclasses, data.test_samples
     if 0 < m < K:
         return (
-            "must be 0 or >= `data.subclasses`, but test_samples = "
-            f"{m} and subclasses = {K}; try {K}."
+            f"must be 0 or >= `data.subclasses`, but test_samples = {m} and subclasses = {K}; try "
+            f"{K}."
         )
