@@ -105,6 +105,7 @@ def _follow(
     began = time.perf_counter()
     notes: dict[str, object] = {}
     with jax.enable_x64(True):
+        # What is observed, when it ends, and who is told of it.
         rng = stream(scenario.seed, "complement")
         probe, portrait = observers(problem, scenario.recorded_groups, rng)
         observer = Observer(
@@ -114,6 +115,7 @@ def _follow(
             notable=_notable,
             watch=_Reporter(problem, watch, began),
         )
+        # The motion: in steps; or by the flow, whose quiet beginning may be its expectation.
         if problem.recipe is not None:
             trajectory = descend(
                 problem.field,

@@ -77,6 +77,7 @@ def compute(task: Task, begin: Callable[[], Watch] = lambda: unwatched) -> Repor
     from gflow.runs.point import settle
 
     label, scenario, folder = task.label, task.scenario, task.folder
+    # Whoever holds the lock of the folder computes the point; others leave it or wait.
     try:
         with lock.held(folder, task.patient) as own_lock:
             if own_lock is None:

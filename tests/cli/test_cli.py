@@ -111,16 +111,6 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     assert call("run", study, "--quiet").exit_code == Exit.OK
 
 
-@pytest.mark.slow
-def test_check_judges_a_stored_run_again_as_json(ran):
-    result = call("check", study_of(ran[0]), "--json")
-
-    assert result.exit_code == Exit.OK, result.output
-    rows = json.loads(result.output)
-    assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
-    assert rows[0]["findings"][0]["id"] == "balancedness"
-
-
 def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
     from dataclasses import replace
 
@@ -205,12 +195,24 @@ def test_a_folder_may_be_the_one_we_are_in(ran, monkeypatch):
             "`--json` must not be given with --explain",
         ),
         (("theory", "RUN", "--with", "x.py"), "`--with` must not be given with run folders"),
+        (("run", "FLOW", "--workers", "2"), "`--workers` must not be given with one flow"),
+        (("run", "FLOW", "--dask", "tcp://x:1"), "`--dask` must not be given with one flow"),
+        (("run", "GRID", "--workers", "0"), "`--workers` must be at least 1, but is 0"),
+        (
+            ("run", "GRID", "--workers", "2", "--dask", "tcp://x:1"),
+            "`--workers` must not be given with --dask",
+        ),
     ],
 )
-def test_options_that_would_do_nothing_are_refused(ran, args, words):
-    folder = load(study_of(ran[0])).runs[0].folder
+def test_options_that_would_do_nothing_are_refused(ran, tmp_path, args, words):
+    (tmp_path / "flow.toml").write_text(SMALL)
+    known = {
+        "RUN": load(study_of(ran[0])).runs[0].folder,
+        "FLOW": tmp_path / "flow.toml",
+        "GRID": ran[0] / "small.toml",
+    }
 
-    result = call(*(folder if arg == "RUN" else arg for arg in args))
+    result = call(*(known.get(arg, arg) for arg in args))
 
     assert result.exit_code == Exit.BAD_INPUT and words in result.output
 
@@ -225,11 +227,14 @@ def test_an_attack_leaves_no_run_without_verdicts(ran, tmp_path):
     assert all(read_findings(run.folder) for run in load(folder).runs)
 
 
-def test_json_of_a_study_says_what_is_said_of_all_runs(ran):
-    rows = json.loads(call("check", study_of(ran[0]), "--json").output)
+def test_check_judges_every_run_and_all_together_as_json(ran):
+    result = call("check", study_of(ran[0]), "--json")
 
-    (together,) = [row for row in rows if row["point"] == ""]
-    assert "escape-slopes" in [finding["id"] for finding in together["findings"]]
+    assert result.exit_code == Exit.OK, result.output
+    rows = json.loads(result.output)
+    assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
+    assert rows[0]["findings"][0]["id"] == "balancedness"
+    assert "escape-slopes" in [finding["id"] for finding in rows[2]["findings"]]
 
 
 @pytest.mark.slow
@@ -242,16 +247,6 @@ def test_until_continues_a_run_folder(ran, tmp_path):
 
     assert result.exit_code == Exit.OK, result.output
     assert load(folder).outcome.t == 250.0
-
-
-@pytest.mark.parametrize("option", [("--workers", "2"), ("--dask", "tcp://x:1")])
-def test_one_flow_is_not_shared_among_workers(tmp_path, option):
-    (tmp_path / "s.toml").write_text(SMALL)
-
-    result = call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", *option)
-
-    assert result.exit_code == Exit.BAD_INPUT
-    assert f"`{option[0]}` must not be given with one flow" in result.stderr
 
 
 def test_schema_is_a_json_schema():

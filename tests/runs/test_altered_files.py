@@ -98,6 +98,7 @@ def test_an_altered_index_or_scenario_of_a_study_is_named(tmp_path):
     scenario.write_text(text[:100])
     with pytest.raises(RecordError, match=r"scenario\.toml"):
         gflow.load(tmp_path)
-    index.write_text(index.read_text().replace("seed=2", "seed=3"))
-    with pytest.raises(RecordError, match=r"study\.json"):
-        gflow.load(tmp_path)
+    for text in (index.read_text().replace("seed=2", "seed=3"), '{"points": [{"label": "x"}]}'):
+        index.write_text(text)
+        with pytest.raises(RecordError, match=r"study\.json"):
+            gflow.load(tmp_path)

@@ -128,6 +128,7 @@ def test_extending_a_run_reaches_what_a_longer_one_does():
     assert float(last["dissipated"]) == pytest.approx(float(expected["dissipated"]), rel=1e-5)
 
 
-def test_extending_backward_is_refused(stored):
-    with pytest.raises(ScenarioError, match="must be finite and later"):
-        extend(stored, 100.0)
+@pytest.mark.parametrize("until", [100.0, float("inf")])
+def test_extending_backward_or_for_ever_is_refused(stored, until):
+    with pytest.raises(ScenarioError, match="must be finite and later than the run's last time"):
+        extend(stored, until)

@@ -21,11 +21,8 @@ from processes import (
     wait_for,
 )
 from questions import SEEDS, SMALL
-from typer.testing import CliRunner
 
-from gflow import cli
 from gflow.cli import Exit
-from gflow.errors import ScenarioError
 from gflow.runs import lock
 from gflow.runs.lane import share_cores
 from gflow.runs.manifest import read_manifest
@@ -97,19 +94,6 @@ def test_one_point_that_cannot_be_locked_does_not_stop_the_others(tmp_path):
     reports = serial(tasks, silent)
 
     assert [report.failure.kind for report in reports] == ["RecordError"] * 2
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (("--workers", "0"), "`--workers` must be at least 1"),
-        (("--workers", "2", "--dask", "tcp://x:1"), "`--workers` must not be given with --dask"),
-    ],
-)
-def test_impossible_crews_are_refused(tmp_path, args, words):
-    result = CliRunner().invoke(cli.app, [*map(str, grid_command(tmp_path)), *args])
-
-    assert result.exit_code == Exit.BAD_INPUT and words in result.stderr
 
 
 @pytest.mark.slow
@@ -185,11 +169,6 @@ def test_workers_can_be_called_from_python(tmp_path, one_thread):
     study = answer(parse_scenario(SEEDS), tmp_path, False, silent, crew=processes(2))
 
     assert [run.outcome for run in study.runs] == [run.outcome for run in one_thread.runs]
-
-
-def test_processes_must_be_some():
-    with pytest.raises(ScenarioError, match="at least 1, but is 0"):
-        processes(0)
 
 
 # --- Dask ---------------------------------------------------------------------------------------
