@@ -7,14 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gflow.flow.module_flow import ModuleFlow, flow_of
-    from gflow.report import figures
-    from gflow.runs.experiment import extend, simulate
-    from gflow.runs.run import Run
-    from gflow.runs.study import Study, attack, load
-    from gflow.runs.verdicts import check
-    from gflow.runs.watch import Progress
-    from gflow.scenario import RobustnessTable, Scenario, load_scenario, parse_scenario
+    from gflow.flow.module_flow import ModuleFlow as ModuleFlow
+    from gflow.flow.module_flow import flow_of as flow_of
+    from gflow.report import figures as figures
+    from gflow.runs.experiment import extend as extend
+    from gflow.runs.experiment import simulate as simulate
+    from gflow.runs.run import Run as Run
+    from gflow.runs.study import Study as Study
+    from gflow.runs.study import attack as attack
+    from gflow.runs.study import load as load
+    from gflow.runs.verdicts import check as check
+    from gflow.runs.watch import Progress as Progress
+    from gflow.scenario import RobustnessTable as RobustnessTable
+    from gflow.scenario import Scenario as Scenario
+    from gflow.scenario import load_scenario as load_scenario
+    from gflow.scenario import parse_scenario as parse_scenario
 
 _HOME = {
     "ModuleFlow": "gflow.flow.module_flow",
@@ -35,23 +42,6 @@ _HOME = {
 }
 
 __version__ = "0.2.0"
-__all__ = [
-    "ModuleFlow",
-    "Progress",
-    "RobustnessTable",
-    "Run",
-    "Scenario",
-    "Study",
-    "attack",
-    "check",
-    "extend",
-    "figures",
-    "flow_of",
-    "load",
-    "load_scenario",
-    "parse_scenario",
-    "simulate",
-]
 
 
 def __getattr__(name: str) -> Any:

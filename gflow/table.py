@@ -5,7 +5,7 @@ lies below all of them.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -26,7 +26,7 @@ class Mistake(NamedTuple):
     """One sentence: what must hold, what holds instead, and how to fix it."""
 
 
-Check = Callable[..., Iterator[Mistake]]
+Check = Callable[..., str | None]
 
 
 class Rule(NamedTuple):
@@ -35,15 +35,16 @@ class Rule(NamedTuple):
     tables: tuple[type[Table], ...]
     """The tables that `check` takes, in this order."""
     keys: tuple[str, ...]
-    """Dotted keys that `check` reads; the rule is skipped where one of them is invalid."""
+    """Dotted keys that `check` reads, the one at fault first."""
     check: Check
+    """What the key at fault "must …, but …; try …"; None where the rule is kept."""
 
 
 class Words:
-    """An extensible list of the words a key may hold: `Annotated[str, Words("a", "b")]`."""
+    """An extensible list of the words a key may hold: `Annotated[str, Words("a b")]`."""
 
-    def __init__(self, *words: str):
-        self.words = list(words)
+    def __init__(self, words: str):
+        self.words = words.split()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.words)
@@ -115,17 +116,21 @@ RULES: list[Rule] = []
 """Every rule, in the order in which mistakes are reported."""
 
 
-def rule(*tables: type[Table], reads: tuple[str, ...]) -> Callable[[Check], Check]:
+def rule(key: str, *others: str) -> Callable[[Check], Check]:
     """Register a function of tables as a rule of scenario files.
+
+    The rule applies to files that have one table of each type in the signature. The function
+    returns what the key must be, what it is and the cure, or None where the rule is kept.
 
     **Arguments:**
 
-    - `tables`: the tables it takes; the rule applies to files that have one of each.
-    - `reads`: dotted keys it reads; the rule is skipped where one of them is invalid.
+    - `key`: the dotted key that is at fault where the rule is broken.
+    - `others`: the other keys it reads; the rule is skipped where one of all these is invalid.
     """
 
     def mark(check: Check) -> Check:
-        RULES.append(Rule(tables, reads, check))
+        tables = {name: t for name, t in get_type_hints(check).items() if name != "return"}
+        RULES.append(Rule(tuple(tables.values()), (key, *others), check))
         return check
 
     return mark

@@ -42,8 +42,13 @@ def tiny(power, flow=""):
 
 def changed(run: Run, **variables) -> Run:
     """The run with variables of its record replaced."""
-    record = run.record.assign({n: (run.record[n].dims, v) for n, v in variables.items()})
-    return dataclasses.replace(run, evidence=dataclasses.replace(run.evidence, record=record))
+    values = {name: (run.record[name].dims, value) for name, value in variables.items()}
+    return with_evidence(run, record=run.record.assign(values))
+
+
+def with_evidence(run: Run, **fields) -> Run:
+    """The run with fields of its evidence replaced."""
+    return dataclasses.replace(run, evidence=dataclasses.replace(run.evidence, **fields))
 
 
 def without(run: Run, group: str) -> Run:
@@ -55,16 +60,13 @@ def without(run: Run, group: str) -> Run:
         "neurons": ["cosine", "chord", "log_norm", "log_output", "sign"],
         "centers": ["center_output"],
     }[group]
-    evidence = dataclasses.replace(
-        run.evidence, scenario=scenario, record=run.record.drop_vars(dropped)
-    )
-    return dataclasses.replace(run, evidence=evidence)
+    return with_evidence(run, scenario=scenario, record=run.record.drop_vars(dropped))
 
 
 def lines(ax, prefix):
     """Lines of an axes by the number in their id, for ids such as "neuron 7"."""
-    found = [line for line in ax.lines if str(line.get_gid()).startswith(prefix + " ")]
-    return {int(line.get_gid().split()[-1]): line for line in found}
+    named = [line for line in ax.lines if str(line.get_gid()).startswith(prefix + " ")]
+    return {int(line.get_gid().split()[-1]): line for line in named}
 
 
 def shaded(ax):

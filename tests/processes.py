@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from questions import SEEDS
+
 from gflow.runs.status import State, read_status
 
 PATIENCE = 300.0
@@ -28,6 +30,20 @@ def start(*args, cores=None, **options) -> subprocess.Popen:
         text=True,
         **options,
     )
+
+
+def start_grid(folder: Path, *options, **more) -> tuple[subprocess.Popen, Path]:
+    """Start `gflow run` on a grid of four flows; its process, and its study once it is there."""
+    process = start(*grid_command(folder), *options, **more)
+    study = only_folder(folder / "runs")
+    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    return process, study
+
+
+def grid_command(folder: Path) -> tuple:
+    """Arguments that run a grid of four flows, whose file is written into a folder."""
+    (folder / "grid.toml").write_text(SEEDS)
+    return "run", folder / "grid.toml", "--out", folder / "runs"
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -59,6 +75,19 @@ def prints(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def silent(label, scenario):
     return lambda progress: None
+
+
+def interrupted(when):
+    """Announces points whose computation gets Ctrl-C when `when(label, t)` is true."""
+
+    def announce(label, scenario):
+        def watch(progress):
+            if when(label, progress.t):
+                raise KeyboardInterrupt
+
+        return watch
+
+    return announce
 
 
 def assert_same_numbers(study, expected):

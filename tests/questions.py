@@ -1,5 +1,7 @@
 """Small scenarios that run within a second, as a user would write them."""
 
+import numpy as np
+
 SMALL = """
 name = "small"
 seed = 1
@@ -32,6 +34,21 @@ GRID = (
 "network.power" = [1, 3]
 """
 )
+
+OF_A_FILE = SMALL.replace(
+    SMALL[SMALL.index("[data]") : SMALL.index("[network]")],
+    '[data]\nkind = "file"\npath = "samples.npz"\n',
+)
+
+
+def samples(n=60):
+    """Arrays of a small file of samples, for `OF_A_FILE`."""
+    rng = np.random.default_rng(0)
+    subclass = rng.integers(3, size=n)
+    x = np.eye(3, 20)[subclass] + 0.02 * rng.standard_normal((n, 20))
+    y = np.where(subclass < 2, 1, -1)
+    return {"X": x, "y": y, "subclass": subclass, "centers": np.eye(3, 20)}
+
 
 NO_NOISE = SMALL.replace("noise = 0.05", "noise = 0")
 

@@ -35,17 +35,17 @@ def cited(text: str) -> list[tuple[int, str]]:
 
 def numbers(citation: str) -> list[str]:
     """What one citation names: "bounds B1 to B3" gives B1, B2, B3, "D2a, b" gives D2a, D2b."""
-    found: list[str] = []
+    named: list[str] = []
     parts = PART.findall(citation)
     for before, part in zip(["", *parts], parts, strict=False):
         if before == "to":
-            first, last = (int(re.sub(r"\D", "", number)) for number in (found[-1], part))
-            found += [f"{part[0]}{i}" for i in range(first + 1, last)]
+            first, last = (int(re.sub(r"\D", "", number)) for number in (named[-1], part))
+            named += [f"{part[0]}{i}" for i in range(first + 1, last)]
         if part in "abcdefgh":
-            found.append(found[-1][:-1] + part)
+            named.append(named[-1][:-1] + part)
         elif part != "to":
-            found.append(part)
-    return found
+            named.append(part)
+    return named
 
 
 def sources() -> list[Path]:
@@ -82,9 +82,9 @@ def test_every_number_in_the_package_and_its_scenarios_has_its_entry():
 
 
 def test_every_number_has_one_entry():
-    found = entries()
+    listed = entries()
 
-    assert sorted({number for number in found if found.count(number) > 1}) == []
+    assert sorted({number for number in listed if listed.count(number) > 1}) == []
 
 
 def test_citations_are_read_in_all_their_forms():

@@ -14,28 +14,10 @@ import platform
 from pathlib import Path
 
 from gflow.cli import data
-from gflow.cli.guard import (
-    BAD_INPUT,
-    BAD_RECORD,
-    FAILS,
-    INTERNAL,
-    INTERRUPTED,
-    OK,
-    STOPPED,
-)
+from gflow.cli.guard import Exit
 from gflow.cli.verbs import app
 
-__all__ = [
-    "BAD_INPUT",
-    "BAD_RECORD",
-    "FAILS",
-    "INTERNAL",
-    "INTERRUPTED",
-    "OK",
-    "STOPPED",
-    "app",
-    "main",
-]
+__all__ = ["Exit", "app", "main"]
 
 app.add_typer(data.app, name="data")
 

@@ -3,19 +3,15 @@
 They fetch, make and examine data before anything is trained.
 """
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from gflow.cli.guard import OK, guarded
+from gflow.cli.guard import Exit, guarded
 from gflow.cli.options import Json, Overrides, ScenarioFile
+from gflow.cli.results import print_json
 from gflow.scenario import load_scenario
-
-if TYPE_CHECKING:
-    from gflow.measure.premise import Premise
-    from gflow.scenario import Scenario
 
 app = typer.Typer(
     help="Fetch data, compute features of photographs, and examine whether the premise is met.",
@@ -33,7 +29,7 @@ def mnist(
     from gflow.data.make.download import download_mnist
 
     download_mnist(out or download_folder())
-    return OK
+    return Exit.OK
 
 
 @app.command()
@@ -54,29 +50,26 @@ def premise(
     Of a grid, the samples of its first flow are examined.
     """
     from gflow.data.clusters import can_cluster
+    from gflow.measure.premise import look
     from gflow.report import style
     from gflow.report.premise_report import premise_figure, premise_json, premise_lines
 
-    wanted = can_cluster() if clusters is None else clusters
     points = load_scenario(scenario, set_ or ()).points()
-    measured = _premise(points[0].scenario, wanted)
-    if len(points) > 1 and not as_json:
-        print(f"of the first of {len(points)} flows, {points[0].label}:")
-    as_text = "\n".join(premise_lines(measured))
-    print(json.dumps(premise_json(measured), indent=2) if as_json else as_text)
+    first = points[0].scenario
+    train = first.data.read(first.seed).train
+    wanted = can_cluster() if clusters is None else clusters
+    measured = look(train, first.network.grain, first.seed, wanted)
+    if as_json:
+        print_json(premise_json(measured))
+    else:
+        if len(points) > 1:
+            print(f"of the first of {len(points)} flows, {points[0].label}:")
+        print("\n".join(premise_lines(measured)))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         for path in style.save(premise_figure(measured), out, "premise"):
             print(path)
-    return OK
-
-
-def _premise(scenario: "Scenario", clusters: bool) -> "Premise":
-    """The premise for the training samples of one flow."""
-    from gflow.measure.premise import look
-
-    train = scenario.data.read(scenario.seed).train
-    return look(train, scenario.network.grain, scenario.seed, clusters)
+    return Exit.OK
 
 
 @app.command()
@@ -108,4 +101,4 @@ def features(
     extract = own_extractor(extractor) if extractor else torchvision_extractor(network, weights)
     tag = tag_of(extractor or weights, network)
     write_features(folder, out, extract, tag, skip_broken=skip_broken, tell=print)
-    return OK
+    return Exit.OK

@@ -16,10 +16,7 @@ def examine() -> dict[str, str]:
     assert isinstance(versions, dict)
     return {
         **{name: str(version) for name, version in versions.items()},
-        "python": str(facts["python"]),
-        "device": str(facts["device"]),
-        "cores": str(facts["cores"]),
-        "threads": str(facts["threads"]),
+        **{name: str(facts[name]) for name in ("python", "device", "cores", "threads")},
         "matrix product": f"{measure_rate() / 1e9:.0f} GFlop/s (float32, numpy)",
         "runs folder": _writable(Path("runs") if Path("runs").is_dir() else Path(".")),
         "temporary files": _writable(Path(tempfile.gettempdir())),

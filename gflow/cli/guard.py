@@ -4,6 +4,7 @@ One idea: whatever a verb raises becomes a sentence on stderr and an exit code; 
 mistake in gflow, and says so.
 """
 
+import enum
 import functools
 import os
 import sys
@@ -15,19 +16,26 @@ import typer
 
 from gflow.errors import GflowError, RecordError
 
-OK, INTERNAL, BAD_INPUT, STOPPED, BAD_RECORD, FAILS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
-"""Exit codes."""
 
-FROM_BEST_TO_WORST = (OK, FAILS, STOPPED, BAD_INPUT, BAD_RECORD, INTERNAL, INTERRUPTED)
-"""Of several codes, the one that comes last here is returned."""
+class Exit(enum.IntEnum):
+    """Exit codes, from best to worst; of several, the last one is returned."""
+
+    OK = 0
+    FAILS = 5
+    STOPPED = 3
+    BAD_INPUT = 2
+    BAD_RECORD = 4
+    INTERNAL = 1
+    INTERRUPTED = 130
+
 
 MENDABLE = {
-    "ScenarioError": BAD_INPUT,
-    "DataError": BAD_INPUT,
-    "PrecisionError": BAD_INPUT,
-    "RecordError": BAD_RECORD,
+    "ScenarioError": Exit.BAD_INPUT,
+    "DataError": Exit.BAD_INPUT,
+    "PrecisionError": Exit.BAD_INPUT,
+    "RecordError": Exit.BAD_RECORD,
 }
-"""Exit codes of points that failed, by the class of the error; that of others is `INTERNAL`."""
+"""Exit codes of points that failed, by the class of the error; others are `Exit.INTERNAL`."""
 
 
 def guarded(verb: Callable[..., int]) -> Callable[..., None]:
@@ -40,14 +48,14 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
             sys.stdout.flush()
         except GflowError as error:
             print(error, file=sys.stderr)
-            code = BAD_RECORD if isinstance(error, RecordError) else BAD_INPUT
+            code = Exit.BAD_RECORD if isinstance(error, RecordError) else Exit.BAD_INPUT
         except KeyboardInterrupt:
             print("Interrupted; finished points are kept.", file=sys.stderr)
-            code = INTERRUPTED
+            code = Exit.INTERRUPTED
         except BrokenPipeError:
             # The reader of the output, such as `head`, has closed it; say nothing more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = INTERRUPTED
+            code = Exit.INTERRUPTED
         except OSError as error:
             what = error.filename or "a file"
             print(
@@ -55,11 +63,11 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
                 "space or permit it.",
                 file=sys.stderr,
             )
-            code = BAD_RECORD
+            code = Exit.BAD_RECORD
         except Exception:
             traceback.print_exc()
             print("This is a mistake in gflow, not yours; please report it.", file=sys.stderr)
-            code = INTERNAL
+            code = Exit.INTERNAL
         raise typer.Exit(code)
 
     return run

@@ -17,4 +17,8 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+OwnPredictions = Annotated[
+    Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
+]
+Markdown = Annotated[bool, typer.Option(help="Print the table as Markdown.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the verdicts only.")]

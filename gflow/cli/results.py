@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from gflow.cli.guard import (
-    FAILS,
-    FROM_BEST_TO_WORST,
-    INTERNAL,
-    INTERRUPTED,
-    MENDABLE,
-    OK,
-    STOPPED,
-)
+from gflow.cli.guard import MENDABLE, Exit
 from gflow.cli.request import prediction_of
 
 if TYPE_CHECKING:
@@ -24,6 +16,11 @@ if TYPE_CHECKING:
     from gflow.judges.prediction import Prediction
     from gflow.runs.run import Run
     from gflow.runs.study import Study
+
+
+def print_json(value: object) -> None:
+    """Print plain values as one JSON value."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def terminal(quiet: bool = False) -> Console:
@@ -80,7 +77,7 @@ def report(
     from gflow.report.radii_table import robustness_table, rows_of
 
     if as_json:
-        print(json.dumps(to_json(result, findings), indent=2, ensure_ascii=False))
+        print_json(to_json(result, findings))
         return
     console = terminal()
     if not quiet:
@@ -95,15 +92,15 @@ def report(
 def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
     """The worst exit code of the points and of the verdicts."""
     failed = (point for point in result.unanswered if point.state == "failed")
-    codes = [OK, *(MENDABLE.get(point.kind, INTERNAL) for point in failed)]
+    codes = [Exit.OK, *(MENDABLE.get(point.kind, Exit.INTERNAL) for point in failed)]
     for _, run in result.entries:
         if run.outcome.reason == "interrupted":
-            codes.append(INTERRUPTED)
+            codes.append(Exit.INTERRUPTED)
         elif not run.outcome.complete:
-            codes.append(STOPPED)
+            codes.append(Exit.STOPPED)
     if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
-        codes.append(FAILS)
-    return max(codes, key=FROM_BEST_TO_WORST.index)
+        codes.append(Exit.FAILS)
+    return max(codes, key=list(Exit).index)
 
 
 def home_of(result: "Run | Study") -> Path:

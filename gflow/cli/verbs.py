@@ -4,21 +4,30 @@ One idea: a verb takes a scenario or a folder, passes it to one function of the 
 the result into text and an exit code.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gflow.cli.guard import FAILS, OK, guarded
-from gflow.cli.options import Folder, Json, Overrides, Quiet, ScenarioFile, Source
+from gflow.cli.guard import Exit, guarded
+from gflow.cli.options import (
+    Folder,
+    Json,
+    Markdown,
+    Overrides,
+    OwnPredictions,
+    Quiet,
+    ScenarioFile,
+    Source,
+)
 from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.results import (
     draw,
     exit_code,
     home_of,
     judge_anew,
+    print_json,
     report,
     store,
     terminal,
@@ -94,12 +103,12 @@ def status(folder: Folder, as_json: Json = False) -> int:
     counts = count(points)
     if as_json:
         rows = [point.to_json() for point in points]
-        print(json.dumps({"points": rows, "counts": counts}, indent=2, ensure_ascii=False))
-        return OK
+        print_json({"points": rows, "counts": counts})
+        return Exit.OK
     for line in status_lines(points):
         print(line)
     print(f"{len(points)} points: {', '.join(f'{n} {state}' for state, n in counts.items())}")
-    return OK
+    return Exit.OK
 
 
 @app.command()
@@ -113,9 +122,7 @@ def check(
     explain: Annotated[
         str | None, typer.Option(metavar="P13", help="Explain one prediction and its verdicts.")
     ] = None,
-    with_: Annotated[
-        Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
-    ] = None,
+    with_: OwnPredictions = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -153,7 +160,7 @@ def attack(
         bool, typer.Option("--published", help="Also run the attack of the published code.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure stored radii anew.")] = False,
-    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
+    markdown: Markdown = False,
     as_json: Json = False,
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
@@ -166,7 +173,7 @@ def attack(
     verdicts.judged(result)  # those that rest on radii have changed
     rows = radii_table.rows_of(result.entries)
     if as_json:
-        print(json.dumps([row.to_json() for row in rows], indent=2, ensure_ascii=False))
+        print_json([row.to_json() for row in rows])
     elif markdown:
         print(radii_table.markdown(rows))
         print("\n".join(radii_table.published_lines(result.entries)))
@@ -188,10 +195,8 @@ def theory(
         list[Path] | None,
         typer.Argument(metavar="[RUN]...", help="Run or study folders, or folders of them."),
     ] = None,
-    with_: Annotated[
-        Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
-    ] = None,
-    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False,
+    with_: OwnPredictions = None,
+    markdown: Markdown = False,
 ) -> int:
     """List the predictions; with folders, where each one stands by the verdicts stored there."""
     from gflow.report import theory_table
@@ -200,13 +205,13 @@ def theory(
     refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
     if not folders:
         terminal().print(theory_table.catalogue((*theory_table.ALL, *predictions_in(with_))))
-        return OK
+        return Exit.OK
     predictions = standings(folders)
     if markdown:
         print(theory_table.markdown(predictions))
     else:
         terminal().print(theory_table.findings_table(predictions))
-    return FAILS if any(one.verdict == "FAILS" for one in predictions) else OK
+    return Exit.FAILS if any(one.verdict == "FAILS" for one in predictions) else Exit.OK
 
 
 @app.command()
@@ -225,7 +230,7 @@ def plot(
         print(f"Not drawn: {point}", file=sys.stderr)
     for path in figures.draw(result, out or folder / "figures", only, tell=print):
         print(path)
-    return OK
+    return Exit.OK
 
 
 @app.command()
@@ -239,19 +244,19 @@ def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) 
     question = load_scenario(scenario, set_ or ())
     cost = estimate(question)
     if as_json:
-        print(json.dumps({"scenario": question.to_toml(), "cost": asdict(cost)}, indent=2))
+        print_json({"scenario": question.to_toml(), "cost": asdict(cost)})
     else:
         print(question.to_toml())
         print(cost)
-    return OK
+    return Exit.OK
 
 
 @app.command()
 @guarded
 def schema() -> int:
     """Print the JSON Schema of a scenario, for editors."""
-    print(json.dumps(scenario_schema(), indent=2))
-    return OK
+    print_json(scenario_schema())
+    return Exit.OK
 
 
 @app.command()
@@ -262,8 +267,8 @@ def doctor(as_json: Json = False) -> int:
 
     facts = examine()
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         for name, fact in facts.items():
             print(f"{name:>16}  {fact}")
-    return OK
+    return Exit.OK

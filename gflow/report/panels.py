@@ -334,14 +334,10 @@ def spans(run: Run) -> list[Span]:
 def window(runs: Sequence[Run]) -> tuple[float, float]:
     """Limits of a logarithmic time axis: the first scheduled time and the last time."""
     times = [run.evidence.times for run in runs]
-    scheduled = [t[s & (t > 0)] for t, s in zip(times, map(_scheduled, runs), strict=True)]
-    first = min((float(t[0]) for t in scheduled if t.size), default=0.1)
+    scheduled = [run.record["scheduled"].values.astype(bool) for run in runs]
+    later = [t[s & (t > 0)] for t, s in zip(times, scheduled, strict=True)]
+    first = min((float(t[0]) for t in later if t.size), default=0.1)
     return first, max(2 * first, *(float(t[-1]) for t in times))
-
-
-def _scheduled(run: Run) -> Bool[np.ndarray, " T"]:
-    """Which recorded times are on the schedule."""
-    return run.record["scheduled"].values.astype(bool)
 
 
 def _over_time(run: Run, ax: Axes) -> Axes:

@@ -53,7 +53,7 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
     robustness = run.evidence.robustness
     assert robustness is not None
     radii = robustness.radii[norm]
-    R = _radii_read(run, norm)
+    R = norm.readable_radii(run.scenario.data.facts.scale, run.centers.K)
     ends = (end.tolist() for end in radii.accuracy(np.array(R)))
     return Row(
         label or run.scenario.name,
@@ -65,11 +65,6 @@ def _row(label: str, run: Run, norm: Norm) -> Row:
         samples=robustness.n,
         neurons=radii.neurons,
     )
-
-
-def _radii_read(run: Run, norm: Norm) -> tuple[float, float, float]:
-    """Three attack radii that are informative for data of this kind."""
-    return norm.readable_radii(run.scenario.data.facts.scale, run.centers.K)
 
 
 def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:

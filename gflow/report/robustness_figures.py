@@ -25,7 +25,7 @@ from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
-from gflow.runs.freshness import RADII
+from gflow.runs.manifest import RADII
 from gflow.runs.run import Run
 from gflow.runs.study import Study
 
@@ -232,9 +232,9 @@ def critical_radius(runs: Runs) -> Figure:
     for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
         _radius_curve(one, key, color, ax)
     centers = evidences[0].centers
-    if key == "network.power" and centers.orthonormal:
-        _power_laws(evidences, ax)
     if centers.orthonormal:
+        if key == "network.power":
+            _power_laws(evidences, ax)
         for R, name in _levels(centers.K):
             ax.axhline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
             ax.annotate(name, (1.01, R), xycoords=("axes fraction", "data"), va="center",
@@ -293,8 +293,7 @@ def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
         ax.plot([power] * 2, ends, color=INK, lw=0.8)
         ax.plot([power] * (2 * len(label)), [*ideal.certified, *ideal.attacked], "_", color=INK,
                 ms=5, label=r"$F^{(p)}$, measured" if power == min(powers) else None)  # fmt: skip
-    p = np.linspace(min(powers), max(powers), 200)
-    even = np.ones(len(label))
+    p, even = np.linspace(min(powers), max(powers), 200), np.ones(len(label))
     law = np.array([critical_radii(even, label, power) for power in p.tolist()])
     for s, style_ in ((1, DASHED), (-1, DOTTED)):
         sign = "$+$" if s > 0 else "$-$"

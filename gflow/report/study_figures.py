@@ -15,7 +15,7 @@ from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import contribution_bars, cosine_image
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
 from gflow.report.subjects import Runs, as_study, beside_power, chosen
-from gflow.runs.freshness import FINDINGS
+from gflow.runs.manifest import FINDINGS
 from gflow.runs.run import Run
 from gflow.runs.seed_band import SeedBand, over_seeds
 from gflow.runs.study import Study

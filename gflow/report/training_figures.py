@@ -9,7 +9,7 @@ from gflow.report.figure import NotDrawable, has_laws, has_radii, registered
 from gflow.report.style import CURVES
 from gflow.report.subjects import Runs, as_study, by_seed, titles
 from gflow.robustness.norm import NORMS, Norm
-from gflow.runs.freshness import RADII
+from gflow.runs.manifest import RADII
 from gflow.runs.radii import read_witnesses
 from gflow.runs.run import Run
 from gflow.runs.study import Study

@@ -24,7 +24,6 @@ from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
 from gflow.measure.margin import fit, margins
 from gflow.measure.phases import ESCAPE_LEVEL
-from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
 from gflow.runs.index import data_checksum
 from gflow.runs.observation import observers, to_record
@@ -57,8 +56,7 @@ def simulate(
         raise ScenarioError(
             ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
         )
-    problem = prepare(scenario)
-    return _follow(scenario, problem, problem.weights, Resumption(), watch, checkpoint)
+    return _follow(scenario, prepare(scenario), watch, start=Resumption(), checkpoint=checkpoint)
 
 
 def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
@@ -90,25 +88,26 @@ def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
     ends = {"end_time": until, "end_loss": None, "end_margin": None}
     flow = run.scenario.flow.model_copy(update=ends)
     scenario = run.scenario.model_copy(update={"flow": flow})
-    problem = prepare(scenario, start=t)
+    problem = prepare(scenario, start=t)._replace(weights=run.state.weights)
     start = Resumption(t, float(run.state.dissipated), run.next_step)
-    tail = _follow(scenario, problem, run.state.weights, start, watch, None)
-    return _joined(run, tail)
+    return _joined(run, _follow(scenario, problem, watch, start=start))
 
 
 def _follow(
     scenario: Scenario,
     problem: Problem,
-    neurons: AbstractFirstLayer,
-    start: Resumption,
     watch: Watch,
-    checkpoint: AbstractCheckpoint | None,
+    *,
+    start: Resumption,
+    checkpoint: AbstractCheckpoint | None = None,
 ) -> Run:
+    """Descend or flow from the weights of a problem, after a population start if there is one."""
     began = time.perf_counter()
+    notes: dict[str, object] = {}
     with jax.enable_x64(True):
-        probe, portrait = observers(
-            problem, scenario.recorded_groups, stream(scenario.seed, "complement")
-        )
+        # What is observed, when it ends, and who is told of it.
+        rng = stream(scenario.seed, "complement")
+        probe, portrait = observers(problem, scenario.recorded_groups, rng)
         observer = Observer(
             probe=probe,
             portrait=portrait,
@@ -116,37 +115,47 @@ def _follow(
             notable=_notable,
             watch=_Reporter(problem, watch, began),
         )
+        # The motion: in steps; or by the flow, whose quiet beginning may be its expectation.
         if problem.recipe is not None:
             trajectory = descend(
                 problem.field,
-                neurons,
+                problem.weights,
                 problem.samples,
                 problem.schedule,
                 recipe=problem.recipe,
                 observer=observer,
                 checkpoint=checkpoint,
             )
-            return _run(scenario, problem, trajectory, {"seconds": time.perf_counter() - began})
-        opened = None
-        if scenario.flow.start == "population" and start.t == 0:
+        elif scenario.flow.start == "population" and start.t == 0:
             opened = opening(scenario, problem, observer)
-            neurons, start = opened.weights, opened.trajectory.resumption
-        trajectory = integrate(
-            problem.field,
-            neurons,
-            problem.samples,
-            problem.schedule.after(start.t),
-            controls=problem.controls,
-            observer=observer,
-            start=start,
-            fold=problem.fold,
-            checkpoint=checkpoint,
-        )
-        notes: dict[str, object] = {}
-        if opened is not None:
-            trajectory = opened.trajectory.then(trajectory)
+            rest = problem._replace(weights=opened.weights)
+            trajectory = opened.trajectory.then(
+                _flow(rest, observer, opened.trajectory.resumption, checkpoint)
+            )
             notes["start"] = f"population to t = {opened.t:.4g}; expected error: {opened.deviation}"
-        return _run(scenario, problem, trajectory, notes | {"seconds": time.perf_counter() - began})
+        else:
+            trajectory = _flow(problem, observer, start, checkpoint)
+        notes["seconds"] = time.perf_counter() - began
+        return _run(scenario, problem, trajectory, notes)
+
+
+def _flow(
+    problem: Problem,
+    observer: Observer,
+    start: Resumption,
+    checkpoint: AbstractCheckpoint | None,
+) -> Trajectory:
+    return integrate(
+        problem.field,
+        problem.weights,
+        problem.samples,
+        problem.schedule.after(start.t),
+        controls=problem.controls,
+        observer=observer,
+        start=start,
+        fold=problem.fold,
+        checkpoint=checkpoint,
+    )
 
 
 def _run(
@@ -155,15 +164,15 @@ def _run(
     clock = problem.field.loss.kappa * float(problem.pi.mean())
     network = trajectory.state.weights.function(problem.field.p)
     evidence = Evidence(
-        scenario,
-        problem.centers,
-        to_record(trajectory, problem.centers, clock),
-        network,
-        problem.pi,
-        problem.alpha,
-        trajectory.outcome,
-        trajectory.effort,
-        trajectory.left_out,
+        scenario=scenario,
+        centers=problem.centers,
+        record=to_record(trajectory, problem.centers, clock),
+        network=network,
+        pi=problem.pi,
+        alpha=problem.alpha,
+        outcome=trajectory.outcome,
+        effort=trajectory.effort,
+        left_out=trajectory.left_out,
     )
     test = {} if problem.test is None else _test(network, problem.test, scenario.network.grain)
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
@@ -180,20 +189,16 @@ def _test(network: Callable, test: Dataset, grain: Grain) -> dict[str, float]:
 def _joined(run: Run, tail: Run) -> Run:
     """A run and its continuation as one; the first recorded time of the tail is a repetition."""
     a, b = run.evidence, tail.evidence
-    evidence = Evidence(
-        b.scenario,
-        b.centers,
-        xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
-        b.network,
-        b.pi,
-        b.alpha,
-        replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
-        a.effort.plus(b.effort),
-        a.left_out.plus(b.left_out, float(np.asarray(tail.state.growth).max())),
+    evidence = replace(
+        b,
+        record=xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
+        outcome=replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
+        effort=a.effort.plus(b.effort),
+        left_out=a.left_out.plus(b.left_out, float(np.asarray(tail.state.growth).max())),
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
     manifest = {**run.manifest, **tail.manifest, "seconds": seconds}
-    return Run(evidence, tail.state, tail.next_step, tail.test, manifest, run.folder)
+    return replace(tail, evidence=evidence, manifest=manifest, folder=run.folder)
 
 
 NOTABLE = 0.01
@@ -211,10 +216,10 @@ class _Stop:
         self.loss = scenario.flow.end_loss
         self.margin = scenario.flow.end_margin
 
-    def __call__(self, seen: PyTree) -> Reason | None:
-        if self.loss is not None and seen["loss"] <= self.loss:
+    def __call__(self, observation: PyTree) -> Reason | None:
+        if self.loss is not None and observation["loss"] <= self.loss:
             return Reason.END_LOSS
-        if self.margin is not None and seen["margin_min"] >= self.margin:
+        if self.margin is not None and observation["margin_min"] >= self.margin:
             return Reason.END_MARGIN
         return None
 
@@ -227,15 +232,16 @@ class _Reporter:
         self.watch = watch
         self.began = began
 
-    def __call__(self, t: float, seen: PyTree) -> None:
+    def __call__(self, t: float, observation: PyTree) -> None:
         passed = float(np.searchsorted(self.times, t, side="right")) / len(self.times)
         seconds = time.perf_counter() - self.began
         end = float(self.times[-1])
-        self.watch(Progress(t, end, passed, float(seen["loss"]), _phase(seen), seconds))
+        loss, phase = float(observation["loss"]), _phase(observation)
+        self.watch(Progress(t, end, passed, loss, phase, seconds))
 
 
-def _phase(seen: PyTree) -> str:
+def _phase(observation: PyTree) -> str:
     """A phase as far as one observation tells; `measure.phases` reads it from the whole record."""
-    if not seen["margin_mean"] >= ESCAPE_LEVEL:  # unknown during a population start
+    if not observation["margin_mean"] >= ESCAPE_LEVEL:  # unknown during a population start
         return "alignment"
-    return "margin growth" if seen["margin_min"] > 0 else "fitting"
+    return "margin growth" if observation["margin_min"] > 0 else "fitting"

@@ -1,8 +1,7 @@
-"""Files that are written completely or not at all, and that reveal alterations.
+"""Files and folders that are written completely or not at all.
 
 One idea: everything is written beside its place and renamed into it, so a process that is killed,
-or a disk that is full, leaves what was there before.  A sealed file carries a checksum of its own
-text.
+or a disk that is full, leaves what was there before.
 """
 
 import ctypes
@@ -12,14 +11,11 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gflow.errors import RecordError
-
-_BLANK = "0" * 64
-"""Stands for the seal while it is computed."""
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -43,46 +39,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write plain values as JSON, all or nothing."""
-    write_text(path, _json(value))
-
-
-def write_sealed(path: Path, values: Mapping[str, object]) -> None:
-    """Write plain values as JSON that carries a checksum of its own text as `seal`."""
-    text = _json({**values, "seal": _BLANK})
-    seal = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    write_text(path, text.replace(_BLANK, seal))
-
-
-def read_json(path: Path) -> tuple[dict, bool]:
-    """Values of a JSON file, and whether it carries a seal that matches its text.
-
-    **Raises:** `FileNotFoundError`; `RecordError` if it is not a table in JSON.
-    """
-    try:
-        data = path.read_bytes()
-        values = json.loads(data.decode("utf-8"))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecordError(
-            f"{path}: must be JSON, but cannot be read ({error}); it was altered or cut short. Run "
-            "its scenario again with --fresh."
-        ) from None
-    if not isinstance(values, dict):
-        raise RecordError(
-            f"{path}: must be a table, but is a {type(values).__name__}; it was altered. Run its "
-            "scenario again with --fresh."
-        )
-    seal = str(values.pop("seal", ""))
-    blank = data.replace(seal.encode("utf-8"), _BLANK.encode()) if len(seal) == 64 else b""
-    return values, hashlib.sha256(blank).hexdigest() == seal
-
-
-def seal_of(path: Path) -> str:
-    """The seal a file carries, unchecked; empty if there is none."""
-    with suppress(OSError, ValueError):
-        return str(json.loads(path.read_text(encoding="utf-8")).get("seal", ""))
-    return ""
+    write_text(path, to_json(value))
 
 
 def checksum(path: Path) -> str:
@@ -192,5 +149,6 @@ def _beside(path: Path, kind: str) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.{kind}")
 
 
-def _json(value: object) -> str:
+def to_json(value: object) -> str:
+    """Plain values as JSON that a person can read."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

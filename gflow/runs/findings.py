@@ -13,9 +13,8 @@ from gflow.errors import RecordError
 from gflow.judges.finding import Finding, Opinion, Verdict
 from gflow.laws.hypothesis import Hypothesis
 from gflow.runs.code import code_hash
-from gflow.runs.files import read_json, seal_of, write_sealed
-
-_NAME = "findings.json"
+from gflow.runs.manifest import FINDINGS, MANIFEST, RADII
+from gflow.runs.sealed import read_sealed, seal_of, write_sealed
 
 
 def save_findings(
@@ -37,7 +36,7 @@ def save_findings(
     judged = [finding.id for finding in findings] if ids is None else ids
     stamp = _stamp(folder, judged, runs)
     rows = [finding.to_json() for finding in findings]
-    write_sealed(folder / _NAME, {"judged_by": stamp, "findings": rows})
+    write_sealed(folder / FINDINGS, {"judged_by": stamp, "findings": rows})
 
 
 def read_findings(
@@ -53,13 +52,13 @@ def read_findings(
     - `runs`: run folders of a study.
     """
     try:
-        values, is_whole = read_json(folder / _NAME)
+        values = read_sealed(folder / FINDINGS)
         findings = tuple(_finding(row) for row in values["findings"])
         stamp, today = values["judged_by"], _stamp(folder, ids or [], runs)
         same = stamp == today if ids is not None else stamp["about"] == today["about"]
     except (OSError, RecordError, KeyError, TypeError, ValueError):
         return None
-    return findings if is_whole and same else None
+    return findings if same else None
 
 
 def read_verdicts(folder: Path) -> dict[str, str]:
@@ -78,7 +77,7 @@ def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, 
 
 def _seals(run: Path) -> list[str]:
     """Seals of what a verdict about a run rests on: the run, and its radii if there are any."""
-    seals = [seal_of(run / name) for name in ("manifest.json", "robustness.json")]
+    seals = [seal_of(run / name) for name in (MANIFEST, RADII)]
     return seals if seals[1] else seals[:1]
 
 

@@ -3,13 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gflow.runs.radii import SEAL as RADII
+from gflow.runs.manifest import MANIFEST
 from gflow.runs.run import Run
-
-FINDINGS = "findings.json"
-"""File of a run folder that holds its verdicts; `RADII` is the one that seals its radii."""
-
-__all__ = ["FINDINGS", "RADII", "is_current"]
 
 
 def is_current(made: Sequence[Path], runs: Sequence[Run], rests_on: Sequence[str]) -> bool:
@@ -25,7 +20,7 @@ def is_current(made: Sequence[Path], runs: Sequence[Run], rests_on: Sequence[str
     folders = [run.folder for run in runs]
     if not folders or None in folders or not all(path.is_file() for path in made):
         return False
-    names = ("manifest.json", *rests_on)
+    names = (MANIFEST, *rests_on)
     sources = [folder / name for folder in folders if folder for name in names]
     stored = [path.stat().st_mtime_ns for path in sources if path.is_file()]
     return bool(stored) and min(path.stat().st_mtime_ns for path in made) >= max(stored)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gflow.errors import DataError, RecordError, ScenarioError
-from gflow.runs.files import checksum, read_json, write_sealed, write_text
-from gflow.runs.manifest import FORMAT
+from gflow.runs.files import checksum, write_text
+from gflow.runs.sealed import read_sealed, write_sealed
 from gflow.scenario import Scenario, parse_scenario
+
+_INDEX = "study.json"
 
 _LONGEST = 160
 """Longest part of a label that names a folder; file systems allow names of 255 bytes."""
@@ -36,7 +38,7 @@ def home(scenario: Scenario, root: Path) -> Path:
 
 def is_study(folder: Path) -> bool:
     """Whether a folder holds a study rather than a run."""
-    return (folder / "study.json").is_file()
+    return (folder / _INDEX).is_file()
 
 
 def write_index(scenario: Scenario, folder: Path) -> tuple[Place, ...]:
@@ -48,31 +50,19 @@ def write_index(scenario: Scenario, folder: Path) -> tuple[Place, ...]:
     rows = [{"label": p.label, "varied": p.varied, "folder": p.folder.name} for p in places]
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "scenario.toml", scenario.to_toml())
-    index = {"program": "gflow", "format": FORMAT, "name": scenario.name, "points": rows}
-    write_sealed(folder / "study.json", index)
+    write_sealed(folder / _INDEX, {"name": scenario.name, "points": rows})
     return places
 
 
 def read_index(folder: Path) -> tuple[Place, ...]:
     """The points of a study in the order of its grid, whatever their state.
 
-    **Raises:** `RecordError` for an index that was altered, cut short, or is from a newer version.
+    **Raises:** `RecordError` for an index that was altered, cut short, or is from another version.
     """
-    path = folder / "study.json"
-    try:
-        index, is_whole = read_json(path)
-        if not is_whole:
-            raise ValueError("it was altered or cut short")
-        if index["format"] > FORMAT:
-            raise ValueError("it was written by a newer gflow")
-        return tuple(
-            Place(row["label"], row["varied"], folder / row["folder"]) for row in index["points"]
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecordError) as error:
-        raise RecordError(
-            f"{path}: must list the points of a study, but cannot be read ({error}); run its "
-            "scenario again, finished points are kept."
-        ) from None
+    rows = read_sealed(folder / _INDEX, "run its scenario again, finished points are kept")[
+        "points"
+    ]
+    return tuple(Place(row["label"], row["varied"], folder / row["folder"]) for row in rows)
 
 
 def read_study_scenario(folder: Path, places: tuple[Place, ...]) -> Scenario:

@@ -28,13 +28,14 @@ stopping = threading.Event()
 
 def share_cores(count: int) -> list[frozenset[int]]:
     """`count` equal shares of the cores of this process; single cores if there are fewer."""
-    cores = _cores()
+    cores = usable_cores()
     size = max(len(cores) // count, 1)
     starts = [i * size % len(cores) for i in range(count)]
     return [frozenset(cores[start : start + size]) for start in starts]
 
 
-def _cores() -> list[int]:
+def usable_cores() -> list[int]:
+    """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 from gflow.errors import RecordError
 
@@ -83,7 +84,7 @@ def held(folder: Path, patient: bool = True) -> Iterator[Lock | None]:
         yield lock
 
 
-def holder(folder: Path) -> dict[str, object] | None:
+def holder(folder: Path) -> dict[str, Any] | None:
     """The last progress of the process that has the lock; None if no process has it."""
     try:
         descriptor = os.open(_path(folder), os.O_RDONLY)
@@ -98,7 +99,7 @@ def holder(folder: Path) -> dict[str, object] | None:
     return None
 
 
-def _progress(data: bytes) -> dict[str, object]:
+def _progress(data: bytes) -> dict[str, Any]:
     """What was written into a lock; empty if nothing was yet."""
     with suppress(ValueError, TypeError):
         return dict(json.loads(data))

@@ -18,6 +18,7 @@ from gflow.runs.experiment import extend, simulate
 from gflow.runs.files import sweep
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import verify_question
+from gflow.runs.manifest import is_run
 from gflow.runs.radii import attacked
 from gflow.runs.run import Run
 from gflow.runs.watch import Progress, Watch
@@ -103,7 +104,7 @@ def _computed(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Ru
 
 def _final(folder: Path, end_time: float) -> Run | None:
     """The stored run of a folder, if computing it to `end_time` would give the same."""
-    if not (folder / "manifest.json").is_file():
+    if not is_run(folder):
         return None
     stored = store.load(folder)
     # A run that was interrupted during a continuation had reached its own end before.

@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 import jax
 
+from gflow.runs.lane import usable_cores
+
 _PACKAGES = ("gflow", "jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
 
 
@@ -30,6 +32,4 @@ def threads() -> int:
 
     Sums are split among them, so results are equal to the bit only for equal numbers of threads.
     """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(usable_cores())

@@ -4,7 +4,7 @@ One idea: radii are made from the stored network and the test samples, which are
 they can be measured, or measured in another norm, at any time after the flow.  They are used again
 if they are about the run as it is, by the code of today.
 
-    robustness.json    what was asked, by what code, about which run, checksum of the other file
+    robustness.json    what was requested, by what code, about which run, checksum of the other file
     robustness.nc      for every norm such as l2: `certified_l2`, `attacked_l2` (sample,),
                        `witness_l2` (sample, coordinate) and in l2 `basis_l2` (input, coordinate);
                        `y`; `published` (attack_radius,) where the published attack was run
@@ -28,47 +28,49 @@ from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
 from gflow.runs.code import code_hash
-from gflow.runs.files import read_json, seal_of, write_bytes, write_sealed
+from gflow.runs.files import write_bytes
 from gflow.runs.index import data_checksum
+from gflow.runs.manifest import MANIFEST, RADII
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.run import Run
+from gflow.runs.sealed import read_sealed, seal_of, write_sealed
 from gflow.scenario import RobustnessTable, Scenario
 
-SEAL, ARRAYS = "robustness.json", "robustness.nc"
-"""Files of a run folder."""
+ARRAYS = "robustness.nc"
+"""File of a run folder, sealed by the file `RADII`."""
 
 
-def attacked(run: Run, asked: RobustnessTable, fresh: bool = False) -> Run:
+def attacked(run: Run, requested: RobustnessTable, fresh: bool = False) -> Run:
     """The run with radii of its test samples, read from its folder or measured and stored there.
 
     **Arguments:**
 
     - `run`: any run; nothing is written if it is not stored.
-    - `asked`: norms, number of samples attacked; without norms the run is returned as it is.
+    - `requested`: norms, number of samples attacked; without norms the run is returned as it is.
     - `fresh`: measure anew what is there.
 
     **Raises:** `DataError` if there are no test samples; `RecordError` if it cannot be stored.
     """
-    if not asked.norms:
+    if not requested.norms:
         return run
-    stored = None if run.folder is None or fresh else read_robustness(run.folder, asked)
-    found = stored or _measured(run, _with_what_is_there(run, asked))
-    return replace(run, evidence=replace(run.evidence, robustness=found))
+    stored = None if run.folder is None or fresh else read_robustness(run.folder, requested)
+    robustness = stored or _measured(run, _with_what_is_there(run, requested))
+    return replace(run, evidence=replace(run.evidence, robustness=robustness))
 
 
-def _with_what_is_there(run: Run, asked: RobustnessTable) -> RobustnessTable:
-    """What is asked, and the norms measured on as many samples before, which would be lost."""
+def _with_what_is_there(run: Run, requested: RobustnessTable) -> RobustnessTable:
+    """What is requested, and the norms measured on as many samples before, which would be lost."""
     seal = {} if run.folder is None else _seal(run.folder)
-    before = seal.get("asked", {})
-    if before.get("attacked") != asked.attacked:
-        return asked
-    norms = tuple(dict.fromkeys([*before["norms"], *asked.norms]))
-    return asked.model_copy(
-        update={"norms": norms, "published": asked.published or before["published"]}
+    before = seal.get("requested", {})
+    if before.get("attacked") != requested.attacked:
+        return requested
+    norms = tuple(dict.fromkeys([*before["norms"], *requested.norms]))
+    return requested.model_copy(
+        update={"norms": norms, "published": requested.published or before["published"]}
     )
 
 
-def _measured(run: Run, asked: RobustnessTable) -> Robustness:
+def _measured(run: Run, requested: RobustnessTable) -> Robustness:
     _verify_data(run)
     test = run.scenario.data.read_test(run.scenario.seed)
     if test is None:
@@ -76,25 +78,24 @@ def _measured(run: Run, asked: RobustnessTable) -> Robustness:
             f"{run.scenario.name}: a scenario must have test samples to be attacked, but has none; "
             "set data.test_samples, or put X_test and y_test into the file."
         )
-    some = some_of_test(run.scenario, test.n, asked.attacked)
+    some = some_of_test(run.scenario, test.n, requested.attacked)
     began = time.perf_counter()
     robustness = measure_radii(
         run.network,
         test.x[some],
         test.labels(run.scenario.network.grain)[some],
-        [NORMS[name] for name in asked.norms],
+        [NORMS[name] for name in requested.norms],
         seed=run.scenario.seed,
         left_out=run.evidence.left_out.total,
-        published=asked.published,
+        published=requested.published,
     )
     if run.folder is not None:
-        seconds = time.perf_counter() - began
-        _save(run.folder, robustness, asked, seconds)
+        _save(run.folder, robustness, requested, time.perf_counter() - began)
     return robustness
 
 
 def some_of_test(scenario: Scenario, n: int, count: int) -> Int[np.ndarray, " m"]:
-    """Which of `n` test samples stand for all of them, where `count` are asked for (0: all).
+    """Which of `n` test samples stand for all of them, where `count` are requested (0: all).
 
     The first ones, if the samples are in no order; otherwise evenly spread ones, since subclasses
     may follow each other.
@@ -121,15 +122,15 @@ def _verify_data(run: Run) -> None:
         )
 
 
-def _save(folder: Path, robustness: Robustness, asked: RobustnessTable, seconds: float) -> None:
+def _save(folder: Path, robustness: Robustness, requested: RobustnessTable, seconds: float) -> None:
     arrays: dict = {"y": ("sample", robustness.y)}
-    for norm, found in robustness.radii.items():
-        witness = found.witness
+    for norm, radii in robustness.radii.items():
+        witness = radii.witness
         assert witness is not None, "they were just measured"
         coordinate = "input" if witness.basis is None else "coordinate"
         arrays |= {
-            f"certified_{norm}": ("sample", found.certified, {"neurons": found.neurons}),
-            f"attacked_{norm}": ("sample", found.attacked),
+            f"certified_{norm}": ("sample", radii.certified, {"neurons": radii.neurons}),
+            f"attacked_{norm}": ("sample", radii.attacked),
             f"witness_{norm}": (("sample", coordinate), witness.coordinates),
         }
         if witness.basis is not None:
@@ -141,26 +142,26 @@ def _save(folder: Path, robustness: Robustness, asked: RobustnessTable, seconds:
     data = to_netcdf(xr.Dataset(arrays, {"attack_radius": PUBLISHED_RADII}), large)
     write_bytes(folder / ARRAYS, data)
     write_sealed(
-        folder / SEAL,
+        folder / RADII,
         {
-            "asked": _question(asked),
+            "requested": requested.model_dump(mode="json"),
             "code": code_hash("robustness"),
-            "about": seal_of(folder / "manifest.json"),
+            "about": seal_of(folder / MANIFEST),
             "seconds": seconds,
             "checksum": hashlib.sha256(data).hexdigest(),
         },
     )
 
 
-def read_robustness(folder: Path, asked: RobustnessTable | None = None) -> Robustness | None:
+def read_robustness(folder: Path, requested: RobustnessTable | None = None) -> Robustness | None:
     """Stored radii; None if there are none about the run as it is now, or they were altered.
 
     **Arguments:**
 
     - `folder`: a run folder.
-    - `asked`: what must have been measured, by the code of today; None takes whatever there is.
+    - `requested`: what must have been measured, by the code of today; None takes whatever there is.
     """
-    arrays = _arrays(folder, asked)
+    arrays = _arrays(folder, requested)
     if arrays is None:
         return None
     norms = [norm for norm in NORMS.values() if f"certified_{norm}" in arrays]
@@ -190,9 +191,9 @@ def read_witnesses(folder: Path, norm: Norm) -> Attack:
     return Attack(arrays[f"attacked_{norm}"].values, arrays[f"witness_{norm}"].values, basis)
 
 
-def _arrays(folder: Path, asked: RobustnessTable | None) -> xr.Dataset | None:
+def _arrays(folder: Path, requested: RobustnessTable | None) -> xr.Dataset | None:
     seal = _seal(folder)
-    if not seal or (asked is not None and not _answers(seal, asked)):
+    if not seal or (requested is not None and not _answers(seal, requested)):
         return None
     with suppress(OSError):
         data = (folder / ARRAYS).read_bytes()
@@ -204,8 +205,8 @@ def _arrays(folder: Path, asked: RobustnessTable | None) -> xr.Dataset | None:
 def _seal(folder: Path) -> dict:
     """What is said of the stored radii; empty unless it is whole and about the run as it is."""
     with suppress(OSError, RecordError):
-        seal, is_whole = read_json(folder / SEAL)
-        if is_whole and seal["about"] == seal_of(folder / "manifest.json"):
+        seal = read_sealed(folder / RADII)
+        if seal["about"] == seal_of(folder / MANIFEST):
             return seal
     return {}
 
@@ -215,16 +216,12 @@ def _opened(data: bytes) -> xr.Dataset:
         return file.load()
 
 
-def _answers(seal: dict, asked: RobustnessTable) -> bool:
-    """Whether stored radii say all that is asked, by the code of today."""
-    stored = seal["asked"]
+def _answers(seal: dict, requested: RobustnessTable) -> bool:
+    """Whether stored radii say all that is requested, by the code of today."""
+    stored = seal["requested"]
     return (
         seal["code"] == code_hash("robustness")
-        and set(asked.norms) <= set(stored["norms"])
-        and asked.attacked == stored["attacked"]
-        and asked.published <= stored["published"]
+        and set(requested.norms) <= set(stored["norms"])
+        and requested.attacked == stored["attacked"]
+        and requested.published <= stored["published"]
     )
-
-
-def _question(asked: RobustnessTable) -> dict[str, object]:
-    return {"norms": list(asked.norms), "attacked": asked.attacked, "published": asked.published}

@@ -1,6 +1,7 @@
 """A run: a flow together with the question it answers; a flow that ended early is a run too."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Run:
     """Smallest margin, mean margin and accuracy on test samples; empty if there are none."""
     manifest: dict[str, object]
     """Versions, device, threads, wall time."""
-    folder: Path | None = field(default=None)
+    folder: Path | None = None
     """The run folder; None if the run is not stored."""
 
     def __repr__(self) -> str:
@@ -69,15 +70,13 @@ class Run:
         phases = evidence.phases
         if phases is None:
             return {"phases": "not recorded"}
-        last = len(evidence.times) - 1
-        escaped = np.searchsorted(evidence.times, phases.escape)
-        moments = {"escape": int(escaped)} if np.isfinite(phases.escape) else {}
-        parts = [
-            _pointing(evidence.mean_cosines(at), word)
-            for word, at in (moments | {"the end": last}).items()
-        ]
-        cosines = f"{', '.join(parts)} (closest own center, class average)"
-        return {"phases": str(phases), "cosines": cosines}
+        escaped = int(np.searchsorted(evidence.times, phases.escape))
+        moments = {"escape": escaped} if np.isfinite(phases.escape) else {}
+        cosines = _at_moments(evidence.mean_cosines, moments | {"the end": len(evidence.times) - 1})
+        return {
+            "phases": str(phases),
+            "cosines": f"{cosines} (closest own center, class average)",
+        }
 
     @property
     def _closest(self) -> str:
@@ -85,11 +84,9 @@ class Run:
         evidence = self.evidence
         last = len(evidence.times) - 1
         best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
-        parts = [
-            _pointing(evidence.closest_cosines(at), word)
-            for word, at in ((f"t = {evidence.times[best]:.4g}", best), ("the end", last))
-        ]
-        return f"{', '.join(parts)} (closest center, closest class average)"
+        moments = {f"t = {evidence.times[best]:.4g}": best, "the end": last}
+        cosines = _at_moments(evidence.closest_cosines, moments)
+        return f"{cosines} (closest center, closest class average)"
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -136,6 +133,7 @@ class Run:
         return self.evidence.effort
 
 
-def _pointing(cosines: tuple[float, float], word: str) -> str:
-    """Cosines to a center and an average, as text; `word` says when."""
-    return f"{cosines[0]:.3f} and {cosines[1]:.3f} at {word}"
+def _at_moments(cosines: Callable[[int], tuple[float, float]], moments: Mapping[str, int]) -> str:
+    """Cosines to a center and an average as text, at record indices by the word for each."""
+    pairs = {word: cosines(at) for word, at in moments.items()}
+    return ", ".join(f"{a:.3f} and {b:.3f} at {word}" for word, (a, b) in pairs.items())

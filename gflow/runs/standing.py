@@ -11,6 +11,7 @@ from gflow.judges.finding import Finding, Verdict
 from gflow.judges.prediction import Prediction
 from gflow.runs.findings import read_findings
 from gflow.runs.index import is_study, read_index
+from gflow.runs.manifest import is_run
 
 
 class Standing(NamedTuple):
@@ -57,24 +58,20 @@ def standings(folders: Iterable[Path]) -> tuple[Standing, ...]:
 def _stored_in(folder: Path) -> list[_Stored]:
     if is_study(folder):
         points = [place.folder for place in read_index(folder)]
-        together = read_findings(folder, None, [p for p in points if _is_run(p)]) or ()
+        together = read_findings(folder, None, [p for p in points if is_run(p)]) or ()
         return [
             *(_Stored(finding, folder, True) for finding in together),
             *(_Stored(f, folder, False) for point in points for f in read_findings(point) or ()),
         ]
-    if _is_run(folder):
+    if is_run(folder):
         return [_Stored(finding, folder, False) for finding in read_findings(folder) or ()]
     inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    results = [path for path in inside if is_study(path) or _is_run(path)]
+    results = [path for path in inside if is_study(path) or is_run(path)]
     if not results:
         raise RecordError(
             f"{folder}: must be a run or study folder, or hold some, but is none; try `runs`."
         )
     return [one for path in results for one in _stored_in(path)]
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / "manifest.json").is_file()
 
 
 def _standing(one: Prediction, stored: list[_Stored]) -> Standing:

@@ -15,7 +15,7 @@ from gflow.runs import lock
 from gflow.runs.failure import load_failure
 from gflow.runs.findings import read_verdicts
 from gflow.runs.index import Place, is_study, read_index
-from gflow.runs.manifest import read_manifest
+from gflow.runs.manifest import is_run, read_manifest
 
 
 class State(enum.StrEnum):
@@ -74,12 +74,12 @@ def status_of(place: Place) -> Status:
     progress = lock.holder(folder)
     if progress is not None:
         who = f"process {progress.get('pid', 'unknown')} on {progress.get('host', 'this machine')}"
-        t, seconds = _number(progress, "t"), _number(progress, "seconds")
+        t, seconds = progress.get("t"), progress.get("seconds")
         return Status(label, folder, State.RUNNING, who, t=t, seconds=seconds)
     failure = load_failure(folder)
     if failure is not None:
         return Status(label, folder, State.FAILED, failure.text, kind=failure.kind)
-    if not (folder / "manifest.json").is_file():
+    if not is_run(folder):
         return Status(label, folder, State.WAITING)
     try:
         return _ended(label, folder, read_manifest(folder))
@@ -126,8 +126,3 @@ def _ended(label: str, folder: Path, manifest: dict) -> Status:
     verdict = read_verdicts(folder).get("conjecture-1", "")
     t = float(outcome["t"])
     return Status(label, folder, state, reason, t=t, seconds=seconds, verdict=verdict)
-
-
-def _number(progress: dict[str, object], key: str) -> float | None:
-    value = progress.get(key)
-    return float(value) if isinstance(value, int | float) else None

@@ -40,16 +40,14 @@ from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.judges.evidence import Evidence
 from gflow.network.kinds import stored_weights
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
-from gflow.runs.manifest import FORMAT, read_manifest, write_manifest
+from gflow.runs.manifest import MANIFEST, read_manifest
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.radii import read_robustness
 from gflow.runs.run import Run
+from gflow.runs.sealed import write_sealed
 from gflow.scenario import parse_scenario
 
-__all__ = ["FORMAT", "load", "read_manifest", "save"]
-
 _PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
-
 
 _PATIENCE = 5.0
 """Seconds that a reader waits for a folder that is being replaced."""
@@ -68,7 +66,7 @@ def save(run: Run, folder: Path, log: str = "") -> Run:
         (stage / "trajectory.nc").write_bytes(record)
         np.savez(stage / "network.npz", allow_pickle=False, **_final_arrays(run))
         (stage / "log.txt").write_text(log, encoding="utf-8")
-        write_manifest(stage, _manifest(run, stage))
+        write_sealed(stage / MANIFEST, _manifest(run, stage))
     return replace(run, folder=folder)
 
 

@@ -34,6 +34,7 @@ from gflow.runs.index import (
     write_index,
 )
 from gflow.runs.lock import held
+from gflow.runs.manifest import is_run
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.point import continued, judged_in_folder, requested_predictions, settle
 from gflow.runs.radii import attacked, read_robustness
@@ -277,7 +278,7 @@ def _look(place: Place) -> tuple[Run | None, Status | None]:
     status = status_of(place)
     ended = status.state in (State.FINISHED, State.STOPPED)
     # A point that runs or failed may still have the run of an earlier attempt.
-    if not ended and not (place.folder / "manifest.json").is_file():
+    if not ended and not is_run(place.folder):
         return None, status
     try:
         run = store.load(place.folder)

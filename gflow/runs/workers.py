@@ -77,6 +77,7 @@ def compute(task: Task, begin: Callable[[], Watch] = lambda: unwatched) -> Repor
     from gflow.runs.point import settle
 
     label, scenario, folder = task.label, task.scenario, task.folder
+    # Whoever holds the lock of the folder computes the point; others leave it or wait.
     try:
         with lock.held(folder, task.patient) as own_lock:
             if own_lock is None:
@@ -205,9 +206,9 @@ def _gather(
         for future in done:
             report = _report(future, futures[future])
             reports[report.label] = report
-            board.end(futures[future], report)
+            board.show(futures[future], report.progress)
         for future in pending:
-            board.look(futures[future])
+            board.show(futures[future], lock.holder(futures[future].folder))
     return [reports[task.label] for task in tasks]
 
 
@@ -229,17 +230,10 @@ class _Board:
         self.watches: dict[str, Watch] = {}
         self.last: dict[str, Progress] = {}
 
-    def look(self, task: Task) -> None:
-        values = lock.holder(task.folder)
-        if values is not None and "fraction" in values:
-            self.show(task, values)
-
-    def end(self, task: Task, report: Report) -> None:
-        if report.progress is not None:
-            self.show(task, report.progress)
-
-    def show(self, task: Task, values: Mapping[str, Any]) -> None:
-        """Pass on the progress of a task if it is new."""
+    def show(self, task: Task, values: Mapping[str, Any] | None) -> None:
+        """Pass on the progress of a task if there is any and it is new."""
+        if values is None or "fraction" not in values:
+            return
         progress = Progress(*(values[name] for name in Progress._fields))
         if self.last.get(task.label) == progress:
             return

@@ -9,51 +9,24 @@ Every default of a scenario lives here; pure functions have none.  This package 
 and never imports jax, so `gflow show` answers at once.
 """
 
-from gflow.scenario.axis import Axis
-from gflow.scenario.networks import (
-    NETWORKS,
-    AbstractNetworkTable,
-    LayersTable,
-    NeuronsTable,
-    VectorTable,
-)
-from gflow.scenario.question import NUMERICS, Point, Scenario, schema
+from gflow.scenario.networks import LayersTable, NeuronsTable, VectorTable
+from gflow.scenario.question import NUMERICS, Scenario, schema
 from gflow.scenario.reading import load_scenario, parse_scenario
-from gflow.scenario.rules import SAFE_TOLERANCE, SMALLEST_CARTESIAN
-from gflow.scenario.tables import (
-    LETTERS,
-    SLIDING_STEP,
-    TABLES,
-    ChecksTable,
-    FlowTable,
-    RecordTable,
-    RobustnessTable,
-    TrainTable,
-)
-from gflow.scenario.vary import MOST_POINTS
+from gflow.scenario.rules import SAFE_TOLERANCE
+from gflow.scenario.tables import LETTERS, SLIDING_STEP, FlowTable, RobustnessTable
 from gflow.scenario.words import PREDICTIONS
 
 __all__ = [
     "LETTERS",
-    "MOST_POINTS",
-    "NETWORKS",
     "NUMERICS",
     "PREDICTIONS",
     "SAFE_TOLERANCE",
     "SLIDING_STEP",
-    "SMALLEST_CARTESIAN",
-    "TABLES",
-    "AbstractNetworkTable",
-    "Axis",
-    "ChecksTable",
     "FlowTable",
     "LayersTable",
     "NeuronsTable",
-    "Point",
-    "RecordTable",
     "RobustnessTable",
     "Scenario",
-    "TrainTable",
     "VectorTable",
     "load_scenario",
     "parse_scenario",

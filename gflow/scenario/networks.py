@@ -5,14 +5,13 @@ to know which kinds there are.
 """
 
 import abc
-from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from gflow.data.dataset import Grain
 from gflow.scenario.words import LAYER_INITS, NEURON_INITS
-from gflow.table import Mistake, Registry, Table, rule
+from gflow.table import Registry, Table, rule
 
 
 class AbstractNetworkTable(Table, abc.ABC):
@@ -266,22 +265,19 @@ RETIRED = {("network.init", "balanced"): "vector"}
 """Values in older files that are now kinds of their own."""
 
 
-@rule(NeuronsTable, reads=("network.nudge", "network.init"))
-def _nudge_is_used(network: NeuronsTable) -> Iterator[Mistake]:
-    if "nudge" in network.model_fields_set and network.init not in ("nudged", "averaged"):
-        yield Mistake(
-            "network.nudge",
-            '`network.nudge` must be left out unless init = "nudged" or "averaged", but init = '
-            f'"{network.init}"; remove it, or set network.init = "nudged".',
+@rule("network.nudge", "network.init")
+def _nudge_is_used(network: NeuronsTable) -> str | None:
+    if "nudge" in network.model_fields_set & network.unused:
+        return (
+            f'must be left out unless init = "nudged" or "averaged", but init = "{network.init}"; '
+            'remove it, or set network.init = "nudged".'
         )
 
 
-@rule(NeuronsTable, reads=("network.output_scale", "network.balanced"))
-def _output_scale_is_used(network: NeuronsTable) -> Iterator[Mistake]:
+@rule("network.output_scale", "network.balanced")
+def _output_scale_is_used(network: NeuronsTable) -> str | None:
     if network.output_scale != 1 and network.balanced:
-        yield Mistake(
-            "network.output_scale",
-            "`network.output_scale` must be left out unless balanced = false (a balanced neuron "
-            f"has |v_j| = ‖w_j‖), but is {network.output_scale:g}; remove it, or set "
-            "network.balanced = false.",
+        return (
+            "must be left out unless balanced = false (a balanced neuron has |v_j| = ‖w_j‖), but "
+            f"is {network.output_scale:g}; remove it, or set network.balanced = false."
         )

@@ -41,8 +41,10 @@ def broken(tables: Iterable[Table], faulty: Container[str]) -> Iterator[Mistake]
     present = tuple(tables)
     for models, keys, check in RULES:
         arguments = [next((t for t in present if isinstance(t, model)), None) for model in models]
-        if None not in arguments and not any(key in faulty for key in keys):
-            yield from check(*arguments)
+        if None in arguments or any(key in faulty for key in keys):
+            continue
+        if text := check(*arguments):
+            yield Mistake(keys[0], f"`{keys[0]}` {text}")
 
 
 _SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
@@ -50,198 +52,168 @@ _SCALE_FREE = 'flow.chart = "polar" ("lightcone" if network.balanced = false)'
 
 _STEPS = ("train.method", "train.step_size", "train.momentum")
 
-_CARTESIAN = ("flow.chart", "network.init_scale", "network.normalized")
 
-
-@rule(NeuronsTable, FlowTable, TrainTable, reads=("network.balanced", "flow.chart", "train.method"))
-def _balanced_in_polar(
-    network: NeuronsTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
+@rule("network.balanced", "flow.chart", "train.method")
+def _balanced_in_polar(network: NeuronsTable, flow: FlowTable, train: TrainTable) -> str | None:
     if train.is_flow and flow.chart == "polar" and not network.balanced:
-        yield Mistake(
-            "network.balanced",
-            "`network.balanced` must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, "
-            'but is false; set flow.chart = "lightcone" or "cartesian".',
+        return (
+            "must be true in the polar chart, whose neurons have |v_j| = ‖w_j‖, but is false; set "
+            'flow.chart = "lightcone" or "cartesian".'
         )
 
 
-@rule(
-    NeuronsTable, FlowTable, TrainTable, reads=("network.normalized", "flow.chart", "train.method")
-)
+@rule("network.normalized", "flow.chart", "train.method")
 def _plain_without_normalization(
     network: NeuronsTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
+) -> str | None:
     if train.is_flow and flow.chart != "cartesian" and not network.normalized:
-        yield Mistake(
-            "network.normalized",
-            f"`network.normalized` must be true in the {flow.chart} chart, where the motion of a "
-            'direction does not depend on its norm, but is false; set flow.chart = "cartesian".',
+        return (
+            f"must be true in the {flow.chart} chart, where the motion of a direction does not "
+            'depend on its norm, but is false; set flow.chart = "cartesian".'
         )
 
 
-@rule(NeuronsTable, FlowTable, TrainTable, reads=(*_CARTESIAN, "network.power", "train.method"))
-def _nothing_underflows(
-    network: NeuronsTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
+@rule("network.init_scale", "flow.chart", "network.normalized", "network.power", "train.method")
+def _nothing_underflows(network: NeuronsTable, flow: FlowTable, train: TrainTable) -> str | None:
     eps = network.init_scale
     # A power of ten, so that the bound in the message is accepted exactly.
     smallest = float(f"1e{math.ceil(math.log10(SMALLEST_CARTESIAN) / network.degree)}")
     if (train.is_flow and flow.chart != "cartesian") or eps >= smallest:
-        return
+        return None
     if not train.is_flow:
         what, cure = "squares of weights", f"try {smallest:g}"
     elif network.normalized:
         what, cure = "squares of weights", f"set {_SCALE_FREE}"
     else:
         what, cure = f"squares of speeds (init_scale^{network.power:g})", f"try {smallest:g}"
-    yield Mistake(
-        "network.init_scale",
-        f"`network.init_scale` must be >= {smallest:g} in the Cartesian chart, where {what} "
-        f"underflow, but is {eps!r}; {cure}.",
+    return (
+        f"must be >= {smallest:g} in the Cartesian chart, where {what} underflow, but is {eps!r}; "
+        f"{cure}."
     )
 
 
-@rule(AbstractNetworkTable, FlowTable, reads=(*_CARTESIAN, "flow.absolute_tolerance"))
-def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+@rule("flow.absolute_tolerance", "flow.chart", "network.init_scale", "network.normalized")
+def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> str | None:
     eps, atol = network.init_scale, flow.absolute_tolerance
     if atol is None:
-        return
+        return None
     if flow.chart != "cartesian":
-        yield Mistake(
-            "flow.absolute_tolerance",
-            '`flow.absolute_tolerance` must be left out unless flow.chart = "cartesian", but '
-            f'flow.chart = "{flow.chart}", which has only `flow.tolerance`; remove it.',
+        return (
+            f'must be left out unless flow.chart = "cartesian", but flow.chart = "{flow.chart}", '
+            "which has only `flow.tolerance`; remove it."
         )
-    elif atol > SAFE_TOLERANCE * eps * (1 + 1e-9):
+    if atol > SAFE_TOLERANCE * eps * (1 + 1e-9):
         can_change = "lightcone" in network.charts and network.degree == 1
         other = f", or set {_SCALE_FREE}" if can_change else ""
-        yield Mistake(
-            "flow.absolute_tolerance",
-            "`flow.absolute_tolerance` must be far below `network.init_scale` in the Cartesian "
-            f"chart, but absolute_tolerance = {atol!r} and init_scale = {eps!r}. The solver would "
-            "step over the whole alignment phase and still report success. Use absolute_tolerance "
-            f"<= {SAFE_TOLERANCE * eps:.3g}{other}.",
+        return (
+            "must be far below `network.init_scale` in the Cartesian chart, but absolute_tolerance "
+            f"= {atol!r} and init_scale = {eps!r}. The solver would step over the whole alignment "
+            "phase and still report success. Use absolute_tolerance <= "
+            f"{SAFE_TOLERANCE * eps:.3g}{other}."
         )
 
 
-@rule(AbstractData, FlowTable, reads=("flow.start", "flow.chart"))
-def _population_is_known(data: AbstractData, flow: FlowTable) -> Iterator[Mistake]:
+@rule("flow.start", "flow.chart")
+def _population_is_known(data: AbstractData, flow: FlowTable) -> str | None:
     if flow.start == "population" and (not data.has_expectation or flow.chart != "polar"):
         kind, chart = data.kind, flow.chart
-        yield Mistake(
-            "flow.start",
-            '`flow.start` must be "sample" unless data.kind = "mixture" and flow.chart = "polar" '
-            f'(the expectation is known only there), but is "population" with kind = '
-            f'"{kind}" and chart = "{chart}"; set flow.start = "sample".',
+        return (
+            'must be "sample" unless data.kind = "mixture" and flow.chart = "polar" (the '
+            f'expectation is known only there), but is "population" with kind = "{kind}" and chart '
+            f'= "{chart}"; set flow.start = "sample".'
         )
 
 
-@rule(MixtureData, FlowTable, reads=("flow.start", "data.center_angle"))
-def _population_error_is_known(data: MixtureData, flow: FlowTable) -> Iterator[Mistake]:
+@rule("flow.start", "data.center_angle")
+def _population_error_is_known(data: MixtureData, flow: FlowTable) -> str | None:
     if flow.start == "population" and data.center_angle < 90:
-        yield Mistake(
-            "flow.start",
-            '`flow.start` must be "sample" unless data.center_angle = 90 (the expected error of a '
-            'population start is known only for orthonormal centers), but is "population" with '
-            f'center_angle = {data.center_angle:g}; set flow.start = "sample".',
+        return (
+            'must be "sample" unless data.center_angle = 90 (the expected error of a population '
+            'start is known only for orthonormal centers), but is "population" with center_angle = '
+            f'{data.center_angle:g}; set flow.start = "sample".'
         )
 
 
-@rule(FlowTable, TrainTable, reads=("flow.start", "train.method"))
-def _population_flows(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
+@rule("flow.start", "train.method")
+def _population_flows(flow: FlowTable, train: TrainTable) -> str | None:
     if flow.start == "population" and not train.is_flow:
-        yield Mistake(
-            "flow.start",
-            '`flow.start` must be "sample" unless train.method = "flow", but is "population" with '
-            f'train.method = "{train.method}"; remove it.',
+        return (
+            'must be "sample" unless train.method = "flow", but is "population" with train.method '
+            f'= "{train.method}"; remove it.'
         )
 
 
-@rule(TrainTable, reads=("train.momentum", "train.method"))
-def _momentum_is_used(train: TrainTable) -> Iterator[Mistake]:
+@rule("train.momentum", "train.method")
+def _momentum_is_used(train: TrainTable) -> str | None:
     if train.momentum and train.method == "adam":
-        yield Mistake(
-            "train.momentum",
-            "`train.momentum` must be 0 with adam, which has its own, but is "
-            f'{train.momentum:g}; remove it, or set train.method = "sgd".',
+        return (
+            f"must be 0 with adam, which has its own, but is {train.momentum:g}; remove it, or set "
+            'train.method = "sgd".'
         )
 
 
-@rule(FlowTable, TrainTable, reads=("flow.end_time", *_STEPS))
-def _one_step_at_least(flow: FlowTable, train: TrainTable) -> Iterator[Mistake]:
+@rule("flow.end_time", *_STEPS)
+def _one_step_at_least(flow: FlowTable, train: TrainTable) -> str | None:
     if not train.is_flow and flow.end_time < train.time_of_step:
-        yield Mistake(
-            "flow.end_time",
-            f"`flow.end_time` must leave time for one step of {train.time_of_step:g}, but "
-            f"is {flow.end_time:g}; raise it.",
+        return (
+            f"must leave time for one step of {train.time_of_step:g}, but is {flow.end_time:g}; "
+            "raise it."
         )
     elif not train.is_flow and flow.end_time > MOST_STEPS * train.time_of_step:
-        yield Mistake(
-            "flow.end_time",
-            f"`flow.end_time` must be at most {MOST_STEPS:g} steps of "
-            f"{train.time_of_step:g}, but is {flow.end_time:g}; lower it.",
+        return (
+            f"must be at most {MOST_STEPS:g} steps of {train.time_of_step:g}, but is "
+            f"{flow.end_time:g}; lower it."
         )
 
 
-@rule(MixtureData, TrainTable, reads=("data.samples", "train.batch", "train.method"))
-def _batch_of_samples(data: MixtureData, train: TrainTable) -> Iterator[Mistake]:
+@rule("train.batch", "data.samples", "train.method")
+def _batch_of_samples(data: MixtureData, train: TrainTable) -> str | None:
     if train.batch > data.samples and not train.is_flow:
-        yield Mistake(
-            "train.batch",
-            "`train.batch` must be <= `data.samples`, but batch = "
-            f"{train.batch} and samples = {data.samples}; try 0 for all.",
+        return (
+            f"must be <= `data.samples`, but batch = {train.batch} and samples = {data.samples}; "
+            "try 0 for all."
         )
 
 
-@rule(AbstractData, AbstractOutputsTable, reads=("network.outputs",))
-def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> Iterator[Mistake]:
+@rule("network.outputs")
+def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str | None:
     if network.outputs not in data.grains:
-        yield Mistake(
-            "network.outputs",
-            f'`network.outputs` must be "sign" for data.kind = "{data.kind}", whose labels are '
-            f'±1, but is "{network.outputs}"; remove it.',
+        return (
+            f'must be "sign" for data.kind = "{data.kind}", whose labels are ±1, but is '
+            f'"{network.outputs}"; remove it.'
         )
 
 
-@rule(AbstractNetworkTable, RobustnessTable, reads=("robustness.published",))
-def _published_of_neurons(
-    network: AbstractNetworkTable, robustness: RobustnessTable
-) -> Iterator[Mistake]:
+@rule("robustness.published")
+def _published_of_neurons(network: AbstractNetworkTable, robustness: RobustnessTable) -> str | None:
     if robustness.published and not network.certifiable:
-        yield Mistake(
-            "robustness.published",
-            f'`robustness.published` must be false for network.kind = "{network.kind}", but is '
-            "true; remove it.",
-        )
+        return f'must be false for network.kind = "{network.kind}", but is true; remove it.'
 
 
-@rule(MixtureData, RobustnessTable, reads=("data.test_samples", "robustness.norms"))
-def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
+@rule("robustness.norms", "data.test_samples")
+def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
     if robustness.norms and data.test_samples == 0:
-        yield Mistake(
-            "robustness.norms",
-            "`robustness.norms` must be empty without test samples (attacks start from them), "
-            f"but is {_listed(robustness)} and test_samples = 0; raise data.test_samples.",
+        return (
+            "must be empty without test samples (attacks start from them), but is "
+            f"{_listed(robustness)} and test_samples = 0; raise data.test_samples."
         )
 
 
-@rule(MixtureData, RobustnessTable, reads=("data.test_samples", "robustness.attacked"))
-def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> Iterator[Mistake]:
+@rule("robustness.attacked", "data.test_samples")
+def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
     if robustness.attacked > data.test_samples > 0:
-        yield Mistake(
-            "robustness.attacked",
-            "`robustness.attacked` must be <= `data.test_samples`, but attacked = "
-            f"{robustness.attacked} and test_samples = {data.test_samples}; try 0 for all.",
+        return (
+            f"must be <= `data.test_samples`, but attacked = {robustness.attacked} and "
+            f"test_samples = {data.test_samples}; try 0 for all."
         )
 
 
-@rule(RobustnessTable, reads=("robustness.norms", "robustness.published"))
-def _published_in_l2(robustness: RobustnessTable) -> Iterator[Mistake]:
+@rule("robustness.published", "robustness.norms")
+def _published_in_l2(robustness: RobustnessTable) -> str | None:
     if robustness.published and "l2" not in robustness.norms:
-        yield Mistake(
-            "robustness.published",
-            '`robustness.published` must be false unless `robustness.norms` has "l2" (the '
-            f'published attack is in l2), but norms = {_listed(robustness)}; add "l2".',
+        return (
+            'must be false unless `robustness.norms` has "l2" (the published attack is in l2), but '
+            f'norms = {_listed(robustness)}; add "l2".'
         )
 
 
@@ -250,63 +222,57 @@ def _listed(robustness: RobustnessTable) -> str:
     return json.dumps(list(robustness.norms))
 
 
-@rule(AbstractOutputsTable, FlowTable, TrainTable, reads=("flow.chart", "train.method"))
+@rule("flow.chart", "train.method")
 def _chart_of_its_own(
     network: AbstractOutputsTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
+) -> str | None:
     if train.is_flow and flow.chart not in network.charts:
-        yield Mistake(
-            "flow.chart",
-            f'`flow.chart` must be left out for network.kind = "{network.kind}", which has '
-            f'its own coordinates, but is "{flow.chart}"; remove it.',
+        return (
+            f'must be left out for network.kind = "{network.kind}", which has its own coordinates, '
+            f'but is "{flow.chart}"; remove it.'
         )
 
 
-@rule(AbstractOutputsTable, FlowTable, reads=("network.outputs", "flow.loss"))
-def _many_outputs_have_one_loss(
-    network: AbstractOutputsTable, flow: FlowTable
-) -> Iterator[Mistake]:
+@rule("flow.loss", "network.outputs")
+def _many_outputs_have_one_loss(network: AbstractOutputsTable, flow: FlowTable) -> str | None:
     if network.outputs != "sign" and flow.loss not in ("exponential", "logistic"):
-        yield Mistake(
-            "flow.loss",
-            "`flow.loss` must be left out for many outputs, whose loss is the cross-entropy "
-            f'("logistic"), but is "{flow.loss}"; remove it, or set network.outputs = "sign".',
+        return (
+            'must be left out for many outputs, whose loss is the cross-entropy ("logistic"), but '
+            f'is "{flow.loss}"; remove it, or set network.outputs = "sign".'
         )
 
 
-@rule(AbstractNetworkTable, FlowTable, reads=("flow.start",))
-def _expectation_is_of_neurons(network: AbstractNetworkTable, flow: FlowTable) -> Iterator[Mistake]:
+@rule("flow.start")
+def _expectation_is_of_neurons(network: AbstractNetworkTable, flow: FlowTable) -> str | None:
     if flow.start == "population" and not network.has_expectation:
-        yield Mistake(
-            "flow.start",
-            f'`flow.start` must be "sample" for network.kind = "{network.kind}", but is '
-            '"population"; remove it.',
+        return (
+            f'must be "sample" for network.kind = "{network.kind}", but is "population"; remove it.'
         )
 
 
 SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
 """Smallest initial output of layers in plain coordinates, by `flow.precision`."""
 
-_SIZE = ("network.init_scale", "network.power", "flow.precision", "train.method")
-
 
 @rule(
-    AbstractOutputsTable,
-    FlowTable,
-    TrainTable,
-    reads=(*_SIZE, "network.hidden_layers", "network.input_normalized", "network.layer_norm"),
+    "network.init_scale",
+    "network.power",
+    "network.hidden_layers",
+    "network.input_normalized",
+    "network.layer_norm",
+    "flow.precision",
+    "train.method",
 )
 def _layers_do_not_underflow(
     network: AbstractOutputsTable, flow: FlowTable, train: TrainTable
-) -> Iterator[Mistake]:
-    least = SMALLEST_OUTPUT[flow.precision] ** (1 / network.output_degree)
+) -> str | None:
     if network.chart(flow.chart, train.is_flow) == "vector":
-        return
+        return None
+    least = SMALLEST_OUTPUT[flow.precision] ** (1 / network.output_degree)
     if network.init_scale < least * (1 - 1e-9):
-        yield Mistake(
-            "network.init_scale",
-            f"`network.init_scale` must be >= {least:.2g} in plain coordinates for a network "
-            f"of {network.depth} such layers in {flow.precision}, but is {network.init_scale!r}; "
-            'try flow.precision = "float64", or, under the flow and with one hidden layer, '
-            'network.kind = "vector", which has no such limit.',
+        return (
+            f"must be >= {least:.2g} in plain coordinates for a network of {network.depth} such "
+            f"layers in {flow.precision}, but is {network.init_scale!r}; try flow.precision = "
+            '"float64", or, under the flow and with one hidden layer, network.kind = "vector", '
+            "which has no such limit."
         )

@@ -6,46 +6,25 @@ compares the two lists); a plugin adds its own word when it registers.
 
 from gflow.table import Words
 
-LOSSES = Words("exponential", "logistic", "half_square", "square")
+LOSSES = Words("exponential logistic half_square square")
 """See `gflow.flow.losses`."""
 
-NORMS = Words("l1", "l2", "linf")
+NORMS = Words("l1 l2 linf")
 """See `gflow.robustness.norm`."""
 
-NEURON_INITS = Words("gaussian", "sphere", "nudged", "averaged")
+NEURON_INITS = Words("gaussian sphere nudged averaged")
 """See `gflow.network.initial`."""
 
-LAYER_INITS = Words("gaussian", "kaiming_uniform", "glorot", "published")
+LAYER_INITS = Words("gaussian kaiming_uniform glorot published")
 """See `gflow.network.deep`."""
 
 PREDICTIONS = Words(
-    "balancedness",
-    "orthogonal-invariant",
-    "energy-balance",
-    "charts",
-    "closed-form",
-    "voronoi-rule",
-    "continuum",
-    "partial-activation",
-    "stability",
-    "angle-and-norm",
-    "escape-slopes",
-    "phase-separation",
-    "ei-law",
-    "late-gap",
-    "late-rates",
-    "margin",
-    "conjecture-1",
-    "distance-scaling",
-    "critical-radii",
-    "robust-accuracy",
-    "radius-over-K",
-    "alignment",
-    "robustness-over-scale",
-    "polynomial-escape",
-    "bayes",
-    "sgd",
-    "loss-independence",
-    "unbalanced-times",
+    """
+    balancedness orthogonal-invariant energy-balance charts closed-form voronoi-rule continuum
+    partial-activation stability angle-and-norm escape-slopes phase-separation ei-law late-gap
+    late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
+    alignment robustness-over-scale polynomial-escape bayes sgd loss-independence
+    unbalanced-times
+    """
 )
 """See `gflow.judges.catalogue`."""

@@ -95,14 +95,10 @@ def main() -> None:
         sides = {"default": (problem.field, problem.controls)} | {
             f"δ = {d:g}": (SmoothField(problem.field.loss, 1.0, d), smooth) for d in DELTAS
         }
-        paths: dict[str, Course] = {}
-        spent = {
-            name: once(lambda n=name, s=side: paths.update({n: follow(problem, *s)}))
-            for name, side in sides.items()
-        }
-    best = paths[f"δ = {DELTAS[-1]:g}"]
+        timed = {name: once(lambda s=side: follow(problem, *s)) for name, side in sides.items()}
+    best = timed[f"δ = {DELTAS[-1]:g}"][1]
     print(f"{'side':<10} {'steps':>6} {'seconds':>8} {'on the way':>11} {'output':>8}")
-    for name, path in paths.items():
+    for name, (seconds, path) in timed.items():
         way = np.abs(path.cosine - best.cosine)[:, best.strong].max()
         end = np.abs(path.output / best.output - 1).max()
-        print(f"{name:<10} {path.steps:>6} {spent[name]:>8.1f} {way:>11.1e} {end:>8.1e}")
+        print(f"{name:<10} {path.steps:>6} {seconds:>8.1f} {way:>11.1e} {end:>8.1e}")

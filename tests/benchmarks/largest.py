@@ -15,12 +15,9 @@ PRELU = Path(__file__).parents[2] / "scenarios" / "paper-5.1-prelu.toml"
 
 def main() -> None:
     question = gflow.load_scenario(PRELU)
-    ours: list[tuple] = []
-    seconds = once(lambda: ours.append(plain.ours(question)))
-    answer, contributing = ours[0]
+    seconds, (answer, contributing) = once(lambda: plain.ours(question))
     print(f"gflow {seconds:.0f} s, {answer.steps} steps", flush=True)
-    theirs: list[plain.Answer] = []
-    slower = once(lambda: theirs.append(plain.plain(question, 3)))
-    print(f"plain {slower:.0f} s, {theirs[0].steps} steps", flush=True)
-    output, angle = plain.errors(theirs[0], answer, contributing)
+    slower, theirs = once(lambda: plain.plain(question, 3))
+    print(f"plain {slower:.0f} s, {theirs.steps} steps", flush=True)
+    output, angle = plain.errors(theirs, answer, contributing)
     print(f"ratio {slower / seconds:.1f}; they differ by {output:.1e} in output, {angle:.1e} rad")

@@ -40,10 +40,10 @@ def peak(samples: int, width: int) -> int:
     """Peak memory in bytes of a process that computes the flow."""
     code = f"from memory import flow; flow({samples}, {width})"
     here = sys.path[0]
-    found = subprocess.run(
+    worker = subprocess.run(
         [sys.executable, "-c", code], cwd=here, check=True, capture_output=True, text=True
     )
-    return int(found.stdout.split()[-1])
+    return int(worker.stdout.split()[-1])
 
 
 def flow(samples: int, width: int) -> None:

@@ -67,21 +67,21 @@ def plain(question: gflow.Scenario, power: int) -> Answer:
         gradient = jax.grad(lambda theta: jnp.mean(jnp.exp(-y * output(theta, x))))(theta)
         return jax.tree.map(jnp.negative, gradient)
 
-    found = diffrax.diffeqsolve(
+    solution = diffrax.diffeqsolve(
         diffrax.ODETerm(velocity), diffrax.Tsit5(), 0.0, question.flow.end_time, None, theta,
         stepsize_controller=diffrax.PIDController(rtol=1e-3, atol=1e-10), max_steps=200_000,
         saveat=diffrax.SaveAt(t1=True), throw=False,
     )  # fmt: skip
-    w, v = (a[-1] for a in found.ys)
+    w, v = (a[-1] for a in solution.ys)
     centers = jnp.asarray(problem.centers.mu, "float32")
     u = np.asarray(w) / np.linalg.norm(w, axis=1, keepdims=True)
-    return Answer(u, np.asarray(output((w, v), centers)), int(found.stats["num_steps"]))
+    return Answer(u, np.asarray(output((w, v), centers)), int(solution.stats["num_steps"]))
 
 
-def errors(found: Answer, exact: Answer, contributing: np.ndarray) -> tuple[float, float]:
+def errors(answer: Answer, exact: Answer, contributing: np.ndarray) -> tuple[float, float]:
     """Largest relative error of |f(μ_k)|, and largest angle of a contributing neuron."""
-    output = np.abs(found.center_output / exact.center_output - 1).max()
-    chord = np.linalg.norm((found.u - exact.u)[contributing], axis=1)
+    output = np.abs(answer.center_output / exact.center_output - 1).max()
+    chord = np.linalg.norm((answer.u - exact.u)[contributing], axis=1)
     return float(output), float(2 * np.arcsin(np.minimum(chord / 2, 1)).max())
 
 
@@ -95,11 +95,10 @@ def main() -> None:
             ("gflow", lambda p=power: ours(scenario(p))[0]),
             ("plain", lambda p=power: plain(scenario(p), p)),
         ):
-            found: list[Answer] = []
-            seconds[side] = once(lambda s=solve, f=found: f.append(s()))
-            output, angle = errors(found[0], exact, contributing)
+            seconds[side], answer = once(solve)
+            output, angle = errors(answer, exact, contributing)
             print(
-                f"{power:>2} {side:<6} {seconds[side]:>8.1f} {found[0].steps:>6} {output:>8.1e} "
+                f"{power:>2} {side:<6} {seconds[side]:>8.1f} {answer.steps:>6} {output:>8.1e} "
                 f"{angle:>8.1e}",
                 flush=True,
             )

@@ -73,13 +73,12 @@ def main() -> None:
             ("population", [*QUICK, 'flow.start="population"']),
         ):
             question = gflow.load_scenario(SCENARIOS / name, options)
-            found: list[gflow.Run] = []
-            spent = once(lambda q=question, f=found: f.append(gflow.simulate(q)))
-            exact = exact or found[0]
-            output, angle = difference(found[0], exact)
+            spent, run = once(lambda q=question: gflow.simulate(q))
+            exact = exact or run
+            output, angle = difference(run, exact)
             print(
                 f"p = {power}: {label:<15} {spent:>6.1f} s, {sgd / spent:>5.1f}x less than SGD; "
-                f"outputs {output:.1e}, angles {angle:.1e}; {found[0].effort}; "
-                f"{found[0].evidence.left_out}",
+                f"outputs {output:.1e}, angles {angle:.1e}; {run.effort}; "
+                f"{run.evidence.left_out}",
                 flush=True,
             )

@@ -28,7 +28,6 @@ def main() -> None:
         seconds = {}
         for eps in (1e-7, 1e-100):
             solve(power, eps)  # compiles
-            runs: list[gflow.Run] = []
-            seconds[eps] = once(lambda p=power, e=eps, r=runs: r.append(solve(p, e)))
-            print(f"p = {power}, eps = {eps:g}: {seconds[eps]:.1f} s, {runs[0].effort}", flush=True)
+            seconds[eps], run = once(lambda p=power, e=eps: solve(p, e))
+            print(f"p = {power}, eps = {eps:g}: {seconds[eps]:.1f} s, {run.effort}", flush=True)
         print(f"p = {power}: ratio {seconds[1e-100] / seconds[1e-7]:.2f}", flush=True)

@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
+
+T = TypeVar("T")
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:
     """The shortest wall time of a few repeats, after one that compiles."""
     jax.block_until_ready(work())
-    return min(once(work) for _ in range(repeats))
+    return min(once(work)[0] for _ in range(repeats))
 
 
-def once(work: Callable[[], object]) -> float:
-    """The wall time of one repeat, compilation included if it is the first."""
+def once(work: Callable[[], T]) -> tuple[float, T]:
+    """The wall time of one repeat, compilation included if it is the first, and its result."""
     began = time.perf_counter()
-    jax.block_until_ready(work())
-    return time.perf_counter() - began
+    result = jax.block_until_ready(work())
+    return time.perf_counter() - began, result
 
 
 def product_rate(size: int = 2000) -> float:

@@ -12,6 +12,7 @@ from questions import GRID, SMALL
 from typer.testing import CliRunner
 
 from gflow import cli
+from gflow.cli import Exit
 from gflow.runs import store
 from gflow.runs.findings import read_findings
 from gflow.runs.index import write_index
@@ -40,7 +41,7 @@ def study_of(folder):
 def test_run_ends_with_verdicts_figures_and_zero(ran):
     folder, result = ran
 
-    assert result.exit_code == cli.OK, result.output
+    assert result.exit_code == Exit.OK, result.output
     assert "is left out" not in result.output  # figures over seeds are for studies of seeds
     assert "conjecture-1" in result.output and "energy-balance" in result.output
     study = study_of(folder)
@@ -66,7 +67,7 @@ def test_a_finished_answer_is_read_back_with_its_verdicts(ran):
 
     again = call("run", folder / "small.toml", "--out", folder / "runs", "--quiet")
 
-    assert again.exit_code == cli.OK and "HOLDS" in again.output
+    assert again.exit_code == Exit.OK and "HOLDS" in again.output
     # Neither computed, judged nor drawn anew.
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
@@ -75,7 +76,7 @@ def test_status_prints_one_line_per_point_and_counts(ran):
     result = call("status", study_of(ran[0]))
 
     lines = result.output.splitlines()
-    assert result.exit_code == cli.OK and len(lines) == 3
+    assert result.exit_code == Exit.OK and len(lines) == 3
     assert lines[0].split()[:5] == ["power=1", "finished", "t", "=", "200"]
     assert lines[1].endswith("HOLDS") and lines[2] == "2 points: 2 finished"
 
@@ -83,13 +84,13 @@ def test_status_prints_one_line_per_point_and_counts(ran):
 def test_status_as_json_of_a_study_and_of_a_run(ran):
     study = study_of(ran[0])
 
-    found = json.loads(call("status", study, "--json").output)
-    alone = json.loads(call("status", found["points"][1]["folder"], "--json").output)
+    whole = json.loads(call("status", study, "--json").output)
+    alone = json.loads(call("status", whole["points"][1]["folder"], "--json").output)
 
-    assert found["counts"] == {"finished": 2}
-    assert [row["point"] for row in found["points"]] == ["power=1", "power=3"]
-    assert found["points"][1]["verdict"] == "HOLDS" and found["points"][1]["time"] == 200
-    assert alone["points"] == [found["points"][1] | {"point": ""}]
+    assert whole["counts"] == {"finished": 2}
+    assert [row["point"] for row in whole["points"]] == ["power=1", "power=3"]
+    assert whole["points"][1]["verdict"] == "HOLDS" and whole["points"][1]["time"] == 200
+    assert alone["points"] == [whole["points"][1] | {"point": ""}]
 
 
 @pytest.mark.slow
@@ -100,24 +101,14 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
 
     assert call("status", study).output.endswith("2 points: 1 waiting, 1 finished\n")
     checked = call("check", study, "--quiet")
-    assert checked.exit_code == cli.OK and "power=1: waiting" in checked.output
+    assert checked.exit_code == Exit.OK and "power=1: waiting" in checked.output
     rows = json.loads(call("check", study, "--json").output)
     assert [(row["point"], row.get("state")) for row in rows] == [
         ("power=3", None), ("power=1", "waiting"), ("", None),
     ]  # fmt: skip
 
     shutil.move(tmp_path / lost.name, lost)
-    assert call("run", study, "--quiet").exit_code == cli.OK
-
-
-@pytest.mark.slow
-def test_check_judges_a_stored_run_again_as_json(ran):
-    result = call("check", study_of(ran[0]), "--json")
-
-    assert result.exit_code == cli.OK, result.output
-    rows = json.loads(result.output)
-    assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
-    assert rows[0]["findings"][0]["id"] == "balancedness"
+    assert call("run", study, "--quiet").exit_code == Exit.OK
 
 
 def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
@@ -128,7 +119,7 @@ def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
     leaking["dissipated"] *= 0.5
     store.save(replace(run, evidence=replace(run.evidence, record=leaking)), tmp_path / "bad")
 
-    assert call("check", tmp_path / "bad").exit_code == cli.FAILS
+    assert call("check", tmp_path / "bad").exit_code == Exit.FAILS
 
 
 @pytest.mark.slow
@@ -138,7 +129,7 @@ def test_a_flow_that_stops_early_has_its_own_exit_code(tmp_path):
     args = ("run", tmp_path / "s.toml", "--set", "flow.max_steps=5", "--out", tmp_path)
     result = call(*args)
 
-    assert result.exit_code == cli.STOPPED and "MAX_STEPS" in result.output
+    assert result.exit_code == Exit.STOPPED and "MAX_STEPS" in result.output
 
 
 def test_bad_input_lists_every_mistake_and_no_traceback(tmp_path):
@@ -147,7 +138,7 @@ def test_bad_input_lists_every_mistake_and_no_traceback(tmp_path):
 
     result = call("run", tmp_path / "bad.toml")
 
-    assert result.exit_code == cli.BAD_INPUT
+    assert result.exit_code == Exit.BAD_INPUT
     assert "network.width" in result.stderr and "network.power" in result.stderr
     assert "bad.toml:" in result.stderr and "Traceback" not in result.output
 
@@ -155,11 +146,11 @@ def test_bad_input_lists_every_mistake_and_no_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("run", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
-        (("check", "absent"), cli.BAD_RECORD, "no such run folder"),
-        (("plot", "absent"), cli.BAD_RECORD, "no such run folder"),
-        (("show", "absent.toml"), cli.BAD_INPUT, "absent.toml"),
-        (("status", "absent"), cli.BAD_RECORD, "no such run folder"),
+        (("run", "absent.toml"), Exit.BAD_INPUT, "absent.toml"),
+        (("check", "absent"), Exit.BAD_RECORD, "no such run folder"),
+        (("plot", "absent"), Exit.BAD_RECORD, "no such run folder"),
+        (("show", "absent.toml"), Exit.BAD_INPUT, "absent.toml"),
+        (("status", "absent"), Exit.BAD_RECORD, "no such run folder"),
     ],
 )
 def test_what_is_not_there_is_said(args, code, words):
@@ -174,15 +165,15 @@ def test_unknown_names_are_refused_with_the_known_ones(ran):
     wrong_check = call("check", folder, "--only", "conjecture")
     wrong_figure = call("plot", folder, "--only", "alignmnt")
 
-    assert wrong_check.exit_code == cli.BAD_INPUT and "conjecture-1" in wrong_check.stderr
-    assert wrong_figure.exit_code == cli.BAD_INPUT and "alignment" in wrong_figure.stderr
+    assert wrong_check.exit_code == Exit.BAD_INPUT and "conjecture-1" in wrong_check.stderr
+    assert wrong_figure.exit_code == Exit.BAD_INPUT and "alignment" in wrong_figure.stderr
 
 
 @pytest.mark.slow
 def test_plot_draws_one_figure_from_the_folder(ran, tmp_path):
     result = call("plot", study_of(ran[0]), "--only", "alignment", "--out", tmp_path)
 
-    assert result.exit_code == cli.OK
+    assert result.exit_code == Exit.OK
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alignment.pdf", "alignment.png"]
 
 
@@ -191,7 +182,7 @@ def test_a_folder_may_be_the_one_we_are_in(ran, monkeypatch):
 
     result = call("status", ".")
 
-    assert result.exit_code == cli.OK and "finished" in result.output
+    assert result.exit_code == Exit.OK and "finished" in result.output
 
 
 @pytest.mark.parametrize(
@@ -204,14 +195,26 @@ def test_a_folder_may_be_the_one_we_are_in(ran, monkeypatch):
             "`--json` must not be given with --explain",
         ),
         (("theory", "RUN", "--with", "x.py"), "`--with` must not be given with run folders"),
+        (("run", "FLOW", "--workers", "2"), "`--workers` must not be given with one flow"),
+        (("run", "FLOW", "--dask", "tcp://x:1"), "`--dask` must not be given with one flow"),
+        (("run", "GRID", "--workers", "0"), "`--workers` must be at least 1, but is 0"),
+        (
+            ("run", "GRID", "--workers", "2", "--dask", "tcp://x:1"),
+            "`--workers` must not be given with --dask",
+        ),
     ],
 )
-def test_options_that_would_do_nothing_are_refused(ran, args, words):
-    folder = load(study_of(ran[0])).runs[0].folder
+def test_options_that_would_do_nothing_are_refused(ran, tmp_path, args, words):
+    (tmp_path / "flow.toml").write_text(SMALL)
+    known = {
+        "RUN": load(study_of(ran[0])).runs[0].folder,
+        "FLOW": tmp_path / "flow.toml",
+        "GRID": ran[0] / "small.toml",
+    }
 
-    result = call(*(folder if arg == "RUN" else arg for arg in args))
+    result = call(*(known.get(arg, arg) for arg in args))
 
-    assert result.exit_code == cli.BAD_INPUT and words in result.output
+    assert result.exit_code == Exit.BAD_INPUT and words in result.output
 
 
 def test_an_attack_leaves_no_run_without_verdicts(ran, tmp_path):
@@ -220,15 +223,18 @@ def test_an_attack_leaves_no_run_without_verdicts(ran, tmp_path):
 
     result = call("attack", folder, "--samples", "5")
 
-    assert result.exit_code == cli.OK, result.output
+    assert result.exit_code == Exit.OK, result.output
     assert all(read_findings(run.folder) for run in load(folder).runs)
 
 
-def test_json_of_a_study_says_what_is_said_of_all_runs(ran):
-    rows = json.loads(call("check", study_of(ran[0]), "--json").output)
+def test_check_judges_every_run_and_all_together_as_json(ran):
+    result = call("check", study_of(ran[0]), "--json")
 
-    (together,) = [row for row in rows if row["point"] == ""]
-    assert "escape-slopes" in [finding["id"] for finding in together["findings"]]
+    assert result.exit_code == Exit.OK, result.output
+    rows = json.loads(result.output)
+    assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
+    assert rows[0]["findings"][0]["id"] == "balancedness"
+    assert "escape-slopes" in [finding["id"] for finding in rows[2]["findings"]]
 
 
 @pytest.mark.slow
@@ -239,18 +245,8 @@ def test_until_continues_a_run_folder(ran, tmp_path):
 
     result = call("run", folder, "--until", "250", "--quiet")
 
-    assert result.exit_code == cli.OK, result.output
+    assert result.exit_code == Exit.OK, result.output
     assert load(folder).outcome.t == 250.0
-
-
-@pytest.mark.parametrize("option", [("--workers", "2"), ("--dask", "tcp://x:1")])
-def test_one_flow_is_not_shared_among_workers(tmp_path, option):
-    (tmp_path / "s.toml").write_text(SMALL)
-
-    result = call("run", tmp_path / "s.toml", "--out", tmp_path / "runs", *option)
-
-    assert result.exit_code == cli.BAD_INPUT
-    assert f"`{option[0]}` must not be given with one flow" in result.stderr
 
 
 def test_schema_is_a_json_schema():
@@ -294,7 +290,7 @@ def test_whoever_reads_the_output_may_stop_reading():
         verb.stdout.close()
         errors = verb.stderr.read()
 
-    assert errors == b"" and verb.returncode == cli.INTERRUPTED
+    assert errors == b"" and verb.returncode == Exit.INTERRUPTED
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from gflow import cli
+from gflow.cli import Exit
 from gflow.data.kinds.features import read_features
 from gflow.data.make.extractors import own_extractor, torchvision_extractor
 from gflow.data.make.photographs import read_photograph, write_features
@@ -184,7 +185,7 @@ def test_the_command_takes_a_function_of_ones_own(tmp_path):
 
     done = CliRunner().invoke(cli.app, [*arguments, "--extractor", str(mine)])
 
-    assert done.exit_code == cli.OK, done.output
+    assert done.exit_code == Exit.OK, done.output
     assert "15 images of 3 categories" in done.output
     np.testing.assert_allclose(read_features(tmp_path / "f.npz").x[7], [0, 1, 0], atol=0.01)
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import gflow
 from gflow import cli
+from gflow.cli import Exit
 from gflow.data.centers import Centers
 from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.data.kinds.file import read_npz
@@ -267,7 +268,7 @@ def test_the_command_says_it_and_draws_it(tmp_path):
     )
     plain = CliRunner().invoke(cli.app, ["data", "premise", str(path), "--json", "--no-clusters"])
 
-    assert result.exit_code == cli.OK, result.output
+    assert result.exit_code == Exit.OK, result.output
     assert "subclasses        5 labeled, 2 and 3 per class" in result.output
     assert "clusters          class 1: 3 " in result.output
     assert {file.name for file in (tmp_path / "f").iterdir()} == {"premise.pdf", "premise.png"}
@@ -283,9 +284,9 @@ def test_without_scikit_learn_the_command_says_the_rest(tmp_path, monkeypatch):
     result = CliRunner().invoke(cli.app, ["data", "premise", str(path)])
     estimated = CliRunner().invoke(cli.app, ["data", "premise", str(path), "--clusters"])
 
-    assert result.exit_code == cli.OK and "5 labeled" in result.output
+    assert result.exit_code == Exit.OK and "5 labeled" in result.output
     assert "clusters          not looked for" in result.output
-    assert estimated.exit_code == cli.BAD_INPUT and "gflow[clusters]" in estimated.stderr
+    assert estimated.exit_code == Exit.BAD_INPUT and "gflow[clusters]" in estimated.stderr
 
 
 def test_a_class_of_one_subclass_has_no_pairs_within_it(tmp_path):

@@ -1,10 +1,8 @@
 """Figures of flows are checked by the data they draw, not by their pixels."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-from drawing import FLOWS, changed, lines, panels_of, shaded, tiny, without
+from drawing import FLOWS, changed, lines, panels_of, shaded, tiny, with_evidence, without
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -49,7 +47,7 @@ def test_level_of_a_center_against_its_class_average_is_marked(prelu):
 
 def test_classes_of_one_size_share_one_level(prelu):
     centers = Centers(np.eye(4, 20), np.array([1, 1, -1, -1]), "given")
-    run = dataclasses.replace(prelu, evidence=dataclasses.replace(prelu.evidence, centers=centers))
+    run = with_evidence(prelu, centers=centers)
 
     assert panels._average_levels(run) == {1 / np.sqrt(2): r"$1/\sqrt{K_{1,2}}$"}
 
@@ -172,11 +170,9 @@ def test_fit_without_centers_has_no_outputs(prelu):
 @pytest.mark.parametrize("shift", [0.0, -800.0])
 def test_bars_are_shares_of_the_total_even_if_masses_underflow(both, shift):
     # e^{2·(-800)} is 0 in float64, and so is e^{-800}; shares must not care.
+    logs = ("log_norm", "log_output")
     moved = [
-        (
-            label,
-            changed(run, **{n: run.record[n].values + shift for n in ("log_norm", "log_output")}),
-        )
+        (label, changed(run, **{name: run.record[name].values + shift for name in logs}))
         for label, run in both
     ]
     axes = panels_of(figures.contributions(moved), 2)[0]
@@ -284,7 +280,7 @@ def test_plane_refuses_centers_of_two_classes(prelu):
 
 def test_plane_needs_a_class_of_two_subclasses(prelu):
     centers = Centers(np.eye(2, 20), np.array([1, -1]), "given")
-    run = dataclasses.replace(prelu, evidence=dataclasses.replace(prelu.evidence, centers=centers))
+    run = with_evidence(prelu, centers=centers)
 
     with pytest.raises(figures.NotDrawable, match="must have two subclasses"):
         figures.plane(run)
@@ -346,6 +342,6 @@ def test_a_neuron_that_died_or_changed_sides_is_drawn(prelu):
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_run_that_stopped_at_its_start_is_drawn(prelu, name):
     record = prelu.record.isel(time=slice(0, 1))
-    run = dataclasses.replace(prelu, evidence=dataclasses.replace(prelu.evidence, record=record))
+    run = with_evidence(prelu, record=record)
 
     getattr(figures, name)(run).draw_without_rendering()

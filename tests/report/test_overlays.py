@@ -1,9 +1,8 @@
 """Overlays are checked by the data they draw: lines are the theory, points the record."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from drawing import changed
 from questions import ESCAPING
 
 from gflow.errors import GflowError
@@ -21,10 +20,7 @@ def run_of(*overrides):
 def runs():
     """A study over ε and p in small."""
     return [
-        (
-            f"power={p},init_scale={eps}",
-            run_of(f"network.power={p}", f"network.init_scale={eps}"),
-        )
+        (f"power={p},init_scale={eps}", run_of(f"network.power={p}", f"network.init_scale={eps}"))
         for p in (3, 1)
         for eps in (1e-6, 1e-10)
     ]
@@ -45,8 +41,8 @@ def test_the_closed_form_goes_through_the_points(runs):
     # Without noise the law is exact up to the solver's tolerance, while coordinates go 0 to 1.
     assert max(np.ptp(line[:, 1]) for line in laws) > 0.5
     assert np.abs(residual).max() < 1e-4
-    found = np.concatenate(points)[:, 1] - np.concatenate(laws)[:, 1]
-    np.testing.assert_allclose(found, residual, atol=1e-12)
+    gap = np.concatenate(points)[:, 1] - np.concatenate(laws)[:, 1]
+    np.testing.assert_allclose(gap, residual, atol=1e-12)
 
 
 def test_the_potential_of_outputs_is_a_line(runs):
@@ -55,7 +51,7 @@ def test_the_potential_of_outputs_is_a_line(runs):
     for law, points in zip(drawn(upper, "None"), drawn(upper, "."), strict=True):
         np.testing.assert_allclose(law[:, 0], law[:, 1])
         np.testing.assert_allclose(points[:, 1], points[:, 0], rtol=1e-4)
-    # One line a subclass, named after it.
+    # One line per subclass, named after it.
     assert len(upper.get_legend().get_texts()) == 5
 
 
@@ -64,8 +60,8 @@ def test_rates_are_drawn_with_the_slopes_of_theory(runs, run, slopes):
     ax = overlays.rates(runs[run : run + 1]).axes[0]
     dashed = [line.get_xydata() for line in ax.get_lines() if line.get_linestyle() == "--"]
 
-    found = sorted(float(np.diff(np.log(y))[0] / np.diff(x)[0]) for x, y in (d.T for d in dashed))
-    np.testing.assert_allclose(found, sorted(slopes))
+    steepness = [np.diff(np.log(y))[0] / np.diff(x)[0] for x, y in (line.T for line in dashed)]
+    np.testing.assert_allclose(sorted(steepness), sorted(slopes))
 
 
 def test_escape_times_lie_on_lines_of_their_slope(runs):
@@ -73,8 +69,8 @@ def test_escape_times_lie_on_lines_of_their_slope(runs):
     # 1/(κ π λ) per factor e, with π = 1/5: λ = 1 at p = 3, √3 and √2 at p = 1.
     expected = 5 * np.log(10) / np.array([1, 1, 3**0.5, 2**0.5])
 
-    found = [np.diff(line[:, 1]) / np.diff(line[:, 0]) for line in drawn(upper, "None")]
-    np.testing.assert_allclose(np.mean(found, axis=1), expected)
+    slopes = [np.diff(line[:, 1]) / np.diff(line[:, 0]) for line in drawn(upper, "None")]
+    np.testing.assert_allclose(np.mean(slopes, axis=1), expected)
     left = [line[:, 1] for line in drawn(lower, "o")]
     np.testing.assert_allclose(np.mean(left, axis=1), 0, atol=1e-9)
 
@@ -104,11 +100,9 @@ def test_the_power_map_mixes_colors_by_share(runs):
 
 def test_escape_is_not_drawn_where_none_was_seen(runs):
     flat = [
-        (label, replace(run, evidence=replace(
-            run.evidence, record=run.record.assign(center_output=0 * run.record["center_output"])
-        )))
+        (label, changed(run, center_output=0 * run.record["center_output"].values))
         for label, run in runs
-    ]  # fmt: skip
+    ]
 
     with pytest.raises(NotDrawable, match="a run must have escaped, but none has"):
         overlays.escape(flat)

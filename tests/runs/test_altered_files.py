@@ -36,14 +36,18 @@ def test_one_altered_byte_anywhere_is_detected_and_the_file_named(folder, name):
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_file_cut_short_anywhere_is_detected_and_named(folder, name):
+def test_a_file_cut_short_anywhere_or_missing_is_detected_and_named(folder, name):
     path = folder / name
     whole = path.read_bytes()
 
     for length in [0, *np.random.default_rng(1).integers(len(whole), size=10), len(whole) - 1]:
         path.write_bytes(whole[:length])
-        with pytest.raises(RecordError, match=name.replace(".", r"\.")):
+        with pytest.raises(RecordError, match=name.replace(".", r"\.") + ".*altered or"):
             gflow.load(folder)
+
+    path.unlink()
+    with pytest.raises(RecordError, match=name.replace(".", r"\.") + ".*(is missing|give the)"):
+        gflow.load(folder)
 
 
 def test_a_manifest_that_was_edited_by_hand_is_not_trusted(folder):
@@ -75,12 +79,12 @@ def test_verdicts_of_other_predictions_or_another_run_are_not_used(folder):
     assert read_findings(folder.parent / "other", ["balancedness"]) is None
 
 
-def test_stored_verdicts_are_those_that_were_found(folder):
-    found = judge(gflow.load(folder))[""]
+def test_verdicts_are_read_back_as_they_were_stored(folder):
+    findings = judge(gflow.load(folder))[""]
 
-    save_findings(folder, found, list(PREDICTIONS))
+    save_findings(folder, findings, list(PREDICTIONS))
 
-    assert read_findings(folder, list(PREDICTIONS)) == found
+    assert read_findings(folder, list(PREDICTIONS)) == findings
 
 
 def test_an_altered_index_or_scenario_of_a_study_is_named(tmp_path):
@@ -94,6 +98,7 @@ def test_an_altered_index_or_scenario_of_a_study_is_named(tmp_path):
     scenario.write_text(text[:100])
     with pytest.raises(RecordError, match=r"scenario\.toml"):
         gflow.load(tmp_path)
-    index.write_text(index.read_text().replace("seed=2", "seed=3"))
-    with pytest.raises(RecordError, match=r"study\.json"):
-        gflow.load(tmp_path)
+    for text in (index.read_text().replace("seed=2", "seed=3"), '{"points": [{"label": "x"}]}'):
+        index.write_text(text)
+        with pytest.raises(RecordError, match=r"study\.json"):
+            gflow.load(tmp_path)

@@ -71,27 +71,27 @@ def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, fold):
         while True:
             mortal = Mortal(tmp_path / f"{attempt}.npz", int(rng.integers(1, 15)))
             try:
-                found = follow(flow, mortal, fold)
+                resumed = follow(flow, mortal, fold)
                 break
             except Dies:
                 lives += 1
         assert lives >= 2
-        equal(whole, found)
+        equal(whole, resumed)
 
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_where_it_was(tmp_path):
-    flow, kept = mixture(3.0), FileCheckpoint(tmp_path / "flow.npz", "a question", 1e9)
+    flow, checkpoint = mixture(3.0), FileCheckpoint(tmp_path / "flow.npz", "a question", 1e9)
 
-    def interrupt(t, seen):
+    def interrupt(t, observation):
         if t >= 40:
             raise KeyboardInterrupt
 
-    stopped = follow(flow, kept, watch=interrupt)
+    stopped = follow(flow, checkpoint, watch=interrupt)
     assert stopped.outcome.reason is Reason.INTERRUPTED
 
-    assert kept.load() is not None
-    equal(follow(flow), follow(flow, kept))
+    assert checkpoint.load() is not None
+    equal(follow(flow), follow(flow, checkpoint))
 
 
 def test_a_checkpoint_of_another_question_is_not_used(tmp_path):
@@ -100,32 +100,32 @@ def test_a_checkpoint_of_another_question_is_not_used(tmp_path):
 
     assert FileCheckpoint(path, "another", 0.0).load() is None
     assert FileCheckpoint(tmp_path / "none.npz", "another", 0.0).load() is None
-    found = FileCheckpoint(path, "one question", 0.0).load()
-    assert found is not None and np.array_equal(found["a"], np.arange(3))
+    arrays = FileCheckpoint(path, "one question", 0.0).load()
+    assert arrays is not None and np.array_equal(arrays["a"], np.arange(3))
 
 
 def test_a_damaged_checkpoint_is_not_used(tmp_path):
-    kept = FileCheckpoint(tmp_path / "c.npz", "a question", 0.0)
-    kept.save({"a": np.arange(1000)})
+    checkpoint = FileCheckpoint(tmp_path / "c.npz", "a question", 0.0)
+    checkpoint.save({"a": np.arange(1000)})
     data = bytearray((tmp_path / "c.npz").read_bytes())
     data[len(data) // 2] ^= 255
     (tmp_path / "c.npz").write_bytes(data)
 
-    assert kept.load() is None
+    assert checkpoint.load() is None
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_flow(tmp_path):
     (tmp_path / "taken").write_text("a file where a folder should be")
-    kept = FileCheckpoint(tmp_path / "taken" / "c.npz", "a question", 0.0)
+    checkpoint = FileCheckpoint(tmp_path / "taken" / "c.npz", "a question", 0.0)
 
     with pytest.warns(GflowWarning, match="the flow itself goes on"):
-        kept.save({"a": np.arange(3)})
+        checkpoint.save({"a": np.arange(3)})
 
 
 def test_another_number_of_threads_is_said(tmp_path, monkeypatch):
-    kept = FileCheckpoint(tmp_path / "c.npz", "a question", 0.0)
-    kept.save({"a": np.arange(3)})
+    checkpoint = FileCheckpoint(tmp_path / "c.npz", "a question", 0.0)
+    checkpoint.save({"a": np.arange(3)})
     monkeypatch.setattr(module, "threads", lambda: 99)
 
     with pytest.warns(GflowWarning, match="not equal to the bit"):
-        assert kept.load() is not None
+        assert checkpoint.load() is not None

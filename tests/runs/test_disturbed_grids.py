@@ -10,16 +10,18 @@ from processes import (
     assert_same_numbers,
     begun,
     finish,
+    grid_command,
     is_within,
     only_folder,
     prints,
     silent,
     start,
+    start_grid,
     wait_for,
 )
 from questions import SEEDS
 
-from gflow import cli
+from gflow.cli import Exit
 from gflow.runs.index import read_index
 from gflow.runs.status import State, read_status
 from gflow.runs.study import answer, load
@@ -35,11 +37,7 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["between", "within"])
 def test_after_kill_9_the_same_command_ends_as_if_nothing_had_been(tmp_path, undisturbed, moment):
-    (tmp_path / "grid.toml").write_text(SEEDS)
-    args = ("run", tmp_path / "grid.toml", "--out", tmp_path / "runs", "--quiet")
-    first = start(*args)
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    first, study = start_grid(tmp_path)
     at = is_within if moment == "within" else lambda study: begun(study, State.FINISHED)
     wait_for(lambda: at(study), moment)
     first.kill()
@@ -48,10 +46,10 @@ def test_after_kill_9_the_same_command_ends_as_if_nothing_had_been(tmp_path, und
     before = [prints(folder) for folder in finished]
     assert finished and not begun(study, State.RUNNING)
 
-    again = start(*args)
-    said = finish(again)
+    again, _ = start_grid(tmp_path)
+    output = finish(again)
 
-    assert again.returncode == cli.OK, said
+    assert again.returncode == Exit.OK, output
     assert [prints(folder) for folder in finished] == before
     assert_same_numbers(load(study), undisturbed)
     assert [p.name for p in study.iterdir() if p.name.startswith(".")] == []
@@ -59,42 +57,34 @@ def test_after_kill_9_the_same_command_ends_as_if_nothing_had_been(tmp_path, und
 
 @pytest.mark.slow
 def test_two_processes_on_one_grid_share_its_points(tmp_path, undisturbed):
-    (tmp_path / "grid.toml").write_text(SEEDS)
-    args = ("run", tmp_path / "grid.toml", "--out", tmp_path / "runs")
+    args = grid_command(tmp_path)
 
     both = [start(*args), start(*args)]
-    said = [finish(process) for process in both]
+    outputs = [finish(process) for process in both]
 
-    assert [process.returncode for process in both] == [cli.OK, cli.OK], said
+    assert [process.returncode for process in both] == [Exit.OK, Exit.OK], outputs
     assert_same_numbers(load(only_folder(tmp_path / "runs")), undisturbed)
-    assert [text.count("HOLDS") for text in said] == [4, 4]
+    assert [text.count("HOLDS") for text in outputs] == [4, 4]
     # Whoever computes a flow tells of its end, so each was computed once; both had a share.
-    ends = [re.findall(r"^(power=\S+): t = 200 of 200", text, re.MULTILINE) for text in said]
+    ends = [re.findall(r"^(power=\S+): t = 200 of 200", text, re.MULTILINE) for text in outputs]
     assert sorted(ends[0] + ends[1]) == [label for label, _ in undisturbed.entries]
     assert all(ends)
 
 
 @pytest.mark.slow
 def test_editing_the_scenario_file_while_it_runs_changes_nothing(tmp_path, undisturbed):
-    path = tmp_path / "grid.toml"
-    path.write_text(SEEDS)
-    process = start("run", path, "--out", tmp_path / "runs", "--quiet")
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    process, study = start_grid(tmp_path)
 
-    path.write_text(SEEDS.replace("end_time = 200", "end_time = 20"))
-    said = finish(process)
+    (tmp_path / "grid.toml").write_text(SEEDS.replace("end_time = 200", "end_time = 20"))
+    output = finish(process)
 
-    assert process.returncode == cli.OK, said
+    assert process.returncode == Exit.OK, output
     assert_same_numbers(load(study), undisturbed)
 
 
 @pytest.mark.slow
 def test_the_index_lists_every_point_before_the_first_is_computed(tmp_path):
-    (tmp_path / "grid.toml").write_text(SEEDS)
-    process = start("run", tmp_path / "grid.toml", "--out", tmp_path / "runs", "--quiet")
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    process, study = start_grid(tmp_path)
 
     places = read_index(study)
     states = [status.state for status in read_status(study)]

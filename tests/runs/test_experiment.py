@@ -12,7 +12,7 @@ import pytest
 from questions import GRID, SMALL
 
 import gflow
-from gflow.cli import INTERRUPTED
+from gflow.cli import Exit
 from gflow.errors import ScenarioError
 from gflow.flow.trajectory import Reason
 from gflow.runs.experiment import simulate
@@ -21,14 +21,18 @@ from gflow.scenario import parse_scenario
 ROOT = Path(__file__).parents[2]
 
 
-def run(text=SMALL, **flow):
-    lines = "".join(f"{key} = {value}\n" for key, value in flow.items())
-    return simulate(parse_scenario(text.replace("end_time = 200\n", "end_time = 200\n" + lines)))
+TIGHT = ("flow.tolerance=1e-8", "flow.precision=float64")
+
+
+def run(*overrides):
+    return simulate(parse_scenario(SMALL, overrides=overrides))
 
 
 @pytest.mark.slow
 def test_a_flow_ends_by_loss_margin_or_time_whichever_comes_first():
-    by_loss, by_margin, by_time = run(end_loss=0.1), run(end_margin=0.5), run(end_loss=1e-9)
+    by_loss, by_margin, by_time = (
+        run(f"flow.{end}") for end in ("end_loss=0.1", "end_margin=0.5", "end_loss=1e-9")
+    )
 
     assert by_loss.outcome.reason is Reason.END_LOSS
     assert float(by_loss.record["loss"][-1]) <= 0.1 < float(by_loss.record["loss"][-2])
@@ -39,12 +43,9 @@ def test_a_flow_ends_by_loss_margin_or_time_whichever_comes_first():
 
 @pytest.mark.slow
 def test_the_sum_convention_runs_the_same_flow_n_times_faster():
-    tight = {"tolerance": 1e-7, "precision": '"float64"'}
-    mean = run(**tight)
+    mean = run(*TIGHT)
 
-    text = SMALL.replace("end_time = 200", f"end_time = {200 / 60}")
-    lines = 'convention = "sum"\ntolerance = 1e-7\nprecision = "float64"\n[record]'
-    total = simulate(parse_scenario(text.replace("[record]", lines)))
+    total = run(*TIGHT, "flow.convention=sum", f"flow.end_time={200 / 60}")
 
     assert np.allclose(total.record["scaled_time"][-1], mean.record["scaled_time"][-1])
     gap = np.asarray(total.network.direction) - np.asarray(mean.network.direction)
@@ -56,16 +57,13 @@ def test_the_sum_convention_runs_the_same_flow_n_times_faster():
 @pytest.mark.parametrize(("loss", "kappa"), [("logistic", 0.5), ("square", 2.0)])
 def test_alignment_depends_on_the_loss_through_kappa_alone(loss, kappa):
     # Prediction: at equal κt, before escape, directions agree up to O(ε²) and the solver.
-    tight = {"tolerance": 1e-8, "precision": '"float64"'}
-    text = SMALL.replace("end_time = 200", "end_time = 20").replace("1e-6", "1e-30")
-    extra = 'tolerance = 1e-8\nprecision = "float64"\n[record]'
-    base = simulate(parse_scenario(text.replace("[record]", extra)))
+    quiet = (*TIGHT, "network.init_scale=1e-30")
+    base = run(*quiet, "flow.end_time=20")
 
-    other_text = text.replace("end_time = 20", f"end_time = {20 / kappa}")
-    other = simulate(parse_scenario(other_text.replace("[record]", f'loss = "{loss}"\n{extra}')))
+    other = run(*quiet, f"flow.end_time={20 / kappa}", f"flow.loss={loss}")
 
     gap = np.asarray(base.network.direction) - np.asarray(other.network.direction)
-    assert np.abs(gap).max() < 100 * tight["tolerance"]
+    assert np.abs(gap).max() < 100 * 1e-8
     assert float(base.record["squared_norm"][-1]) < 1e-40
 
 
@@ -76,13 +74,12 @@ def test_a_grid_is_not_one_flow():
 
 @pytest.mark.slow
 def test_nudged_and_unbalanced_starts_are_what_they_say():
-    nudged = run(SMALL.replace("width = 12", 'width = 12\ninit = "nudged"\nnudge = 0.5'))
+    nudged = run("network.init=nudged", "network.nudge=0.5")
     cosine = nudged.record["cosine"].values[0, :, :3].max(axis=1)
     assert (cosine > 0.3).all()
     assert np.allclose(nudged.record["log_norm"][0], np.log(1e-6))
 
-    loose = SMALL.replace("1e-6", "1e-2\nbalanced = false")
-    plain = run(loose, chart='"cartesian"')
+    plain = run("network.init_scale=1e-2", "network.balanced=false", "flow.chart=cartesian")
     imbalance = plain.record["log_norm"][0] - plain.record["log_output"][0]
     assert float(np.abs(imbalance).min()) > 0
 
@@ -101,7 +98,7 @@ def test_ctrl_c_on_the_command_line_keeps_the_part_computed_so_far(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     output += process.communicate(timeout=300)[0]
 
-    assert process.returncode == INTERRUPTED, output
+    assert process.returncode == Exit.INTERRUPTED, output
     stored = gflow.load(next(tmp_path.glob("quickstart-*")))
     assert isinstance(stored, gflow.Run) and stored.outcome.reason is Reason.INTERRUPTED
     assert 0 < stored.outcome.t < 16000 and stored.record["time"][-1] == stored.outcome.t

@@ -1,18 +1,13 @@
-"""Points of a grid that fail, or whose files do, and what is said of them."""
+"""Points of a grid that fail, or whose files do, and what is output of them."""
 
 import shutil
 
 import numpy as np
 import pytest
-from processes import (
-    finish,
-    only_folder,
-    prints,
-    start,
-)
-from questions import SEEDS, SMALL
+from processes import finish, only_folder, prints, start
+from questions import OF_A_FILE, SEEDS, samples
 
-from gflow import cli
+from gflow.cli import Exit
 from gflow.errors import DataError
 from gflow.runs.failure import (
     Failure,
@@ -56,15 +51,6 @@ def test_a_failure_says_what_happened_and_where_if_it_is_not_the_users(
     assert load_failure(tmp_path / "point") is None
 
 
-def samples():
-    """Arrays of a small file of samples."""
-    rng = np.random.default_rng(0)
-    subclass = rng.integers(3, size=60)
-    x = np.eye(3, 20)[subclass] + 0.02 * rng.standard_normal((60, 20))
-    y = np.where(subclass < 2, 1, -1)
-    return {"X": x, "y": y, "subclass": subclass, "centers": np.eye(3, 20)}
-
-
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory):
     """A grid whose first and last points are sound, and what `gflow run` said of it."""
@@ -76,9 +62,7 @@ def troubled(tmp_path_factory):
     for name, x in {"sound": sound["X"], "huge": 1e20 * sound["X"], "hole": hole}.items():
         np.savez(folder / f"{name}.npz", **{**sound, "X": x})
     np.savez(folder / "last.npz", **{**sound, "X": sound["X"][:, ::-1]})
-    data = SMALL[SMALL.index("[data]") : SMALL.index("[network]")]
-    text = SMALL.replace(data, '[data]\nkind = "file"\npath = "sound.npz"\n')
-    text += '[checks]\npredictions = ["balancedness"]\n'
+    text = OF_A_FILE + '[checks]\npredictions = ["balancedness"]\n'
     text += '[vary]\n"data.path" = ["sound.npz", "huge.npz", "hole.npz", "last.npz"]\n'
     (folder / "grid.toml").write_text(text)
     process = start("run", folder / "grid.toml", "--out", folder / "runs")
@@ -87,7 +71,7 @@ def troubled(tmp_path_factory):
 
 @pytest.mark.slow
 def test_points_that_fail_do_not_stop_the_others(troubled):
-    folder, said, code = troubled
+    folder, output, code = troubled
     study = only_folder(folder / "runs")
 
     states = [(s.state, s.kind, s.reason) for s in read_status(study)]
@@ -97,8 +81,8 @@ def test_points_that_fail_do_not_stop_the_others(troubled):
     ]  # fmt: skip
     assert states[1][2] == "not_finite"
     assert states[2][1] == "DataError" and "row 7 is not" in states[2][2]
-    assert code == cli.BAD_INPUT
-    assert "NOT_FINITE" in said and "row 7 is not" in said and "Traceback" not in said
+    assert code == Exit.BAD_INPUT
+    assert "NOT_FINITE" in output and "row 7 is not" in output and "Traceback" not in output
 
 
 @pytest.mark.slow
@@ -116,10 +100,10 @@ def test_check_and_plot_say_which_points_are_missing(troubled):
     study = only_folder(troubled[0] / "runs")
     check, plot = start("check", study), start("plot", study, "--only", "fit")
 
-    said, drawn = finish(check), finish(plot)
+    output, drawn = finish(check), finish(plot)
 
-    assert check.returncode == cli.BAD_INPUT and plot.returncode == cli.OK
-    assert "Not answered: 1 of the study's points." in said and "failed" in said
+    assert check.returncode == Exit.BAD_INPUT and plot.returncode == Exit.OK
+    assert "Not answered: 1 of the study's points." in output and "failed" in output
     assert "Not drawn: path=" in drawn and "hole.npz: `X`" in drawn and "fit.pdf" in drawn
 
 

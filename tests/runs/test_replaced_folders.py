@@ -6,9 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from processes import (
-    prints,
-)
+from processes import prints
 
 import gflow
 from gflow.runs import files, store

@@ -12,7 +12,6 @@ from questions import SMALL
 
 from gflow.report.study_figures import OWN
 from gflow.runs import store
-from gflow.runs.experiment import simulate
 from gflow.runs.findings import save_findings
 from gflow.runs.run import Entry
 from gflow.runs.seed_band import over_seeds
@@ -31,8 +30,8 @@ seed = [5, 7]
 
 
 @pytest.fixture(scope="module")
-def run():
-    return simulate(parse_scenario(SMALL))
+def run(stored):
+    return replace(stored, folder=None)
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +133,12 @@ def test_seeds_are_gathered_into_mean_and_range(table):
 
 def test_a_point_that_was_not_judged_is_not_in_a_band(run):
     scenario = parse_scenario(SMALL + PRODUCT)
-    found = made_up(scenario)
+    findings = made_up(scenario)
     for label in ("power=1,noise=0.01,seed=1", "power=1,noise=0.02,seed=1"):
-        del found[label]
-    del found["power=1,noise=0.02,seed=2"]
+        del findings[label]
+    del findings["power=1,noise=0.02,seed=2"]
 
-    relu, _ = over_seeds(tabulate(scenario, {}, found), OWN[0], "data.noise")
+    relu, _ = over_seeds(tabulate(scenario, {}, findings), OWN[0], "data.noise")
 
     assert relu.x.tolist() == [0.01, 0.4]
     assert relu.low[0] == relu.high[0] == own(1, 0.01, 2)[0]

@@ -11,22 +11,22 @@ from processes import (
     assert_same_numbers,
     begun,
     finish,
+    grid_command,
     is_within,
     only_folder,
     prints,
     silent,
     start,
+    start_grid,
     wait_for,
 )
 from questions import SEEDS, SMALL
-from typer.testing import CliRunner
 
-from gflow import cli
-from gflow.errors import ScenarioError
+from gflow.cli import Exit
 from gflow.runs import lock
 from gflow.runs.lane import share_cores
+from gflow.runs.manifest import read_manifest
 from gflow.runs.status import State, read_status
-from gflow.runs.store import read_manifest
 from gflow.runs.study import answer, load
 from gflow.runs.workers import Task, compute, processes, serial
 from gflow.scenario import parse_scenario
@@ -38,14 +38,8 @@ CORES = sorted(os.sched_getaffinity(0))
 def one_thread(tmp_path_factory):
     """The grid, computed one point after another on one core."""
     folder = tmp_path_factory.mktemp("serial")
-    (folder / "grid.toml").write_text(SEEDS)
-    finish(start("run", folder / "grid.toml", "--out", folder / "runs", cores=CORES[:1]))
+    finish(start(*grid_command(folder), cores=CORES[:1]))
     return load(only_folder(folder / "runs"))
-
-
-def grid(folder):
-    (folder / "grid.toml").write_text(SEEDS)
-    return ("run", folder / "grid.toml", "--out", folder / "runs")
 
 
 def alive(pid):
@@ -102,86 +96,65 @@ def test_one_point_that_cannot_be_locked_does_not_stop_the_others(tmp_path):
     assert [report.failure.kind for report in reports] == ["RecordError"] * 2
 
 
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (("--workers", "0"), "`--workers` must be at least 1"),
-        (("--workers", "2", "--dask", "tcp://x:1"), "`--workers` must not be given with --dask"),
-    ],
-)
-def test_impossible_crews_are_refused(tmp_path, args, words):
-    result = CliRunner().invoke(cli.app, [*map(str, grid(tmp_path)), *args])
-
-    assert result.exit_code == cli.BAD_INPUT and words in result.stderr
-
-
 @pytest.mark.slow
 def test_two_workers_give_the_numbers_of_one_process_to_the_bit(tmp_path, one_thread):
     # Sums are split among threads, so equality to the bit needs as many of them: one each.
     cores = CORES[:2] if len(CORES) > 1 else CORES
-    process = start(*grid(tmp_path), "--workers", 2, cores=cores)
-    said = finish(process)
+    process = start(*grid_command(tmp_path), "--workers", 2, cores=cores)
+    output = finish(process)
 
-    assert process.returncode == cli.OK, said
+    assert process.returncode == Exit.OK, output
     study = load(only_folder(tmp_path / "runs"))
     assert_same_numbers(study, one_thread)
     for run in study.runs:
         manifest = read_manifest(run.folder)
         assert manifest["threads"] == 1 and manifest["cores"] == os.cpu_count()
-    assert "power=1,seed=1: t = 200 of 200" in said and "power=3,seed=2: t = 200 of 200" in said
+    assert "power=1,seed=1: t = 200 of 200" in output and "power=3,seed=2: t = 200 of 200" in output
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_point_only(tmp_path, one_thread):
-    process = start(*grid(tmp_path), "--workers", 2, cores=CORES[:2])
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    process, study = start_grid(tmp_path, "--workers", 2, cores=CORES[:2])
     running = wait_for(lambda: [s for s in begun(study, State.RUNNING) if s.t], "a point")
     os.kill(lock.holder(running[0].folder)["pid"], signal.SIGKILL)
 
-    said = finish(process)
+    output = finish(process)
 
-    assert process.returncode == cli.INTERNAL and "ended abruptly" in said
-    found = load(study)
-    assert [(s.label, s.kind) for s in found.unanswered] == [
-        (running[0].label, "BrokenProcessPool")
-    ]
-    assert len(found.entries) == 3
-    again = start(*grid(tmp_path), cores=CORES[:1])
-    assert finish(again) and again.returncode == cli.OK
+    assert process.returncode == Exit.INTERNAL and "ended abruptly" in output
+    rest = load(study)
+    assert [(s.label, s.kind) for s in rest.unanswered] == [(running[0].label, "BrokenProcessPool")]
+    assert len(rest.entries) == 3
+    again, _ = start_grid(tmp_path, cores=CORES[:1])
+    assert finish(again) and again.returncode == Exit.OK
     assert_same_numbers(load(study), one_thread)
 
 
 @pytest.mark.slow
 def test_ctrl_c_stops_all_workers_and_keeps_finished_points(tmp_path, one_thread):
-    process = start(*grid(tmp_path), "--workers", 2, cores=CORES[:2])
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    process, study = start_grid(tmp_path, "--workers", 2, cores=CORES[:2])
     wait_for(lambda: is_within(study), "a point after the first")
     workers = holders(study)
 
     process.send_signal(signal.SIGINT)
-    said = finish(process)
+    output = finish(process)
 
-    assert process.returncode == cli.INTERRUPTED and "finished points are kept" in said
-    assert "Traceback" not in said
+    assert process.returncode == Exit.INTERRUPTED and "finished points are kept" in output
+    assert "Traceback" not in output
     assert workers and not any(alive(pid) for pid in workers)
     statuses = read_status(study)
     assert {s.state for s in statuses} <= {State.FINISHED, State.STOPPED, State.WAITING}
     finished = [s.folder for s in statuses if s.state is State.FINISHED]
     before = [prints(folder) for folder in finished]
-    again = start(*grid(tmp_path), cores=CORES[:1])
-    assert finish(again) and again.returncode == cli.OK
+    again, _ = start_grid(tmp_path, cores=CORES[:1])
+    assert finish(again) and again.returncode == Exit.OK
     assert finished and [prints(folder) for folder in finished] == before
     assert_same_numbers(load(study), one_thread)
 
 
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
-    process = start(*grid(tmp_path), "--workers", 2)
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
-    workers = wait_for(lambda: (found := holders(study)) and len(found) == 2 and found, "workers")
+    process, study = start_grid(tmp_path, "--workers", 2)
+    workers = wait_for(lambda: len(pids := holders(study)) == 2 and pids, "workers")
 
     process.kill()
     process.wait()
@@ -196,11 +169,6 @@ def test_workers_can_be_called_from_python(tmp_path, one_thread):
     study = answer(parse_scenario(SEEDS), tmp_path, False, silent, crew=processes(2))
 
     assert [run.outcome for run in study.runs] == [run.outcome for run in one_thread.runs]
-
-
-def test_processes_must_be_some():
-    with pytest.raises(ScenarioError, match="at least 1, but is 0"):
-        processes(0)
 
 
 # --- Dask ---------------------------------------------------------------------------------------
@@ -243,25 +211,23 @@ def cluster(tmp_path):
 @pytest.mark.slow
 def test_dask_computes_a_grid_though_a_worker_is_killed(tmp_path, cluster, one_thread):
     address, workers = cluster
-    process = start(*grid(tmp_path), "--dask", address)
-    study = only_folder(tmp_path / "runs")
-    wait_for(lambda: (study / "study.json").is_file(), "the index")
+    process, study = start_grid(tmp_path, "--dask", address)
     pid = wait_for(lambda: holders(study) & {worker.pid for worker in workers}, "a worker").pop()
     os.kill(pid, signal.SIGKILL)
 
-    said = finish(process)
+    output = finish(process)
 
-    assert process.returncode == cli.OK, said
-    found = load(study)
-    assert [label for label, _ in found.entries] == [label for label, _ in one_thread.entries]
-    assert [run.outcome.complete for run in found.runs] == 4 * [True]
+    assert process.returncode == Exit.OK, output
+    whole = load(study)
+    assert [label for label, _ in whole.entries] == [label for label, _ in one_thread.entries]
+    assert [run.outcome.complete for run in whole.runs] == 4 * [True]
 
 
 @pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_said(tmp_path):
-    process = start(*grid(tmp_path), "--dask", f"tcp://127.0.0.1:{free_port()}")
+    process = start(*grid_command(tmp_path), "--dask", f"tcp://127.0.0.1:{free_port()}")
 
-    said = finish(process)
+    output = finish(process)
 
-    assert process.returncode == cli.BAD_INPUT and "Traceback" not in said
-    assert "`--dask` must be the address of a Dask scheduler" in said
+    assert process.returncode == Exit.BAD_INPUT and "Traceback" not in output
+    assert "`--dask` must be the address of a Dask scheduler" in output

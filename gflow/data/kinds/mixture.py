@@ -4,7 +4,6 @@ Training and test samples are drawn from separate streams of the seed, so test s
 again at any time without the training samples.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +14,7 @@ from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractData, Facts, Sizes
 from gflow.data.mixture import equiangular_centers, sample_mixture
 from gflow.random import stream
-from gflow.table import Mistake, rule
+from gflow.table import rule
 
 
 class MixtureData(AbstractData):
@@ -110,62 +109,56 @@ class MixtureData(AbstractData):
         )
 
 
-@rule(MixtureData, reads=("data.subclasses", "data.positive_subclasses"))
-def _both_classes(data: MixtureData) -> Iterator[Mistake]:
+@rule("data.positive_subclasses", "data.subclasses")
+def _both_classes(data: MixtureData) -> str | None:
     K, K1 = data.subclasses, data.positive_subclasses
     if K1 >= K:
-        yield Mistake(
-            "data.positive_subclasses",
-            "`data.positive_subclasses` must be < `data.subclasses` (the negative class needs one "
-            f"too), but positive_subclasses = {K1} and subclasses = {K}; try {K // 2}.",
+        return (
+            "must be < `data.subclasses` (the negative class needs one too), but "
+            f"positive_subclasses = {K1} and subclasses = {K}; try {K // 2}."
         )
 
 
-@rule(MixtureData, reads=("data.subclasses", "data.dimension", "data.center_angle"))
-def _room_for_centers(data: MixtureData) -> Iterator[Mistake]:
+@rule("data.subclasses", "data.dimension", "data.center_angle")
+def _room_for_centers(data: MixtureData) -> str | None:
     K, D = data.subclasses, data.dimension
     if K > D and data.center_angle == 90:
-        yield Mistake(
-            "data.subclasses",
-            "`data.subclasses` must be <= `data.dimension` (centers are orthonormal), but "
-            f"subclasses = {K} and dimension = {D}; try dimension = {K}.",
+        return (
+            f"must be <= `data.dimension` (centers are orthonormal), but subclasses = {K} and "
+            f"dimension = {D}; try dimension = {K}."
         )
     elif K >= D and data.center_angle < 90:
-        yield Mistake(
-            "data.subclasses",
-            "`data.subclasses` must be < `data.dimension` (below 90 degrees the centers need one "
-            f"more dimension), but subclasses = {K}, dimension = {D} and center_angle = "
-            f"{data.center_angle:g}; try dimension = {K + 1}.",
+        return (
+            "must be < `data.dimension` (below 90 degrees the centers need one more dimension), "
+            f"but subclasses = {K}, dimension = {D} and center_angle = {data.center_angle:g}; try "
+            f"dimension = {K + 1}."
         )
 
 
-@rule(MixtureData, reads=("data.subclasses", "data.imbalance"))
-def _something_to_outweigh(data: MixtureData) -> Iterator[Mistake]:
+@rule("data.imbalance", "data.subclasses")
+def _something_to_outweigh(data: MixtureData) -> str | None:
     if data.imbalance > 1 and data.subclasses == 2:
-        yield Mistake(
-            "data.imbalance",
-            "`data.imbalance` must be 1 with one subclass per class (sizes vary within a class), "
-            f"but is {data.imbalance:g} with subclasses = 2; remove it, or raise data.subclasses.",
+        return (
+            "must be 1 with one subclass per class (sizes vary within a class), but is "
+            f"{data.imbalance:g} with subclasses = 2; remove it, or raise data.subclasses."
         )
 
 
-@rule(MixtureData, reads=("data.subclasses", "data.samples"))
-def _samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
+@rule("data.samples", "data.subclasses")
+def _samples_of_every_subclass(data: MixtureData) -> str | None:
     K, n = data.subclasses, data.samples
     if n < K:
-        yield Mistake(
-            "data.samples",
-            "`data.samples` must be >= `data.subclasses` (every subclass needs a sample), "
-            f"but samples = {n} and subclasses = {K}; try {K}.",
+        return (
+            f"must be >= `data.subclasses` (every subclass needs a sample), but samples = {n} and "
+            f"subclasses = {K}; try {K}."
         )
 
 
-@rule(MixtureData, reads=("data.subclasses", "data.test_samples"))
-def _test_samples_of_every_subclass(data: MixtureData) -> Iterator[Mistake]:
+@rule("data.test_samples", "data.subclasses")
+def _test_samples_of_every_subclass(data: MixtureData) -> str | None:
     K, m = data.subclasses, data.test_samples
     if 0 < m < K:
-        yield Mistake(
-            "data.test_samples",
-            "`data.test_samples` must be 0 or >= `data.subclasses`, but test_samples = "
-            f"{m} and subclasses = {K}; try {K}.",
+        return (
+            f"must be 0 or >= `data.subclasses`, but test_samples = {m} and subclasses = {K}; try "
+            f"{K}."
         )
