@@ -113,7 +113,7 @@ LAX = Field(strict=False, json_schema_extra={"uniqueItems": True})
 
 
 RULES: list[Rule] = []
-"""Every rule, in the order in which mistakes are reported."""
+"""Every rule, in the order in which they were registered."""
 
 
 def rule(key: str, *others: str) -> Callable[[Check], Check]:

@@ -10,7 +10,7 @@ become records of the first layer.  From a small scale, networks with more than 
 origin late (theory D15).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import equinox as eqx
@@ -29,6 +29,7 @@ from gflow.network.weights import (
 )
 from gflow.random import stream
 from gflow.scenario.networks import AbstractOutputsTable
+from gflow.scenario.words import LAYER_INITS
 
 
 class DeepNetwork(AbstractHiddenLayers):
@@ -243,11 +244,21 @@ def _balanced(rng: np.random.Generator, fan_in: int, width: int, is_last: bool) 
     return w / np.linalg.norm(w, axis=0 if is_last else 1, keepdims=True)
 
 
-INITIALIZATIONS = {
-    "gaussian": _gaussian,
-    "kaiming_uniform": _kaiming_uniform,
-    "glorot": _glorot,
-    "published": _published,
-    "balanced": _balanced,
-}
+LayerDraw = Callable[[np.random.Generator, int, int, bool], np.ndarray]
+"""Draws the weights (width, fan-in) of a layer, given whether it is the last."""
+
+INITIALIZATIONS: dict[str, LayerDraw] = {"balanced": _balanced}
 """How to draw the weights of a layer, by name."""
+
+
+def register_layer_initialization(name: str, draw: LayerDraw) -> None:
+    """Make a way to draw the weights of layers available as a value of `network.init`."""
+    INITIALIZATIONS[name] = draw
+    LAYER_INITS.add(name)
+
+
+for _name, _draw in {
+    "gaussian": _gaussian, "kaiming_uniform": _kaiming_uniform, "glorot": _glorot,
+    "published": _published,
+}.items():  # fmt: skip
+    register_layer_initialization(_name, _draw)

@@ -2,7 +2,7 @@
 
 A norm says everything that depends on it: how it is written, its dual, the steps and balls of
 attacks, the rate behind certificates, and the radii worth reading robust accuracies at.  To add
-one, write its class here and name it in `NORMS`.
+one, write its class and call `register_norm`.
 
 Sizes, steps and projections take numpy and jax arrays alike.
 """
@@ -19,6 +19,7 @@ from numpy import ndarray
 from gflow.data.kind import Scale
 from gflow.network.prelu import host_power
 from gflow.robustness.bisection import bisected
+from gflow.scenario.words import NORMS as WORDS
 
 Rows = Float[Array | ndarray, "*n D"]
 """Perturbations or slopes."""
@@ -228,8 +229,18 @@ class _LInf(Norm):
 
 Norm.L1, Norm.L2, Norm.LINF = _L1("l1"), _L2("l2"), _LInf("linf")
 
-NORMS: dict[str, Norm] = {str(norm): norm for norm in (Norm.L1, Norm.L2, Norm.LINF)}
+NORMS: dict[str, Norm] = {}
 """Every norm by its name in files."""
+
+
+def register_norm(norm: Norm) -> None:
+    """Add a norm to `NORMS`, and its name to the words of `robustness.norms`."""
+    NORMS[str(norm)] = norm
+    WORDS.add(str(norm))
+
+
+for _norm in (Norm.L1, Norm.L2, Norm.LINF):
+    register_norm(_norm)
 
 
 def _rate_of_rows(

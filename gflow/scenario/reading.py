@@ -146,8 +146,12 @@ def _with_absolute_paths(
 def _places(
     text: str, source: str, axes: tuple[Axis, ...], overrides: Sequence[str]
 ) -> dict[str, str]:
-    """The place of each key: its line, its override, or its entry in [vary] if it varies."""
-    places = {key: f"{source}:{line}" for key, line in key_lines(text).items()}
+    """The place of each key: its line, its override, or its entry in [vary] if it varies.
+
+    The keys are in the order of the lines.
+    """
+    lines = sorted(key_lines(text).items(), key=lambda item: item[1])
+    places = {key: f"{source}:{line}" for key, line in lines}
     places |= {override.partition("=")[0].strip(): f"--set {override}" for override in overrides}
     for key in (key for axis in axes for key in axis.keys):
         if place := places.get(f"vary.{key}", places.get("vary.together")):
@@ -156,6 +160,8 @@ def _places(
 
 
 def _lines(mistakes: list[Mistake], source: str, places: dict[str, str]) -> tuple[str, ...]:
-    """Mistakes as one line each, even where keys or values contain line breaks."""
+    """Mistakes in the order of their places, one line each even if there are line breaks in one."""
+    order = {key: i for i, key in enumerate(places)}
+    mistakes = sorted(mistakes, key=lambda mistake: order.get(mistake.key, len(order)))
     lines = (f"{places.get(mistake.key, source)}: {mistake.text}" for mistake in mistakes)
     return tuple(" ".join(line.splitlines()) for line in lines)

@@ -253,9 +253,7 @@ def _expectation_is_of_neurons(network: AbstractNetworkTable, flow: FlowTable) -
 SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
 """Smallest initial output of layers in plain coordinates, by `flow.precision`."""
 
-
-@rule(
-    "network.init_scale",
+_OF_OUTPUT = (
     "network.power",
     "network.hidden_layers",
     "network.input_normalized",
@@ -263,6 +261,10 @@ SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
     "flow.precision",
     "train.method",
 )
+"""Keys that the size of an initial output and the least one depend on."""
+
+
+@rule("network.init_scale", *_OF_OUTPUT)
 def _layers_do_not_underflow(
     network: AbstractOutputsTable, flow: FlowTable, train: TrainTable
 ) -> str | None:

@@ -212,10 +212,10 @@ def test_a_bad_override_is_a_mistake_that_names_it():
     overrides = ("network.width=x", "network.h=3", "nonsense", "seed=1\nname='a'")
 
     assert [message.partition(": ")[0] for message in mistakes(text(), *overrides)] == [
+        "--set network.width=x",
+        "--set network.h=3",
         "--set nonsense",
         "--set seed=1 name='a'",
-        "--set network.h=3",
-        "--set network.width=x",
     ]
 
 
