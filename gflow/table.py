@@ -40,6 +40,9 @@ class Rule(NamedTuple):
     """What the key at fault "must …, but …; try …"; None where the rule is kept."""
 
 
+M = TypeVar("M")
+
+
 class Words:
     """An extensible list of the words a key may hold: `Annotated[str, Words("a b")]`."""
 
@@ -53,6 +56,18 @@ class Words:
         """Allow one more word; one that is already allowed changes nothing."""
         if word not in self.words:
             self.words.append(word)
+
+    def register(self, members: dict[str, M], name: str, member: M) -> None:
+        """Add a member to what these words name, and its name to the words.
+
+        **Raises:** `ValueError` if another member has this name.
+        """
+        if name in members:
+            raise ValueError(
+                f"`name` must be new, but there is already one called {name!r}; choose another."
+            )
+        members[name] = member
+        self.add(name)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -145,12 +145,7 @@ def register_loss(loss: AbstractScalarLoss) -> None:
 
     **Raises:** `ValueError` if another loss has this name.
     """
-    if loss.name in LOSSES:
-        raise ValueError(
-            f"`name` must be new, but there is a loss called {loss.name!r}; choose another."
-        )
-    LOSSES[loss.name] = loss
-    words.LOSSES.add(loss.name)
+    words.LOSSES.register(LOSSES, loss.name, loss)
 
 
 for _loss in (Exponential(), Logistic(), HalfSquare(), Square()):

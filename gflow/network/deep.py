@@ -252,9 +252,11 @@ INITIALIZATIONS: dict[str, LayerDraw] = {"balanced": _balanced}
 
 
 def register_layer_initialization(name: str, draw: LayerDraw) -> None:
-    """Make a way to draw the weights of layers available as a value of `network.init`."""
-    INITIALIZATIONS[name] = draw
-    LAYER_INITS.add(name)
+    """Make a way to draw the weights of layers available as a value of `network.init`.
+
+    **Raises:** `ValueError` if another way has this name.
+    """
+    LAYER_INITS.register(INITIALIZATIONS, name, draw)
 
 
 for _name, _draw in {

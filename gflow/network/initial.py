@@ -67,9 +67,11 @@ SHAPES: dict[str, Callable[[Draw], Float[np.ndarray, "h D"]]] = {}
 
 
 def register_initialization(name: str, shape: Callable[[Draw], Float[np.ndarray, "h D"]]) -> None:
-    """Make a shape of hidden weights available as a value of `network.init`."""
-    SHAPES[name] = shape
-    NEURON_INITS.add(name)
+    """Make a shape of hidden weights available as a value of `network.init`.
+
+    **Raises:** `ValueError` if another shape has this name.
+    """
+    NEURON_INITS.register(SHAPES, name, shape)
 
 
 for _name, _shape in {

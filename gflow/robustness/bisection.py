@@ -18,9 +18,16 @@ def bisected(
     high: Places,
     halvings: int,
 ) -> tuple[Places, Places]:
-    """The brackets after so many halvings; what had happened at `high` has at the upper ends.
+    """Brackets of the first place at which something has happened, one per line.
 
-    Takes numpy and jax arrays alike; `happened` tells it line by line.
+    **Arguments:**
+
+    - `happened`: whether it has happened at one place of each line.
+    - `low`, `high`: brackets to start from; it must have happened at `high`.
+    - `halvings`: number of times that each bracket is halved.
+
+    **Returns:** the lower and the upper ends, as numpy or jax arrays like the ones given; it has
+    happened at every upper end.
     """
     xp = low.__array_namespace__()
 

@@ -234,9 +234,11 @@ NORMS: dict[str, Norm] = {}
 
 
 def register_norm(norm: Norm) -> None:
-    """Add a norm to `NORMS`, and its name to the words of `robustness.norms`."""
-    NORMS[str(norm)] = norm
-    WORDS.add(str(norm))
+    """Make a norm available as a value of `robustness.norms`, under its own name.
+
+    **Raises:** `ValueError` if another norm has this name.
+    """
+    WORDS.register(NORMS, str(norm), norm)
 
 
 for _norm in (Norm.L1, Norm.L2, Norm.LINF):

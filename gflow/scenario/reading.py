@@ -160,7 +160,7 @@ def _places(
 
 
 def _lines(mistakes: list[Mistake], source: str, places: dict[str, str]) -> tuple[str, ...]:
-    """Mistakes in the order of their places, one line each even if there are line breaks in one."""
+    """One line per mistake, in the order of the file, even where a key or value has line breaks."""
     order = {key: i for i, key in enumerate(places)}
     mistakes = sorted(mistakes, key=lambda mistake: order.get(mistake.key, len(order)))
     lines = (f"{places.get(mistake.key, source)}: {mistake.text}" for mistake in mistakes)

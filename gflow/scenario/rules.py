@@ -261,7 +261,7 @@ _OF_OUTPUT = (
     "flow.precision",
     "train.method",
 )
-"""Keys that the size of an initial output and the least one depend on."""
+"""Keys that determine the size of an initial output, or the smallest one that is allowed."""
 
 
 @rule("network.init_scale", *_OF_OUTPUT)
