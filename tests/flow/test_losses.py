@@ -57,7 +57,5 @@ def test_a_loss_saturates_where_its_force_vanishes_at_the_label(loss):
 
 def test_losses_are_found_by_their_own_names_and_none_twice():
     assert {name: loss.name for name, loss in LOSSES.items()} == {name: name for name in LOSSES}
-    with pytest.raises(
-        ValueError, match="already one called 'exponential'; choose another"
-    ):
+    with pytest.raises(ValueError, match="already one called 'exponential'; choose another"):
         register_loss(Exponential())
