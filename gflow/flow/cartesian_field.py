@@ -12,29 +12,26 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState
-from gflow.flow.losses import AbstractLoss
-from gflow.flow.pull import pull_on
-from gflow.flow.samples import Samples
+from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.losses import AbstractScalarLoss
 from gflow.network.neurons import CartesianNeurons
 from gflow.network.prelu import positive_power
 
 
-class CartesianField(AbstractField):
+class CartesianField(AbstractNeuronField):
     """Gradient flow of any population as plain weights, normalized or not (final)."""
 
-    loss: AbstractLoss
+    loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
     foldable: ClassVar[bool] = False
     leaps: ClassVar[bool] = False
 
-    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        neurons: CartesianNeurons = state.weights
+    def velocity(
+        self, neurons: CartesianNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
+    ) -> FlowState:
         u, v, q = neurons.direction, neurons.v, neurons.degree
-        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
-        phi = jnp.sum(pull * u, axis=1) / self.p
         gain = positive_power(neurons.norm, q - 1)
-        dw = (v * gain)[:, None] * (pull - (self.p - q) * phi[:, None] * u)
+        dw = (v * gain)[:, None] * (climb + (q * phi)[:, None] * u)
         dv = neurons.norm * gain * phi
         speed = jnp.sum(dw**2) + jnp.sum(dv**2)
         return FlowState(CartesianNeurons(dw, dv, q), speed, jnp.zeros(2, dv.dtype))

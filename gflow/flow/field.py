@@ -17,7 +17,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.losses import AbstractLoss
+from gflow.flow.losses import AbstractLoss, AbstractScalarLoss
+from gflow.flow.pull import pull_on, tangent
 from gflow.flow.samples import Samples
 from gflow.network.weights import AbstractWeights
 
@@ -68,3 +69,21 @@ class AbstractField(eqx.Module):
         diffrax's default is an RMS over all leaves, in which h log-norms would be outvoted by
         h·D direction entries.
         """
+
+
+class AbstractNeuronField(AbstractField):
+    """The velocity of neurons of one output, which feel nothing but G_j (abstract)."""
+
+    loss: eqx.AbstractVar[AbstractScalarLoss]
+
+    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
+        neurons = state.weights.projected()
+        u = neurons.direction
+        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
+        return self.velocity(neurons, tangent(pull, u), jnp.sum(pull * u, axis=1) / self.p)
+
+    @abc.abstractmethod
+    def velocity(
+        self, neurons: Any, climb: Float[Array, "h d"], phi: Float[Array, " h"]
+    ) -> FlowState:
+        """The velocity, whatever gives the part `climb` of G_j orthogonal to u_j, and Φ_j."""

@@ -15,28 +15,22 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState
-from gflow.flow.losses import AbstractLoss
-from gflow.flow.pull import pull_on
-from gflow.flow.samples import Samples
+from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.losses import AbstractScalarLoss
 from gflow.network.lightcone import LightconeNeurons
 
 
-class LightconeField(AbstractField):
+class LightconeField(AbstractNeuronField):
     """Gradient flow of any population as directions and boosts (final)."""
 
-    loss: AbstractLoss
+    loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
     foldable: ClassVar[bool] = False
     leaps: ClassVar[bool] = False
 
-    def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
-        neurons = state.weights.projected()
-        u = neurons.direction
-        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
-        radial = jnp.sum(pull * u, axis=1)
-        climb = pull - radial[:, None] * u
-        phi = radial / self.p
+    def velocity(
+        self, neurons: LightconeNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
+    ) -> FlowState:
         still = jnp.zeros_like(phi)
         velocity = LightconeNeurons(
             neurons.slope[:, None] * climb, phi, still, still, sign_plus=still, sign_minus=still

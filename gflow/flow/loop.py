@@ -114,9 +114,13 @@ class AbstractLoop(abc.ABC):
 
     def _record(self, scheduled: bool, observation: PyTree) -> None:
         """Keep an observation made now, with the portrait of all weights."""
+        self._record_at(self.t, self.whole, scheduled, observation)
+
+    def _record_at(self, t: float, weights: Any, scheduled: bool, observation: PyTree) -> None:
+        """Keep an observation made at any time, with the portrait of all weights then."""
         if self.portrait is not None:
-            observation = observation | jax.device_get(self.portrait(self.whole))
-        self.records.append(self.t, scheduled, observation)
+            observation = observation | jax.device_get(self.portrait(weights))
+        self.records.append(t, scheduled, observation)
 
     def _end(self, reason: Reason) -> Reason:
         """Record where it stands now, whatever the recording rule says."""

@@ -11,18 +11,18 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractField, FlowState
-from gflow.flow.losses import AbstractLoss
+from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.losses import AbstractScalarLoss
 from gflow.flow.pull import pull_on
 from gflow.flow.reach import Reach
 from gflow.flow.samples import Samples
 from gflow.network.neurons import PolarNeurons
 
 
-class PolarField(AbstractField):
+class PolarField(AbstractNeuronField):
     """Gradient flow of a balanced population as directions and log-norms (final)."""
 
-    loss: AbstractLoss
+    loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
     share: Float[Array, " h"] | None = None
     """Share of each neuron in the error of a step; None for equal shares."""
@@ -37,6 +37,11 @@ class PolarField(AbstractField):
         phi = jnp.sum(pull * neurons.direction, axis=1) / self.p
         growth = None if self.reach is None else self.reach.growth(force, self.p)
         return polar_velocity(neurons, pull, phi, growth)
+
+    def velocity(
+        self, neurons: PolarNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
+    ) -> FlowState:
+        return polar_velocity(neurons, climb, phi)
 
     def error_norm(self, error: FlowState) -> Float[Array, ""]:
         return polar_error(error, self.share)

@@ -33,3 +33,8 @@ def pull_on(
     start = jnp.zeros_like(u), Force.none(samples.y.dtype)
     (total, force), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
     return network.p * total.astype(network.direction.dtype), force
+
+
+def tangent(a: Float[Array, "h d"], u: Float[Array, "h d"]) -> Float[Array, "h d"]:
+    """The part of each row of `a` orthogonal to the unit vector in that row of `u`."""
+    return a - jnp.sum(a * u, axis=1, keepdims=True) * u

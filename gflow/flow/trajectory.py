@@ -111,6 +111,8 @@ class Effort:
     """Quiet stretches crossed at once."""
     work: float = 0.0
     """Evaluations in units of one of the full width; less than `evaluations` once folded."""
+    fine: int = 0
+    """Steps of the surrogate between evaluations; 0 where every step evaluates."""
 
     def __str__(self) -> str:
         folded = 0 < self.work < 0.995 * self.evaluations
@@ -119,13 +121,14 @@ class Effort:
         return (
             f"{self.steps} steps, {self.rejected} rejected{forced if self.forced else ''}, "
             f"{f'{self.leaps} leaps, ' if self.leaps else ''}{self.evaluations} evaluations{full}"
+            f"{f', {self.fine} steps of the surrogate' if self.fine else ''}"
         )
 
     def plus(self, other: "Effort") -> "Effort":
         """Effort of a flow and its continuation."""
         sums = {
             name: getattr(self, name) + getattr(other, name)
-            for name in ("steps", "rejected", "forced", "evaluations", "leaps", "work")
+            for name in ("steps", "rejected", "forced", "evaluations", "leaps", "work", "fine")
         }
         return Effort(**sums, worst_forced=max(self.worst_forced, other.worst_forced))
 

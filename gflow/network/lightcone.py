@@ -14,6 +14,7 @@ expm1 of d, which are accurate to rounding even where P and M nearly cancel.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -130,6 +131,13 @@ class LightconeNeurons(AbstractNeurons):
         cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
     ) -> "LightconeNeurons":
         return cls(**{name: jnp.asarray(arrays[name]) for name in _STORED})
+
+    @property
+    def vectors(self) -> Float[Array, "h D"]:
+        return self.direction
+
+    def with_vectors(self, vectors: Float[Array, "h d"]) -> "LightconeNeurons":
+        return replace(self, direction=vectors)
 
     def projected(self) -> "LightconeNeurons":
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)

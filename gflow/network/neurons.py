@@ -8,7 +8,9 @@ The mass of a neuron is |v_j| ‖w_j‖^q with its degree q: 1 where the activat
 ‖w_j‖^{p-1}, p where it does not (theory D1).  Only the Cartesian chart allows degrees other than 1.
 """
 
+import abc
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -27,6 +29,15 @@ class AbstractNeurons(AbstractFirstLayer):
 
     aligns = True
     class_of = None
+
+    @property
+    @abc.abstractmethod
+    def vectors(self) -> Float[Array, "h D"]:
+        """The coordinates that are vectors of the input space, one of each neuron."""
+
+    @abc.abstractmethod
+    def with_vectors(self, vectors: Float[Array, "h d"]) -> "AbstractNeurons":
+        """The same neurons with other vectors, perhaps in other coordinates."""
 
     @property
     def log_mass(self) -> Float[Array, " h"]:
@@ -85,6 +96,13 @@ class PolarNeurons(AbstractNeurons):
     def log_output(self) -> Float[Array, " h"]:
         """log |v_j|, equal to `log_norm` because the population is balanced."""
         return self.log_norm
+
+    @property
+    def vectors(self) -> Float[Array, "h D"]:
+        return self.direction
+
+    def with_vectors(self, vectors: Float[Array, "h d"]) -> "PolarNeurons":
+        return replace(self, direction=vectors)
 
     def projected(self) -> "PolarNeurons":
         norm = jnp.linalg.norm(self.direction, axis=1, keepdims=True)
@@ -153,6 +171,13 @@ class CartesianNeurons(AbstractNeurons):
     def sign(self) -> Float[Array, " h"]:
         """+1 or -1: current sign of v_j."""
         return jnp.where(self.v < 0, -1.0, 1.0).astype(self.v.dtype)
+
+    @property
+    def vectors(self) -> Float[Array, "h D"]:
+        return self.w
+
+    def with_vectors(self, vectors: Float[Array, "h d"]) -> "CartesianNeurons":
+        return replace(self, w=vectors)
 
     def projected(self) -> "CartesianNeurons":
         return self
