@@ -11,7 +11,7 @@ its field in a file of its own, and `gflow.flow.charts` lists them.
 
 import abc
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -57,6 +57,8 @@ class AbstractField(eqx.Module):
     """Whether neurons of one direction can be integrated as one (`gflow.flow.fold`)."""
     leaps: eqx.AbstractClassVar[bool]
     """Whether quiet stretches can be crossed at once (`gflow.flow.quiet`)."""
+    has_surrogate: ClassVar[bool] = False
+    """Whether subclasses act on it in closed form (`gflow.flow.surrogate`)."""
 
     @abc.abstractmethod
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
@@ -75,6 +77,7 @@ class AbstractNeuronField(AbstractField):
     """The velocity of neurons of one output, which feel nothing but G_j (abstract)."""
 
     loss: eqx.AbstractVar[AbstractScalarLoss]
+    has_surrogate: ClassVar[bool] = True
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()

@@ -10,8 +10,6 @@ exponential-type multistep method, and the closed form is a control variate of t
 The second solution is the trajectory: everything recorded is read from it, at any time.
 """
 
-from typing import Any
-
 import diffrax
 import equinox as eqx
 import jax
@@ -79,15 +77,19 @@ def multirate(
     observer: Observer,
     start: Resumption = Resumption(),  # noqa: B008 (frozen)
     checkpoint: AbstractCheckpoint | None = None,
-) -> Trajectory:
+    largest: float = np.inf,
+) -> Trajectory | None:
     """Follow the gradient flow dθ/dt = -∇L(θ) of neurons with one output by few exact velocities.
 
     **Arguments:** as for `gflow.flow.integrate.integrate`, and
 
     - `subclasses`: of the samples.
     - `observer`: as for `integrate`; its `probe` is called with the outputs f(x_i), too.
+    - `largest`: share of the remainder in the motion of directions at the start up to which it is
+        worth while.
 
-    **Returns:** a `Trajectory`; one that ends early is one too, and its `outcome` says why.
+    **Returns:** a `Trajectory`; one that ends early is one too, and its `outcome` says why. None
+    where the remainder is larger, or the checkpoint is that of a direct integration.
 
     **Source:** theory D13.
     """
@@ -95,8 +97,16 @@ def multirate(
     loop = _Multirate(
         field, state, samples, subclasses, controls, start=start, observer=observer,
         checkpoint=checkpoint,
+        largest=largest,
     )  # fmt: skip
-    return loop.run(schedule)
+    try:
+        return loop.run(schedule)
+    except _Unfit:
+        return None
+
+
+class _Unfit(Exception):
+    """The surrogate does not fit the flow."""
 
 
 class _Moment(eqx.Module):
@@ -215,8 +225,10 @@ class _Multirate(AbstractLoop):
         start: Resumption,
         observer: Observer,
         checkpoint: AbstractCheckpoint | None,
+        largest: float,
     ):
         super().__init__(observer, checkpoint)
+        self.largest = largest
         self.field, self.samples, self.subclasses, self.controls = (
             field, samples, subclasses, controls,
         )  # fmt: skip
@@ -272,6 +284,8 @@ class _Multirate(AbstractLoop):
     def _begin(self) -> Reason | None:
         t = jnp.asarray(self.start.t)
         remainder = self._read(self.start_state)
+        if float(self.share) > self.largest:
+            raise _Unfit
         history = History.begin(t, remainder, self.order + 1, self.unit)
         self.moment = _Moment(t, self.start_state, history)
         self.sight = self.t, self._look()
@@ -394,9 +408,11 @@ class _Multirate(AbstractLoop):
     def _own_arrays(self) -> dict[str, np.ndarray]:
         counts = np.array([getattr(self, name) for name in _COUNTS])
         reals = np.array([getattr(self, name) for name in _REALS])
-        return {"counts": counts, "reals": reals}
+        return {"multirate": np.array(True), "counts": counts, "reals": reals}
 
-    def _resume(self, arrays: dict[str, np.ndarray]) -> Any:
+    def _resume(self, arrays: dict[str, np.ndarray]) -> _Moment:
+        if "multirate" not in arrays:
+            raise _Unfit
         for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
             for name, value in zip(names, values.tolist(), strict=True):
                 setattr(self, name, value)

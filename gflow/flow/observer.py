@@ -7,13 +7,12 @@ of a schedule and between them.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, PyTree
 
-from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Reason
 
-Probe = Callable[[Float[Array, ""], FlowState], PyTree]
-"""What to observe of a state at a time; traced."""
+Probe = Callable[..., PyTree]
+"""What to observe of a time and a state, and of outputs f(x_i) where they are known; traced."""
 
 Portrait = Callable[[Any], dict[str, Array]]
 """What to record of all neurons besides, at recorded times only; traced."""

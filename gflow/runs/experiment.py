@@ -6,6 +6,7 @@ One idea: flow or descent, from any start, to the end or not so far, all end as 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,9 @@ from jaxtyping import PyTree
 from gflow.data.dataset import Dataset, Grain
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
+from gflow.flow.field import AbstractNeuronField
 from gflow.flow.integrate import integrate
+from gflow.flow.multirate import multirate
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.resumption import Resumption
@@ -130,7 +133,12 @@ def _follow(
             opened = opening(scenario, problem, observer)
             rest = problem._replace(weights=opened.weights)
             trajectory = opened.trajectory.then(
-                _flow(rest, observer, opened.trajectory.resumption, checkpoint)
+                _flow(
+                    rest._replace(subclasses=None),
+                    observer,
+                    opened.trajectory.resumption,
+                    checkpoint,
+                )
             )
             notes["start"] = f"population to t = {opened.t:.4g}; expected error: {opened.deviation}"
         else:
@@ -145,6 +153,22 @@ def _flow(
     start: Resumption,
     checkpoint: AbstractCheckpoint | None,
 ) -> Trajectory:
+    """By few exact velocities where that is asked for, or pays; else directly."""
+    if problem.subclasses is not None:
+        trajectory = multirate(
+            cast(AbstractNeuronField, problem.field),
+            problem.weights,
+            problem.samples,
+            problem.subclasses,
+            problem.schedule.after(start.t),
+            controls=problem.controls,
+            observer=observer,
+            start=start,
+            checkpoint=checkpoint,
+            largest=problem.largest_remainder,
+        )
+        if trajectory is not None:
+            return trajectory
     return integrate(
         problem.field,
         problem.weights,

@@ -12,14 +12,17 @@ from jaxtyping import Float
 from gflow.cost.memory import ROWS
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
+from gflow.errors import DataError
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField
 from gflow.flow.fold import Fold
 from gflow.flow.losses import LOSSES, AbstractLoss, CrossEntropy
+from gflow.flow.multirate import SMALL
 from gflow.flow.recipe import Recipe
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
+from gflow.flow.surrogate import Subclasses
 from gflow.laws.timescales import alignment_end
 from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
@@ -46,6 +49,10 @@ class Problem(NamedTuple):
     schedule: Schedule
     controls: Controls
     fold: Fold | None
+    subclasses: Subclasses | None
+    """The closed form of the flow; None to integrate directly."""
+    largest_remainder: float
+    """Share of the start's motion that the closed form may miss before the flow is direct."""
     recipe: Recipe | None
     """How to descend in steps; None for the flow."""
 
@@ -84,6 +91,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
             else _even_times(scenario, end)
         )
         controls = _controls(scenario, float(rate.mean()), float(weights.scale))
+        subclasses = _subclasses(scenario, train, field, omega)
     return Problem(
         train=train,
         test=split.test,
@@ -96,6 +104,8 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         schedule=Schedule(times).after(start),
         controls=controls,
         fold=_fold(scenario, train),
+        subclasses=subclasses,
+        largest_remainder=SMALL if flow.method == "auto" else np.inf,
         recipe=recipe,
     )
 
@@ -152,6 +162,22 @@ def _fold(scenario: Scenario, train: Dataset) -> Fold | None:
     pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_FOLDING)
     polar = scenario.chart == "polar"
     return Fold(flow.merge_angle, hold=True) if pays and polar else None
+
+
+def _subclasses(
+    scenario: Scenario, train: Dataset, field: AbstractField, omega: Float[np.ndarray, " n"]
+) -> Subclasses | None:
+    method = scenario.flow.method
+    if method == "direct" or not field.has_surrogate:
+        return None
+    if not train.subclasses_known or len(np.unique(train.subclass)) > train.D:
+        if method == "multirate":
+            raise DataError(
+                '`flow.method` must be "direct" or "auto" without known subclasses, no more of '
+                'them than dimensions, but is "multirate"; set flow.method = "auto".'
+            )
+        return None
+    return Subclasses.of(train.x, train.labels("sign").astype(float), train.subclass, omega)
 
 
 def _recipe(scenario: Scenario) -> Recipe | None:
