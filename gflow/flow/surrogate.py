@@ -114,7 +114,7 @@ def closed_form(
     c = force * subclasses.pi * loss.force(subclasses.label, f + offset * F)
     gate, value = half_moments(network.p, network.direction @ mean.T, subclasses.tau)
     size = loss.kappa * jnp.sum(subclasses.pi) if loss.saturates else jnp.sum(jnp.abs(c))
-    return _ClosedForm(network.p * (gate * c) @ mean, value @ c, size)
+    return _ClosedForm(network.p * (gate * c[None]) @ mean, value @ c, size)
 
 
 def outputs_at(
@@ -134,8 +134,9 @@ def half_moments(
 
     **Source:** theory D4.
     """
+    tau = jnp.broadcast_to(tau[None], a.shape)
     if p != int(p):
-        return gauss_moments((p - 1, p), a, jnp.broadcast_to(tau, a.shape))
+        return gauss_moments((p - 1, p), a, tau)
     b = a / jnp.where(tau > 0, tau, 1)
     before = jnp.where(tau > 0, ndtr(b), (a > 0).astype(a.dtype))
     now = jnp.maximum(a * before + jnp.where(tau > 0, tau * pdf(b), 0), 0)
