@@ -91,7 +91,7 @@ def multirate(
     **Returns:** a `Trajectory`; one that ends early is one too, and its `outcome` says why. None
     where the remainder is larger, or the checkpoint is that of a direct integration.
 
-    **Source:** theory D13.
+    **Source:** theory D16.
     """
     state = FlowState.begin(weights, start.dissipated)
     loop = _Multirate(

@@ -4,12 +4,13 @@ To a neuron a Gaussian subclass is one blurred point, whose pull is known withou
 D4) up to the force with which the subclass pulls now.  What an exact velocity has beyond that is
 the sampling error of each subclass: small, and as slow as directions turn and as log t passes, so
 that a few exact velocities and a polynomial through them give it at all times in between (theory
-D13),
+D16),
 
-    G_j = p Σ_k c_k M_{p-1}(<u_j, m_k>) m_k + S R_j ,    c_k = ρ_k π_k g(y_k, f(m_k) + β_k F(m_k)) ,
+    G_j = p Σ_k c_k M_{p-1}(<u_j, m_k>) m_k + S R_j ,    c_k = ρ_k π_k g(y_k, f̄_k + β_k F_k) ,
     Φ_j =   Σ_k c_k M_p(<u_j, m_k>)         + S P_j ,    S = Σ_k |c_k| ,
 
-with the remainder ρ, β, R, P and F = Σ_j m_j σ(<u_j, ·>)^p, which is f with all signs positive.
+with the remainder ρ, β, R, P. The expected output of a subclass is f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>),
+and F_k is the same with all signs positive.
 """
 
 from typing import NamedTuple
@@ -79,13 +80,13 @@ class Remainder(eqx.Module):
     force: Float[Array, "*m K"]
     """ρ_k, the force of a subclass over that at its mean output."""
     offset: Float[Array, "*m K"]
-    """β_k, its mean output less that at its mean, over F."""
+    """β_k, its mean output less the expected one f̄_k, over F_k."""
     climb: Float[Array, "*m h D"]
     """R_j, orthogonal to u_j at its time."""
     phi: Float[Array, "*m h"]
     """P_j."""
     outputs: Float[Array, "*m n"]
-    """(f(x_i) - f(m_k))/F(m_k) of each sample i of subclass k."""
+    """(f(x_i) - f̄_k)/F_k of each sample i of subclass k."""
 
 
 class _ClosedForm(NamedTuple):
@@ -110,19 +111,19 @@ def closed_form(
 
     S is Σ_k π_k κ for a loss that saturates, whose forces vanish before the remainder does.
     """
-    f, F = outputs_at(network, mean)
-    c = force * subclasses.pi * loss.force(subclasses.label, f + offset * F)
     gate, value = half_moments(network.p, network.direction @ mean.T, subclasses.tau)
+    f, F = value.T @ (network.sign * network.mass), value.T @ network.mass
+    c = force * subclasses.pi * loss.force(subclasses.label, f + offset * F)
     size = loss.kappa * jnp.sum(subclasses.pi) if loss.saturates else jnp.sum(jnp.abs(c))
     return _ClosedForm(network.p * (gate * c[None]) @ mean, value @ c, size)
 
 
-def outputs_at(
-    network: Network, x: Float[Array, "K d"]
+def mean_outputs(
+    network: Network, subclasses: Subclasses
 ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
-    """f and F at the rows of `x`."""
-    value = positive_power(x @ network.direction.T, network.p)
-    return value @ (network.sign * network.mass), value @ network.mass
+    """f̄_k and F_k, the expectations over each subclass of f and of f with all signs positive."""
+    value = half_moments(network.p, network.direction @ subclasses.mean.T, subclasses.tau)[1]
+    return value.T @ (network.sign * network.mass), value.T @ network.mass
 
 
 def half_moments(
@@ -151,7 +152,7 @@ def read_remainder(
 ) -> tuple[Remainder, Float[Array, ""]]:
     """The remainder at a state, by one exact velocity, and its share of the motion of directions.
 
-    **Source:** theory D13.
+    **Source:** theory D16.
     """
     neurons = state.weights.projected()
     network, loss = neurons.network(field.p), field.loss
@@ -161,7 +162,7 @@ def read_remainder(
     top = jnp.max(network.log_mass)
     pull, output = _exact(network, loss, samples, top)
     unit = eqx.tree_at(lambda net: net.log_mass, network, network.log_mass - top)
-    f, F = outputs_at(unit, subclasses.mean)
+    f, F = mean_outputs(unit, subclasses)
     scale = jnp.where(F > 0, F, 1.0)
     offset = jnp.where(F > 0, (subclasses.total(omega * output) / subclasses.pi - f) / scale, 0.0)
     # Forces: exact, and at the mean output of each subclass.
@@ -247,8 +248,8 @@ class History(eqx.Module):
     def outputs(
         self, t: Float[Array, ""], network: Network, subclasses: Subclasses
     ) -> Float[Array, " n"]:
-        """f(x_i) at time t, from the outputs of a network at the subclass means."""
-        f, F = outputs_at(network, subclasses.mean)
+        """f(x_i) at time t, from the expected outputs of a network."""
+        f, F = mean_outputs(network, subclasses)
         k = subclasses.of_sample
         return f[k] + F[k] * (self.weights(t) @ self.remainder.outputs)
 
