@@ -10,7 +10,7 @@ D16),
     Φ_j =   Σ_k c_k M_p(<u_j, m_k>)         + S P_j ,    S = Σ_k |c_k| ,
 
 with the remainder ρ, β, R, P. The expected output of a subclass is f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>),
-and F_k is the same with all signs positive.
+and F_k = Σ_j m_j (σ(<u_j, m_k>) + τ_k)^p is the size that outputs of its samples can have.
 """
 
 from typing import NamedTuple
@@ -112,18 +112,23 @@ def closed_form(
     S is Σ_k π_k κ for a loss that saturates, whose forces vanish before the remainder does.
     """
     gate, value = half_moments(network.p, network.direction @ mean.T, subclasses.tau)
-    f, F = value.T @ (network.sign * network.mass), value.T @ network.mass
+    f, F = mean_outputs(network, subclasses, mean)
     c = force * subclasses.pi * loss.force(subclasses.label, f + offset * F)
     size = loss.kappa * jnp.sum(subclasses.pi) if loss.saturates else jnp.sum(jnp.abs(c))
     return _ClosedForm(network.p * (gate * c[None]) @ mean, value @ c, size)
 
 
 def mean_outputs(
-    network: Network, subclasses: Subclasses
+    network: Network, subclasses: Subclasses, mean: Float[Array, "K d"]
 ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
-    """f̄_k and F_k, the expectations over each subclass of f and of f with all signs positive."""
-    value = half_moments(network.p, network.direction @ subclasses.mean.T, subclasses.tau)[1]
-    return value.T @ (network.sign * network.mass), value.T @ network.mass
+    """f̄_k, the expected output of each subclass, and F_k, the size of outputs in it.
+
+    F_k counts the noise at a neuron's kink, too, so that it is small only where all outputs are.
+    """
+    a, tau = network.direction @ mean.T, subclasses.tau
+    value = half_moments(network.p, a, tau)[1]
+    size = (jnp.maximum(a, 0) + tau[None]) ** network.p
+    return value.T @ (network.sign * network.mass), size.T @ network.mass
 
 
 def half_moments(
@@ -162,7 +167,7 @@ def read_remainder(
     top = jnp.max(network.log_mass)
     pull, output = _exact(network, loss, samples, top)
     unit = eqx.tree_at(lambda net: net.log_mass, network, network.log_mass - top)
-    f, F = mean_outputs(unit, subclasses)
+    f, F = mean_outputs(unit, subclasses, subclasses.mean)
     scale = jnp.where(F > 0, F, 1.0)
     offset = jnp.where(F > 0, (subclasses.total(omega * output) / subclasses.pi - f) / scale, 0.0)
     # Forces: exact, and at the mean output of each subclass.
@@ -249,7 +254,7 @@ class History(eqx.Module):
         self, t: Float[Array, ""], network: Network, subclasses: Subclasses
     ) -> Float[Array, " n"]:
         """f(x_i) at time t, from the expected outputs of a network."""
-        f, F = mean_outputs(network, subclasses)
+        f, F = mean_outputs(network, subclasses, subclasses.mean)
         k = subclasses.of_sample
         return f[k] + F[k] * (self.weights(t) @ self.remainder.outputs)
 
