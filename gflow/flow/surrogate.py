@@ -6,11 +6,11 @@ the sampling error of each subclass: small, and as slow as directions turn and a
 that a few exact velocities and a polynomial through them give it at all times in between (theory
 D16),
 
-    G_j = p Σ_k c_k M_{p-1}(<u_j, m_k>) m_k + S R_j ,    c_k = ρ_k π_k g(y_k, f̄_k + β_k F_k) ,
+    G_j = p Σ_k c_k M_{p-1}(<u_j, m_k>) m_k + S R_j ,    c_k = ρ_k π_k g(y_k, f̄_k + β_k F) ,
     Φ_j =   Σ_k c_k M_p(<u_j, m_k>)         + S P_j ,    S = Σ_k |c_k| ,
 
 with the remainder ρ, β, R, P. The expected output of a subclass is f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>),
-and F_k = Σ_j m_j (σ(<u_j, m_k>) + τ_k)^p is the size that outputs of its samples can have.
+and F = Σ_j m_j is the size that outputs can have.
 """
 
 from typing import NamedTuple
@@ -80,13 +80,13 @@ class Remainder(eqx.Module):
     force: Float[Array, "*m K"]
     """ρ_k, the force of a subclass over that at its mean output."""
     offset: Float[Array, "*m K"]
-    """β_k, its mean output less the expected one f̄_k, over F_k."""
+    """β_k, its mean output less the expected one f̄_k, over F."""
     climb: Float[Array, "*m h D"]
     """R_j, orthogonal to u_j at its time."""
     phi: Float[Array, "*m h"]
     """P_j."""
     outputs: Float[Array, "*m n"]
-    """(f(x_i) - f̄_k)/F_k of each sample i of subclass k."""
+    """(f(x_i) - f̄_k)/F of each sample i of subclass k."""
 
 
 class _ClosedForm(NamedTuple):
@@ -112,23 +112,18 @@ def closed_form(
     S is Σ_k π_k κ for a loss that saturates, whose forces vanish before the remainder does.
     """
     gate, value = half_moments(network.p, network.direction @ mean.T, subclasses.tau)
-    f, F = mean_outputs(network, subclasses, mean)
-    c = force * subclasses.pi * loss.force(subclasses.label, f + offset * F)
+    f = value.T @ (network.sign * network.mass) + offset * jnp.sum(network.mass)
+    c = force * subclasses.pi * loss.force(subclasses.label, f)
     size = loss.kappa * jnp.sum(subclasses.pi) if loss.saturates else jnp.sum(jnp.abs(c))
     return _ClosedForm(network.p * (gate * c[None]) @ mean, value @ c, size)
 
 
 def mean_outputs(
-    network: Network, subclasses: Subclasses, mean: Float[Array, "K d"]
-) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
-    """f̄_k, the expected output of each subclass, and F_k, the size of outputs in it.
-
-    F_k counts the noise at a neuron's kink, too, so that it is small only where all outputs are.
-    """
-    a, tau = network.direction @ mean.T, subclasses.tau
-    value = half_moments(network.p, a, tau)[1]
-    size = (jnp.maximum(a, 0) + tau[None]) ** network.p
-    return value.T @ (network.sign * network.mass), size.T @ network.mass
+    network: Network, subclasses: Subclasses
+) -> tuple[Float[Array, " K"], Float[Array, ""]]:
+    """f̄_k, the expected output of each subclass, and F."""
+    value = half_moments(network.p, network.direction @ subclasses.mean.T, subclasses.tau)[1]
+    return value.T @ (network.sign * network.mass), jnp.sum(network.mass)
 
 
 def half_moments(
@@ -167,9 +162,8 @@ def read_remainder(
     top = jnp.max(network.log_mass)
     pull, output = _exact(network, loss, samples, top)
     unit = eqx.tree_at(lambda net: net.log_mass, network, network.log_mass - top)
-    f, F = mean_outputs(unit, subclasses, subclasses.mean)
-    scale = jnp.where(F > 0, F, 1.0)
-    offset = jnp.where(F > 0, (subclasses.total(omega * output) / subclasses.pi - f) / scale, 0.0)
+    f, F = mean_outputs(unit, subclasses)
+    offset = (subclasses.total(omega * output) / subclasses.pi - f) / F
     # Forces: exact, and at the mean output of each subclass.
     exact = subclasses.total(omega * loss.force(y, jnp.exp(top) * output))
     plain = subclasses.pi * loss.force(subclasses.label, jnp.exp(top) * (f + offset * F))
@@ -183,7 +177,7 @@ def read_remainder(
         offset=offset,
         climb=rest / form.size,
         phi=(jnp.sum(pull * u, axis=1) / field.p - form.phi) / form.size,
-        outputs=jnp.where(F[k] > 0, (output - f[k]) / scale[k], 0.0),
+        outputs=(output - f[k]) / F,
     )
     return remainder, share
 
@@ -254,9 +248,9 @@ class History(eqx.Module):
         self, t: Float[Array, ""], network: Network, subclasses: Subclasses
     ) -> Float[Array, " n"]:
         """f(x_i) at time t, from the expected outputs of a network."""
-        f, F = mean_outputs(network, subclasses, subclasses.mean)
+        f, F = mean_outputs(network, subclasses)
         k = subclasses.of_sample
-        return f[k] + F[k] * (self.weights(t) @ self.remainder.outputs)
+        return f[k] + F * (self.weights(t) @ self.remainder.outputs)
 
 
 class Frame(eqx.Module):
