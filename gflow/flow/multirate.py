@@ -10,48 +10,43 @@ exponential-type multistep method, and the closed form is a control variate of t
 The second solution is the trajectory: everything recorded is read from it, at any time.
 """
 
+from typing import NamedTuple
+
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.history import History
 from gflow.flow.left_out import LeftOut
 from gflow.flow.loop import AbstractLoop
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
+from gflow.flow.remainder import Reading, read_remainder
 from gflow.flow.resumption import Resumption
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.surrogate import (
-    Frame,
-    History,
-    Remainder,
-    Subclasses,
-    SurrogateField,
-    read_remainder,
-)
+from gflow.flow.stretch import Stretch
+from gflow.flow.subclasses import Subclasses
+from gflow.flow.surrogate import Surrogate
 from gflow.flow.trajectory import Effort, Reason, Trajectory
 from gflow.network.weights import AbstractWeights
 
 SMALL = 0.1
-"""Largest share of the remainder in the motion of directions at the start for which the surrogate
-pays.  Mixtures of noise up to α = 1 have 0.001 to 0.09, digits 0.2 to 0.5."""
+"""Share of the remainder in the velocity beyond which a direct integration costs less."""
 
-ESTIMATE = 10.0
-"""The difference of predictor and corrector, over the error of the corrector; at least this much on
-mixtures, by comparison with tight direct solves."""
+ESTIMATE = 2.0
+"""The difference of predictor and corrector over the error of the corrector: its median on mixtures
+at p >= 2, by comparison with tight direct solves of every step (about 1 at p = 1)."""
 
 FINER = 10.0
 """The tolerance of a step over that of the surrogate within it."""
 
-MOST_FINE_STEPS = 4096
-"""Steps of the surrogate within one step; a step that needs more is tried shorter."""
-
-LOOKS = 64
+LOOKS = 32
 """Times within one step at which its trajectory may be looked at."""
 
 BETWEEN = 6
@@ -59,6 +54,9 @@ BETWEEN = 6
 
 GROWTH = 3.0
 """Largest ratio of two steps in a row."""
+
+INTEGRAL, PROPORTIONAL = 0.6, 0.2
+"""Gains of the controller of the step."""
 
 
 def order_of(p: float) -> int:
@@ -78,35 +76,32 @@ def multirate(
     start: Resumption = Resumption(),  # noqa: B008 (frozen)
     checkpoint: AbstractCheckpoint | None = None,
     largest: float = np.inf,
-) -> Trajectory | None:
+) -> Trajectory:
     """Follow the gradient flow dθ/dt = -∇L(θ) of neurons with one output by few exact velocities.
 
     **Arguments:** as for `gflow.flow.integrate.integrate`, and
 
     - `subclasses`: of the samples.
     - `observer`: as for `integrate`; its `probe` is called with the outputs f(x_i), too.
-    - `largest`: share of the remainder in the motion of directions at the start up to which it is
-        worth while.
+    - `largest`: share of the remainder in the velocity beyond which the flow ends, for a direct
+        integration to go on.
 
-    **Returns:** a `Trajectory`; one that ends early is one too, and its `outcome` says why. None
-    where the remainder is larger, or the checkpoint is that of a direct integration.
+    **Returns:** a `Trajectory`; one that ends early is one too, and its `outcome` says why.
 
     **Source:** theory D16.
     """
-    state = FlowState.begin(weights, start.dissipated)
     loop = _Multirate(
-        field, state, samples, subclasses, controls, start=start, observer=observer,
+        field,
+        FlowState.begin(weights, start.dissipated),
+        samples,
+        subclasses,
+        controls,
+        start=start,
+        observer=observer,
         checkpoint=checkpoint,
         largest=largest,
-    )  # fmt: skip
-    try:
-        return loop.run(schedule)
-    except _Unfit:
-        return None
-
-
-class _Unfit(Exception):
-    """The surrogate does not fit the flow."""
+    )
+    return loop.run(schedule)
 
 
 class _Moment(eqx.Module):
@@ -115,87 +110,24 @@ class _Moment(eqx.Module):
     t: Float[Array, ""]
     state: FlowState
     history: History
+    pull: Float[Array, ""]
+    """The largest pull so far, by which the remainder is measured."""
 
 
-class _Stretch(eqx.Module):
-    """The surrogate's solution from one time to another."""
+class _Attempt(NamedTuple):
+    """A step that was tried."""
 
-    end: FlowState
-    """In D dimensions."""
-    looks: FlowState
-    """At the requested times, in the frame."""
-    frame: Frame
-    times: Float[Array, " steps"]
-    """Where the steps of the surrogate ended; inf beyond the last."""
-    steps: Int[Array, ""]
-    complete: Bool[Array, ""]
-
-
-@eqx.filter_jit
-def follow(
-    field: AbstractNeuronField,
-    subclasses: Subclasses,
-    history: History,
-    state: FlowState,
-    span: Float[Array, "2"],
-    first_step: Float[Array, ""],
-    controller: diffrax.PIDController,
-    looks: Float[Array, " looks"],
-) -> _Stretch:
-    """Follow the surrogate with a given polynomial over a span of time."""
-    weights = state.weights.projected()
-    vectors = jnp.concatenate([weights.vectors[None], history.remainder.climb])
-    frame = Frame.of(subclasses.axes, vectors)
-    surrogate = SurrogateField.of(field, subclasses, history, frame)
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(surrogate),  # pyright: ignore[reportArgumentType]
-        diffrax.Tsit5(),
-        span[0],
-        span[1],
-        first_step,
-        state.at(weights.with_vectors(frame.reduce(weights.vectors))),
-        saveat=diffrax.SaveAt(
-            subs=[
-                diffrax.SubSaveAt(t1=True),
-                diffrax.SubSaveAt(ts=looks),
-                diffrax.SubSaveAt(steps=True, fn=lambda t, y, args: t),
-            ]
-        ),
-        stepsize_controller=controller,
-        max_steps=MOST_FINE_STEPS,
-        throw=False,
-    )
-    assert solution.ts is not None and solution.ys is not None
-    end = jax.tree.map(lambda leaf: leaf[-1], solution.ys[0])
-    return _Stretch(
-        lifted(frame, end),
-        solution.ys[1],
-        frame,
-        solution.ts[2],
-        solution.stats["num_steps"],
-        solution.result == diffrax.RESULTS.successful,
-    )
-
-
-def lifted(frame: Frame, reduced: FlowState) -> FlowState:
-    """A state of the surrogate in D dimensions."""
-    weights = reduced.weights
-    return reduced.at(weights.with_vectors(frame.lift(weights.vectors)).projected())
+    stretch: Stretch
+    reading: Reading
+    history: History
+    looks: Float[np.ndarray, " L"]
+    error: float
+    """In units of the tolerance; inf where the surrogate could not be followed."""
 
 
 @eqx.filter_jit
-def look_at(stretch: _Stretch, i: Int[Array, ""]) -> FlowState:
-    """The state at one of the requested times."""
-    return lifted(stretch.frame, jax.tree.map(lambda leaf: leaf[i], stretch.looks))
-
-
-@eqx.filter_jit
-def difference(
-    field: AbstractNeuronField,
-    a: FlowState,
-    b: FlowState,
-    rtol: Float[Array, ""],
-    atol: Float[Array, ""],
+def _difference(
+    field: AbstractNeuronField, a: FlowState, b: FlowState, rtol: Array, atol: Array
 ) -> Float[Array, ""]:
     """The size of a - b in units of the tolerance."""
 
@@ -205,8 +137,17 @@ def difference(
     return field.error_norm(jax.tree.map(scaled, a, b))
 
 
+@eqx.filter_jit
+def _surrogate(
+    field: AbstractNeuronField, subclasses: Subclasses, history: History, state: FlowState
+) -> tuple[Surrogate, FlowState]:
+    """The surrogate with a given polynomial, and a state in its coordinates."""
+    surrogate = Surrogate.of(field, subclasses, history, state.weights.projected().vectors)
+    return surrogate, surrogate.reduced(state)
+
+
 _COUNTS = ("steps", "rejected", "fine", "evaluations")
-_REALS = ("step", "fine_step")
+_REALS = ("step", "fine_step", "error")
 
 
 class _Multirate(AbstractLoop):
@@ -228,10 +169,8 @@ class _Multirate(AbstractLoop):
         largest: float,
     ):
         super().__init__(observer, checkpoint)
-        self.largest = largest
-        self.field, self.samples, self.subclasses, self.controls = (
-            field, samples, subclasses, controls,
-        )  # fmt: skip
+        self.field, self.samples, self.subclasses = field, samples, subclasses
+        self.controls, self.largest = controls, largest
         self.start, self.start_state = start, state
         self.order = order_of(field.p)
         # The rate of alignment sets the first step and where the clock becomes logarithmic.
@@ -239,6 +178,7 @@ class _Multirate(AbstractLoop):
         self.unit = jnp.asarray(5 / rate)
         self.step = start.first_step or 0.2 / rate
         self.fine_step = self.step / 4
+        self.error = 1.0  # of the last accepted step
         self.controller = diffrax.PIDController(
             rtol=jnp.asarray(controls.rtol / FINER),
             atol=jnp.asarray(controls.atol / FINER),
@@ -252,10 +192,6 @@ class _Multirate(AbstractLoop):
     @property
     def t(self) -> float:
         return float(self.moment.t)
-
-    @property
-    def clock(self) -> Float[Array, ""]:
-        return self.moment.t
 
     @property
     def whole(self) -> AbstractWeights:
@@ -282,21 +218,21 @@ class _Multirate(AbstractLoop):
         return LeftOut(0.0, 0.0, 0)
 
     def _begin(self) -> Reason | None:
-        t = jnp.asarray(self.start.t)
-        remainder = self._read(self.start_state)
-        if float(self.share) > self.largest:
-            raise _Unfit
-        history = History.begin(t, remainder, self.order + 1, self.unit)
-        self.moment = _Moment(t, self.start_state, history)
+        t, state = jnp.asarray(self.start.t), self.start_state
+        reading = self._read(state)
+        history = History.begin(t, reading.remainder, self.order + 1, self.unit)
+        self.moment = _Moment(t, state, history, reading.pull)
         self.sight = self.t, self._look()
         self._record(True, self.sight[1])
         self.observer.watch(*self.sight)
-        return self._resumed()
+        return self._fitness(reading)
 
-    def _resumed(self) -> Reason | None:
-        leaves = jax.tree.leaves(self.moment.history.remainder)
-        finite = all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
-        return None if finite else Reason.NOT_FINITE
+    def _fitness(self, reading: Reading) -> Reason | None:
+        """Why the flow cannot go on from an exact velocity; None if it can."""
+        if not reading.finite:
+            return Reason.NOT_FINITE
+        too_large = float(reading.rest) > self.largest * float(self.moment.pull)
+        return Reason.NO_SURROGATE if too_large else None
 
     def _targets(self, schedule: Schedule) -> list[Float[np.ndarray, " T"]]:
         """All scheduled times at once: steps do not have to end at them."""
@@ -312,113 +248,135 @@ class _Multirate(AbstractLoop):
             end = min(t + self.step, last, float(ahead[: LOOKS - BETWEEN][-1]))
             if end <= t * (1 + 4 * np.finfo(np.float64).eps):
                 return self._end(Reason.STALLED)
-            reason = self._attempt(end, ahead[ahead <= end])
+            attempt = self._attempt(end, ahead[ahead <= end])
+            if attempt.error > 1:
+                self.rejected += 1
+                self.step = (end - t) * self._factor(attempt)
+                continue
+            # Look at it on the way; where a rule ends the flow within the step, step there instead.
+            sights = self._sights(attempt)
+            stop = next((at for at, _, sight in sights if self.observer.stop(sight)), end)
+            if stop < end:
+                self.step = stop - t
+                continue
+            self.settled = False
+            self._take(attempt, end)
+            reason = self._observe(sights, set(ahead.tolist()))
+            reason = reason or self._fitness(attempt.reading)
+            self.settled = True
             if reason is not None:
                 return self._end(reason)
-            self.settled = True
             self._keep()
         return None
 
-    def _attempt(self, end: float, scheduled: Float[np.ndarray, " s"]) -> Reason | None:
-        """Try a step; take it over and record what lies within it, if its error allows."""
-        moment, t = self.moment, self.t
-        # Predict, read the remainder at the predicted end, and correct.
-        past = moment.history.first(self.order)
-        guess = self._follow(past, end, np.full(LOOKS, end))
-        remainder = self._read(guess.end)
-        history = past.then(jnp.asarray(end), remainder)
-        times = self._times(guess, end, scheduled)
-        stretch = self._follow(history, end, np.append(times, np.full(LOOKS - len(times), end)))
-        error = float(difference(self.field, stretch.end, guess.end, *self.tolerance)) / ESTIMATE
-        complete = bool(guess.complete & stretch.complete) and np.isfinite(error)
-        # The error of a step is of one order more than the number of velocities that predict it.
-        order = float(past.known) + 1
-        factor = float(np.clip(0.9 * max(error, 1e-9) ** (-1 / order), 0.2, GROWTH))
-        if not complete or error > 1:
-            self.rejected += 1
-            self.step = (end - t) * (factor if complete else 0.2)
-            return None
-        # Look at it on the way; where a rule ends the flow within the step, step there instead.
-        records = []
-        for i, at in enumerate(times.tolist()):
-            state = look_at(stretch, jnp.asarray(i)) if at < end else stretch.end
-            sight = self._look_at(at, state, history)
-            if self.observer.stop(sight) is not None and at < end:
-                self.step = at - t
-                return None
-            records.append((at, state, sight))
-        self.settled = False
-        self.moment = _Moment(jnp.asarray(end), stretch.end, history)
-        self.steps += 1
-        self.fine_step = (end - t) / max(int(stretch.steps), 1)
-        self.step = (
-            max(self.step, (end - t) * factor) if end - t < self.step else self.step * factor
-        )
-        return self._take(records, set(scheduled.tolist()))
+    def _attempt(self, end: float, scheduled: Float[np.ndarray, " s"]) -> _Attempt:
+        """Predict, read the remainder at the predicted end, and correct."""
+        past = self.moment.history.first(self.order)
+        guess = self._follow(past, end, np.array([end]))
+        reading = self._read(guess.end)
+        history = past.then(jnp.asarray(end), reading.remainder)
+        looks = self._looks(guess, end, scheduled)
+        stretch = self._follow(history, end, looks)
+        error = float(_difference(self.field, stretch.end, guess.end, *self.tolerance)) / ESTIMATE
+        followed = guess.complete & stretch.complete
+        error = max(error, 1e-9) if followed and np.isfinite(error) else np.inf
+        return _Attempt(stretch, reading, history, looks, error)
 
-    def _take(self, records: list[tuple], scheduled: set[float]) -> Reason | None:
+    def _factor(self, attempt: _Attempt) -> float:
+        """What the next step may be, over the one that was tried."""
+        if not np.isfinite(attempt.error):
+            return 0.2
+        # The error of a step is of one order more than the number of velocities that predict it.
+        order = float(attempt.history.known)
+        gain = self.error**PROPORTIONAL / attempt.error ** (INTEGRAL + PROPORTIONAL)
+        return float(np.clip(0.9 * gain ** (1 / order), 0.2, GROWTH))
+
+    def _take(self, attempt: _Attempt, end: float) -> None:
+        """Take over a step that was accepted."""
+        length, wish = end - self.t, self.step
+        pull = jnp.maximum(self.moment.pull, attempt.reading.pull)
+        self.moment = _Moment(jnp.asarray(end), attempt.stretch.end, attempt.history, pull)
+        self.steps += 1
+        self.fine_step = length / max(int(attempt.stretch.steps), 1)
+        # After a step that was cut short, the wish from before still stands.
+        step = length * self._factor(attempt)
+        self.step = max(wish, step) if length < wish else step
+        self.error = attempt.error
+
+    def _observe(self, sights: list[tuple], scheduled: set[float]) -> Reason | None:
         """Record what was seen of a step, where it was scheduled or is notable."""
-        for at, state, sight in records:
+        for at, state, sight in sights:
             before = self.records.observations[-1]
             if at in scheduled or self.observer.notable(before, sight):
                 self._record_at(at, state.weights, at in scheduled, sight)
-        self.sight = records[-1][0], records[-1][2]
+        self.sight = self.t, sights[-1][2]
         self.observer.watch(*self.sight)
         return self.observer.stop(self.sight[1])
 
-    def _times(
-        self, guess: _Stretch, end: float, scheduled: Float[np.ndarray, " s"]
-    ) -> Float[np.ndarray, " looks"]:
+    def _sights(self, attempt: _Attempt) -> list[tuple]:
+        """Times, states and observations within a step and at its end."""
+        looks = attempt.looks
+        outputs = attempt.stretch.outputs(_padded(looks), self.samples)
+        sights = []
+        for i, at in enumerate(looks.tolist()):
+            last = i == len(looks) - 1
+            state = attempt.stretch.end if last else attempt.stretch.look(jnp.asarray(i))
+            sights.append((at, state, jax.device_get(self.probe(jnp.asarray(at), state, outputs[i]))))
+        return sights
+
+    def _looks(
+        self, guess: Stretch, end: float, scheduled: Float[np.ndarray, " s"]
+    ) -> Float[np.ndarray, " L"]:
         """When to look at a step: at scheduled times, some steps of the surrogate, and the end."""
         steps = np.asarray(guess.times)
-        steps = steps[np.isfinite(steps) & (steps < end)]
-        some = (
-            steps[np.unique(np.linspace(0, len(steps) - 1, BETWEEN - 1).astype(int))]
-            if len(steps)
-            else steps
-        )
-        return np.unique(np.concatenate([some, scheduled, [end]]))
+        steps = steps[steps < end]
+        some = np.linspace(0, len(steps) - 1, min(BETWEEN - 1, len(steps))).astype(int)
+        return np.unique(np.concatenate([steps[some], scheduled, [end]]))
 
-    def _follow(self, history: History, end: float, looks: Float[np.ndarray, " looks"]) -> _Stretch:
-        span = jnp.asarray([self.t, end])
-        first_step = jnp.asarray(min(self.fine_step, end - self.t))
-        stretch = follow(
-            self.field, self.subclasses, history, self.moment.state, span, first_step,
-            self.controller, jnp.asarray(looks),
-        )  # fmt: skip
+    def _follow(self, history: History, end: float, looks: Float[np.ndarray, " L"]) -> Stretch:
+        surrogate, state = _surrogate(self.field, self.subclasses, history, self.moment.state)
+        stretch = Stretch.follow(
+            surrogate,
+            state,
+            jnp.asarray([self.t, end]),
+            first_step=jnp.asarray(min(self.fine_step, end - self.t)),
+            controller=self.controller,
+            looks=_padded(looks),
+        )
         self.fine += int(stretch.steps)
         return stretch
 
-    def _read(self, state: FlowState) -> Remainder:
+    def _read(self, state: FlowState) -> Reading:
         self.evaluations += 1
-        remainder, self.share = read_remainder(self.field, self.subclasses, self.samples, state)
-        return remainder
+        return read_remainder(self.field, self.subclasses, self.samples, state)
 
     def _look(self) -> PyTree:
-        return self._look_at(self.t, self.moment.state, self.moment.history)
-
-    def _look_at(self, t: float, state: FlowState, history: History) -> PyTree:
-        at = jnp.asarray(t)
-        outputs = history.outputs(at, state.weights.network(self.field.p), self.subclasses)
-        return jax.device_get(self.probe(at, state, outputs))
+        t, state, history = self.moment.t, self.moment.state, self.moment.history
+        surrogate, reduced = _surrogate(self.field, self.subclasses, history, state)
+        now = jax.tree.map(lambda leaf: leaf[None], (t, reduced))
+        outputs = surrogate.outputs(*now, self.samples)
+        return jax.device_get(self.probe(t, state, outputs[0]))
 
     def _close(self) -> None:
         self._record(False, self._look())
 
     def _own_arrays(self) -> dict[str, np.ndarray]:
         counts = np.array([getattr(self, name) for name in _COUNTS])
-        reals = np.array([getattr(self, name) for name in _REALS])
-        return {"multirate": np.array(True), "counts": counts, "reals": reals}
+        return {"counts": counts, "reals": np.array([getattr(self, name) for name in _REALS])}
 
     def _resume(self, arrays: dict[str, np.ndarray]) -> _Moment:
-        if "multirate" not in arrays:
-            raise _Unfit
         for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
             for name, value in zip(names, values.tolist(), strict=True):
                 setattr(self, name, value)
-        remainder = jax.eval_shape(
-            lambda: read_remainder(self.field, self.subclasses, self.samples, self.start_state)[0]
+        shapes = jax.eval_shape(
+            lambda: read_remainder(self.field, self.subclasses, self.samples, self.start_state)
         )
-        zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), remainder)
+        zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes.remainder)
         t = jnp.zeros(())
-        return _Moment(t, self.start_state, History.begin(t, zeros, self.order + 1, self.unit))
+        history = History.begin(t, zeros, self.order + 1, self.unit)
+        return _Moment(t, self.start_state, history, t)
+
+
+def _padded(looks: Float[np.ndarray, " L"]) -> Float[Array, " looks"]:
+    """The last time repeated, so that one program serves any number of looks."""
+    return jnp.asarray(np.append(looks, np.full(LOOKS - len(looks), looks[-1])))

@@ -26,6 +26,7 @@ class Reason(enum.StrEnum):
     NOT_FINITE = "not_finite"
     DIVERGED = "diverged"
     STALLED = "stalled"
+    NO_SURROGATE = "no_surrogate"
     INTERRUPTED = "interrupted"
 
 
@@ -57,6 +58,11 @@ _CURES = {
         "The step size fell below the resolution of time. Common reasons: a tolerance below what "
         '`flow.precision` can deliver (use "float64" or a larger `flow.tolerance`); at p < 2 '
         f"sliding along a ReLU kink (set `flow.min_step`, for example 0.03); {_LATE}."
+    ),
+    Reason.NO_SURROGATE: (
+        "The subclasses no longer say what the samples do to the neurons. Common reasons: labels "
+        'that are not those of the subclasses; few samples, far from Gaussian (set flow.method = '
+        '"direct").'
     ),
     Reason.INTERRUPTED: "Stopped by hand; the same command goes on from here.",
 }

@@ -11,20 +11,16 @@ import pytest
 from systems import MemoryCheckpoint, polar, system
 
 from gflow.flow.field import FlowState
-from gflow.flow.moments import gauss_moments
+from gflow.flow.frame import Frame
+from gflow.flow.history import History
+from gflow.flow.moments import gauss_moments, half_moments
 from gflow.flow.multirate import SMALL, multirate
 from gflow.flow.observer import Observer
+from gflow.flow.remainder import Remainder, read_remainder
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.surrogate import (
-    Frame,
-    History,
-    Remainder,
-    Subclasses,
-    SurrogateField,
-    half_moments,
-    read_remainder,
-)
+from gflow.flow.subclasses import Subclasses
+from gflow.flow.surrogate import Surrogate
 from gflow.flow.trajectory import Reason
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import CartesianNeurons
@@ -110,17 +106,14 @@ def test_moments_by_recursion_are_those_by_quadrature(p):
 def test_where_the_remainder_is_read_the_surrogate_is_exact(chart, p, loss):
     flow, subclasses = problem(p, h=12, log_eps=-1.0, chart=chart, loss=loss)
     state = FlowState.begin(flow.weights)
-    remainder, _ = read_remainder(flow.field, subclasses, flow.samples, state)
+    remainder = read_remainder(flow.field, subclasses, flow.samples, state).remainder
     history = History.begin(jnp.asarray(2.0), remainder, 2, jnp.asarray(1.0))
-    vectors = jnp.stack([flow.weights.vectors, *history.remainder.climb])
-    frame = Frame.of(subclasses.axes, vectors)
-    surrogate = SurrogateField.of(flow.field, subclasses, history, frame)
-    reduced = flow.weights.with_vectors(frame.reduce(flow.weights.vectors))
+    surrogate = Surrogate.of(flow.field, subclasses, history, flow.weights.vectors)
 
-    velocity = surrogate(jnp.asarray(2.0), FlowState.begin(reduced), None)
+    velocity = surrogate(jnp.asarray(2.0), surrogate.reduced(state), None)
 
     exact = flow.field(jnp.asarray(2.0), state, flow.samples)
-    lifted = velocity.weights.with_vectors(frame.lift(velocity.weights.vectors))
+    lifted = velocity.weights.with_vectors(surrogate.frame.lift(velocity.weights.vectors))
     for one, other in zip(jax.tree.leaves(lifted), jax.tree.leaves(exact.weights), strict=True):
         np.testing.assert_allclose(one, other, atol=1e4 * EPS * float(jnp.abs(other).max() + 1))
     assert float(velocity.dissipated) == pytest.approx(float(exact.dissipated), rel=1e-10)
@@ -132,7 +125,8 @@ def test_the_remainder_is_the_sampling_error_of_a_subclass():
     for n in (1000, 16_000):
         flow, subclasses = problem(3.0, n=n, alpha=0.5)
         state = FlowState.begin(flow.weights)
-        share[n] = float(read_remainder(flow.field, subclasses, flow.samples, state)[1])
+        reading = read_remainder(flow.field, subclasses, flow.samples, state)
+        share[n] = float(reading.rest / reading.pull)
 
     # The ratio of two mean squares over 40 neurons in 40 dimensions scatters by a tenth.
     assert share[1000] / share[16_000] == pytest.approx(4, rel=0.3)
@@ -294,4 +288,6 @@ def test_it_is_refused_where_the_closed_form_is_poor():
     y = np.asarray(flow.samples.y).reshape(-1)
     poor = Subclasses.of(x, y, (y > 0).astype(int), np.full(len(y), 1 / len(y)))
 
-    assert few(flow, poor, [300.0], largest=SMALL) is None
+    trajectory = few(flow, poor, [300.0], largest=SMALL)
+
+    assert trajectory.outcome.reason is Reason.NO_SURROGATE and trajectory.outcome.t == 0

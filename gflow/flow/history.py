@@ -1,0 +1,48 @@
+"""The remainder at the last few exact velocities, and the polynomial through them."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from gflow.flow.remainder import Remainder
+
+
+class History(eqx.Module):
+    """The remainder at the last few times, and the polynomial in log t through them (final)."""
+
+    times: Float[Array, " m"]
+    remainder: Remainder
+    """At each of the times."""
+    known: Int[Array, ""]
+    """How many of them count; the rest are there so that every history has one shape."""
+    unit: Float[Array, ""]
+    """Time below which the polynomial is one in t."""
+
+    @classmethod
+    def begin(
+        cls, t: Float[Array, ""], remainder: Remainder, m: int, unit: Float[Array, ""]
+    ) -> "History":
+        """One time, with room for `m`."""
+        repeated = jax.tree.map(lambda a: jnp.broadcast_to(a, (m, *a.shape)), remainder)
+        return cls(jnp.full(m, t), repeated, jnp.asarray(1), unit)
+
+    def first(self, count: int) -> "History":
+        """Only the last `count` times."""
+        return eqx.tree_at(lambda h: h.known, self, jnp.minimum(self.known, count))
+
+    def then(self, t: Float[Array, ""], remainder: Remainder) -> "History":
+        """A later time, in front of the others; the oldest is forgotten."""
+        front = lambda a, b: jnp.concatenate([b[None], a[:-1]])  # noqa: E731
+        known = jnp.minimum(self.known + 1, self.times.shape[0])
+        rest = jax.tree.map(front, self.remainder, remainder)
+        return History(front(self.times, t), rest, known, self.unit)
+
+    def weights(self, t: Float[Array, ""]) -> Float[Array, " m"]:
+        """Weight of each known time in the polynomial at time t."""
+        now, nodes = jnp.log1p(t / self.unit), jnp.log1p(self.times / self.unit)
+        i = jnp.arange(nodes.shape[0])
+        other = (i[None] < self.known) & (i[:, None] != i[None])
+        gap = jnp.where(other, nodes[:, None] - nodes[None], 1.0)
+        factor = jnp.where(other, (now - nodes[None]) / gap, 1.0)
+        return jnp.where(i < self.known, jnp.prod(factor, axis=1), 0.0)

@@ -1,0 +1,110 @@
+"""What an exact velocity has beyond the closed form of the surrogate, read off one velocity."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from gflow.flow.closed_form import closed_form
+from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.losses import AbstractScalarLoss
+from gflow.flow.pull import tangent
+from gflow.flow.response import Response, expected_output
+from gflow.flow.samples import Samples, product
+from gflow.flow.subclasses import Subclasses
+from gflow.network.prelu import Network, positive_power
+
+
+class Remainder(eqx.Module):
+    """What an exact velocity has beyond the closed form, at one time or at several (final)."""
+
+    force: Float[Array, "*m K"]
+    """ρ_k, the force of a subclass over that at its mean output."""
+    offset: Float[Array, "*m K"]
+    """β_k, its mean output less the expected one f̄_k, over F."""
+    climb: Float[Array, "*m h D"]
+    """R_j, orthogonal to u_j at its time."""
+    phi: Float[Array, "*m h"]
+    """P_j."""
+    outputs: Float[Array, "*m n"]
+    """What f(x_i) is beyond the response of its subclass, over F."""
+
+
+class Reading(eqx.Module):
+    """The remainder at one time, and its size (final)."""
+
+    remainder: Remainder
+    rest: Float[Array, ""]
+    """√Σ_j(‖R_j‖² + P_j²)."""
+    pull: Float[Array, ""]
+    """The same of the whole velocity, ‖G - radial part‖ and Φ, over S."""
+    finite: Bool[Array, ""]
+
+
+@eqx.filter_jit
+def read_remainder(
+    field: AbstractNeuronField, subclasses: Subclasses, samples: Samples, state: FlowState
+) -> Reading:
+    """The remainder at a state, by one exact velocity.
+
+    **Source:** theory D16.
+    """
+    neurons = state.weights.projected()
+    network, loss = neurons.network(field.p), field.loss
+    u = network.direction
+    y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
+    # Outputs in units of the largest mass, so that none underflows however small the network is.
+    top = jnp.max(network.log_mass)
+    unit = network.scaled(-top)
+    pull, output = _exact(unit, loss, samples, top)
+    f, count = expected_output(unit, subclasses, subclasses.mean)
+    F = jnp.sum(unit.mass)
+    response = Response(f[None], (count.T @ u)[None], F[None])
+    offset = (subclasses.total(omega * output) / subclasses.pi - f) / F
+    # Forces: exact, and at the mean output of each subclass.
+    exact = subclasses.total(omega * loss.force(y, jnp.exp(top) * output))
+    plain = subclasses.pi * loss.force(subclasses.label, jnp.exp(top) * (f + offset * F))
+    force = jnp.where(plain == 0, 1.0, exact / jnp.where(plain == 0, 1.0, plain))
+    form = closed_form(network, loss, subclasses, subclasses.mean, force=force, offset=offset)
+    # The rest of what the neurons feel.
+    climb, phi = tangent(pull, u) / form.size, jnp.sum(pull * u, axis=1) / (field.p * form.size)
+    remainder = Remainder(
+        force=force,
+        offset=offset,
+        climb=climb - tangent(form.pull, u) / form.size,
+        phi=phi - form.phi / form.size,
+        outputs=(output - response.on(samples, subclasses)[0]) / F,
+    )
+    leaves = jax.tree.leaves(remainder)
+    return Reading(
+        remainder,
+        rest=_size(remainder.climb, remainder.phi),
+        pull=_size(climb, phi),
+        finite=jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all(),
+    )
+
+
+def _size(climb: Float[Array, "h D"], phi: Float[Array, " h"]) -> Float[Array, ""]:
+    return jnp.sqrt(jnp.sum(climb**2) + jnp.sum(phi**2))
+
+
+def _exact(
+    unit: Network, loss: AbstractScalarLoss, samples: Samples, top: Float[Array, ""]
+) -> tuple[Float[Array, "h D"], Float[Array, " n"]]:
+    """G_j of a network of e^top times these masses, and f(x_i) of this one, in one pass."""
+    u = unit.direction.astype(samples.x.dtype)
+    mass = (unit.sign * unit.mass).astype(samples.x.dtype)
+
+    def block(total: Float[Array, "h D"], rows: tuple[Array, Array, Array]):
+        x, y, omega = rows
+        z = product(x, u.T)
+        gate = positive_power(z, unit.p - 1)
+        output = ((gate * jnp.maximum(z, 0)) @ mass).astype(y.dtype)
+        g = loss.force(y, jnp.exp(top) * output)
+        gated = gate * (omega * g).astype(z.dtype)[:, None]
+        return total + product(gated.T, x), output
+
+    blocks = (samples.x, samples.y, samples.omega)
+    total, output = jax.lax.scan(block, jnp.zeros_like(u), blocks)
+    pull = unit.p * total.astype(unit.direction.dtype)
+    return pull, output.reshape(-1)[: samples.n]
