@@ -41,6 +41,9 @@ class MemoryCheckpoint(AbstractCheckpoint):
     def save(self, arrays):
         self.arrays = {name: np.array(value) for name, value in arrays.items()}
 
+    def leg(self, name):
+        return MemoryCheckpoint()
+
 
 class Quartic(AbstractScalarLoss):
     """ℓ = (1 - y f)⁴/4, for which no law has a closed form (final)."""

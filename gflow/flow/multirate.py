@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.field import AbstractNeuronField, FlowState
 from gflow.flow.history import History
@@ -43,7 +43,7 @@ ESTIMATE = 2.0
 """The difference of predictor and corrector over the error of the corrector: its median on mixtures
 at p >= 2, by comparison with tight direct solves of every step (about 1 at p = 1)."""
 
-FINER = 10.0
+FINER = 30.0
 """The tolerance of a step over that of the surrogate within it."""
 
 LOOKS = 32
@@ -321,7 +321,9 @@ class _Multirate(AbstractLoop):
         for i, at in enumerate(looks.tolist()):
             last = i == len(looks) - 1
             state = attempt.stretch.end if last else attempt.stretch.look(jnp.asarray(i))
-            sights.append((at, state, jax.device_get(self.probe(jnp.asarray(at), state, outputs[i]))))
+            sights.append(
+                (at, state, jax.device_get(self.probe(jnp.asarray(at), state, outputs[i])))
+            )
         return sights
 
     def _looks(

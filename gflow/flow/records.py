@@ -26,6 +26,10 @@ class AbstractCheckpoint(abc.ABC):
     def save(self, arrays: dict[str, np.ndarray]) -> None:
         """Replace the arrays saved last."""
 
+    @abc.abstractmethod
+    def leg(self, name: str) -> "AbstractCheckpoint":
+        """A checkpoint of its own for an earlier part of the same question."""
+
 
 class Records:
     """Observations with their times, in the order they were made."""

@@ -21,17 +21,17 @@ from gflow.network.prelu import Network
 
 
 class Response(eqx.Module):
-    """The expected outputs of K subclasses and how noise changes them, of L networks (final)."""
+    """The expected outputs of K subclasses and how noise changes them, of one network or L (final)."""
 
-    mean: Float[Array, "L K"]
+    mean: Float[Array, "*L K"]
     """f̄_k."""
-    gradient: Float[Array, "L K D"]
+    gradient: Float[Array, "*L K D"]
     """g_k."""
-    mass: Float[Array, " L"]
+    mass: Float[Array, "*L"]
     """F."""
 
     def on(self, samples: Samples, subclasses: Subclasses) -> Float[Array, "L n"]:
-        """f̄_k + <g_k, ξ_i> for every sample, by one pass over the samples."""
+        """f̄_k + <g_k, ξ_i> of L networks for every sample, by one pass over the samples."""
         L, K = self.mean.shape
         constant = self.mean - jnp.sum(self.gradient * subclasses.mean[None], axis=-1)
         columns = self.gradient.reshape(L * K, -1).T.astype(samples.x.dtype)

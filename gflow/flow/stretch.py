@@ -3,13 +3,10 @@
 import diffrax
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from gflow.flow.field import AbstractNeuronField, FlowState
-from gflow.flow.history import History
+from gflow.flow.field import FlowState
 from gflow.flow.samples import Samples
-from gflow.flow.subclasses import Subclasses
 from gflow.flow.surrogate import Surrogate
 
 MOST_STEPS = 4096

@@ -50,7 +50,7 @@ class Subclasses(eqx.Module):
         if K > D:
             raise DataError(
                 f"`subclass` must name at most as many subclasses as dimensions, but names {K} in "
-                f"{D} dimensions; try flow.method = \"direct\"."
+                f'{D} dimensions; try flow.method = "direct".'
             )
         columns = map(np.array, zip(*_pieces(x, y, subclass, omega), strict=True))
         mean, label, pi, tau = columns

@@ -49,9 +49,7 @@ class Surrogate(eqx.Module):
         vectors: Float[Array, "h D"],
     ) -> "Surrogate":
         """The surrogate of a field for neurons with these vectors."""
-        frame = Frame.of(
-            subclasses.axes, jnp.concatenate([vectors[None], history.remainder.climb])
-        )
+        frame = Frame.of(subclasses.axes, jnp.concatenate([vectors[None], history.remainder.climb]))
         q = frame.own.shape[1]
         mean = jnp.pad(subclasses.mean @ frame.axes.T, ((0, 0), (0, q)))
         climb = jax.vmap(frame.reduce)(history.remainder.climb)

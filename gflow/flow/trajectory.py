@@ -61,7 +61,7 @@ _CURES = {
     ),
     Reason.NO_SURROGATE: (
         "The subclasses no longer say what the samples do to the neurons. Common reasons: labels "
-        'that are not those of the subclasses; few samples, far from Gaussian (set flow.method = '
+        "that are not those of the subclasses; few samples, far from Gaussian (set flow.method = "
         '"direct").'
     ),
     Reason.INTERRUPTED: "Stopped by hand; the same command goes on from here.",

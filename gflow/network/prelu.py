@@ -86,6 +86,6 @@ class Network(eqx.Module):
         """Contributions m_j."""
         return jnp.exp(self.log_mass)
 
-    def scaled(self, log_factor: float) -> "Network":
+    def scaled(self, log_factor: float | Float[Array, ""]) -> "Network":
         """The network e^{log_factor}·f."""
         return eqx.tree_at(lambda net: net.log_mass, self, self.log_mass + log_factor)

@@ -4,6 +4,8 @@ A checkpoint is one npz file, replaced as a whole, and says which question, whic
 many threads it belongs to.  One that does not fit is not used: the flow then starts anew.
 """
 
+import copy
+import glob
 import os
 import time
 import warnings
@@ -80,6 +82,12 @@ class FileCheckpoint(AbstractCheckpoint):
                 stacklevel=2,
             )
 
+    def leg(self, name: str) -> "FileCheckpoint":
+        """A file beside this one, which `remove` deletes, too."""
+        leg = copy.copy(self)
+        leg.path = self.path.with_suffix(f".{name}.npz")
+        return leg
+
     def _write(self, arrays: dict[str, np.ndarray]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
@@ -93,5 +101,6 @@ class FileCheckpoint(AbstractCheckpoint):
             raise
 
     def remove(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file, and those of its legs."""
+        for path in self.path.parent.glob(f"{glob.escape(self.path.stem)}*.npz"):
+            path.unlink(missing_ok=True)

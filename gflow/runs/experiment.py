@@ -19,7 +19,7 @@ from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
 from gflow.flow.field import AbstractNeuronField
 from gflow.flow.integrate import integrate
-from gflow.flow.multirate import multirate
+from gflow.flow.multirate import SMALL, multirate
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.resumption import Resumption
@@ -133,16 +133,14 @@ def _follow(
             opened = opening(scenario, problem, observer)
             rest = problem._replace(weights=opened.weights)
             trajectory = opened.trajectory.then(
-                _flow(
-                    rest._replace(subclasses=None),
-                    observer,
-                    opened.trajectory.resumption,
-                    checkpoint,
-                )
+                _direct(rest, observer, opened.trajectory.resumption, checkpoint)
             )
             notes["start"] = f"population to t = {opened.t:.4g}; expected error: {opened.deviation}"
         else:
-            trajectory = _flow(problem, observer, start, checkpoint)
+            trajectory, note = _flow(
+                problem, observer, start, checkpoint, method=scenario.flow.method
+            )
+            notes |= note
         notes["seconds"] = time.perf_counter() - began
         return _run(scenario, problem, trajectory, notes)
 
@@ -152,23 +150,39 @@ def _flow(
     observer: Observer,
     start: Resumption,
     checkpoint: AbstractCheckpoint | None,
+    *,
+    method: str,
+) -> tuple[Trajectory, dict[str, object]]:
+    """By few exact velocities as long as the closed form is good, then directly; and a note."""
+    if problem.subclasses is None:
+        return _direct(problem, observer, start, checkpoint), {}
+    few = multirate(
+        cast(AbstractNeuronField, problem.field),
+        problem.weights,
+        problem.samples,
+        problem.subclasses,
+        problem.schedule.after(start.t),
+        controls=problem.controls,
+        observer=observer,
+        start=start,
+        checkpoint=checkpoint and checkpoint.leg("multirate"),
+        largest=SMALL if method == "auto" else np.inf,
+    )
+    if few.outcome.reason is not Reason.NO_SURROGATE:
+        return few, {"method": "multirate"}
+    note = {"method": f"direct from t = {few.outcome.t:.4g} on, where the remainder was too large"}
+    if few.outcome.t == start.t:
+        return _direct(problem, observer, start, checkpoint), note
+    rest = problem._replace(weights=few.state.weights)
+    return few.then(_direct(rest, observer, few.resumption, checkpoint)), note
+
+
+def _direct(
+    problem: Problem,
+    observer: Observer,
+    start: Resumption,
+    checkpoint: AbstractCheckpoint | None,
 ) -> Trajectory:
-    """By few exact velocities where that is asked for, or pays; else directly."""
-    if problem.subclasses is not None:
-        trajectory = multirate(
-            cast(AbstractNeuronField, problem.field),
-            problem.weights,
-            problem.samples,
-            problem.subclasses,
-            problem.schedule.after(start.t),
-            controls=problem.controls,
-            observer=observer,
-            start=start,
-            checkpoint=checkpoint,
-            largest=problem.largest_remainder,
-        )
-        if trajectory is not None:
-            return trajectory
     return integrate(
         problem.field,
         problem.weights,

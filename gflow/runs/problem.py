@@ -17,12 +17,11 @@ from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField
 from gflow.flow.fold import Fold
 from gflow.flow.losses import LOSSES, AbstractLoss, CrossEntropy
-from gflow.flow.multirate import SMALL
 from gflow.flow.recipe import Recipe
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.surrogate import Subclasses
+from gflow.flow.subclasses import Subclasses
 from gflow.laws.timescales import alignment_end
 from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
@@ -50,9 +49,7 @@ class Problem(NamedTuple):
     controls: Controls
     fold: Fold | None
     subclasses: Subclasses | None
-    """The closed form of the flow; None to integrate directly."""
-    largest_remainder: float
-    """Share of the start's motion that the closed form may miss before the flow is direct."""
+    """What few exact velocities suffice with; None to integrate directly."""
     recipe: Recipe | None
     """How to descend in steps; None for the flow."""
 
@@ -105,7 +102,6 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         controls=controls,
         fold=_fold(scenario, train),
         subclasses=subclasses,
-        largest_remainder=SMALL if flow.method == "auto" else np.inf,
         recipe=recipe,
     )
 

@@ -52,7 +52,11 @@ class Run:
         return {
             "outcome": self.outcome.text,
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
-            **({"start": str(self.manifest["start"])} if "start" in self.manifest else {}),
+            **{
+                name: str(self.manifest[name])
+                for name in ("start", "method")
+                if name in self.manifest
+            },
             **({"folded": str(left_out)} if left_out.total else {}),
             **self.state.weights.card_rows(self.record),
             **self._progress,

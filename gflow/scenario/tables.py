@@ -72,10 +72,11 @@ class FlowTable(Table):
     max_steps: int = Field(
         default=20_000, ge=1, description="largest number of steps, accepted and rejected together"
     )
-    method: Literal["direct", "multirate", "auto"] = Field(
-        default="direct",
-        description="how to integrate: by the exact velocity at every stage; by few of them, with "
-        "the closed form of the subclasses in between; or by few where the closed form is good",
+    method: Literal["auto", "multirate", "direct"] = Field(
+        default="auto",
+        description="how to integrate: by few exact velocities, with the closed form of the "
+        "subclasses in between; by the exact velocity at every stage; or (auto) by few as long as "
+        "what the closed form leaves out is small",
     )
     start: Literal["sample", "population"] = Field(
         default="sample",

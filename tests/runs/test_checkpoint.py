@@ -37,6 +37,9 @@ class Mortal(AbstractCheckpoint):
     def save(self, arrays):
         self.inner.save(arrays)
 
+    def leg(self, name):
+        return self.inner.leg(name)
+
 
 def portrait(neurons):
     return {"direction": neurons.direction, "log_norm": neurons.log_norm}
