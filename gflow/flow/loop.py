@@ -114,13 +114,13 @@ class AbstractLoop(abc.ABC):
 
     def _record(self, scheduled: bool, observation: PyTree) -> None:
         """Keep an observation made now, with the portrait of all weights."""
-        self._record_at(self.t, self.whole, scheduled, observation)
+        self.records.append(self.t, scheduled, self._with_portrait(observation, self.whole))
 
-    def _record_at(self, t: float, weights: Any, scheduled: bool, observation: PyTree) -> None:
-        """Keep an observation made at any time, with the portrait of all weights then."""
-        if self.portrait is not None:
-            observation = observation | jax.device_get(self.portrait(weights))
-        self.records.append(t, scheduled, observation)
+    def _with_portrait(self, observation: PyTree, weights: Any) -> PyTree:
+        """An observation, and what is recorded of all weights besides."""
+        if self.portrait is None:
+            return observation
+        return observation | jax.device_get(self.portrait(weights))
 
     def _end(self, reason: Reason) -> Reason:
         """Record where it stands now, whatever the recording rule says."""

@@ -2,7 +2,8 @@
 
 Of all functions that are linear in the noise ξ_i of the samples x_i = m_k + ξ_i of a subclass,
 
-    f̄_k + <g_k, ξ_i> ,  f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>) ,  g_k = p Σ_j s_j m_j M_{p-1}(<u_j, m_k>) u_j ,
+    f̄_k + <g_k, ξ_i> ,
+    f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>) ,   g_k = p Σ_j s_j m_j M_{p-1}(<u_j, m_k>) u_j ,
 
 is the closest to its outputs (Stein's lemma), and it costs no pass over neurons and samples.  The
 rest, over the network's mass F = Σ_j m_j, is read with an exact velocity and interpolated in
@@ -21,7 +22,7 @@ from gflow.network.prelu import Network
 
 
 class Response(eqx.Module):
-    """The expected outputs of K subclasses and how noise changes them, of one network or L (final)."""
+    """Expected outputs of K subclasses and how noise changes them; one network or L (final)."""
 
     mean: Float[Array, "*L K"]
     """f̄_k."""

@@ -9,8 +9,8 @@ D16),
     G_j = p Σ_k c_k M_{p-1}(<u_j, m_k>) m_k + S R_j ,    c_k = ρ_k π_k g(y_k, f̄_k + β_k F) ,
     Φ_j =   Σ_k c_k M_p(<u_j, m_k>)         + S P_j ,    S = Σ_k |c_k| ,
 
-with the remainder ρ, β, R, P. The expected output of a subclass is f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>),
-and F = Σ_j m_j is the size that outputs can have.
+with the remainder ρ, β, R, P, the expected output f̄_k = Σ_j s_j m_j M_p(<u_j, m_k>) of a subclass,
+and the size F = Σ_j m_j that outputs can have.
 """
 
 import equinox as eqx
@@ -85,7 +85,7 @@ class Surrogate(eqx.Module):
     def outputs(
         self, times: Float[Array, " L"], states: FlowState, samples: Samples
     ) -> Float[Array, "L n"]:
-        """f(x_i) at L times, from the states of the surrogate then, by one pass over the samples."""
+        """f(x_i) at L times, from the states then, by one pass over the samples."""
 
         def response(t: Float[Array, ""], state: FlowState) -> tuple[Response, Array, Array]:
             network = state.weights.projected().network(self.field.p)

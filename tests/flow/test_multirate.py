@@ -24,6 +24,8 @@ from gflow.flow.surrogate import Surrogate
 from gflow.flow.trajectory import Reason
 from gflow.network.lightcone import lightcone
 from gflow.network.neurons import CartesianNeurons
+from gflow.runs.experiment import simulate
+from gflow.scenario import parse_scenario
 
 EPS = np.finfo(float).eps
 LABELS = np.array([1.0, 1.0, 1.0, -1.0, -1.0])
@@ -174,29 +176,62 @@ def test_few_velocities_give_the_flow_of_many(chart, p):
     trajectory = few(flow, subclasses, times)
     direct = flow.follow(times, tolerance=1e-6 if p > 1 else 1e-5)
 
-    # Each step may be off by the tolerance, and errors of directions contract.
+    # Each step may be off by the tolerance; errors of directions contract where the field is
+    # smooth, and at p = 1 the rough ones of some ten steps add up.
     scheduled = np.flatnonzero(trajectory.scheduled)
     np.testing.assert_array_equal(trajectory.times[scheduled][1:], times)
     allowed = (1 if p > 1 else 10) * 1e-3
     at = {t: i for i, t in enumerate(direct.times)}
     for i in scheduled[1:]:
-        now = jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), trajectory.observations).weights
-        j = at[trajectory.times[i]]
-        then = jax.tree.map(lambda a, j=j: jnp.asarray(a[j]), direct.observations).weights
+        now = observed(trajectory, i)
+        then = observed(direct, at[trajectory.times[i]])
         assert by_mass(now, then) < allowed
-    assert trajectory.effort.evaluations <= (40 if p > 1 else 100)
+        assert worst_contributing(now, then) < 3 * allowed
     assert trajectory.effort.evaluations < direct.effort.evaluations / 8
 
 
-@pytest.mark.parametrize("log_eps", [-16.0, -230.0, -690.0])
-def test_the_number_of_velocities_does_not_grow_with_the_logarithm_of_the_scale(log_eps):
-    flow, subclasses = problem(3.0, log_eps=log_eps)
+def observed(trajectory, i):
+    """The weights at one recorded time."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[i]), trajectory.observations).weights
 
-    trajectory = few(flow, subclasses, [20_000.0])
 
-    assert trajectory.outcome.reason is Reason.END_TIME
-    # Unequal subclasses escape one after the other, each of them with steps of its own.
-    assert trajectory.effort.evaluations <= 60
+def worst_contributing(a, b):
+    """Largest angle between the directions of the neurons that carry 99.9 % of the mass."""
+    angle, mass = angles(a, b)
+    heaviest = np.argsort(-mass)
+    count = np.searchsorted(np.cumsum(mass[heaviest]), 0.999 * mass.sum()) + 1
+    return float(angle[heaviest[:count]].max())
+
+
+@pytest.mark.parametrize(
+    ("power", "init_scale", "most"),
+    [(3, 1e-7, 16), (1, 1e-7, 60), pytest.param(3, 1e-300, 24, marks=pytest.mark.slow)],
+)
+def test_the_number_of_velocities_is_small_at_every_scale(power, init_scale, most):
+    scenario = parse_scenario(MIXTURE.format(power=power, init_scale=init_scale))
+
+    run = simulate(scenario)
+
+    assert run.outcome.complete
+    assert run.effort.evaluations <= most
+
+
+MIXTURE = """
+name = "ten-subclasses"
+[data]
+dimension = 1000
+subclasses = 10
+positive_subclasses = 6
+samples = 2000
+noise = 0.1
+[network]
+width = 200
+power = {power}
+init_scale = {init_scale}
+[flow]
+end_time = 16000
+method = "multirate"
+"""
 
 
 @pytest.mark.slow
