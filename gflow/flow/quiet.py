@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -102,6 +103,7 @@ def leap(rest: Rest, span: float) -> FlowState:
         replace(neurons, log_norm=log_norm),
         state.dissipated + gained,
         state.growth + span * rest.velocity.growth,
+        jax.tree.map(lambda a, b: a + span * b, state.outputs, rest.velocity.outputs),
     )
 
 
