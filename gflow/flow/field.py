@@ -34,8 +34,8 @@ class FlowState(eqx.Module):
     growth: Float[Array, "2"]
     """No log m_j of sign + or - has grown by more than this; 0 in a field without `Reach`."""
     outputs: Outputs = eqx.field(default_factory=lambda: Outputs.none(float))
-    """∫₀ᵗ of these sums: their velocity tells a step the loss and the outputs at both of its ends.
-    Zero in a field that knows none."""
+    """0 in a state. In a velocity they are those of its state, for a step to read at both its ends;
+    0 in a field that knows none."""
 
     @classmethod
     def begin(cls, weights: AbstractWeights, dissipated: float = 0.0) -> "FlowState":

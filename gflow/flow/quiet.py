@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -103,7 +102,6 @@ def leap(rest: Rest, span: float) -> FlowState:
         replace(neurons, log_norm=log_norm),
         state.dissipated + gained,
         state.growth + span * rest.velocity.growth,
-        jax.tree.map(lambda a, b: a + span * b, state.outputs, rest.velocity.outputs),
     )
 
 
