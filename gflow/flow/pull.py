@@ -24,21 +24,22 @@ def pull_on(
     # An output is a sum over h neurons of p-th powers of a sum over D coordinates.
     total_mass, terms = jnp.sum(network.mass), u.shape[0] + network.p * u.shape[1]
 
-    def block(carry: tuple[Float[Array, "h D"], Force], rows: tuple[Array, Array, Array]):
-        (total, before), (x, y, omega) = carry, rows
+    def block(carry: tuple[Float[Array, "h D"], Force], rows: tuple[Array, ...]):
+        (total, before), (x, y, omega, length) = carry, rows
         z = product(x, u.T)
         gate = positive_power(z, network.p - 1)
         f = (gate * jnp.maximum(z, 0)) @ mass
         f = f.astype(y.dtype)
         g = loss.force(y, f)
         gated = gate * (omega * g).astype(z.dtype)[:, None]
-        length = jnp.sum(x**2, axis=1).astype(y.dtype) ** (network.p / 2)
+        length = length**network.p
         rounding = rounding_of(total_mass * length, terms, x.dtype)
         outputs = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
         return (total + product(gated.T, x), before.with_rows(g, y, omega, outputs)), None
 
     start = jnp.zeros_like(u), Force.none(samples.y.dtype)
-    (total, force), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
+    rows = (samples.x, samples.y, samples.omega, samples.length)
+    (total, force), _ = jax.lax.scan(block, start, rows)
     return network.p * total.astype(network.direction.dtype), force
 
 

@@ -61,7 +61,7 @@ class Reach(eqx.Module):
         x = np.asarray(samples.x).reshape(-1, D)
         y, omega = (np.asarray(a).reshape(-1) for a in (samples.y, samples.omega))
         spectral = [_largest_eigenvalue(x[mine], omega[mine]) for mine in (y > 0, y < 0)]
-        radius = float(np.sqrt(np.einsum("ij,ij->i", x, x, dtype=np.float64).max()))
+        radius = float(samples.length.max())
         return cls(jnp.asarray(spectral), jnp.asarray(radius))
 
     def growth(self, force: Force, p: float) -> Float[Array, "2"]:

@@ -82,14 +82,14 @@ def _pulls(
 
     def block(carry, rows):
         """What a block of rows adds."""
-        x, y, omega = rows
+        x, y, omega, length = rows
         gate, grown = gates(x, u, p, neurons.input_normalized)
         f = (grown @ (mass * a)).astype(y.dtype) + bias.astype(y.dtype)[None]
         f = f if C > 1 else f[:, 0]
         each = loss.force(y, f)
         force = each.reshape(-1, C) * omega[:, None]
         g = force.astype(dtype)
-        length = jnp.sum(x**2, axis=1).astype(y.dtype) ** (degree / 2)
+        length = length**degree
         rounding = rounding_of(total_mass * length, terms, dtype)
         now = Outputs.of(loss, y, f, omega, force=each, length=length, rounding=rounding)
         added = (gate * (g @ a.T)).T @ x, grown.T @ g, force.sum(axis=0), now
@@ -97,6 +97,7 @@ def _pulls(
 
     narrow = samples.y.dtype
     start = jnp.zeros_like(u), jnp.zeros_like(a), jnp.zeros(C, narrow), Outputs.none(narrow)
-    (pull, push, slope, now), _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))
+    rows = (samples.x, samples.y, samples.omega, samples.length)
+    (pull, push, slope, now), _ = jax.lax.scan(block, start, rows)
     wide = neurons.direction.dtype
     return p * pull.astype(wide), push.astype(wide), slope.astype(wide), now
