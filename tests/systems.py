@@ -84,6 +84,7 @@ class System(NamedTuple):
             atol=tolerance * min(scale, 1.0) * 1e-6 if plain else tolerance,
             min_step=rest.pop("min_step", 0.0),
             max_steps=rest.pop("max_steps", 20_000),
+            largest_forced=rest.pop("largest_forced", np.inf),
         )
         looks = {name: rest.pop(name) for name in Observer._fields if name in rest}
         return integrate(

@@ -18,6 +18,6 @@ SOLVERS = {
     "tsit5": Solver(order=5, stages=7, evaluations=6, steps=50),
     "bosh3": Solver(order=3, stages=4, evaluations=3, steps=110),
     "dopri8": Solver(order=8, stages=14, evaluations=13, steps=45),
-    "heun": Solver(order=2, stages=2, evaluations=2, steps=400),
+    "heun": Solver(order=2, stages=3, evaluations=2, steps=400),
 }
 """The solvers by the names scenario files use."""

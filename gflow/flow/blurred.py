@@ -148,7 +148,9 @@ class PopulationField(AbstractField):
         neurons = state.weights.projected()
         return polar_velocity(neurons, *self.pull(neurons.direction, args))
 
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
         return polar_error(error)
 
     def pull(

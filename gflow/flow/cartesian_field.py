@@ -12,7 +12,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.field import AbstractNeuronField, FlowState, larger
 from gflow.flow.losses import AbstractScalarLoss
 from gflow.network.neurons import CartesianNeurons
 from gflow.network.prelu import positive_power
@@ -36,12 +36,17 @@ class CartesianField(AbstractNeuronField):
         speed = jnp.sum(dw**2) + jnp.sum(dv**2)
         return FlowState(CartesianNeurons(dw, dv, q), speed, jnp.zeros(2, dv.dtype))
 
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        """Root mean square over neurons of one neuron's error; the largest without normalization.
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
+        """The larger of both; without normalization the largest e_j² instead of their mean.
 
-        There one neuron may become the network while the others lie where they started, and its
-        error would drown in a mean.
+        There one neuron grows while the others lie where they started, so its error would drown in
+        a mean long before it is the network.
         """
         wrong: CartesianNeurons = error.weights
-        each = (jnp.sum(wrong.w**2, axis=1) + wrong.v**2) / (wrong.w.shape[1] + 1)
-        return jnp.sqrt(jnp.mean(each) if wrong.degree == 1 else jnp.max(each))
+        squares = (jnp.sum(wrong.w**2, axis=1) + wrong.v**2) / (wrong.w.shape[1] + 1)
+        mean = jnp.mean(squares) if wrong.degree == 1 else jnp.max(squares)
+        if state is None:
+            return jnp.sqrt(mean)
+        return larger(squares, mean, state.weights.log_mass, gain)

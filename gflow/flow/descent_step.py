@@ -90,6 +90,7 @@ class DescentMachine(eqx.Module):
             self.samples.x.reshape(-1, D)[some][None],
             self.samples.y.reshape(-1)[some][None],
             self.samples.omega.reshape(-1)[some][None] * scale,
+            self.samples.length.reshape(-1)[some][None],
             self.batch,
         )
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gflow.flow.losses import AbstractLoss, AbstractScalarLoss
+from gflow.flow.outputs import Outputs
 from gflow.flow.pull import pull_on, tangent
 from gflow.flow.samples import Samples
 from gflow.network.weights import AbstractWeights
@@ -32,12 +33,16 @@ class FlowState(eqx.Module):
     """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
     growth: Float[Array, "2"]
     """No log m_j of sign + or - has grown by more than this; 0 in a field without `Reach`."""
+    outputs: Outputs = eqx.field(default_factory=lambda: Outputs.none(float))
+    """0 in a state. In a velocity they are those of its state, for a step to read at both its ends;
+    0 in a field that knows none."""
 
     @classmethod
     def begin(cls, weights: AbstractWeights, dissipated: float = 0.0) -> "FlowState":
         """The state at the start of an integration."""
         dtype = weights.dtype
-        return cls(weights, jnp.asarray(dissipated, dtype), jnp.zeros(2, dtype))
+        spent, growth = jnp.asarray(dissipated, dtype), jnp.zeros(2, dtype)
+        return cls(weights, spent, growth, Outputs.none(dtype))
 
     def at(self, weights: AbstractWeights) -> "FlowState":
         """The same state at other weights."""
@@ -65,11 +70,26 @@ class AbstractField(eqx.Module):
         """Velocity of `state`."""
 
     @abc.abstractmethod
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        """Root mean square over neurons of one neuron's error, unless a chart says otherwise.
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
+        """The size of an error, unless a chart says otherwise the larger of two.
 
-        diffrax's default is an RMS over all leaves, in which h log-norms would be outvoted by
-        h·D direction entries.
+        By neuron, √(mean_j e_j²) with the error e_j of one neuron: all that counts while the
+        network is negligible.  By mass, Σ_j m_j e_j times the gain, once there is a network: the
+        output at x changes by at most about ‖x‖^p Σ_j m_j e_j, so this holds the error of outputs
+        below the tolerance, absolutely while they are below 1, where forces begin to change, and
+        relative to them beyond.  A mean alone would divide the error of a few neurons that are the
+        network by √h.  The sum by mass depends only on the function: neurons of one direction,
+        folded or not, count alike.
+
+        **Arguments:**
+
+        - `error`: of every number of a state, in units of its tolerance.
+        - `state`: where the error was made; None to count by neuron alone.
+        - `gain`: there (`Outputs.gain`); 1 for inputs of length 1 and small outputs.
+
+        **Source:** theory T17.
         """
 
 
@@ -82,11 +102,22 @@ class AbstractNeuronField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
         u = neurons.direction
-        pull, _ = pull_on(neurons.network(self.p), self.loss, args)
-        return self.velocity(neurons, tangent(pull, u), jnp.sum(pull * u, axis=1) / self.p)
+        pull, force = pull_on(neurons.network(self.p), self.loss, args)
+        velocity = self.velocity(neurons, tangent(pull, u), jnp.sum(pull * u, axis=1) / self.p)
+        return replace(velocity, outputs=force.outputs)
 
     @abc.abstractmethod
     def velocity(
         self, neurons: Any, climb: Float[Array, "h d"], phi: Float[Array, " h"]
     ) -> FlowState:
         """The velocity, whatever gives the part `climb` of G_j orthogonal to u_j, and Φ_j."""
+
+
+def larger(
+    squares: Float[Array, " h"],
+    mean: Float[Array, ""],
+    log_mass: Float[Array, " h"],
+    gain: Float[Array, ""] | float,
+) -> Float[Array, ""]:
+    """The larger of √`mean` and `gain` Σ_j m_j e_j, from the squares e_j² and their mean."""
+    return jnp.maximum(jnp.sqrt(mean), gain * jnp.sum(jnp.exp(log_mass) * jnp.sqrt(squares)))

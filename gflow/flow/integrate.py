@@ -6,7 +6,9 @@ checks for nan, Ctrl-C.  Interpolated directions would leave the sphere and be w
 so nothing is interpolated.
 
 At p = 1 the field jumps where a neuron is orthogonal to a sample and the flow may slide along the
-jump; `Controls.min_step` bounds what that may cost, and forced steps are counted.
+jump; `Controls.min_step` bounds what that may cost, `Controls.largest_forced` how wrong a forced
+step may be, and forced steps are counted.  A step that raises the loss is no step of a gradient
+flow: it is refused and counted, too.
 """
 
 import jax.numpy as jnp
@@ -96,7 +98,7 @@ def _check_precision(scale: float, controls: Controls) -> None:
         )
 
 
-_COUNTS = ("steps", "rejected", "forced", "leaps", "glances", "no_leap_before")
+_COUNTS = ("steps", "rejected", "uphill", "forced", "leaps", "glances", "no_leap_before")
 _REALS = ("step", "leg_began", "turning", "worst_forced", "work")
 
 
@@ -124,7 +126,7 @@ class _Flow(AbstractLoop):
         self.samples = samples
         self._take_width(width)
         self.turning = np.inf
-        self.steps = self.rejected = self.forced = self.leaps = self.glances = 0
+        self.steps = self.rejected = self.uphill = self.forced = self.leaps = self.glances = 0
         self.no_leap_before = 0
         self.worst_forced = self.work = 0.0
 
@@ -145,6 +147,7 @@ class _Flow(AbstractLoop):
         return Effort(
             steps=self.steps,
             rejected=self.rejected,
+            uphill=self.uphill,
             forced=self.forced,
             worst_forced=self.worst_forced,
             evaluations=self.evaluations_of_step * (self.steps + self.rejected) + self.glances,
@@ -228,6 +231,7 @@ class _Flow(AbstractLoop):
         # Tallies.
         self.steps += accepted
         self.rejected += not accepted
+        self.uphill += bool(attempt.uphill)
         self.work += self.evaluations_of_step * before.weights.width / self.h
         if accepted and (error := float(attempt.error)) > 1:
             self.forced += 1

@@ -15,7 +15,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.field import AbstractNeuronField, FlowState, larger
 from gflow.flow.losses import AbstractScalarLoss
 from gflow.network.lightcone import LightconeNeurons
 
@@ -38,9 +38,20 @@ class LightconeField(AbstractNeuronField):
         speed = _dissipation(neurons, climb, phi)
         return FlowState(velocity, speed, jnp.zeros(2, phi.dtype))
 
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        each = jnp.sum(error.weights.direction**2, axis=1) + error.weights.boost**2
-        return jnp.sqrt(jnp.mean(each))
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
+        """The larger of both, a neuron counting by (‖w_j‖² + v_j²)/2 >= m_j.
+
+        dm_j = (‖w_j‖² + v_j²) dI_j, which does not vanish where v_j changes sign.
+        """
+        squares = jnp.sum(error.weights.direction**2, axis=1) + error.weights.boost**2
+        mean = jnp.mean(squares)
+        if state is None:
+            return jnp.sqrt(mean)
+        neurons: LightconeNeurons = state.weights
+        size = jnp.logaddexp(2 * neurons.log_norm, 2 * neurons.log_output) - jnp.log(2.0)
+        return larger(squares, mean, size, gain)
 
 
 def _dissipation(

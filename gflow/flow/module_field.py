@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.outputs import Outputs, rounding_of
 from gflow.flow.samples import Samples
 
 
@@ -29,19 +30,31 @@ class ModuleField(AbstractField):
         module = state.weights
 
         def block(total, rows):
-            return jax.tree.map(jnp.add, total, jax.grad(self._share)(module, *rows)), None
+            return jax.tree.map(jnp.add, total, self._share(module, *rows)), None
 
-        start = jax.tree.map(jnp.zeros_like, module)
-        slope, _ = jax.lax.scan(block, start, (args.x, args.y, args.omega))
+        start = jax.tree.map(jnp.zeros_like, module), Outputs.none(args.omega.dtype)
+        (slope, now), _ = jax.lax.scan(block, start, (args.x, args.y, args.omega))
         velocity = jax.tree.map(jnp.negative, slope)
         speed = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(slope))
-        return FlowState(velocity, jnp.asarray(speed), jnp.zeros_like(state.growth))
+        return FlowState(velocity, jnp.asarray(speed), jnp.zeros_like(state.growth), now)
 
     def _share(self, module, x, y, omega):
-        outputs: Callable = module
-        return jnp.sum(omega * self.loss.value(y, outputs(x).astype(omega.dtype)))
+        """What a block of rows adds to ∇L and to the outputs."""
 
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
+        def apply(network: Callable):
+            return network(x).astype(omega.dtype)
+
+        f, back = jax.vjp(apply, module)
+        slope = jax.grad(lambda f: jnp.sum(omega * self.loss.value(y, f)))(f)
+        terms = float(sum(leaf.size for leaf in jax.tree.leaves(module)))
+        one = jnp.ones_like(omega)
+        rounding = rounding_of(one * jnp.max(jnp.abs(f)), terms, x.dtype)
+        outputs = Outputs.of(self.loss, y, f, omega, force=-slope, length=one, rounding=rounding)
+        return back(slope)[0], outputs
+
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
         """Root mean square over the entries of the worst layer."""
         leaves = jax.tree.leaves(error.weights)
         return jnp.max(jnp.stack([jnp.sqrt(jnp.mean(leaf**2)) for leaf in leaves]))

@@ -5,13 +5,14 @@ Nothing in it depends on how small the initialization is (theory D1):
     du_j/dt = s_j (G_j - <G_j, u_j> u_j) ,    dr_j/dt = s_j Φ_j .
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.field import AbstractNeuronField, FlowState
+from gflow.flow.field import AbstractNeuronField, FlowState, larger
 from gflow.flow.losses import AbstractScalarLoss
 from gflow.flow.pull import pull_on
 from gflow.flow.reach import Reach
@@ -36,15 +37,17 @@ class PolarField(AbstractNeuronField):
         pull, force = pull_on(neurons.network(self.p), self.loss, args)
         phi = jnp.sum(pull * neurons.direction, axis=1) / self.p
         growth = None if self.reach is None else self.reach.growth(force, self.p)
-        return polar_velocity(neurons, pull, phi, growth)
+        return replace(polar_velocity(neurons, pull, phi, growth), outputs=force.outputs)
 
     def velocity(
         self, neurons: PolarNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
     ) -> FlowState:
         return polar_velocity(neurons, climb, phi)
 
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        return polar_error(error, self.share)
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
+        return polar_error(error, state, gain, share=self.share)
 
 
 def polar_velocity(
@@ -72,7 +75,16 @@ def polar_velocity(
     return FlowState(PolarNeurons(du, dr, jnp.zeros_like(s)), jnp.sum(speed), growth)
 
 
-def polar_error(error: FlowState, share: Float[Array, " h"] | None = None) -> Float[Array, ""]:
-    """√(mean_j (|du_j|² + dr_j²)), each neuron weighted by its share; None for equal shares."""
-    each = jnp.sum(error.weights.direction**2, axis=1) + error.weights.log_norm**2
-    return jnp.sqrt(jnp.mean(each) if share is None else jnp.sum(share * each))
+def polar_error(
+    error: FlowState,
+    state: FlowState | None = None,
+    gain: Float[Array, ""] | float = 1.0,
+    *,
+    share: Float[Array, " h"] | None = None,
+) -> Float[Array, ""]:
+    """`AbstractField.error_norm` with e_j² = |du_j|² + dr_j² and shares in the mean, if any."""
+    squares = jnp.sum(error.weights.direction**2, axis=1) + error.weights.log_norm**2
+    mean = jnp.mean(squares) if share is None else jnp.sum(share * squares)
+    if state is None:
+        return jnp.sqrt(mean)
+    return larger(squares, mean, state.weights.log_mass, gain)

@@ -1,35 +1,46 @@
 """How fast a neuron can grow at most, whatever its direction (theory D11)."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import eigvalsh
 
+from gflow.flow.outputs import Outputs
 from gflow.flow.samples import Samples
 from gflow.network.geometry import smaller_gram
 
 
 class Force(eqx.Module):
-    """The forces g_i at one moment, as far as `Reach` needs them; one row per sign of a neuron."""
+    """The forces g_i at one moment, as far as `Reach` and step control need them.
+
+    One row per sign of a neuron.
+    """
 
     peak: Float[Array, "2 2"]
     """max_i σ(s g_i), one column per class of samples."""
     total: Float[Array, "2"]
     """Σ_i ω_i σ(s g_i)."""
+    outputs: Outputs
 
     @classmethod
     def none(cls, dtype) -> "Force":
-        return cls(jnp.zeros((2, 2), dtype), jnp.zeros(2, dtype))
+        return cls(jnp.zeros((2, 2), dtype), jnp.zeros(2, dtype), Outputs.none(dtype))
 
     def with_rows(
-        self, g: Float[Array, " b"], y: Float[Array, " b"], omega: Float[Array, " b"]
+        self,
+        g: Float[Array, " b"],
+        y: Float[Array, " b"],
+        omega: Float[Array, " b"],
+        outputs: Outputs,
     ) -> "Force":
         """These forces and those of another block; rows of weight 0 do not count."""
         toward = jnp.stack([jnp.maximum(g, 0), jnp.maximum(-g, 0)])
         mine = jnp.stack([y > 0, y < 0]) & (omega > 0)[None]
         peak = jnp.max(jnp.where(mine[None], toward[:, None], 0), axis=2)
-        return Force(jnp.maximum(self.peak, peak), self.total + toward @ omega)
+        outputs = jax.tree.map(jnp.add, self.outputs, outputs)
+        return Force(jnp.maximum(self.peak, peak), self.total + toward @ omega, outputs)
 
 
 class Reach(eqx.Module):
@@ -50,7 +61,7 @@ class Reach(eqx.Module):
         x = np.asarray(samples.x).reshape(-1, D)
         y, omega = (np.asarray(a).reshape(-1) for a in (samples.y, samples.omega))
         spectral = [_largest_eigenvalue(x[mine], omega[mine]) for mine in (y > 0, y < 0)]
-        radius = float(np.sqrt(np.einsum("ij,ij->i", x, x, dtype=np.float64).max()))
+        radius = float(samples.length.max())
         return cls(jnp.asarray(spectral), jnp.asarray(radius))
 
     def growth(self, force: Force, p: float) -> Float[Array, "2"]:

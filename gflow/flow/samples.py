@@ -16,6 +16,8 @@ class Samples(eqx.Module):
     """Labels: ±1, or classes."""
     omega: Float[Array, "B b"]
     """Weights ω_i in the loss L = Σ_i ω_i ℓ(y_i, f(x_i))."""
+    length: Float[Array, "B b"]
+    """‖x_i‖."""
     n: int = eqx.field(static=True)
     """Number of samples, without the rows that fill the last block."""
 
@@ -36,10 +38,12 @@ class Samples(eqx.Module):
         fill = blocks * size - n
         # Rows that fill a block repeat the last one, and weigh nothing.
         wide = np.pad(x.astype(dtype), ((0, fill), (0, 0)), mode="edge")
+        length = np.sqrt(np.einsum("ij,ij->i", wide, wide, dtype=np.float64))
         wide = wide.reshape(blocks, size, x.shape[1])
         labels = np.pad(y, (0, fill), mode="edge").reshape(blocks, size)
         weights = np.pad(omega, (0, fill)).reshape(blocks, size)
-        return cls(jnp.asarray(wide), jnp.asarray(labels), jnp.asarray(weights), n)
+        length = jnp.asarray(length.reshape(blocks, size), weights.dtype)
+        return cls(jnp.asarray(wide), jnp.asarray(labels), jnp.asarray(weights), length, n)
 
 
 def product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i j"]:

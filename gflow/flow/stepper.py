@@ -4,25 +4,47 @@ A step is a pure function of a moment, compiled once; the caller decides where i
 only module that imports diffrax.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.samples import Samples
 
+
+class _Heun(diffrax.Heun):
+    """Heun's method, its last stage being the first of the next step, as in the other solvers."""
+
+    tableau: ClassVar[diffrax.ButcherTableau] = diffrax.ButcherTableau(
+        a_lower=(np.array([1.0]), np.array([0.5, 0.5])),
+        b_sol=np.array([0.5, 0.5, 0.0]),
+        b_error=np.array([0.5, -0.5, 0.0]),
+        c=np.array([1.0, 1.0]),
+    )
+
+
 SOLVERS: dict[str, diffrax.AbstractAdaptiveSolver] = {
     "tsit5": diffrax.Tsit5(),
     "bosh3": diffrax.Bosh3(),
     "dopri8": diffrax.Dopri8(),
-    "heun": diffrax.Heun(),
+    "heun": _Heun(),
 }
-"""Explicit solvers by the names scenario files use; the flows are not stiff."""
+"""Explicit solvers by the names scenario files use; the flows are not stiff.
+
+All of them evaluate the velocity, and with it the loss, at both ends of a step.
+"""
+
+PROPORTIONAL, INTEGRAL = 0.3, 0.4
+"""Coefficients of PI control (Hairer and Wanner, Solving ODEs II, section IV.2)."""
+
+SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+"""Factor of the length that promises the tolerance, and the smallest and largest change of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +58,15 @@ class Controls:
     atol: float
     """Absolute tolerance of one step."""
     min_step: float
-    """Smallest step in flow time, accepted whatever its error; 0 for none."""
+    """Steps in flow time up to which more is accepted than the tolerance; 0 for none."""
     max_steps: int
     """Budget of steps, accepted and rejected together."""
+    largest_forced: float = float("inf")
+    """Error up to which such short steps are accepted, in units of the tolerance."""
 
 
 class _Projected(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
-    """Any solver, followed by the projection of directions to the sphere.
+    """Any solver, followed by the projection of directions to the sphere and of outputs to 0.
 
     Without it |u| drifts by 0.04 to 0.19 at tolerance 1e-3.  It is sound with solvers that reuse
     their last evaluation because the field normalizes u itself.
@@ -74,16 +98,25 @@ class _Projected(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
         y1, error, dense, solver_state, result = self.solver.step(
             terms, t0, t1, y0, args, solver_state, made_jump=made_jump
         )
-        return y1.projected(), error, dense, solver_state, result
+        y1 = replace(y1.projected(), outputs=y0.outputs)
+        return y1, error, dense, solver_state, result
 
 
 class Machine(eqx.Module):
-    """diffrax's parts, bound to one field and its samples."""
+    """diffrax's parts, bound to one field and its samples, and what a step must keep to."""
 
-    term: diffrax.ODETerm
+    field: AbstractField
     solver: _Projected
-    controller: diffrax.PIDController
     samples: Samples
+    # Arrays, so that another tolerance does not compile anew.
+    rtol: Float[Array, ""]
+    atol: Float[Array, ""]
+    min_step: Float[Array, ""]
+    largest_forced: Float[Array, ""]
+
+    @property
+    def term(self) -> diffrax.ODETerm:
+        return diffrax.ODETerm(self.field)  # pyright: ignore[reportArgumentType]
 
 
 class Moment(eqx.Module):
@@ -92,7 +125,8 @@ class Moment(eqx.Module):
     t: Float[Array, ""]
     state: FlowState
     solver_state: PyTree
-    controller_state: PyTree
+    error: Float[Array, ""]
+    """Error of the step that led here, in units of the tolerance."""
 
 
 class Attempt(eqx.Module):
@@ -103,23 +137,23 @@ class Attempt(eqx.Module):
     next_step: Float[Array, ""]
     accepted: Bool[Array, ""]
     finite: Bool[Array, ""]
+    uphill: Bool[Array, ""]
+    """Whether it raised the loss by more than is allowed."""
     error: Float[Array, ""]
     """Error of the step, in units of the tolerance."""
 
 
 def machine_of(field: AbstractField, samples: Samples, controls: Controls) -> Machine:
-    """Solver and controller of one field."""
-    # Tolerances are arrays, so that another tolerance does not compile anew.
-    controller = diffrax.PIDController(
-        rtol=jnp.asarray(controls.rtol),
-        atol=jnp.asarray(controls.atol),
-        pcoeff=0.3,
-        icoeff=0.4,
-        norm=field.error_norm,
-        dtmin=jnp.asarray(controls.min_step) if controls.min_step > 0 else None,
+    """Solver and limits of one field."""
+    return Machine(
+        field,
+        _Projected(SOLVERS[controls.solver]),
+        samples,
+        jnp.asarray(controls.rtol),
+        jnp.asarray(controls.atol),
+        jnp.asarray(controls.min_step),
+        jnp.asarray(controls.largest_forced),
     )
-    term = diffrax.ODETerm(field)  # pyright: ignore[reportArgumentType]
-    return Machine(term, _Projected(SOLVERS[controls.solver]), controller, samples)
 
 
 @eqx.filter_jit
@@ -127,61 +161,76 @@ def begin(
     machine: Machine, t: Float[Array, ""], state: FlowState, first_step: Float[Array, ""] | None
 ) -> tuple[Moment, Float[Array, ""]]:
     """The first moment at time `t`, and the length of the first step (None: searched)."""
-    solver, term, samples = machine.solver, machine.term, machine.samples
-    t1, controller_state = _controller_start(machine, t, state, first_step)
-    solver_state = solver.init(term, t, t1, state, samples)
-    moment = Moment(t, state, solver_state, controller_state)
-    # A Python flag among the leaves would compile `attempt` twice, before and after it is one.
-    return jax.tree.map(jnp.asarray, moment), jnp.asarray(t1 - t)
+    if first_step is None:
+        first_step = _first_step(machine, t, state)
+    return _moment_at(machine, t, state), jnp.maximum(first_step, machine.min_step)
+
+
+def _first_step(machine: Machine, t: Float[Array, ""], state: FlowState) -> Float[Array, ""]:
+    controller = diffrax.PIDController(machine.rtol, machine.atol, norm=machine.field.error_norm)
+    end, _ = controller.init(
+        machine.term,
+        t,
+        t,
+        state,
+        None,
+        machine.samples,
+        machine.solver.func,
+        machine.solver.error_order(machine.term),
+    )
+    return jnp.asarray(end - t)
 
 
 @eqx.filter_jit
 def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
-    """Step from a moment to time `end`, and accept the step if its error allows it."""
-    solver, term = machine.solver, machine.term
-    state, error, _, solver_state, _ = solver.step(
+    """Step from a moment to time `end`, and accept it if its error and the loss allow it.
+
+    A step of at most the smallest length is forced: it may be as wrong as `largest_forced`, and
+    raise the loss by what it could have dissipated at the largest speed it has seen, since across a
+    kink the slope of the loss on the way is at most that of its stages.  Any other step may raise
+    the loss by rounding only.
+    """
+    solver, term, length = machine.solver, machine.term, end - moment.t
+    state, estimate, dense, solver_state, _ = solver.step(
         term, moment.t, end, moment.state, machine.samples, moment.solver_state, made_jump=False
     )
+    short = length <= machine.min_step * (1 + 1e-9)
+    # How wrong the step is, and how much it raised the loss, both ends of which it has seen.
+    stages: FlowState = dense["k"]  # times the length of the step
+    before, after = (jax.tree.map(lambda k, i=i: k[i] / length, stages.outputs) for i in (0, -1))
+    assert estimate is not None
+    wrong = _scaled(machine, estimate, moment.state, state)
+    error = machine.field.error_norm(wrong, state, after.gain)
+    finite = _all_finite((state, wrong, error))
+    spent = jnp.where(short, jnp.max(stages.dissipated), 0.0)
+    uphill = after.loss - before.loss > before.rounding + after.rounding + spent
+    right = (error < 1) | (short & (error <= machine.largest_forced))
+    accepted = finite & right & ~uphill
+
+    # The next length follows from this error and the one before (PI control), or is half of a step
+    # that was right but led uphill.  Only a step as short as the smallest makes way for a shorter.
     order = solver.error_order(term)
     assert order is not None
-    accept, _, next_end, _, controller_state, _ = machine.controller.adapt_step_size(
-        t0=moment.t,
-        t1=end,
-        y0=moment.state,
-        y1_candidate=state,
-        args=machine.samples,
-        y_error=error,
-        error_order=order,
-        controller_state=moment.controller_state,
+    factor = SAFETY * error ** (-(INTEGRAL + PROPORTIONAL) / order)
+    factor = factor * moment.error ** (PROPORTIONAL / order)
+    least, most = jnp.where(accepted, 1.0, SHRINK), jnp.where(accepted, GROW, SAFETY)
+    factor = jnp.where(uphill & right, 0.5, jnp.clip(factor, least, most))
+    next_step = jnp.maximum(length * factor, jnp.where(short, 0.0, machine.min_step))
+
+    known = jnp.where(error > 0, error, 1.0)
+    next_moment = Moment(end, state, solver_state, known)
+    return Attempt(
+        _either(accepted, next_moment, moment), next_step, accepted, finite, uphill, error
     )
-    finite = _all_finite((state, error))
-    accept, next_end = jnp.asarray(accept), jnp.asarray(next_end)
-    accepted = accept & finite
-    next_moment = Moment(
-        jnp.where(accepted, end, moment.t),
-        _either(accepted, state, moment.state),
-        _either(accepted, solver_state, moment.solver_state),
-        # A rejected step still tells the controller something, unless it was not finite.
-        _either(finite, controller_state, moment.controller_state),
-    )
-    next_step = next_end - jnp.where(accept, end, moment.t)
-    return Attempt(next_moment, next_step, accepted, finite, 1 / jnp.asarray(controller_state[0]))
 
 
-def _controller_start(
-    machine: Machine, t: Float[Array, ""], state: FlowState, first_step: Float[Array, ""] | None
-) -> tuple[Any, PyTree]:
-    """Where the first step would end, and the state of the controller."""
-    return machine.controller.init(
-        terms=machine.term,
-        t0=t,
-        t1=t,
-        y0=state,
-        dt0=first_step,
-        args=machine.samples,
-        func=machine.solver.func,
-        error_order=machine.solver.error_order(machine.term),
-    )
+def _scaled(machine: Machine, error: FlowState, before: FlowState, after: FlowState) -> FlowState:
+    """An error in units of the tolerance, number by number."""
+
+    def scaled(wrong: Array, a: Array, b: Array) -> Array:
+        return wrong / (machine.atol + machine.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b)))
+
+    return jax.tree.map(scaled, error, before, after)
 
 
 def _either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
@@ -195,20 +244,20 @@ def _all_finite(tree: PyTree) -> Bool[Array, ""]:
 @eqx.filter_jit
 def velocity(machine: Machine, t: Float[Array, ""], state: FlowState) -> FlowState:
     """The velocity of a state."""
-    return machine.term.vf(t, state, machine.samples)
+    return machine.field(t, state, machine.samples)
 
 
 def restarted(machine: Machine, moment: Moment, t: Float[Array, ""], state: FlowState) -> Moment:
-    """A moment at another state: the controller goes on, the solver begins anew."""
-    solver_state = machine.solver.init(machine.term, t, t, state, machine.samples)
-    solver_state = jax.tree.map(jnp.asarray, solver_state)
-    return Moment(t, state, solver_state, moment.controller_state)
+    """A moment at another state: step control goes on, the solver begins anew."""
+    return replace(_moment_at(machine, t, state), error=moment.error)
 
 
 def template(machine: Machine, state: FlowState) -> Moment:
     """A moment of the right structure and shapes; its values mean nothing."""
-    t = jnp.zeros((), state.dissipated.dtype)
-    _, controller_state = _controller_start(machine, t, state, jnp.ones_like(t))
+    return _moment_at(machine, jnp.zeros((), state.dissipated.dtype), state)
+
+
+def _moment_at(machine: Machine, t: Float[Array, ""], state: FlowState) -> Moment:
     solver_state = machine.solver.init(machine.term, t, t, state, machine.samples)
-    moment = Moment(t, state, solver_state, controller_state)
-    return jax.tree.map(jnp.asarray, moment)
+    # A Python flag among the leaves would compile `attempt` twice, before and after it is one.
+    return jax.tree.map(jnp.asarray, Moment(t, state, solver_state, jnp.ones_like(t)))

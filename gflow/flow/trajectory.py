@@ -57,7 +57,9 @@ _CURES = {
     Reason.STALLED: (
         "The step size fell below the resolution of time. Common reasons: a tolerance below what "
         '`flow.precision` can deliver (use "float64" or a larger `flow.tolerance`); at p < 2 '
-        f"sliding along a ReLU kink (set `flow.min_step`, for example 0.03); {_LATE}."
+        "sliding along a ReLU kink (set `flow.min_step`, for example 0.03); samples so long that "
+        "even the shortest steps are wrong by more than a forced step may be, or raise the loss "
+        f"(center or scale the data); {_LATE}."
     ),
     Reason.NO_SURROGATE: (
         "The subclasses no longer say what the samples do to the neurons. Common reasons: labels "
@@ -119,13 +121,16 @@ class Effort:
     """Evaluations in units of one of the full width; less than `evaluations` once folded."""
     fine: int = 0
     """Steps of the surrogate between evaluations; 0 where every step evaluates."""
+    uphill: int = 0
+    """Rejected steps that would have raised the loss."""
 
     def __str__(self) -> str:
         folded = 0 < self.work < 0.995 * self.evaluations
         full = f" (worth {self.work:.0f} of the full width)" if folded else ""
         forced = f", {self.forced} forced (worst {self.worst_forced:.2g} tolerances)"
+        uphill = f" ({self.uphill} would have raised the loss)" if self.uphill else ""
         return (
-            f"{self.steps} steps, {self.rejected} rejected{forced if self.forced else ''}, "
+            f"{self.steps} steps, {self.rejected} rejected{uphill}{forced if self.forced else ''}, "
             f"{f'{self.leaps} leaps, ' if self.leaps else ''}{self.evaluations} evaluations{full}"
             f"{f', {self.fine} steps of the surrogate' if self.fine else ''}"
         )
@@ -134,7 +139,16 @@ class Effort:
         """Effort of a flow and its continuation."""
         sums = {
             name: getattr(self, name) + getattr(other, name)
-            for name in ("steps", "rejected", "forced", "evaluations", "leaps", "work", "fine")
+            for name in (
+                "steps",
+                "rejected",
+                "uphill",
+                "forced",
+                "evaluations",
+                "leaps",
+                "work",
+                "fine",
+            )
         }
         return Effort(**sums, worst_forced=max(self.worst_forced, other.worst_forced))
 

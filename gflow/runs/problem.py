@@ -87,7 +87,10 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
             if weights.aligns
             else _even_times(scenario, end)
         )
-        controls = _controls(scenario, float(rate.mean()), float(weights.scale))
+        # A sample pulls on a neuron by ‖x‖^p at most, so long ones call for shorter steps.
+        length = np.linalg.norm(train.x, axis=1) ** power
+        pull = float(rate.mean() * (omega @ length) / omega.sum())
+        controls = _controls(scenario, pull, float(weights.scale))
         subclasses = _subclasses(scenario, train, field, omega)
     return Problem(
         train=train,
@@ -211,7 +214,12 @@ def _class_alignment_end(
     return 1.5 * alignment_end(D, int(own.sum()), p, float(rate[own].mean()))
 
 
-def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
+def _controls(scenario: Scenario, pull: float, scale: float) -> Controls:
+    """Tolerances and limits, `pull` being the most that an average subclass pulls on a neuron.
+
+    Across one kink of such a subclass the velocity jumps by `pull`, so a step of the smallest
+    length across it is wrong by min_step, in radians; a forced step may be as wrong as that.
+    """
     flow = scenario.flow
     plain = scenario.chart in ("cartesian", "module")
     # By default the absolute tolerance follows the smallest initial neuron.
@@ -220,6 +228,7 @@ def _controls(scenario: Scenario, rate: float, scale: float) -> Controls:
         solver=scenario.solver,
         rtol=flow.tolerance if plain else 0.0,
         atol=absolute if plain else flow.tolerance,
-        min_step=scenario.min_step / rate,
+        min_step=scenario.min_step / pull,
         max_steps=flow.max_steps,
+        largest_forced=max(1.0, scenario.min_step / flow.tolerance),
     )

@@ -66,8 +66,9 @@ class FlowTable(Table):
     )
     min_step: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
         default="auto",
-        description="smallest step, in alignment time power·κ·π·t; auto is "
-        f"{SLIDING_STEP:g} for power < 2, else 0",
+        description="smallest step, in alignment time power·κ·π·t times the mean of ‖x‖^power; a "
+        f"shorter one is only taken where it errs by more than this; auto is {SLIDING_STEP:g} for "
+        "power < 2, else 0",
     )
     max_steps: int = Field(
         default=20_000, ge=1, description="largest number of steps, accepted and rejected together"

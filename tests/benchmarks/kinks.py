@@ -54,8 +54,10 @@ class SmoothField(AbstractField):
         weight = omega * self.loss.force(y, value @ (neurons.sign * mass))
         return polar_velocity(neurons, (gate * weight[:, None]).T @ x, weight @ value)
 
-    def error_norm(self, error: FlowState) -> Float[Array, ""]:
-        return polar_error(error)
+    def error_norm(
+        self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
+    ) -> Float[Array, ""]:
+        return polar_error(error, state, gain)
 
     def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
         return jnp.ones(())
