@@ -327,7 +327,9 @@ class _Multirate(AbstractLoop):
             note = _Note(t, t in scheduled, observation)
             if note.scheduled or self.observer.notable(before, observation):
                 before = observation
-                notes.append(note._replace(observation=self._with_portrait(observation, state)))
+                notes.append(
+                    note._replace(observation=self._with_portrait(observation, state.weights))
+                )
             if self.observer.stop(observation) is not None:
                 break
         assert note is not None, "a step has an end"
