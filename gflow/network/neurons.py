@@ -31,7 +31,7 @@ class AbstractNeurons(AbstractFirstLayer):
     @property
     def log_mass(self) -> Float[Array, " h"]:
         """log m_j, m_j = |v_j| ‖w_j‖^q with the degree q."""
-        return self.degree * self.log_norm + self.log_output
+        return _log_mass(self.degree, self.log_norm, self.log_output)
 
     def network(self, p: float) -> Network:
         """The function that these neurons compute with power `p`."""
@@ -97,7 +97,7 @@ class PolarNeurons(AbstractNeurons):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
     ) -> "PolarNeurons":
-        return cls(*(jnp.asarray(arrays[name]) for name in ("direction", "log_norm", "sign")))
+        return cls(*(jax.device_put(arrays[name]) for name in ("direction", "log_norm", "sign")))
 
 
 class CartesianNeurons(AbstractNeurons):
@@ -164,7 +164,14 @@ class CartesianNeurons(AbstractNeurons):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
     ) -> "CartesianNeurons":
-        return cls(jnp.asarray(arrays["w"]), jnp.asarray(arrays["v"]), table.degree)
+        return cls(*jax.device_put((arrays["w"], arrays["v"])), table.degree)
+
+
+@jax.jit
+def _log_mass(
+    degree: float, log_norm: Float[Array, " h"], log_output: Float[Array, " h"]
+) -> Float[Array, " h"]:
+    return degree * log_norm + log_output
 
 
 def outputs_by_block(network: Network, x: Float[Array, "B b D"], n: int) -> Float[Array, " n"]:

@@ -7,6 +7,7 @@ a missing group is OUTSIDE.
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -122,8 +123,8 @@ def observers(
     x = np.asarray(samples.x, np.float64).reshape(-1, centers.D)
     complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (
-        Probe(problem.field, samples, jnp.asarray(centers.mu), groups),
-        Portrait(jnp.asarray(centers.references), jnp.asarray(complement), p, groups),
+        Probe(problem.field, samples, jax.device_put(centers.mu), groups),
+        Portrait(*jax.device_put((centers.references, complement)), p, groups),
     )
 
 
