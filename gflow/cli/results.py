@@ -59,14 +59,14 @@ def store(
 
 
 def draw(result: "Run | Study", console: Console) -> None:
-    """Store the figures of a result, and the table of a study."""
+    """Store the figures of a result as png, and the table of a study."""
     from gflow.report import figures
     from gflow.runs import study
 
     study.save_table(result)
     if result.entries:
         tell = functools.partial(console.print, markup=False)  # sentences name [vary]
-        figures.draw(result, home_of(result) / "figures", tell=tell, keep=True)
+        figures.draw(result, home_of(result) / "figures", tell=tell, keep=True, pdf=False)
 
 
 def report(

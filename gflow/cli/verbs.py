@@ -89,7 +89,10 @@ def run(
     # Verdicts come first: they are printed even if the disk is too full for figures.
     report(result, findings, as_json, quiet)
     draw(result, console)
-    console.print(f"Figures are in {home_of(result) / 'figures'}", soft_wrap=True)
+    home = home_of(result)
+    console.print(
+        f"Figures are in {home / 'figures'}; `gflow plot {home}` draws pdf too.", soft_wrap=True
+    )
     return exit_code(result, findings)
 
 

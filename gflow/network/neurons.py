@@ -8,6 +8,7 @@ The mass of a neuron is |v_j| ‖w_j‖^q with its degree q: 1 where the activat
 ‖w_j‖^{p-1}, p where it does not (theory D1).  Only the Cartesian chart allows degrees other than 1.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -167,7 +168,7 @@ class CartesianNeurons(AbstractNeurons):
         return cls(*jax.device_put((arrays["w"], arrays["v"])), table.degree)
 
 
-@jax.jit
+@functools.partial(jax.jit, static_argnums=0)
 def _log_mass(
     degree: float, log_norm: Float[Array, " h"], log_output: Float[Array, " h"]
 ) -> Float[Array, " h"]:

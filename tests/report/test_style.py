@@ -38,6 +38,19 @@ def test_a_stored_figure_is_replaced_only_when_the_new_one_is_complete(
     assert [path.name for path in tmp_path.iterdir()] == ["norms.pdf"]
 
 
+def test_a_figure_is_laid_out_once_and_drawn_once_per_file(prelu, tmp_path, monkeypatch):
+    figure, calls = figures.norms(prelu), []
+    engine = figure.get_layout_engine()
+    monkeypatch.setattr(figure, "draw", lambda r, draw=figure.draw: [calls.append("draw"), draw(r)])
+    monkeypatch.setattr(
+        engine, "execute", lambda f, lay=engine.execute: [calls.append("layout"), lay(f)]
+    )
+
+    style.save(figure, tmp_path, "norms")
+
+    assert calls == ["layout", "draw", "draw"]
+
+
 def test_the_same_figure_is_the_same_file(prelu, tmp_path):
     first, second = (figures.draw(prelu, tmp_path / name, "plane")[0].read_bytes() for name in "ab")
     assert first == second

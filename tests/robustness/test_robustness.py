@@ -284,7 +284,7 @@ def test_attack_prints_a_table_and_draws(stored):
     assert "radii in l2, [certified, attacked]" in result.output
     assert "law at centers" in result.output and "0.707" in result.output
     assert (stored.folder / "figures" / "robust_accuracy.png").is_file()
-    assert (stored.folder / "figures" / "radii.pdf").is_file()
+    assert (stored.folder / "figures" / "radii.png").is_file()
 
 
 def test_attack_answers_in_json_and_in_markdown(stored):
