@@ -78,10 +78,8 @@ def _first_error(
     # Only two coordinates change along a way: the soft maxima of the others are computed once.
     x, K = z / tau**2, z.shape[1]
     columns = np.arange(K)
-    mine = logsumexp(np.where(own & (columns != k[:, None]), x, -np.inf), axis=1)
-    others = np.stack(
-        [logsumexp(np.where(~own & (columns != j), x, -np.inf), axis=1) for j in columns], axis=1
-    )
+    mine = _soft_maximum(x, own & (columns != k[:, None]))
+    others = np.stack([_soft_maximum(x, ~own & (columns != j)) for j in columns], axis=1)
 
     # Where the classifier errs at the far end, halve the interval that has the change of sign.
     i, other = np.nonzero(~own)
@@ -96,3 +94,10 @@ def _first_error(
     nearest = np.full(len(z), np.inf)
     np.minimum.at(nearest, i, flips)
     return nearest
+
+
+def _soft_maximum(
+    x: Float[np.ndarray, "n K"], among: Bool[np.ndarray, "n K"]
+) -> Float[np.ndarray, " n"]:
+    """log Σ exp of some entries of each row; -inf of none."""
+    return np.asarray(logsumexp(np.where(among, x, -np.inf), axis=1))

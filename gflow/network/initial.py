@@ -127,4 +127,4 @@ def cartesian(
     - `eps`: ε.
     - `degree`: degree of a neuron's output in ‖w_j‖; 1, or p without normalization.
     """
-    return CartesianNeurons(*jax.device_put((eps * w, eps * v)), degree)
+    return CartesianNeurons(jax.device_put(eps * w), jax.device_put(eps * v), degree)

@@ -165,7 +165,7 @@ class CartesianNeurons(AbstractNeurons):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
     ) -> "CartesianNeurons":
-        return cls(*jax.device_put((arrays["w"], arrays["v"])), table.degree)
+        return cls(jax.device_put(arrays["w"]), jax.device_put(arrays["v"]), table.degree)
 
 
 @functools.partial(jax.jit, static_argnums=0)

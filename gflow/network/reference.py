@@ -56,7 +56,7 @@ def _network(
 ) -> Network:
     """A network in float64, whatever precision the caller uses."""
     with jax.enable_x64(True):
-        return Network(*jax.device_put((u, log_mass, sign)), p)
+        return Network(jax.device_put(u), jax.device_put(log_mass), jax.device_put(sign), p)
 
 
 def supremum(K1: int, K2: int, p: float, kind: str) -> float:

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from scipy.linalg.lapack import dpotrf
 
 from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState
@@ -124,7 +123,7 @@ def observers(
     complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (
         Probe(problem.field, samples, jax.device_put(centers.mu), groups),
-        Portrait(*jax.device_put((centers.references, complement)), p, groups),
+        Portrait(jax.device_put(centers.references), jax.device_put(complement), p, groups),
     )
 
 
@@ -147,11 +146,16 @@ def _span_the_space(x: Float[np.ndarray, "n D"]) -> bool:
     False leaves it open.
     """
     n, D = x.shape
+    if n < D:
+        return False
     some = x[:: max(n // (2 * D), 1)][: 2 * D]
     # Rounding moves the Gram matrix and its factors by less than D·4e-16 of its trace, so whatever
     # factors after a larger shift is positive definite.
-    shifted = some.T @ some - 4e-15 * D * (x**2).sum() * np.eye(D)
-    return n >= D and bool(dpotrf(shifted, overwrite_a=True)[1] == 0)
+    try:
+        np.linalg.cholesky(some.T @ some - 4e-15 * D * (x**2).sum() * np.eye(D))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Dataset:
