@@ -259,12 +259,14 @@ def _place(
 def save(figure: Figure, folder: Path, name: str, pdf: bool = True) -> list[Path]:
     """Store a figure in its `files`, each completely or not at all.
 
-    Its layout is computed once, since both files have the same size in points.
+    Its layout is computed once for both, which have the same size in points.
     """
     figure.set_dpi(_DPI)  # text is measured once for the layout and for the png
     with styled():
         if engine := figure.get_layout_engine():
-            engine.execute(figure)
+            # Axes of a fixed aspect get their height in the first pass, and room in the second.
+            for _ in range(1 + any(ax.get_aspect() != "auto" for ax in figure.axes)):
+                engine.execute(figure)
         # Any engine that is left, even one that does nothing, makes `savefig` draw twice.
         figure.set_layout_engine(None)
     return [_save(figure, path, path.suffix[1:]) for path in files(folder, name, pdf)]
