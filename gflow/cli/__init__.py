@@ -33,4 +33,4 @@ def _keep_compiled_code() -> None:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     # Compiled code is for one kind of processor, but machines may share a home folder.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "gflow" / platform.node()))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -1,12 +1,11 @@
 """What verbs do with a result: judge it, draw it, print it, and end with an exit code."""
 
-import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from gflow.cli.guard import MENDABLE, Exit
 from gflow.cli.request import prediction_of
@@ -14,8 +13,10 @@ from gflow.cli.request import prediction_of
 if TYPE_CHECKING:
     from gflow.judges.finding import Finding
     from gflow.judges.prediction import Prediction
+    from gflow.report.card import Answer
     from gflow.runs.run import Run
     from gflow.runs.study import Study
+    from gflow.scenario import Scenario
 
 
 def print_json(value: object) -> None:
@@ -58,35 +59,99 @@ def store(
     study.save_table(result)
 
 
-def draw(result: "Run | Study", console: Console) -> None:
-    """Store the figures of a result, and the table of a study."""
+def draw(result: "Run | Study", console: Console) -> list[str]:
+    """Store the figures of a result as png, and the table of a study.
+
+    **Returns:** what was printed about figures that are left out.
+    """
     from gflow.report import figures
     from gflow.runs import study
 
     study.save_table(result)
+    notes: list[str] = []
     if result.entries:
-        tell = functools.partial(console.print, markup=False)  # sentences name [vary]
-        figures.draw(result, home_of(result) / "figures", tell=tell, keep=True)
+        figures.draw(result, home_of(result) / "figures", tell=notes.append, keep=True, pdf=False)
+    for note in notes:
+        console.print(note, markup=False)  # sentences name [vary]
+    return notes
 
 
 def report(
     result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", as_json: bool, quiet: bool
 ) -> None:
     """Print the cards of all runs and the verdicts, or one JSON value."""
-    from gflow.report.card import run_card, to_json, unanswered_lines, verdict_table
+    from gflow.report.card import Answer, unanswered_lines
     from gflow.report.radii_table import robustness_table, rows_of
 
+    rows = rows_of(result.entries)
+    between = [robustness_table(rows)] if rows and not quiet else []
+    _print_answer(Answer.of(result, findings), as_json, quiet, between=between)
+    if not as_json:
+        terminal().print(unanswered_lines(result.unanswered))
+
+
+def _print_answer(
+    answer: "Answer", as_json: bool, quiet: bool, *, between: Sequence[RenderableType] = ()
+) -> None:
+    """Print an answer, with `between` before the verdicts."""
+    from gflow.report.card import run_card, verdict_table
+
     if as_json:
-        print_json(to_json(result, findings))
+        print_json(answer.rows)
         return
     console = terminal()
-    if not quiet:
-        for label, run in result.entries:
-            console.print(run_card(label, run))
-        if rows := rows_of(result.entries):
-            console.print(robustness_table(rows))
-    console.print(verdict_table(findings))
-    console.print(unanswered_lines(result.unanswered))
+    for title, rows in () if quiet else answer.cards:
+        console.print(run_card(title, rows))
+    for part in between:
+        console.print(part)
+    console.print(verdict_table(answer.findings))
+
+
+def keep(
+    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", notes: Sequence[str]
+) -> None:
+    """Keep the answer in its folder if it is final; `notes` were printed about its figures."""
+    from gflow.report.card import Answer
+    from gflow.runs.answer import keep_answer
+
+    runs = [run for _, run in result.entries]
+    if result.unanswered or any(
+        run.outcome.reason == "interrupted" or run.evidence.robustness for run in runs
+    ):
+        return
+    answer, home = Answer.of(result, findings), home_of(result)
+    made = [*home.glob("figures/*"), *home.glob("table.*")]
+    values = {**answer._asdict(), "notes": [*notes], "code": exit_code(result, findings)}
+    keep_answer(home, result.scenario, values, made)
+
+
+def repeat(folder: Path, scenario: "Scenario | None", as_json: bool, quiet: bool) -> int | None:
+    """Print the answer that is kept in a folder, without reading its runs.
+
+    **Arguments:**
+
+    - `folder`: of a run or a study.
+    - `scenario`: the question; None for that in the folder.
+
+    **Returns:** the exit code; None if there is no answer that is still true.
+    """
+    from gflow.report.card import Answer
+    from gflow.runs.answer import read_answer
+
+    values = read_answer(folder, scenario)
+    if values is None:
+        return None
+    _print_answer(Answer(values["cards"], values["rows"]), as_json, quiet)
+    console = terminal(quiet or as_json)
+    for note in values["notes"]:
+        console.print(note, markup=False)
+    console.print(where_figures_are(folder), soft_wrap=True)
+    return Exit(values["code"])
+
+
+def where_figures_are(folder: Path) -> str:
+    """Where the figures of a result are, and how to get others."""
+    return f"Figures are in {folder / 'figures'}; `gflow plot {folder}` draws pdf too."
 
 
 def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:

@@ -27,10 +27,13 @@ from gflow.cli.results import (
     exit_code,
     home_of,
     judge_anew,
+    keep,
     print_json,
+    repeat,
     report,
     store,
     terminal,
+    where_figures_are,
 )
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
@@ -63,33 +66,46 @@ def run(
 ) -> int:
     """Compute a scenario, judge it, draw it, and store everything in a folder."""
     from gflow.cost import check_memory
-    from gflow.report.progress import announcer
-    from gflow.runs import index, study, verdicts
+    from gflow.runs import index
 
-    is_study = (source / "study.json").is_file()
+    is_study = index.is_study(source)
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
     crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
     console = terminal(quiet=quiet or as_json)
-    # Compute what is not stored yet.
+    if scenario is None:
+        refuse(set_, "--set", "a run folder, whose question is settled")
+        refuse(out is not None, "--out", "a run folder, which stays where it is")
+        refuse(fresh and not is_study, "--fresh", "a run folder; run its scenario anew")
+        folder = source
+    else:
+        check_memory(scenario, workers)
+        folder = index.home(scenario, out or Path("runs"))
+        if scenario.is_grid:
+            console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
+
+    # A finished question is answered from its folder.
+    if until is None and not fresh:
+        code = repeat(folder, scenario, as_json, quiet)
+        if code is not None:
+            return code
+
+    # Compute what is not stored yet; only now is jax imported.
+    from gflow.report.progress import announcer
+    from gflow.runs import study, verdicts
+
     with announcer(console) as announce:
         if scenario is None:
-            refuse(set_, "--set", "a run folder, whose question is settled")
-            refuse(out is not None, "--out", "a run folder, which stays where it is")
-            refuse(fresh and not is_study, "--fresh", "a run folder; run its scenario anew")
             result = study.resume(source, fresh, announce, crew)
         else:
-            check_memory(scenario, workers)
-            if scenario.is_grid:
-                folder = index.home(scenario, out or Path("runs"))
-                console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
             result = study.answer(scenario, out or Path("runs"), fresh, announce, crew=crew)
         if until is not None:
             result = study.continue_to(result, until, announce, crew)
     findings = verdicts.judged(result)
     # Verdicts come first: they are printed even if the disk is too full for figures.
     report(result, findings, as_json, quiet)
-    draw(result, console)
-    console.print(f"Figures are in {home_of(result) / 'figures'}", soft_wrap=True)
+    notes = draw(result, console)
+    console.print(where_figures_are(home_of(result)), soft_wrap=True)
+    keep(result, findings, notes)
     return exit_code(result, findings)
 
 

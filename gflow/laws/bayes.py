@@ -66,35 +66,38 @@ def bayes_radii(
     others = np.where(own, -np.inf, z)
     count = np.where(y > 0, (centers.label < 0).sum(), (centers.label > 0).sum())
     lead = mine.max(axis=1) - others.max(axis=1) - tau**2 * np.log(count)
-    attacked = np.min(
-        [
-            _flip(z, y, centers, tau, k=mine.argmax(axis=1), other=other)
-            for other in range(centers.K)
-        ],
-        axis=0,
-    )
+    wrong = _log_odds(z, y, centers, tau) <= 0
+    attacked = np.where(wrong, 0.0, _first_error(z, own, mine.argmax(axis=1), tau))
     return Radii(np.maximum(lead / np.sqrt(2), 0), attacked, centers.K)
 
 
-def _flip(
-    z: Float[np.ndarray, "n K"],
-    y: Float[np.ndarray, " n"],
-    centers: Centers,
-    tau: float,
-    *,
-    k: Int[np.ndarray, " n"],
-    other: int,
+def _first_error(
+    z: Float[np.ndarray, "n K"], own: Bool[np.ndarray, "n K"], k: Int[np.ndarray, " n"], tau: float
 ) -> Float[np.ndarray, " n"]:
-    """Distance to the first error along (μ_l - μ_k)/√2 for one opposite l; else inf."""
+    """Distance to the first error along (μ_l - μ_k)/√2, the least over opposite l; inf if none."""
+    # Only two coordinates change along a way: the soft maxima of the others are computed once.
+    x, K = z / tau**2, z.shape[1]
+    columns = np.arange(K)
+    mine = _soft_maximum(x, own & (columns != k[:, None]))
+    others = np.stack([_soft_maximum(x, ~own & (columns != j)) for j in columns], axis=1)
+
     # Where the classifier errs at the far end, halve the interval that has the change of sign.
-    way = (np.arange(centers.K) == other) / np.sqrt(2) - np.eye(centers.K)[k] / np.sqrt(2)
-    low, high = np.zeros(len(z)), np.full(len(z), 2.0)
+    i, other = np.nonzero(~own)
+    mine, others, falling, rising = mine[i], others[i, other], x[i, k[i]], x[i, other]
 
-    def errs(t: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        return _log_odds(z + t[:, None] * way, y, centers, tau) <= 0
+    def errs(t: Float[np.ndarray, " m"]) -> Bool[np.ndarray, " m"]:
+        step = t / (np.sqrt(2) * tau**2)
+        return np.logaddexp(mine, falling - step) <= np.logaddexp(others, rising + step)
 
-    against = (y > 0) != (centers.label[other] > 0)
-    flips = against & errs(high)
-    high = bisected(errs, low, high, _HALVINGS)[1]
-    wrong = _log_odds(z, y, centers, tau) <= 0
-    return np.where(wrong, 0.0, np.where(flips, high, np.inf))
+    low, high = np.zeros(len(i)), np.full(len(i), 2.0)
+    flips = np.where(errs(high), bisected(errs, low, high, _HALVINGS)[1], np.inf)
+    nearest = np.full(len(z), np.inf)
+    np.minimum.at(nearest, i, flips)
+    return nearest
+
+
+def _soft_maximum(
+    x: Float[np.ndarray, "n K"], among: Bool[np.ndarray, "n K"]
+) -> Float[np.ndarray, " n"]:
+    """log Σ exp of some entries of each row; -inf of none."""
+    return np.asarray(logsumexp(np.where(among, x, -np.inf), axis=1))

@@ -41,42 +41,52 @@ def ascend(
     **Returns:** the best point of each start and its value, never below the value at the start:
     a lower bound on the supremum.
     """
-    x = starts.copy()
-    value, gradient = objective(x)
-    way = _tangent(gradient, x)
-    step = np.full(len(x), _FIRST_STEP)
+    x, (value, gradient) = starts, objective(starts)
+    way, step = _tangent(gradient, x), np.full(len(x), _FIRST_STEP)
+    best, highest, place = x.copy(), value.copy(), np.arange(len(x))
     for _ in range(iterations):
-        live = np.flatnonzero((step > _SMALLEST_STEP) & (np.linalg.norm(way, axis=1) > 0))
-        if not len(live):
-            break
+        # Points that came to rest are put away.
+        length = np.sqrt(_dot(way, way))
+        live = (step > _SMALLEST_STEP) & (length > 0)
+        if not live.all():
+            best[place], highest[place] = x, value
+            x, value, way, step, length, place = (
+                part[live] for part in (x, value, way, step, length, place)
+            )
+            if not len(place):
+                break
 
-        # Every live point takes its step, and keeps the end of it where the value rose.
-        new = _move(x[live], way[live], step[live])
-        new_value, new_gradient = objective(new)
-        rose = new_value > value[live]
-        up, stuck = live[rose], live[~rose]
-        x[up], value[up] = new[rose], new_value[rose]
+        # Every point takes its step, and stays at the end of it where the value rose.
+        new = _move(x, way / length[:, None], step)
+        new_value, gradient = objective(new)
+        rose = new_value > value
+        x, value = np.where(rose[:, None], new, x), np.where(rose, new_value, value)
 
         # On from there along the new gradient; else along the ridge that lies between.
-        way[up] = _tangent(new_gradient[rose], x[up])
-        way[stuck] = _shortest_between(way[stuck], _tangent(new_gradient[~rose], x[stuck]))
-        step[up] = np.minimum(_GROW * step[up], _LARGEST_STEP)
-        step[stuck] *= _SHRINK
-    return x, value
+        ahead = _tangent(gradient, x)
+        way = np.where(rose[:, None], ahead, _shortest_between(way, ahead))
+        step = np.where(rose, np.minimum(_GROW * step, _LARGEST_STEP), _SHRINK * step)
+    best[place], highest[place] = x, value
+    return best, highest
+
+
+def _dot(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """Inner products, row by row."""
+    return np.einsum("nd,nd->n", a, b)
 
 
 def _tangent(
     gradient: Float[np.ndarray, "n d"], x: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "n d"]:
-    return gradient - (gradient * x).sum(axis=1, keepdims=True) * x
+    return gradient - _dot(gradient, x)[:, None] * x
 
 
 def _move(
     x: Float[np.ndarray, "n d"], way: Float[np.ndarray, "n d"], step: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n d"]:
-    length = np.linalg.norm(way, axis=1, keepdims=True)
-    new = np.cos(step)[:, None] * x + np.sin(step)[:, None] * (way / length)
-    return new / np.linalg.norm(new, axis=1, keepdims=True)
+    """A step along great circles; `way` has unit rows."""
+    new = np.cos(step)[:, None] * x + np.sin(step)[:, None] * way
+    return new / np.sqrt(_dot(new, new))[:, None]
 
 
 def _shortest_between(
@@ -84,6 +94,6 @@ def _shortest_between(
 ) -> Float[np.ndarray, "n d"]:
     """The shortest vector on the segment from a to b, row by row."""
     change = b - a
-    square = (change**2).sum(axis=1)
-    share = -(a * change).sum(axis=1) / np.where(square > 0, square, 1)
+    square = _dot(change, change)
+    share = -_dot(a, change) / np.where(square > 0, square, 1)
     return a + np.clip(share, 0, 1)[:, None] * change

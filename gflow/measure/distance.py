@@ -7,7 +7,7 @@ The number is a bracket.  A finite set of inputs gives a lower bound, with the l
 score exactly 1 for every target (theory T6).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -84,22 +84,28 @@ def distance(network: Network, target: Target, seed: int) -> Distance:
 
     **Source:** theory section 7; Min and Vidal, ICML 2024, Conjecture 1.
     """
-    size, mu = target.supremum, target.centers.mu
-    gap = Gap(Population.of(network).distinct, Population.of(target.network).unscaled())
-    worst = exchange(gap, target.centers, np.random.default_rng(seed))
-    least = _least_squares(gap.f(mu), gap.goal(mu))
-    upper, bound = certify_best(gap.f, target, worst.c)
+    size, rng = target.supremum, np.random.default_rng(seed)
+    f, goal = Population.of(network).distinct, Population.of(target.network).unscaled()
+
+    # The search takes place in the span of all neurons and centers, and one dimension more.
+    space = _spanned(np.concatenate([f.u, target.centers.mu]), rng)
+    gap = Gap(f, goal).within(space)
+    centers = replace(target.centers, mu=target.centers.mu @ space)
+    worst = exchange(gap, centers, rng)
     value = np.abs(gap.at(worst.c).signed(worst.inputs))
+    least = _least_squares(gap.f(centers.mu), gap.goal(centers.mu))
+
+    upper, bound = certify_best(f, target, worst.c)
     return Distance(
         target=target.name,
         lower=min(worst.lower / size, 1.0),
         upper=min(upper / size + _ROUNDING, 1.0),
         bound=bound,
-        log_c=_log(worst.c) - gap.f.log_scale,
-        log_c_least_squares=_log(least) - gap.f.log_scale,
+        log_c=_log(worst.c) - f.log_scale,
+        log_c_least_squares=_log(least) - f.log_scale,
         value_at_least_squares=gap.at(least).highest(worst.inputs) / size,
         supremum=size,
-        witness=worst.inputs[value.argmax()],
+        witness=space @ worst.inputs[value.argmax()],
     )
 
 
@@ -111,6 +117,14 @@ def contrast(own: Target, cross: Target, seed: int) -> Distance:
     **Source:** theory section 7, reading.
     """
     return distance(own.network, cross, seed)
+
+
+def _spanned(rows: Float[np.ndarray, "q D"], rng: np.random.Generator) -> Float[np.ndarray, "D d"]:
+    """Orthonormal columns that span rows and one random vector, which stands for all that is
+    orthogonal to the rows: the gap depends on an input by its products with the rows alone."""
+    D = rows.shape[1]
+    more = np.concatenate([rows, rng.standard_normal((1, D))])
+    return np.linalg.qr(more.T)[0] if len(more) < D else np.eye(D)
 
 
 def _least_squares(f: Float[np.ndarray, " K"], goal: Float[np.ndarray, " K"]) -> float:

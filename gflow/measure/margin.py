@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
@@ -17,6 +18,7 @@ class Fit(NamedTuple):
     """Weighted share of samples with y_i f_i > 0."""
 
 
+@jax.jit
 def fit(margin: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
     """Margins and accuracy of outputs (dimensionless).
 
@@ -31,6 +33,7 @@ def fit(margin: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
     return Fit(jnp.min(margin), jnp.sum(share * margin), 1 - missed)
 
 
+@jax.jit
 def margins(
     y: Real[Array, " n"], f: Float[Array, " n"] | Float[Array, "n C"]
 ) -> Float[Array, " n"]:

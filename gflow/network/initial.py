@@ -7,7 +7,7 @@ log ε, so in the polar chart ε = 1e-300 works as well as 1e-2.
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -111,9 +111,7 @@ def balanced(
     **Source:** Min and Vidal, ICML 2025, Assumption 1.
     """
     norm = np.linalg.norm(w, axis=1)
-    return PolarNeurons(
-        jnp.asarray(w / norm[:, None]), jnp.asarray(log_eps + np.log(norm)), jnp.asarray(sign)
-    )
+    return PolarNeurons(*jax.device_put((w / norm[:, None], log_eps + np.log(norm), sign)))
 
 
 def cartesian(
@@ -129,4 +127,4 @@ def cartesian(
     - `eps`: ε.
     - `degree`: degree of a neuron's output in ‖w_j‖; 1, or p without normalization.
     """
-    return CartesianNeurons(jnp.asarray(eps * w), jnp.asarray(eps * v), degree)
+    return CartesianNeurons(jax.device_put(eps * w), jax.device_put(eps * v), degree)

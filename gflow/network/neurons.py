@@ -9,6 +9,7 @@ The mass of a neuron is |v_j| ‖w_j‖^q with its degree q: 1 where the activat
 """
 
 import abc
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -42,7 +43,7 @@ class AbstractNeurons(AbstractFirstLayer):
     @property
     def log_mass(self) -> Float[Array, " h"]:
         """log m_j, m_j = |v_j| ‖w_j‖^q with the degree q."""
-        return self.degree * self.log_norm + self.log_output
+        return _log_mass(self.degree, self.log_norm, self.log_output)
 
     def network(self, p: float) -> Network:
         """The function that these neurons compute with power `p`."""
@@ -115,7 +116,7 @@ class PolarNeurons(AbstractNeurons):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
     ) -> "PolarNeurons":
-        return cls(*(jnp.asarray(arrays[name]) for name in ("direction", "log_norm", "sign")))
+        return cls(*(jax.device_put(arrays[name]) for name in ("direction", "log_norm", "sign")))
 
 
 class CartesianNeurons(AbstractNeurons):
@@ -189,7 +190,14 @@ class CartesianNeurons(AbstractNeurons):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractNetworkTable
     ) -> "CartesianNeurons":
-        return cls(jnp.asarray(arrays["w"]), jnp.asarray(arrays["v"]), table.degree)
+        return cls(jax.device_put(arrays["w"]), jax.device_put(arrays["v"]), table.degree)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _log_mass(
+    degree: float, log_norm: Float[Array, " h"], log_output: Float[Array, " h"]
+) -> Float[Array, " h"]:
+    return degree * log_norm + log_output
 
 
 def outputs_by_block(network: Network, x: Float[Array, "B b D"], n: int) -> Float[Array, " n"]:

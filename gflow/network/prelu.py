@@ -67,14 +67,10 @@ class Network(eqx.Module):
     def __call__(self, x: Real[Array | np.ndarray, "*n D"]) -> Float[Array, "*n"]:
         """Output f_p(x) = Σ_j s_j m_j σ(<u_j, x>)^p (dimensionless), in the network's precision."""
         if self.direction.dtype != jnp.float64:
-            return self._output(x)
+            return _output(self, x)
         # A float64 network answers in float64 wherever it is called from.
         with jax.enable_x64(True):
-            return self._output(x)
-
-    def _output(self, x: Real[Array | np.ndarray, "*n D"]) -> Float[Array, "*n"]:
-        z = jnp.asarray(x, self.direction.dtype) @ self.direction.T
-        return positive_power(z, self.p) @ (self.sign * self.mass)
+            return _output(self, x)
 
     @property
     def certifiable(self) -> bool:
@@ -89,3 +85,10 @@ class Network(eqx.Module):
     def scaled(self, log_factor: float | Float[Array, ""]) -> "Network":
         """The network e^{log_factor}·f."""
         return eqx.tree_at(lambda net: net.log_mass, self, self.log_mass + log_factor)
+
+
+# One program, where the operations one by one would be compiled as seven.
+@jax.jit
+def _output(network: Network, x: Real[Array | np.ndarray, "*n D"]) -> Float[Array, "*n"]:
+    z = jnp.asarray(x, network.direction.dtype) @ network.direction.T
+    return positive_power(z, network.p) @ (network.sign * network.mass)

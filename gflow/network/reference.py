@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -57,7 +56,7 @@ def _network(
 ) -> Network:
     """A network in float64, whatever precision the caller uses."""
     with jax.enable_x64(True):
-        return Network(jnp.asarray(u), jnp.asarray(log_mass), jnp.asarray(sign), p)
+        return Network(jax.device_put(u), jax.device_put(log_mass), jax.device_put(sign), p)
 
 
 def supremum(K1: int, K2: int, p: float, kind: str) -> float:

@@ -1,16 +1,20 @@
-"""Runs and verdicts as text for a terminal."""
+"""Runs and verdicts as text for a terminal; from plain values, so nothing here needs jax."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gflow.judges.finding import Finding, Verdict
-from gflow.runs.run import Run
+from gflow.runs.findings import finding_of
 from gflow.runs.status import State, Status
-from gflow.runs.study import Study
+
+if TYPE_CHECKING:
+    from gflow.runs.run import Run
+    from gflow.runs.study import Study
 
 _COLORS = {
     Verdict.HOLDS: "green",
@@ -20,12 +24,33 @@ _COLORS = {
 }
 
 
-def run_card(label: str, run: Run) -> RenderableType:
+class Answer(NamedTuple):
+    """What a person is told of a result, as plain values, so that it can be kept."""
+
+    cards: list
+    """Title and rows of the card of each run."""
+    rows: list
+    """One row per run, for `--json`; of a study also one for each point without a run, and one
+    about all runs together."""
+
+    @classmethod
+    def of(cls, result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> "Answer":
+        """The answer of a result, given its findings by point label."""
+        cards = [(label or run.scenario.name, run.card) for label, run in result.entries]
+        return cls(cards, _rows(result, findings))
+
+    @property
+    def findings(self) -> dict[str, tuple[Finding, ...]]:
+        """Findings by point label."""
+        return {row["point"]: tuple(map(finding_of, row.get("findings", ()))) for row in self.rows}
+
+
+def run_card(title: str, rows: Mapping[str, str]) -> RenderableType:
     """A run at a glance."""
     grid = Table.grid(padding=(0, 2))
-    for name, value in run.card.items():
+    for name, value in rows.items():
         grid.add_row(Text(name, style="dim"), Text(value))
-    return Group(Text(label or run.scenario.name, style="bold"), grid)
+    return Group(Text(title, style="bold"), grid)
 
 
 def unanswered_lines(unanswered: Sequence[Status]) -> RenderableType:
@@ -73,14 +98,9 @@ def _verdicts(label: str, rows: tuple[Finding, ...]) -> Table:
     return table
 
 
-def to_json(
-    result: Run | Study, findings: dict[str, tuple[Finding, ...]]
+def _rows(
+    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]"
 ) -> list[dict[str, object]]:
-    """A result as plain values, for `--json`.
-
-    One row per run; for a study, also one for each point without a run, and one about all runs
-    together.
-    """
     rows: list[dict[str, object]] = [
         {
             "point": label,

@@ -34,8 +34,9 @@ def draw(
     tell: Callable[[str], object] | None = None,
     *,
     keep: bool = False,
+    pdf: bool = True,
 ) -> list[Path]:
-    """Draw the figures of a result and store each as pdf and png.
+    """Draw the figures of a result and store each as png and, unless declined, as pdf.
 
     **Arguments:**
 
@@ -45,6 +46,7 @@ def draw(
     - `tell`: called with one sentence for each figure that is left out, and with one if not all
         runs of a long study are shown; None for a `GflowWarning`.
     - `keep`: leave figures alone that are newer than every stored run they show.
+    - `pdf`: whether to store a pdf where there is none yet; one that is there is always renewed.
 
     **Returns:** the files written, in the order of `known`.
 
@@ -63,14 +65,14 @@ def draw(
     written: list[Path] = []
     for kind in kinds:
         runs = study.runs[:COLUMNS] if kind.side_by_side else study.runs
-        if keep and is_current(style.files(folder, kind.name), runs, kind.rests_on):
+        if keep and is_current(style.files(folder, kind.name, pdf), runs, kind.rests_on):
             continue
         try:
             figure = kind.draw(result)
         except NotDrawable as reason:
             tell(f"Figure {kind.name} is left out: {reason}")
         else:
-            written += style.save(figure, folder, kind.name)
+            written += style.save(figure, folder, kind.name, pdf)
     return written
 
 

@@ -7,6 +7,7 @@ apart (CIE 1976 color difference), also in simulated deuteranopia and protanopia
 The font is STIX, which comes with matplotlib, so a figure is the same on every machine.
 """
 
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -92,6 +93,8 @@ _RC: Any = {
     "xtick.minor.size": 1.5,
     "ytick.minor.size": 1.5,
     "pdf.fonttype": 42,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
 }
 
 
@@ -224,6 +227,7 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
     return len(lines)
 
 
+@functools.cache
 def _width(text: str) -> float:
     """Length in points of the longest line of small text."""
     font = FontProperties(family=_RC["font.family"])
@@ -252,20 +256,29 @@ def _place(
     raise AssertionError("there is always room above all lines")
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Store a figure as `name`.pdf and `name`.png (200 dpi), each completely or not at all.
+def save(figure: Figure, folder: Path, name: str, pdf: bool = True) -> list[Path]:
+    """Store a figure in its `files`, each completely or not at all.
 
-    Its layout is computed once, since both files have the same size in points.
+    Its layout is computed once for both, which have the same size in points.
     """
+    figure.set_dpi(_DPI)  # text is measured once for the layout and for the png
     with styled():
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    return [_save(figure, path, path.suffix[1:]) for path in files(folder, name)]
+        if engine := figure.get_layout_engine():
+            # Axes of a fixed aspect get their height in the first pass, and room in the second.
+            for _ in range(1 + any(ax.get_aspect() != "auto" for ax in figure.axes)):
+                engine.execute(figure)
+        # Any engine that is left, even one that does nothing, makes `savefig` draw twice.
+        figure.set_layout_engine(None)
+    return [_save(figure, path, path.suffix[1:]) for path in files(folder, name, pdf)]
 
 
-def files(folder: Path, name: str) -> tuple[Path, Path]:
-    """Where `save` stores a figure."""
-    return folder / f"{name}.pdf", folder / f"{name}.png"
+def files(folder: Path, name: str, pdf: bool = True) -> tuple[Path, ...]:
+    """Where `save` stores a figure: `name`.pdf and `name`.png (200 dpi).
+
+    Without `pdf` there is none, unless there was one, which would be out of date beside the png.
+    """
+    vector, image = folder / f"{name}.pdf", folder / f"{name}.png"
+    return (vector, image) if pdf or vector.exists() else (image,)
 
 
 def _save(figure: Figure, path: Path, kind: str) -> Path:

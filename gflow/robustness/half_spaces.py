@@ -5,6 +5,8 @@ smallest distance to a face (theory D10).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -27,23 +29,56 @@ class Lead:
     """(Σ m_j σ(<u_j, x>)^p)^{1/p} over the group."""
     speed: float
     """How fast `a` falls along a unit δ, at most."""
-    z: Float[np.ndarray, "n h"]
-    """<u_j, x> of all neurons of the cast."""
 
 
 @dataclass(frozen=True)
-class _Opposite:
-    """The opposite groups, and the own one, as rows M^{1/p} u."""
+class Opposite:
+    """The groups of one sign, the opposite ones of samples of the other, as rows M^{1/p} u."""
 
     p: float
-    own: Float[np.ndarray, " D"]
     rows: Float[np.ndarray, "q D"]
     views: Float[np.ndarray, "n q"]
     """g_l z_l, of the member of each group that sees most."""
+    wide: float
+    """How much more a δ may do to members than to leaders."""
+
+    @classmethod
+    def of(cls, cast: Cast, sign: float, z: Float[np.ndarray, "n h"], norm: Norm) -> "Opposite":
+        """The groups of a sign, which see <u_j, x> = `z` of samples."""
+        f = cast.leader
+        groups = np.flatnonzero(f.s == sign)
+        gain = f.m[groups] ** (1 / f.p)
+        views = [z[:, cast.group == i].max(axis=1) for i in groups.tolist()]
+        return cls(
+            f.p,
+            gain[:, None] * f.u[groups],
+            gain * np.stack(views, axis=1) if views else np.zeros((len(z), 0)),
+            float(np.linalg.norm(gain * cast.spread(norm)[groups], ord=f.p)),
+        )
+
+    @cached_property
+    def faces(self) -> "list[_Face]":
+        """One face for each group that may have the largest β."""
+        return [_face(self, i) for i in range(len(self.rows))]
+
+
+class _Face(NamedTuple):
+    """One group has the largest β, interval by interval of t; the own group plays no part."""
+
+    part: Float[np.ndarray, "n t"]
+    """Σ_l β_l g_l z_l, at most."""
+    lead: Float[np.ndarray, " t"]
+    """β_i, at most."""
+    others: Float[np.ndarray, " t"]
+    """‖·‖₂ of the other β, at most."""
+    spectral: float
+    """Largest singular value of the other rows."""
+    between: float
+    """‖[<g_l u_l, g_i u_i>]₊‖₂ over the other l."""
 
 
 def half_space_radii(
-    cast: Cast, lead: Lead, missing: Missing, norm: Norm
+    cast: Cast, lead: Lead, opposite: Opposite, missing: Missing
 ) -> Float[np.ndarray, " n"]:
     """Certified l2 radii for one own group: the closest of the half-spaces y f > 0 contains.
 
@@ -61,21 +96,16 @@ def half_space_radii(
     f, p, k, a = cast.leader, cast.leader.p, lead.k, lead.a
 
     # β = 0: the boundary of the half-space in which the own group is awake.
-    theirs = np.flatnonzero(f.s == -f.s[k]).tolist()
     alone = lasting(a, a, lead.speed, lead.speed, missing=missing)
-    if not theirs:
+    if not len(opposite.rows):
         return alone
 
     # ‖β‖_{p*} = 1: one face for each group that may have the largest β, and each interval of t.
     # Groups are not points: `wide` is how much more a δ may do to members than to leaders.
-    gain = f.m[theirs] ** (1 / p)
-    wide = lead.speed - f.m[k] ** (1 / p)
-    wide = wide + np.linalg.norm(gain * cast.spread(norm)[theirs], ord=p)
-    views = np.stack([lead.z[:, cast.group == i].max(axis=1) for i in theirs], axis=1)
-    opposite = _Opposite(p, f.m[k] ** (1 / p) * f.u[k], gain[:, None] * f.u[theirs], gain * views)
-    faces = [_face(opposite, i) for i in range(len(theirs))]
-    ahead = [a[:, None] - part for part, _ in faces]
-    rates = [rate + wide for _, rate in faces]
+    length = f.m[k] ** (1 / p)
+    wide = lead.speed - length + opposite.wide
+    ahead = [a[:, None] - face.part for face in opposite.faces]
+    rates = [rate + wide for rate in _rates(opposite, length * f.u[k])]
 
     # The cost of what was left out is taken at the closest face, beyond which no radius reaches.
     nearest = np.min([(x / rate).min(axis=1) for x, rate in zip(ahead, rates, strict=True)], axis=0)
@@ -84,8 +114,7 @@ def half_space_radii(
     return np.maximum(np.minimum(np.min(radii, axis=0), alone), 0)
 
 
-def _face(opposite: _Opposite, i: int) -> tuple[Float[np.ndarray, "n t"], Float[np.ndarray, " t"]]:
-    """For group i at most, interval by interval of t: Σ_l β_l g_l z_l, and the rate."""
+def _face(opposite: Opposite, i: int) -> _Face:
     # Intervals [t0, t1] of t, and at their ends β_i and the ‖·‖_{p*} of the other β.
     p, q = opposite.p, len(opposite.rows)
     dual, most = p / (p - 1), 1 - 1 / q
@@ -104,16 +133,22 @@ def _face(opposite: _Opposite, i: int) -> tuple[Float[np.ndarray, "n t"], Float[
         spread = np.minimum(others, np.sqrt(t1 * (1 - t0) ** (2 / dual - 1)))
     else:
         spread = others * max(q - 1, 1) ** (1 / p - 1 / 2)
-    return part, _face_rate(opposite, i, high, spread)
+    row, rows = opposite.rows[i], np.delete(opposite.rows, i, axis=0)
+    between = float(np.linalg.norm(np.maximum(rows @ row, 0)))
+    return _Face(part, high, spread, largest_singular(rows), between)
 
 
-def _face_rate(
-    opposite: _Opposite, i: int, lead: Float[np.ndarray, " t"], others: Float[np.ndarray, " t"]
-) -> Float[np.ndarray, " t"]:
-    """‖A u_k - Σ_l β_l g_l u_l‖ at most, for β_i <= lead and the other β of ‖·‖₂ <= others."""
-    own, row, rows = opposite.own, opposite.rows[i], np.delete(opposite.rows, i, axis=0)
-    toward, between = (np.linalg.norm(np.maximum(c, 0)) for c in (-rows @ own, rows @ row))
-    # Convex in β_i, so at most the larger of the ends 0 and `lead`.
-    pair = np.maximum(own @ own, own @ own - 2 * lead * (own @ row) + lead**2 * (row @ row))
-    more = (largest_singular(rows) * others) ** 2
-    return np.sqrt(pair + more + 2 * others * (toward + lead * between))
+def _rates(opposite: Opposite, own: Float[np.ndarray, " D"]) -> list[Float[np.ndarray, " t"]]:
+    """‖A u_k - Σ_l β_l g_l u_l‖ at most, face by face, for β_i <= lead and others as they are."""
+    inner = opposite.rows @ own
+    rates = []
+    for i, face in enumerate(opposite.faces):
+        toward = np.linalg.norm(np.maximum(-np.delete(inner, i), 0))
+        square = own @ own
+        # Convex in β_i, so at most the larger of the ends 0 and `lead`.
+        row = opposite.rows[i]
+        end = square - 2 * face.lead * inner[i] + face.lead**2 * (row @ row)
+        more = (face.spectral * face.others) ** 2
+        cross = 2 * face.others * (toward + face.lead * face.between)
+        rates.append(np.sqrt(np.maximum(square, end) + more + cross))
+    return rates

@@ -12,7 +12,7 @@ from gflow.network.geometry import largest_singular
 from gflow.network.population import Population
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.cast import Cast
-from gflow.robustness.half_spaces import Lead, half_space_radii
+from gflow.robustness.half_spaces import Lead, Opposite, half_space_radii
 from gflow.robustness.missing import Missing, lasting
 from gflow.robustness.norm import Norm
 
@@ -80,6 +80,8 @@ def _certified_of_class(
     zeta = powers[:, against].sum(axis=1) ** (1 / p)
     gains = cast.whole.m[:, None] ** (1 / p)
 
+    opposite = Opposite.of(cast, -s, z, norm) if norm.euclidean and p > 1 else None
+
     # T is one own group at a time, and the best of them counts.
     best = np.zeros(len(x))
     for k in np.flatnonzero(f.s == s).tolist():
@@ -88,8 +90,8 @@ def _certified_of_class(
             speed = f.m[k] ** (1 / p) * (1 + cast.spread(norm)[k])
             radius = lasting(a, a - zeta, speed, _rate_by_groups(cast, k, norm), missing=missing)
             best = np.maximum(best, radius)
-            if p > 1:
-                faces = half_space_radii(cast, Lead(k, a, speed, z), missing, norm)
+            if opposite is not None:
+                faces = half_space_radii(cast, Lead(k, a, speed), opposite, missing)
                 best = np.maximum(best, faces)
         else:
             own, other = (gains[some] * cast.whole.u[some] for some in (cast.group == k, against))

@@ -53,7 +53,7 @@ def read_findings(
     """
     try:
         values = read_sealed(folder / FINDINGS)
-        findings = tuple(_finding(row) for row in values["findings"])
+        findings = tuple(finding_of(row) for row in values["findings"])
         stamp, today = values["judged_by"], _stamp(folder, ids or [], runs)
         same = stamp == today if ids is not None else stamp["about"] == today["about"]
     except (OSError, RecordError, KeyError, TypeError, ValueError):
@@ -81,7 +81,8 @@ def _seals(run: Path) -> list[str]:
     return seals if seals[1] else seals[:1]
 
 
-def _finding(row: dict) -> Finding:
+def finding_of(row: dict) -> Finding:
+    """A finding from its plain values, the inverse of `Finding.to_json`."""
     bracket = row["bracket"]
     opinion = Opinion(
         Verdict(row["verdict"]),

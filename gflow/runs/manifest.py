@@ -3,6 +3,7 @@
 The manifest is written last and sealed, so a folder whose manifest is whole is complete.
 """
 
+import hashlib
 from pathlib import Path
 
 from gflow.errors import RecordError
@@ -10,6 +11,9 @@ from gflow.runs.sealed import read_sealed
 
 MANIFEST, FINDINGS, RADII = "manifest.json", "findings.json", "robustness.json"
 """Sealed files of a run folder; the last two may be missing."""
+
+PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
+"""The files whose checksums are in the manifest."""
 
 
 def is_run(folder: Path) -> bool:
@@ -31,3 +35,23 @@ def read_manifest(folder: Path) -> dict:
             f"{folder}: must be a run folder, but has no {MANIFEST}; give the folder that "
             "`gflow run` printed."
         ) from None
+
+
+def verified(path: Path, manifest: dict) -> bytes:
+    """The content of one of the `PARTS`, read once, so that exactly what was checked is used.
+
+    **Raises:** `RecordError` if it is missing, altered, or cut short.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise RecordError(
+            f"{path}: must exist, but is missing; the run folder was truncated. Run its "
+            "scenario again with --fresh."
+        ) from None
+    if hashlib.sha256(data).hexdigest() != manifest.get("checksums", {}).get(path.name):
+        raise RecordError(
+            f"{path}: must have the checksum in manifest.json, but has another; the file was "
+            "altered or truncated. Run its scenario again with --fresh."
+        )
+    return data

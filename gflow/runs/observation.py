@@ -7,6 +7,7 @@ a missing group is OUTSIDE.
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -121,23 +122,43 @@ def observers(
     - `rng`: chooses the directions orthogonal to the samples, if there are any.
     """
     centers, samples, p = problem.centers, problem.samples, problem.field.p
-    none = np.zeros((0, centers.D))
-    complement = _complement(samples, rng) if "orthogonal" in groups else none
+    x = np.asarray(samples.x, np.float64).reshape(-1, centers.D)
+    complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (
-        Probe(problem.field, samples, jnp.asarray(centers.mu), groups),
-        Portrait(jnp.asarray(centers.references), jnp.asarray(complement), p, groups),
+        Probe(problem.field, samples, jax.device_put(centers.mu), groups),
+        Portrait(jax.device_put(centers.references), jax.device_put(complement), p, groups),
     )
 
 
-def _complement(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray, "q D"]:
+def _complement(x: Float[np.ndarray, "n D"], rng: np.random.Generator) -> Float[np.ndarray, "q D"]:
     """Up to COMPLEMENT orthonormal directions that are orthogonal to every sample."""
-    x = np.asarray(samples.x, np.float64).reshape(-1, samples.x.shape[-1])
+    if _span_the_space(x):
+        return np.zeros((0, x.shape[1]))
+
     # R has the singular values and right singular vectors of the samples but at most D rows; the
     # Gram matrix would lose half of the digits.
     singular, vt = np.linalg.svd(np.linalg.qr(x, mode="r"), full_matrices=True)[1:]
     null = vt[int((singular > 1e-9 * singular.max()).sum()) :]
     mix = rng.standard_normal((null.shape[0], min(COMPLEMENT, null.shape[0])))
     return np.linalg.qr(null.T @ mix)[0].T
+
+
+def _span_the_space(x: Float[np.ndarray, "n D"]) -> bool:
+    """Whether 2D of the samples show that all D singular values are above 1e-8 of the largest.
+
+    False leaves it open.
+    """
+    n, D = x.shape
+    if n < D:
+        return False
+    some = x[:: max(n // (2 * D), 1)][: 2 * D]
+    # Rounding moves the Gram matrix and its factors by less than D·4e-16 of its trace, so whatever
+    # factors after a larger shift is positive definite.
+    try:
+        np.linalg.cholesky(some.T @ some - 4e-15 * D * (x**2).sum() * np.eye(D))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Dataset:

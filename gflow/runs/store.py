@@ -19,10 +19,10 @@ written.
     findings.json    verdicts and what judged them, if judged (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
     figures/         figures, if drawn
+    answer.json      what `gflow run` printed of a run that stands alone (see `gflow.runs.answer`)
     log.txt          the progress reported during the run
 """
 
-import hashlib
 import io
 import time
 from dataclasses import asdict, replace
@@ -40,14 +40,12 @@ from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.judges.evidence import Evidence
 from gflow.network.kinds import stored_weights
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
-from gflow.runs.manifest import MANIFEST, read_manifest
+from gflow.runs.manifest import MANIFEST, PARTS, read_manifest, verified
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.radii import read_robustness
 from gflow.runs.run import Run
 from gflow.runs.sealed import write_sealed
 from gflow.scenario import parse_scenario
-
-_PARTS = ("scenario.toml", "trajectory.nc", "network.npz")
 
 _PATIENCE = 5.0
 """Seconds that a reader waits for a folder that is being replaced."""
@@ -90,7 +88,7 @@ def load(folder: Path) -> Run:
 
 def _load(folder: Path) -> Run:
     manifest = read_manifest(folder)
-    parts = {name: _verified(folder / name, manifest) for name in _PARTS}
+    parts = {name: verified(folder / name, manifest) for name in PARTS}
     try:
         return _read(folder, manifest, parts)
     except (KeyError, TypeError, ValueError, OSError, ScenarioError) as error:
@@ -98,23 +96,6 @@ def _load(folder: Path) -> Run:
             f"{folder}: the run folder must be complete, but cannot be read ({error}); run its "
             "scenario again with --fresh."
         ) from None
-
-
-def _verified(path: Path, manifest: dict) -> bytes:
-    """The content of a file, read once, so that exactly what was checked is used."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        raise RecordError(
-            f"{path}: must exist, but is missing; the run folder was truncated. Run its "
-            "scenario again with --fresh."
-        ) from None
-    if hashlib.sha256(data).hexdigest() != manifest.get("checksums", {}).get(path.name):
-        raise RecordError(
-            f"{path}: must have the checksum in manifest.json, but has another; the file was "
-            "altered or truncated. Run its scenario again with --fresh."
-        )
-    return data
 
 
 def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
@@ -180,7 +161,7 @@ def _manifest(run: Run, stage: Path) -> dict:
         "effort": asdict(run.effort),
         "left_out": asdict(run.evidence.left_out),
         "test": run.test,
-        "checksums": {name: checksum(stage / name) for name in _PARTS},
+        "checksums": {name: checksum(stage / name) for name in PARTS},
     }
 
 

@@ -9,6 +9,7 @@ question lands in the same folder, so a finished answer is not computed twice.
         power=1-5e6f7a8b/                one run folder per point (see `gflow.runs.store`)
         .power=3-9c0d1e2f.lock           while a process computes that point (see `gflow.runs.lock`)
         table.csv, table.nc              one row per point (see `gflow.runs.study_table`)
+        answer.json                      what `gflow run` printed of it (see `gflow.runs.answer`)
 """
 
 import functools

@@ -10,6 +10,7 @@
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure, and both starts
 `attack`    the radii of 20,000 samples at the published size against the published attack
+`quickstart` the quickstart as a user runs it, its verdicts and its figures
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
 """
 
@@ -21,6 +22,7 @@ import largest
 import memory
 import plain
 import published
+import quickstart
 import scale
 import velocity
 
@@ -32,6 +34,7 @@ PARTS = {
     "kinks": kinks.main,
     "published": published.main,
     "attack": attack.main,
+    "quickstart": quickstart.main,
     "largest": largest.main,
 }
 

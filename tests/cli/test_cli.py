@@ -47,7 +47,8 @@ def test_run_ends_with_verdicts_figures_and_zero(ran):
     study = study_of(folder)
     for run in load(study).runs:
         assert (run.folder / "findings.json").is_file()
-    assert len(list((study / "figures").glob("*.pdf"))) >= 5
+    assert len(list((study / "figures").glob("*.png"))) >= 5
+    assert not list((study / "figures").glob("*.pdf"))  # `gflow plot` is how to ask for them
 
 
 def test_a_study_has_a_table_and_says_where_its_points_are_stored(ran):

@@ -111,6 +111,34 @@ def test_the_witness_attains_the_lower_bound(p):
     assert bracket.lower * (1 - 1e-9) <= value <= bracket.lower * (1 + SEARCH)
 
 
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_the_search_in_the_span_of_the_neurons_finds_what_one_in_the_whole_space_does(p):
+    # The gap depends on an input by its products with neurons and centers alone, so in more
+    # dimensions than those and one more the distance is what it is without the others.
+    centers = axes(4, 3, 9)  # no more than neurons, centers and one dimension
+    net = tilted(np.random.default_rng(2), centers, p, 0.3, 0.2)
+    wide = Network(jnp.pad(net.direction, ((0, 0), (0, 203))), net.log_mass, net.sign, p)
+    for target in (subclass_target, lambda c, p: average_target(c)):
+        narrow = distance(net, target(centers, p), 0)
+        bracket = distance(wide, target(axes(4, 3, 212), p), 0)
+
+        assert bracket.lower == pytest.approx(narrow.lower, rel=SEARCH)
+        assert bracket.upper == pytest.approx(narrow.upper, rel=SEARCH)
+        assert narrow.lower <= bracket.upper and bracket.lower <= narrow.upper
+        assert bracket.witness.shape == (212,)
+
+
+def test_a_cube_and_a_relu_differ_at_inputs_partly_orthogonal_to_both():
+    # |c r³ - r| for r = <x, μ> in [0, 1] is largest at r = 1, c - 1, or at r = 1/√(3c), where it is
+    # 2/(3√(3c)); the least maximum is where these agree, 27 c (c - 1)² = 4, at c = 4/3.
+    centers = axes(1, 1, 8)
+
+    bracket = distance(network(centers.mu, [1.0], [1], 3.0), average_target(centers), 0)
+
+    assert bracket.lower == pytest.approx(1 / 3, rel=SEARCH)
+    assert bracket.c == pytest.approx(4 / 3, rel=SEARCH)
+
+
 @pytest.mark.parametrize(("plus", "minus", "K1", "K2"), [(1.2, 1.0, 6, 4), (0.7, 1.1, 3, 5)])
 def test_two_relus_of_unequal_gain_stand_at_the_floor_of_theory(plus, minus, K1, K2):
     # Theory D8: the least over c of dist(q₊σ(<x, μ₊>) - q₋σ(<x, μ₋>), F), reached at the

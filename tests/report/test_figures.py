@@ -12,7 +12,7 @@ from gflow.runs.study import Study
 @pytest.fixture
 def unsaved(monkeypatch):
     """Figures are made but not written; their names stand for their files."""
-    monkeypatch.setattr(style, "save", lambda figure, folder, name: [folder / name])
+    monkeypatch.setattr(style, "save", lambda figure, folder, name, pdf: [folder / name])
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -23,6 +23,19 @@ def test_draw_stores_a_figure_as_pdf_and_png(prelu, tmp_path, name):
     assert set((tmp_path / "figures").iterdir()) == set(written)
     for path, magic in zip(written, (b"%PDF", b"\x89PNG"), strict=True):
         assert path.read_bytes().startswith(magic)
+
+
+def test_without_pdf_only_one_that_is_there_is_renewed(prelu, tmp_path):
+    (tmp_path / "plane.pdf").write_text("out of date")
+
+    written = [
+        path.name
+        for name in ("norms", "plane")
+        for path in figures.draw(prelu, tmp_path, name, pdf=False)
+    ]
+
+    assert written == ["norms.png", "plane.pdf", "plane.png"]
+    assert (tmp_path / "plane.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_draw_draws_all_figures_in_order(prelu, tmp_path, unsaved):

@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 import pytest
+from drawing import FLOWS
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -36,6 +37,29 @@ def test_a_stored_figure_is_replaced_only_when_the_new_one_is_complete(
 
     assert (tmp_path / "norms.pdf").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["norms.pdf"]
+
+
+def test_a_figure_is_laid_out_once_and_drawn_once_per_file(prelu, tmp_path, monkeypatch):
+    figure, calls = figures.norms(prelu), []
+    engine = figure.get_layout_engine()
+    monkeypatch.setattr(figure, "draw", lambda r, draw=figure.draw: [calls.append("draw"), draw(r)])
+    monkeypatch.setattr(
+        engine, "execute", lambda f, lay=engine.execute: [calls.append("layout"), lay(f)]
+    )
+
+    style.save(figure, tmp_path, "norms")
+
+    assert calls == ["layout", "draw", "draw"]
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_titles_are_inside_the_figure(both, tmp_path, name):
+    figure = getattr(figures, name)(both)
+
+    style.save(figure, tmp_path, name, pdf=False)
+
+    for ax in figure.axes:
+        assert ax.title.get_window_extent().y1 <= figure.bbox.y1
 
 
 def test_the_same_figure_is_the_same_file(prelu, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from evidences import as_if
 from networks import axes, noisy
 from questions import SMALL
+from scipy.optimize import brentq
 from typer.testing import CliRunner
 
 import gflow
@@ -177,6 +178,31 @@ def test_with_two_subclasses_the_bayes_radius_is_the_distance_to_a_plane():
     np.testing.assert_allclose(attacked, exact, rtol=1e-9)
 
 
+def test_the_attacked_bayes_radius_is_the_first_error_towards_an_opposite_center():
+    centers = axes(5, 3, 8)
+    x, y = noisy(centers, 1.5, 60, seed=2)
+    tau = 1.5 / 8**0.5
+    attacked = bayes_radii(x, y, centers, tau).attacked
+
+    # The margin falls along each way, so its sign changes once, where brentq finds it.
+    for xi, yi, R in zip(x, y, attacked, strict=True):
+
+        def margin(t, way, xi=xi, yi=yi):
+            return float(bayes_margin((xi + t * way)[None], np.array([yi]), centers, tau)[0])
+
+        own = centers.mu[centers.label == yi]
+        ways = [(mu - own[(own @ xi).argmax()]) / 2**0.5 for mu in centers.mu[centers.label != yi]]
+        wrong = margin(0, ways[0]) <= 0
+        errs = [
+            brentq(margin, 0, 2, (way,), xtol=1e-14)
+            for way in ways
+            if not wrong and margin(2, way) <= 0
+        ]
+        expected = 0 if wrong else min(errs, default=np.inf)
+        assert pytest.approx(expected, rel=1e-11) == R
+    assert (attacked == 0).any() and (attacked > 0).any()
+
+
 def test_no_input_of_the_wrong_sign_is_inside_a_certified_bayes_radius():
     centers = axes(5, 3, 5)
     x, y = noisy(centers, 1.0, 40, seed=0)
@@ -284,7 +310,7 @@ def test_attack_prints_a_table_and_draws(stored):
     assert "radii in l2, [certified, attacked]" in result.output
     assert "law at centers" in result.output and "0.707" in result.output
     assert (stored.folder / "figures" / "robust_accuracy.png").is_file()
-    assert (stored.folder / "figures" / "radii.pdf").is_file()
+    assert (stored.folder / "figures" / "radii.png").is_file()
 
 
 def test_attack_answers_in_json_and_in_markdown(stored):
