@@ -12,7 +12,6 @@ The second solution is the trajectory: everything recorded is read from it, at a
 
 from typing import NamedTuple
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -24,13 +23,14 @@ from gflow.flow.history import History
 from gflow.flow.left_out import LeftOut
 from gflow.flow.loop import AbstractLoop
 from gflow.flow.observer import Observer
+from gflow.flow.outputs import Outputs
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.remainder import Reading, read_remainder
 from gflow.flow.resumption import Resumption
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.stretch import Stretch
+from gflow.flow.stretch import Stretch, controller_of
 from gflow.flow.subclasses import Subclasses
 from gflow.flow.surrogate import Surrogate
 from gflow.flow.trajectory import Effort, Reason, Trajectory
@@ -113,6 +113,8 @@ class _Moment(eqx.Module):
     history: History
     pull: Float[Array, ""]
     """The largest pull so far, by which the remainder is measured."""
+    outputs: Outputs
+    """At the last exact velocity."""
 
 
 class _Attempt(NamedTuple):
@@ -124,6 +126,8 @@ class _Attempt(NamedTuple):
     looks: Float[np.ndarray, " L"]
     error: float
     """In units of the tolerance; inf where the surrogate could not be followed."""
+    uphill: bool
+    """Whether it raised the loss by more than the tolerance allows."""
 
 
 class _Note(NamedTuple):
@@ -136,14 +140,20 @@ class _Note(NamedTuple):
 
 @eqx.filter_jit
 def _difference(
-    field: AbstractNeuronField, a: FlowState, b: FlowState, rtol: Array, atol: Array
+    field: AbstractNeuronField,
+    a: FlowState,
+    b: FlowState,
+    *,
+    rtol: Float[Array, ""],
+    atol: Float[Array, ""],
+    gain: Float[Array, ""],
 ) -> Float[Array, ""]:
     """The size of a - b in units of the tolerance."""
 
     def scaled(p: Array, q: Array) -> Array:
         return (p - q) / (atol + rtol * jnp.maximum(jnp.abs(p), jnp.abs(q)))
 
-    return field.error_norm(jax.tree.map(scaled, a, b))
+    return field.error_norm(jax.tree.map(scaled, a, b), b, gain)
 
 
 @eqx.filter_jit
@@ -155,7 +165,7 @@ def _surrogate(
     return surrogate, surrogate.reduced(state)
 
 
-_COUNTS = ("steps", "rejected", "fine", "evaluations")
+_COUNTS = ("steps", "rejected", "uphill", "fine", "evaluations")
 _REALS = ("step", "fine_step", "error")
 
 
@@ -185,18 +195,12 @@ class _Multirate(AbstractLoop):
         # The rate of alignment sets the first step and where the clock becomes logarithmic.
         rate = field.p * field.loss.kappa * float(jnp.mean(subclasses.pi))
         self.unit = jnp.asarray(5 / rate)
-        self.step = start.first_step or 0.2 / rate
+        self.step = start.first_step or 0.1 * self.order / rate
         self.fine_step = self.step / 4
         self.error = 1.0  # of the last accepted step
-        self.controller = diffrax.PIDController(
-            rtol=jnp.asarray(controls.rtol / FINER),
-            atol=jnp.asarray(controls.atol / FINER),
-            pcoeff=0.3,
-            icoeff=0.4,
-            norm=field.error_norm,
-        )
-        self.tolerance = jnp.asarray(controls.rtol), jnp.asarray(controls.atol)
-        self.steps = self.rejected = self.fine = self.evaluations = 0
+        self.controller = controller_of(field, controls.rtol / FINER, controls.atol / FINER)
+        self.rtol, self.atol = jnp.asarray(controls.rtol), jnp.asarray(controls.atol)
+        self.steps = self.rejected = self.uphill = self.fine = self.evaluations = 0
 
     @property
     def t(self) -> float:
@@ -217,6 +221,7 @@ class _Multirate(AbstractLoop):
             rejected=self.rejected,
             forced=0,
             worst_forced=0.0,
+            uphill=self.uphill,
             evaluations=self.evaluations,
             work=float(self.evaluations),
             fine=self.fine,
@@ -230,7 +235,7 @@ class _Multirate(AbstractLoop):
         t, state = jnp.asarray(self.start.t), self.start_state
         reading = self._read(state)
         history = History.begin(t, reading.remainder, self.order + 1, self.unit)
-        self.moment = _Moment(t, state, history, reading.pull)
+        self.moment = _Moment(t, state, history, reading.pull, reading.outputs)
         observation = self._look()
         self._record(True, observation)
         self.observer.watch(self.t, observation)
@@ -258,9 +263,10 @@ class _Multirate(AbstractLoop):
             if end <= t * (1 + 4 * np.finfo(np.float64).eps):
                 return self._end(Reason.STALLED)
             attempt = self._attempt(end, ahead[ahead <= end])
-            if attempt.error > 1:
+            if attempt.error > 1 or attempt.uphill:
                 self.rejected += 1
-                self.step = (end - t) * self._factor(attempt)
+                self.uphill += attempt.error <= 1
+                self.step = (end - t) * (self._factor(attempt) if attempt.error > 1 else 0.5)
                 continue
             # Look at it on the way; where a rule ends the flow within the step, step there instead.
             notes, note = self._observe(attempt, set(ahead.tolist()))
@@ -289,10 +295,22 @@ class _Multirate(AbstractLoop):
         reading = self._read(predicted)
         history = past.then(jnp.asarray(end), reading.remainder)
         stretch = self._follow(history, end, looks)
-        error = float(_difference(self.field, stretch.end, predicted, *self.tolerance)) / ESTIMATE
+        difference = _difference(
+            self.field,
+            predicted,
+            stretch.end,
+            rtol=self.rtol,
+            atol=self.atol,
+            gain=reading.outputs.gain,
+        )
+        error = float(difference) / ESTIMATE
         followed = complete and bool(stretch.complete) and np.isfinite(error)
         error = max(error, 1e-9) if followed else np.inf
-        return _Attempt(stretch, reading, history, looks, error)
+        # The loss was read at the predicted end, whose outputs are off by this difference.
+        before, after = self.moment.outputs, reading.outputs
+        wrong = float(difference) * max(self.controls.rtol, self.controls.atol) * reading.doubt
+        uphill = bool(after.loss - before.loss > before.rounding + after.rounding + wrong)
+        return _Attempt(stretch, reading, history, looks, error, uphill)
 
     def _factor(self, attempt: _Attempt) -> float:
         """What the next step may be, over the one that was tried."""
@@ -307,7 +325,9 @@ class _Multirate(AbstractLoop):
         """Take over a step that was accepted."""
         length, wish = end - self.t, self.step
         pull = jnp.maximum(self.moment.pull, attempt.reading.pull)
-        self.moment = _Moment(jnp.asarray(end), attempt.stretch.end, attempt.history, pull)
+        self.moment = _Moment(
+            jnp.asarray(end), attempt.stretch.end, attempt.history, pull, attempt.reading.outputs
+        )
         self.steps += 1
         self.fine_step = length / max(int(attempt.stretch.steps), 1)
         # After a step that was cut short, the wish from before still stands.
@@ -364,8 +384,8 @@ class _Multirate(AbstractLoop):
     def _look(self) -> PyTree:
         t, state, history = self.moment.t, self.moment.state, self.moment.history
         surrogate, reduced = _surrogate(self.field, self.subclasses, history, state)
-        now = jax.tree.map(lambda leaf: leaf[None], (t, reduced))
-        outputs = surrogate.outputs(*now, self.samples)
+        times, states = jax.tree.map(lambda leaf: leaf[None], (t, reduced))
+        outputs = surrogate.outputs(times, states, self.samples)
         return jax.device_get(self.probe(t, state, outputs[0]))
 
     def _own_arrays(self) -> dict[str, np.ndarray]:
@@ -382,7 +402,7 @@ class _Multirate(AbstractLoop):
         zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes.remainder)
         t = jnp.zeros(())
         history = History.begin(t, zeros, self.order + 1, self.unit)
-        return _Moment(t, self.start_state, history, t)
+        return _Moment(t, self.start_state, history, t, Outputs.none(t.dtype))
 
 
 def _padded(looks: Float[np.ndarray, " L"]) -> Float[Array, " looks"]:

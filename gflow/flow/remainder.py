@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from gflow.flow.closed_form import closed_form
 from gflow.flow.field import AbstractNeuronField, FlowState
 from gflow.flow.losses import AbstractScalarLoss
+from gflow.flow.outputs import Outputs, rounding_of
 from gflow.flow.pull import tangent
 from gflow.flow.response import Response, expected_output
 from gflow.flow.samples import Samples, product
@@ -39,6 +40,10 @@ class Reading(eqx.Module):
     pull: Float[Array, ""]
     """The same of the whole velocity, ‖G - radial part‖ and Φ, over S."""
     finite: Bool[Array, ""]
+    outputs: Outputs
+    """Loss and sizes of the outputs."""
+    doubt: Float[Array, ""]
+    """Σ_i ω_i |g_i| (1 + |f_i|): what the loss changes by per relative change of outputs."""
 
 
 @eqx.filter_jit
@@ -56,13 +61,15 @@ def read_remainder(
     # Outputs in units of the largest mass, so that none underflows however small the network is.
     top = jnp.max(network.log_mass)
     unit = network.scaled(-top)
-    pull, output = _exact(unit, loss, samples, top)
+    pull, output, outputs = _exact(unit, loss, samples, top)
     f, count = expected_output(unit, subclasses, subclasses.mean)
     F = jnp.sum(unit.mass)
     response = Response(f[None], (count.T @ u)[None], F[None])
     offset = (subclasses.total(omega * output) / subclasses.pi - f) / F
     # Forces: exact, and at the mean output of each subclass.
-    exact = subclasses.total(omega * loss.force(y, jnp.exp(top) * output))
+    f_i = jnp.exp(top) * output
+    g = loss.force(y, f_i)
+    exact = subclasses.total(omega * g)
     plain = subclasses.pi * loss.force(subclasses.label, jnp.exp(top) * (f + offset * F))
     force = jnp.where(plain == 0, 1.0, exact / jnp.where(plain == 0, 1.0, plain))
     form = closed_form(network, loss, subclasses, subclasses.mean, force=force, offset=offset)
@@ -81,6 +88,8 @@ def read_remainder(
         rest=_size(remainder.climb, remainder.phi),
         pull=_size(climb, phi),
         finite=jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all(),
+        outputs=outputs,
+        doubt=jnp.sum(omega * jnp.abs(g) * (1 + jnp.abs(f_i))),
     )
 
 
@@ -90,21 +99,26 @@ def _size(climb: Float[Array, "h D"], phi: Float[Array, " h"]) -> Float[Array, "
 
 def _exact(
     unit: Network, loss: AbstractScalarLoss, samples: Samples, top: Float[Array, ""]
-) -> tuple[Float[Array, "h D"], Float[Array, " n"]]:
-    """G_j of a network of e^top times these masses, and f(x_i) of this one, in one pass."""
+) -> tuple[Float[Array, "h D"], Float[Array, " n"], Outputs]:
+    """G_j and outputs of a network of e^top times these masses, and f(x_i) of this one."""
     u = unit.direction.astype(samples.x.dtype)
     mass = (unit.sign * unit.mass).astype(samples.x.dtype)
+    total_mass, terms = jnp.sum(unit.mass), u.shape[0] + unit.p * u.shape[1]
 
-    def block(total: Float[Array, "h D"], rows: tuple[Array, Array, Array]):
-        x, y, omega = rows
+    def block(carry: tuple[Float[Array, "h D"], Outputs], rows: tuple[Array, ...]):
+        (total, before), (x, y, omega, length) = carry, rows
         z = product(x, u.T)
         gate = positive_power(z, unit.p - 1)
         output = ((gate * jnp.maximum(z, 0)) @ mass).astype(y.dtype)
-        g = loss.force(y, jnp.exp(top) * output)
+        f, length = jnp.exp(top) * output, length**unit.p
+        g = loss.force(y, f)
         gated = gate * (omega * g).astype(z.dtype)[:, None]
-        return total + product(gated.T, x), output
+        rounding = rounding_of(jnp.exp(top) * total_mass * length, terms, x.dtype)
+        now = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
+        return (total + product(gated.T, x), jax.tree.map(jnp.add, before, now)), output
 
-    blocks = (samples.x, samples.y, samples.omega)
-    total, output = jax.lax.scan(block, jnp.zeros_like(u), blocks)
+    rows = (samples.x, samples.y, samples.omega, samples.length)
+    start = jnp.zeros_like(u), Outputs.none(samples.y.dtype)
+    (total, outputs), output = jax.lax.scan(block, start, rows)
     pull = unit.p * total.astype(unit.direction.dtype)
-    return pull, output.reshape(-1)[: samples.n]
+    return pull, output.reshape(-1)[: samples.n], outputs

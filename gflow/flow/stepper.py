@@ -1,7 +1,6 @@
 """One step of a flow: diffrax's solver and controller, bound to a field and its samples.
 
-A step is a pure function of a moment, compiled once; the caller decides where it ends.  This is the
-only module that imports diffrax.
+A step is a pure function of a moment, compiled once; the caller decides where it ends.
 """
 
 from dataclasses import dataclass, replace

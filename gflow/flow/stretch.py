@@ -3,9 +3,10 @@
 import diffrax
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from gflow.flow.field import FlowState
+from gflow.flow.field import AbstractNeuronField, FlowState
 from gflow.flow.samples import Samples
 from gflow.flow.surrogate import Surrogate
 
@@ -77,3 +78,15 @@ class Stretch(eqx.Module):
     def outputs(self, looks: Float[Array, " looks"], samples: Samples) -> Float[Array, "looks n"]:
         """f(x_i) at all requested times, by one pass over the samples."""
         return self.surrogate.outputs(looks, self.looks, samples)
+
+
+def controller_of(field: AbstractNeuronField, rtol: float, atol: float) -> diffrax.PIDController:
+    """What chooses the steps of a surrogate."""
+    # Tolerances are arrays, so that another tolerance does not compile anew.
+    return diffrax.PIDController(
+        rtol=jnp.asarray(rtol),
+        atol=jnp.asarray(atol),
+        pcoeff=0.3,
+        icoeff=0.4,
+        norm=field.error_norm,
+    )

@@ -152,7 +152,7 @@ def _flow(
     checkpoint: AbstractCheckpoint | None,
     *,
     method: str,
-) -> tuple[Trajectory, dict[str, object]]:
+) -> tuple[Trajectory, dict[str, str]]:
     """By few exact velocities as long as the closed form is good, then directly; and a note."""
     if problem.subclasses is None:
         return _direct(problem, observer, start, checkpoint), {}
@@ -169,7 +169,7 @@ def _flow(
         largest=SMALL if method == "auto" else np.inf,
     )
     if few.outcome.reason is not Reason.NO_SURROGATE:
-        return few, {"method": "multirate"}
+        return few, {}
     note = {"method": f"direct from t = {few.outcome.t:.4g} on, where the remainder was too large"}
     if few.outcome.t == start.t:
         return _direct(problem, observer, start, checkpoint), note

@@ -46,9 +46,9 @@ class Axis(NamedTuple):
 
 
 def label_word(key: str) -> str:
-    """The word for a key in labels: its last part, or the name of the table whose kind it is."""
+    """The word for a key in labels: its last part, or its table where only that tells it apart."""
     table, _, last = key.rpartition(".")
-    return table if last == "kind" else last
+    return table if last == "kind" or key == "flow.method" else last
 
 
 def combinations(axes: tuple[Axis, ...]) -> Iterator[tuple[dict[str, Any], str]]:

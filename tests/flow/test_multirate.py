@@ -167,26 +167,36 @@ def test_a_frame_keeps_all_lengths():
         np.testing.assert_allclose(lengths, jnp.linalg.norm(vector, axis=1), rtol=1e3 * EPS)
 
 
-@pytest.mark.parametrize("chart", CHARTS)
-@pytest.mark.parametrize("p", [1.0, 3.0])
-def test_few_velocities_give_the_flow_of_many(chart, p):
+@pytest.mark.parametrize(
+    ("p", "chart"),
+    [
+        (3.0, "polar"),
+        (3.0, "lightcone"),
+        (3.0, "cartesian"),
+        (1.0, "polar"),
+        pytest.param(1.0, "lightcone", marks=pytest.mark.slow),
+        pytest.param(1.0, "cartesian", marks=pytest.mark.slow),
+    ],
+)
+def test_few_velocities_give_the_flow_of_many(p, chart):
     times = np.geomspace(3.0, 1000.0, 12)
     flow, subclasses = problem(p, chart=chart, log_eps=-6.0)
 
-    trajectory = few(flow, subclasses, times)
+    trajectory = few(flow, subclasses, times, max_steps=2000)
     direct = flow.follow(times, tolerance=1e-6 if p > 1 else 1e-5)
 
-    # Each step may be off by the tolerance; errors of directions contract where the field is
-    # smooth, and at p = 1 the rough ones of some ten steps add up.
+    # The mean error of a step is the tolerance, at p = 1 up to twice that (theory D16), where the
+    # rough ones of some ten steps add up; errors contract where the field is smooth.  One neuron
+    # may have √h of a mean error.
     scheduled = np.flatnonzero(trajectory.scheduled)
     np.testing.assert_array_equal(trajectory.times[scheduled][1:], times)
-    allowed = (1 if p > 1 else 10) * 1e-3
+    allowed = (1 if p > 1 else 20) * 1e-3
     at = {t: i for i, t in enumerate(direct.times)}
     for i in scheduled[1:]:
         now = observed(trajectory, i)
         then = observed(direct, at[trajectory.times[i]])
         assert by_mass(now, then) < allowed
-        assert worst_contributing(now, then) < 3 * allowed
+        assert worst_contributing(now, then) < np.sqrt(40) * allowed
     assert trajectory.effort.evaluations < direct.effort.evaluations / 8
 
 
