@@ -31,9 +31,9 @@ WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
 START_SECONDS = (3.0, 20.0)
 """Shortest and longest time to compile one flow and draw its samples."""
 
-WIDE_SHARE = {"sample": (0.4, 1.0), "population": (0.07, 0.25)}
-"""Smallest and largest fraction of the work that is done at full width, by `flow.start`; measured
-at the published size, where neurons are folded as soon as they point in the same direction."""
+WIDE_SHARE = (0.4, 1.0)
+"""Smallest and largest fraction of the work that is done at full width; measured at the published
+size, where neurons are folded as soon as they point in the same direction."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     steps = _steps(scenario)
     evaluations = SOLVERS[scenario.solver].evaluations
     # Observing an accepted step costs half an evaluation.
-    shares = WIDE_SHARE[scenario.flow.start] if scenario.flow.coalesce != "off" else (1.0, 1.0)
+    shares = WIDE_SHARE if scenario.flow.coalesce != "off" else (1.0, 1.0)
     work = [
         (evaluations + 0.5) * operations * s * share for s, share in zip(steps, shares, strict=True)
     ]

@@ -52,11 +52,7 @@ class Run:
         return {
             "outcome": self.outcome.text,
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
-            **{
-                name: str(self.manifest[name])
-                for name in ("start", "method")
-                if name in self.manifest
-            },
+            **({"method": str(self.manifest["method"])} if "method" in self.manifest else {}),
             **({"folded": str(left_out)} if left_out.total else {}),
             **self.state.weights.card_rows(self.record),
             **self._progress,
