@@ -24,7 +24,6 @@ class CartesianField(AbstractNeuronField):
     loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
     foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def velocity(
         self, neurons: CartesianNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]

@@ -60,8 +60,6 @@ class AbstractField(eqx.Module):
     p: eqx.AbstractVar[float]
     foldable: eqx.AbstractClassVar[bool]
     """Whether neurons of one direction can be integrated as one (`gflow.flow.fold`)."""
-    leaps: eqx.AbstractClassVar[bool]
-    """Whether quiet stretches can be crossed at once (`gflow.flow.quiet`)."""
     has_surrogate: ClassVar[bool] = False
     """Whether subclasses act on it in closed form (`gflow.flow.surrogate`)."""
 

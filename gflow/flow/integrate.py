@@ -17,7 +17,7 @@ from jaxtyping import PyTree
 
 from gflow.cost.solver import SOLVERS
 from gflow.errors import PrecisionError
-from gflow.flow import quiet, stepper
+from gflow.flow import stepper
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.fold import Fold, Passage
 from gflow.flow.left_out import LeftOut
@@ -32,9 +32,6 @@ from gflow.flow.trajectory import Effort, Reason, Trajectory
 from gflow.flow.width import Width
 from gflow.network.weights import AbstractWeights
 from gflow.scenario import SAFE_TOLERANCE
-
-PAUSE = 10
-"""Steps before another attempt to cross a quiet stretch at once, after one that failed."""
 
 BETWEEN = 4
 """Unscheduled records between two scheduled times, unless more are notable."""
@@ -98,8 +95,8 @@ def _check_precision(scale: float, controls: Controls) -> None:
         )
 
 
-_COUNTS = ("steps", "rejected", "uphill", "forced", "leaps", "glances", "no_leap_before")
-_REALS = ("step", "leg_began", "turning", "worst_forced", "work")
+_COUNTS = ("steps", "rejected", "uphill", "forced")
+_REALS = ("step", "leg_began", "worst_forced", "work")
 
 
 class _Flow(AbstractLoop):
@@ -125,9 +122,7 @@ class _Flow(AbstractLoop):
         self.evaluations_of_step = SOLVERS[controls.solver].evaluations
         self.samples = samples
         self._take_width(width)
-        self.turning = np.inf
-        self.steps = self.rejected = self.uphill = self.forced = self.leaps = self.glances = 0
-        self.no_leap_before = 0
+        self.steps = self.rejected = self.uphill = self.forced = 0
         self.worst_forced = self.work = 0.0
 
     @property
@@ -150,8 +145,7 @@ class _Flow(AbstractLoop):
             uphill=self.uphill,
             forced=self.forced,
             worst_forced=self.worst_forced,
-            evaluations=self.evaluations_of_step * (self.steps + self.rejected) + self.glances,
-            leaps=self.leaps,
+            evaluations=self.evaluations_of_step * (self.steps + self.rejected),
             work=self.work,
         )
 
@@ -185,21 +179,18 @@ class _Flow(AbstractLoop):
             if self.steps + self.rejected >= self.controls.max_steps:
                 return self._end(Reason.MAX_STEPS)
             before = self.moment.state
-            # Cross a quiet stretch at once, or attempt a step that lands on the target if near.
-            if self._leap(target):
-                accepted = True
-            else:
-                end = _landing(t, self.step, target)
-                if end <= t * (1 + 4 * np.finfo(np.float64).eps):
-                    return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
-                attempt = stepper.attempt(
-                    self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype)
-                )
-                not_finite = 0 if attempt.finite else not_finite + 1
-                if not_finite > MOST_NOT_FINITE:
-                    return self._end(Reason.NOT_FINITE)
-                self.settled = False
-                accepted = self._take(attempt, end - t)
+            # Attempt a step, which lands on the target if near.
+            end = _landing(t, self.step, target)
+            if end <= t * (1 + 4 * np.finfo(np.float64).eps):
+                return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
+            attempt = stepper.attempt(
+                self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype)
+            )
+            not_finite = 0 if attempt.finite else not_finite + 1
+            if not_finite > MOST_NOT_FINITE:
+                return self._end(Reason.NOT_FINITE)
+            self.settled = False
+            accepted = self._take(attempt, end - t)
             # Look at every accepted step, and fold what has come together since the one before.
             if accepted:
                 reason = self._observe(scheduled=self.t == target, gap=gap)
@@ -236,43 +227,13 @@ class _Flow(AbstractLoop):
         if accepted and (error := float(attempt.error)) > 1:
             self.forced += 1
             self.worst_forced = max(self.worst_forced, error)
-        # How near to rest directions are decides whether a leap is worth trying.
-        if accepted and self.width.field.leaps:
-            self.turning = quiet.turning(before, self.moment.state)
         return accepted
-
-    def _leap(self, target: float) -> bool:
-        """Cross a quiet stretch at once, if it is one and longer than two steps."""
-        moment, worth, tolerance = self.moment, 2 * self.step, self.controls.atol
-        left = target - self.t
-        near = self.turning <= quiet.NEAR * tolerance and self.steps >= self.no_leap_before
-        if not near or left <= worth or not quiet.is_quiet(moment.state):
-            return False
-        # Put all directions at rest; where that fails or gains little, wait before trying again.
-        rest = quiet.settled(moment.state, self._velocity, self.width.field.p, tolerance)
-        span = 0.0 if rest is None else quiet.room(rest, left)
-        if rest is None or span <= worth:
-            self.no_leap_before = self.steps + PAUSE
-            return False
-        self.settled = False
-        # Without rounding, a leap up to the target lands on it.
-        t = jnp.asarray(target) if span == left else moment.t + span
-        state = quiet.leap(rest, span)
-        self.moment = stepper.restarted(self.machine, moment, t.astype(moment.t.dtype), state)
-        self.leaps += 1
-        return True
-
-    def _velocity(self, state: FlowState) -> FlowState:
-        self.glances += 1
-        self.work += state.weights.width / self.h
-        return stepper.velocity(self.machine, self.moment.t, state)
 
     def _fold(self, passage: Passage) -> None:
         """Fold neurons, where that makes the next steps enough cheaper."""
         state = self._narrower(passage)
         if state is not None:
             self.moment = stepper.restarted(self.machine, self.moment, self.moment.t, state)
-            self.turning = np.inf
 
     def _narrower(self, passage: Passage) -> FlowState | None:
         """The state in fewer neurons, and the machine for them; None where that gains nothing."""

@@ -26,7 +26,6 @@ class LightconeField(AbstractNeuronField):
     loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
     foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def velocity(
         self, neurons: LightconeNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]

@@ -24,7 +24,6 @@ class ModuleField(AbstractField):
     loss: AbstractLoss
     p: float = eqx.field(static=True)
     foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         module = state.weights

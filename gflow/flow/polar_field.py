@@ -30,7 +30,6 @@ class PolarField(AbstractNeuronField):
     reach: Reach | None = None
     """What bounds growth; None to bound nothing."""
     foldable: ClassVar[bool] = True
-    leaps: ClassVar[bool] = True
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()

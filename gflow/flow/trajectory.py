@@ -115,8 +115,6 @@ class Effort:
     """Largest error of a forced step, in units of the tolerance; 0 without forced steps."""
     evaluations: int
     """Evaluations of the velocity."""
-    leaps: int = 0
-    """Quiet stretches crossed at once."""
     work: float = 0.0
     """Evaluations in units of one of the full width; less than `evaluations` once folded."""
     fine: int = 0
@@ -131,7 +129,7 @@ class Effort:
         uphill = f" ({self.uphill} would have raised the loss)" if self.uphill else ""
         return (
             f"{self.steps} steps, {self.rejected} rejected{uphill}{forced if self.forced else ''}, "
-            f"{f'{self.leaps} leaps, ' if self.leaps else ''}{self.evaluations} evaluations{full}"
+            f"{self.evaluations} evaluations{full}"
             f"{f', {self.fine} steps of the surrogate' if self.fine else ''}"
         )
 
@@ -145,7 +143,6 @@ class Effort:
                 "uphill",
                 "forced",
                 "evaluations",
-                "leaps",
                 "work",
                 "fine",
             )

@@ -32,7 +32,6 @@ class VectorField(AbstractField):
     loss: AbstractLoss
     p: float = eqx.field(static=True)
     foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()

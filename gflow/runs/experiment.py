@@ -144,7 +144,7 @@ def _flow(
     checkpoint: AbstractCheckpoint | None,
     *,
     method: str,
-) -> tuple[Trajectory, dict[str, object]]:
+) -> tuple[Trajectory, dict[str, str]]:
     """By few exact velocities as long as the closed form is good, then directly; and a note."""
     if problem.subclasses is None:
         return _direct(problem, observer, start, checkpoint), {}

@@ -41,7 +41,6 @@ class SmoothField(AbstractField):
     p: float = eqx.field(static=True)
     delta: float
     foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = True
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
