@@ -183,7 +183,6 @@ def _direct(
         controls=problem.controls,
         observer=observer,
         start=start,
-        fold=problem.fold,
         checkpoint=checkpoint,
     )
 
@@ -202,7 +201,6 @@ def _run(
         alpha=problem.alpha,
         outcome=trajectory.outcome,
         effort=trajectory.effort,
-        left_out=trajectory.left_out,
     )
     test = {} if problem.test is None else _test(network, problem.test, scenario.network.grain)
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
@@ -224,7 +222,6 @@ def _joined(run: Run, tail: Run) -> Run:
         record=xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
         outcome=replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
         effort=a.effort.plus(b.effort),
-        left_out=a.left_out.plus(b.left_out, float(np.asarray(tail.state.growth).max())),
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
     manifest = {**run.manifest, **tail.manifest, "seconds": seconds}
