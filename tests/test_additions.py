@@ -48,7 +48,6 @@ class SmoothHinge(AbstractScalarLoss):
 class CircleData(AbstractData):
     """Points on two arcs of the unit circle, one positive and one negative (final)."""
 
-    has_expectation = False
     grains = ("sign",)
 
     kind: Literal["circle"] = Field(default="circle", description="where samples come from")

@@ -31,10 +31,6 @@ WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
 START_SECONDS = (3.0, 20.0)
 """Shortest and longest time to compile one flow and draw its samples."""
 
-WIDE_SHARE = {"sample": (0.4, 1.0), "population": (0.07, 0.25)}
-"""Smallest and largest fraction of the work that is done at full width, by `flow.start`; measured
-at the published size, where neurons are folded as soon as they point in the same direction."""
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -111,14 +107,10 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     if not scenario.train.is_flow:
         return _descent_cost(scenario, sizes, operations, rate)
 
-    # Work is the operations of all steps, less where folded neurons are integrated as one.
     steps = _steps(scenario)
     evaluations = SOLVERS[scenario.solver].evaluations
     # Observing an accepted step costs half an evaluation.
-    shares = WIDE_SHARE[scenario.flow.start] if scenario.flow.coalesce != "off" else (1.0, 1.0)
-    work = [
-        (evaluations + 0.5) * operations * s * share for s, share in zip(steps, shares, strict=True)
-    ]
+    work = [(evaluations + 0.5) * operations * s for s in steps]
     if scenario.flow.precision == "float64":
         work = [2 * w for w in work]
 
@@ -135,8 +127,7 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
         ),
         basis=(
             "steps as counted at tolerance = 1e-3 and init_scale = 1e-7, more if these are "
-            f"smaller and for every record time; {shares[0]:.0%} to {shares[1]:.0%} of the "
-            "work at full width; matrix products at "
+            "smaller and for every record time; matrix products at "
             f"{best / 1e9:.0f} GFlop/s (a good core does {CORE_RATE / 1e9:.0f}) down to "
             f"{rate / 2e9:.0f} (half of what numpy does here now); {START_SECONDS[0]:g} to "
             f"{START_SECONDS[1]:g} s to start each flow"

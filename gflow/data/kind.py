@@ -61,8 +61,6 @@ class Facts(NamedTuple):
 class AbstractData(Table, abc.ABC):
     """Where samples come from (abstract)."""
 
-    has_expectation: ClassVar[bool]
-    """Whether the expectation of the flow over the samples is known."""
     grains: ClassVar[tuple[Grain, ...]]
     """The labels that a network can be trained on."""
 
@@ -107,7 +105,6 @@ class AbstractData(Table, abc.ABC):
 class AbstractRealData(AbstractData):
     """Data with labels of several classes (abstract)."""
 
-    has_expectation = False
     grains = ("sign", "classes", "subclasses")
 
     samples: int = Field(

@@ -6,8 +6,6 @@ with the degree q = 1 of the normalized activation; without normalization q = p,
 drops out.
 """
 
-from typing import ClassVar
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -23,8 +21,6 @@ class CartesianField(AbstractNeuronField):
 
     loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
-    foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def velocity(
         self, neurons: CartesianNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
@@ -34,7 +30,7 @@ class CartesianField(AbstractNeuronField):
         dw = (v * gain)[:, None] * (climb + (q * phi)[:, None] * u)
         dv = neurons.norm * gain * phi
         speed = jnp.sum(dw**2) + jnp.sum(dv**2)
-        return FlowState(CartesianNeurons(dw, dv, q), speed, jnp.zeros(2, dv.dtype))
+        return FlowState(CartesianNeurons(dw, dv, q), speed)
 
     def error_norm(
         self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0

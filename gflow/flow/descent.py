@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.descent_step import DescentMachine, DescentMoment, advance
 from gflow.flow.field import AbstractField, FlowState
-from gflow.flow.left_out import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.loop import AbstractLoop
 from gflow.flow.observer import Observer, Probe
 from gflow.flow.recipe import Recipe
@@ -76,25 +75,13 @@ class _Descent(AbstractLoop):
         return int(self.moment.step) * self.recipe.time_of_step
 
     @property
-    def whole(self) -> AbstractWeights:
-        return self.moment.state.weights
-
-    @property
     def next_step(self) -> float:
         return self.recipe.step_size
 
     @property
     def effort(self) -> Effort:
         steps = int(self.moment.step)
-        share = self.machine.batch / self.machine.samples.n if self.machine.batch else 1.0
-        return Effort(
-            steps=steps, rejected=0, forced=0, worst_forced=0.0, evaluations=steps,
-            work=steps * share,
-        )  # fmt: skip
-
-    @property
-    def left_out(self) -> LeftOut:
-        return NOTHING_LEFT_OUT
+        return Effort(steps=steps, rejected=0, forced=0, worst_forced=0.0, evaluations=steps)
 
     def _begin(self) -> Reason | None:
         return self._observe()

@@ -25,14 +25,12 @@ from gflow.network.weights import AbstractWeights
 
 
 class FlowState(eqx.Module):
-    """What is integrated: the weights, the energy they have dissipated, and a bound."""
+    """What is integrated: the weights, and the energy they have dissipated."""
 
     weights: Any
     """An `AbstractWeights`; each field knows which."""
     dissipated: Float[Array, ""]
     """∫₀ᵗ ‖dθ/dt‖² dt; equals L(0) - L(t) along an exact flow (theory D2d)."""
-    growth: Float[Array, "2"]
-    """No log m_j of sign + or - has grown by more than this; 0 in a field without `Reach`."""
     outputs: Outputs = eqx.field(default_factory=lambda: Outputs.none(float))
     """0 in a state. In a velocity they are those of its state, for a step to read at both its ends;
     0 in a field that knows none."""
@@ -41,8 +39,7 @@ class FlowState(eqx.Module):
     def begin(cls, weights: AbstractWeights, dissipated: float = 0.0) -> "FlowState":
         """The state at the start of an integration."""
         dtype = weights.dtype
-        spent, growth = jnp.asarray(dissipated, dtype), jnp.zeros(2, dtype)
-        return cls(weights, spent, growth, Outputs.none(dtype))
+        return cls(weights, jnp.asarray(dissipated, dtype), Outputs.none(dtype))
 
     def at(self, weights: AbstractWeights) -> "FlowState":
         """The same state at other weights."""
@@ -58,10 +55,6 @@ class AbstractField(eqx.Module):
 
     loss: eqx.AbstractVar[AbstractLoss]
     p: eqx.AbstractVar[float]
-    foldable: eqx.AbstractClassVar[bool]
-    """Whether neurons of one direction can be integrated as one (`gflow.flow.fold`)."""
-    leaps: eqx.AbstractClassVar[bool]
-    """Whether quiet stretches can be crossed at once (`gflow.flow.quiet`)."""
     has_surrogate: ClassVar[bool] = False
     """Whether subclasses act on it in closed form (`gflow.flow.surrogate`)."""
 
@@ -80,8 +73,8 @@ class AbstractField(eqx.Module):
         output at x changes by at most about ‖x‖^p Σ_j m_j e_j, so this holds the error of outputs
         below the tolerance, absolutely while they are below 1, where forces begin to change, and
         relative to them beyond.  A mean alone would divide the error of a few neurons that are the
-        network by √h.  The sum by mass depends only on the function: neurons of one direction,
-        folded or not, count alike.
+        network by √h.  The sum by mass depends only on the function: neurons of one
+        direction count as one would.
 
         **Arguments:**
 
@@ -102,9 +95,9 @@ class AbstractNeuronField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
         u = neurons.direction
-        pull, force = pull_on(neurons.network(self.p), self.loss, args)
+        pull, outputs = pull_on(neurons.network(self.p), self.loss, args)
         velocity = self.velocity(neurons, tangent(pull, u), jnp.sum(pull * u, axis=1) / self.p)
-        return replace(velocity, outputs=force.outputs)
+        return replace(velocity, outputs=outputs)
 
     @abc.abstractmethod
     def velocity(

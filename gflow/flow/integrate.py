@@ -17,10 +17,8 @@ from jaxtyping import PyTree
 
 from gflow.cost.solver import SOLVERS
 from gflow.errors import PrecisionError
-from gflow.flow import quiet, stepper
+from gflow.flow import stepper
 from gflow.flow.field import AbstractField, FlowState
-from gflow.flow.fold import Fold, Passage
-from gflow.flow.left_out import LeftOut
 from gflow.flow.loop import AbstractLoop
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
@@ -29,12 +27,8 @@ from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
 from gflow.flow.trajectory import Effort, Reason, Trajectory
-from gflow.flow.width import Width
 from gflow.network.weights import AbstractWeights
 from gflow.scenario import SAFE_TOLERANCE
-
-PAUSE = 10
-"""Steps before another attempt to cross a quiet stretch at once, after one that failed."""
 
 BETWEEN = 4
 """Unscheduled records between two scheduled times, unless more are notable."""
@@ -52,7 +46,6 @@ def integrate(
     controls: Controls,
     observer: Observer,
     start: Resumption = Resumption(),  # noqa: B008 (frozen)
-    fold: Fold | None = None,
     checkpoint: AbstractCheckpoint | None = None,
 ) -> Trajectory:
     """Follow the gradient flow dθ/dt = -∇L(θ) and observe it on the way.
@@ -66,8 +59,6 @@ def integrate(
     - `controls`: solver, tolerances, minimum step, step budget.
     - `observer`: what is observed, when the flow ends, and who watches it.
     - `start`: where a continuation begins; the start of the flow unless given.
-    - `fold`: how neurons of one direction are integrated as one, in a chart where they can be; None
-        for the full width at all times. The final state is of the full width either way.
     - `checkpoint`: where a killed integration left off; it goes on from there and ends equal to
         the bit to one that was not killed.
 
@@ -79,10 +70,9 @@ def integrate(
     """
     if start.t == 0:  # later on neurons may have shrunk below what they started from
         _check_precision(float(weights.scale), controls)
-    width = Width.full(field, weights, samples, fold)
     state = FlowState.begin(weights, start.dissipated)
     loop = _Flow(
-        width, state, samples, controls, start=start, observer=observer, checkpoint=checkpoint
+        field, state, samples, controls, start=start, observer=observer, checkpoint=checkpoint
     )
     return loop.run(schedule)
 
@@ -98,8 +88,8 @@ def _check_precision(scale: float, controls: Controls) -> None:
         )
 
 
-_COUNTS = ("steps", "rejected", "uphill", "forced", "leaps", "glances", "no_leap_before")
-_REALS = ("step", "leg_began", "turning", "worst_forced", "work")
+_COUNTS = ("steps", "rejected", "uphill", "forced")
+_REALS = ("step", "leg_began", "worst_forced")
 
 
 class _Flow(AbstractLoop):
@@ -109,7 +99,7 @@ class _Flow(AbstractLoop):
 
     def __init__(
         self,
-        width: Width,
+        field: AbstractField,
         state: FlowState,
         samples: Samples,
         controls: Controls,
@@ -121,22 +111,14 @@ class _Flow(AbstractLoop):
         super().__init__(observer, checkpoint)
         self.controls = controls
         self.start, self.start_state = start, state
-        self.h = state.weights.width
         self.evaluations_of_step = SOLVERS[controls.solver].evaluations
-        self.samples = samples
-        self._take_width(width)
-        self.turning = np.inf
-        self.steps = self.rejected = self.uphill = self.forced = self.leaps = self.glances = 0
-        self.no_leap_before = 0
-        self.worst_forced = self.work = 0.0
+        self.machine = stepper.machine_of(field, samples, controls)
+        self.steps = self.rejected = self.uphill = self.forced = 0
+        self.worst_forced = 0.0
 
     @property
     def t(self) -> float:
         return float(self.moment.t)
-
-    @property
-    def whole(self) -> AbstractWeights:
-        return self.width.whole(self.moment.state.weights)
 
     @property
     def next_step(self) -> float:
@@ -150,22 +132,13 @@ class _Flow(AbstractLoop):
             uphill=self.uphill,
             forced=self.forced,
             worst_forced=self.worst_forced,
-            evaluations=self.evaluations_of_step * (self.steps + self.rejected) + self.glances,
-            leaps=self.leaps,
-            work=self.work,
+            evaluations=self.evaluations_of_step * (self.steps + self.rejected),
         )
-
-    @property
-    def left_out(self) -> LeftOut:
-        return self.width.left_out(self.moment.state)
 
     def _begin(self) -> Reason | None:
         start, state = self.start, self.start_state
         dtype = state.dissipated.dtype
         first = None if start.first_step is None else jnp.asarray(start.first_step, dtype)
-        if start.t > 0:
-            # A continuation begins with neurons that have aligned; its first record is known.
-            state = self._narrower(Passage(state, state, 0.0)) or state
         t = jnp.asarray(start.t, dtype)
         self.moment, step = stepper.begin(self.machine, t, state, first)
         self.step, self.leg_began = float(step), start.t
@@ -184,29 +157,24 @@ class _Flow(AbstractLoop):
         while (t := self.t) < target:
             if self.steps + self.rejected >= self.controls.max_steps:
                 return self._end(Reason.MAX_STEPS)
-            before = self.moment.state
-            # Cross a quiet stretch at once, or attempt a step that lands on the target if near.
-            if self._leap(target):
-                accepted = True
-            else:
-                end = _landing(t, self.step, target)
-                if end <= t * (1 + 4 * np.finfo(np.float64).eps):
-                    return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
-                attempt = stepper.attempt(
-                    self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype)
-                )
-                not_finite = 0 if attempt.finite else not_finite + 1
-                if not_finite > MOST_NOT_FINITE:
-                    return self._end(Reason.NOT_FINITE)
-                self.settled = False
-                accepted = self._take(attempt, end - t)
-            # Look at every accepted step, and fold what has come together since the one before.
+            # Attempt a step, which lands on the target if near.
+            end = _landing(t, self.step, target)
+            if end <= t * (1 + 4 * np.finfo(np.float64).eps):
+                return self._end(Reason.NOT_FINITE if not_finite else Reason.STALLED)
+            attempt = stepper.attempt(
+                self.machine, self.moment, jnp.asarray(end, self.moment.t.dtype)
+            )
+            not_finite = 0 if attempt.finite else not_finite + 1
+            if not_finite > MOST_NOT_FINITE:
+                return self._end(Reason.NOT_FINITE)
+            self.settled = False
+            accepted = self._take(attempt, end - t)
+            # Look at every accepted step.
             if accepted:
                 reason = self._observe(scheduled=self.t == target, gap=gap)
                 if reason is not None:
                     self.observer.watch(*self.sight)
                     return self._end(reason)
-                self._fold(Passage(before, self.moment.state, self.t - t))
                 if self.t == target:
                     self.leg_began = target
             # Only now does everything belong to one time, so that a watcher may interrupt.
@@ -219,7 +187,7 @@ class _Flow(AbstractLoop):
     def _take(self, attempt: stepper.Attempt, length: float) -> bool:
         """Take over the moment and tallies of an attempted step; whether it was accepted."""
         accepted = bool(attempt.accepted)
-        before, self.moment = self.moment.state, attempt.moment
+        self.moment = attempt.moment
         # The next step is the controller's, unless it knows nothing or this one was cut short.
         if not attempt.finite:
             self.step = length / 5
@@ -232,59 +200,10 @@ class _Flow(AbstractLoop):
         self.steps += accepted
         self.rejected += not accepted
         self.uphill += bool(attempt.uphill)
-        self.work += self.evaluations_of_step * before.weights.width / self.h
         if accepted and (error := float(attempt.error)) > 1:
             self.forced += 1
             self.worst_forced = max(self.worst_forced, error)
-        # How near to rest directions are decides whether a leap is worth trying.
-        if accepted and self.width.field.leaps:
-            self.turning = quiet.turning(before, self.moment.state)
         return accepted
-
-    def _leap(self, target: float) -> bool:
-        """Cross a quiet stretch at once, if it is one and longer than two steps."""
-        moment, worth, tolerance = self.moment, 2 * self.step, self.controls.atol
-        left = target - self.t
-        near = self.turning <= quiet.NEAR * tolerance and self.steps >= self.no_leap_before
-        if not near or left <= worth or not quiet.is_quiet(moment.state):
-            return False
-        # Put all directions at rest; where that fails or gains little, wait before trying again.
-        rest = quiet.settled(moment.state, self._velocity, self.width.field.p, tolerance)
-        span = 0.0 if rest is None else quiet.room(rest, left)
-        if rest is None or span <= worth:
-            self.no_leap_before = self.steps + PAUSE
-            return False
-        self.settled = False
-        # Without rounding, a leap up to the target lands on it.
-        t = jnp.asarray(target) if span == left else moment.t + span
-        state = quiet.leap(rest, span)
-        self.moment = stepper.restarted(self.machine, moment, t.astype(moment.t.dtype), state)
-        self.leaps += 1
-        return True
-
-    def _velocity(self, state: FlowState) -> FlowState:
-        self.glances += 1
-        self.work += state.weights.width / self.h
-        return stepper.velocity(self.machine, self.moment.t, state)
-
-    def _fold(self, passage: Passage) -> None:
-        """Fold neurons, where that makes the next steps enough cheaper."""
-        state = self._narrower(passage)
-        if state is not None:
-            self.moment = stepper.restarted(self.machine, self.moment, self.moment.t, state)
-            self.turning = np.inf
-
-    def _narrower(self, passage: Passage) -> FlowState | None:
-        """The state in fewer neurons, and the machine for them; None where that gains nothing."""
-        narrower = self.width.narrower(passage)
-        if narrower is None:
-            return None
-        self._take_width(narrower[0])
-        return narrower[1]
-
-    def _take_width(self, width: Width) -> None:
-        self.width = width
-        self.machine = stepper.machine_of(width.field, self.samples, self.controls)
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
         """Look, and record what is scheduled or far enough from the last record."""
@@ -300,15 +219,13 @@ class _Flow(AbstractLoop):
     def _own_arrays(self) -> dict[str, np.ndarray]:
         counts = np.array([getattr(self, name) for name in _COUNTS])
         reals = np.array([getattr(self, name) for name in _REALS])
-        return {"counts": counts, "reals": reals} | self.width.arrays()
+        return {"counts": counts, "reals": reals}
 
     def _resume(self, arrays: dict[str, np.ndarray]) -> stepper.Moment:
-        width, state = self.width.restored(arrays, self.start_state)
-        self._take_width(width)
         for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
             for name, value in zip(names, values.tolist(), strict=True):
                 setattr(self, name, value)
-        return stepper.template(self.machine, state)
+        return stepper.template(self.machine, self.start_state)
 
 
 def _landing(t: float, step: float, target: float) -> float:

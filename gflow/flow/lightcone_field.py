@@ -9,8 +9,6 @@ and as in the polar chart nothing depends on the scale of the weights.  A neuron
 may shrink to w_j = 0, where it has no direction: the velocity there is nan, which ends the flow.
 """
 
-from typing import ClassVar
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,8 +23,6 @@ class LightconeField(AbstractNeuronField):
 
     loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
-    foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def velocity(
         self, neurons: LightconeNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
@@ -36,7 +32,7 @@ class LightconeField(AbstractNeuronField):
             neurons.slope[:, None] * climb, phi, still, still, sign_plus=still, sign_minus=still
         )
         speed = _dissipation(neurons, climb, phi)
-        return FlowState(velocity, speed, jnp.zeros(2, phi.dtype))
+        return FlowState(velocity, speed)
 
     def error_norm(
         self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0

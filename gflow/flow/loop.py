@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.field import FlowState
-from gflow.flow.left_out import LeftOut
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint, Records, leaves_of, with_leaves
 from gflow.flow.schedule import Schedule
@@ -64,11 +63,6 @@ class AbstractLoop(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def whole(self) -> Any:
-        """All original weights now."""
-
-    @property
-    @abc.abstractmethod
     def next_step(self) -> float:
         """Length of the step that would be tried next."""
 
@@ -76,11 +70,6 @@ class AbstractLoop(abc.ABC):
     @abc.abstractmethod
     def effort(self) -> Effort:
         """What it has cost so far."""
-
-    @property
-    @abc.abstractmethod
-    def left_out(self) -> LeftOut:
-        """What folding may have changed."""
 
     @abc.abstractmethod
     def _begin(self) -> Reason | None:
@@ -103,6 +92,11 @@ class AbstractLoop(abc.ABC):
         """Take over what `_own_arrays` gave, and make a moment of the shapes of the stored one."""
 
     @property
+    def weights(self) -> Any:
+        """The weights now."""
+        return self.moment.state.weights
+
+    @property
     def _now(self) -> tuple[Float[Array, ""], FlowState]:
         """What the probe looks at."""
         state = self.moment.state
@@ -114,7 +108,7 @@ class AbstractLoop(abc.ABC):
 
     def _record(self, scheduled: bool, observation: PyTree) -> None:
         """Keep an observation made now, with the portrait of all weights."""
-        self.records.append(self.t, scheduled, self._with_portrait(observation, self.whole))
+        self.records.append(self.t, scheduled, self._with_portrait(observation, self.weights))
 
     def _with_portrait(self, observation: PyTree, weights: Any) -> PyTree:
         """An observation, and what is recorded of all weights besides."""
@@ -143,20 +137,18 @@ class AbstractLoop(abc.ABC):
         # Stored observations are bare leaves; tracing the probe gives the tree they hang on.
         template = eqx.filter_eval_shape(self.probe, *self._now)
         if self.portrait is not None:
-            template = template | eqx.filter_eval_shape(self.portrait, self.whole)
+            template = template | eqx.filter_eval_shape(self.portrait, self.weights)
         self.records = Records.from_arrays(arrays, template)
 
     def _trajectory(self, reason: Reason, end_time: float) -> Trajectory:
         """What was observed, and how it ended."""
         times, scheduled, observations = self.records.columns
-        state: FlowState = self.moment.state
         return Trajectory(
             times=times,
             scheduled=scheduled,
             observations=observations,
-            state=state.at(self.whole),
+            state=self.moment.state,
             next_step=self.next_step,
             outcome=Outcome(reason, self.t, end_time, self.effort.steps),
             effort=self.effort,
-            left_out=self.left_out,
         )

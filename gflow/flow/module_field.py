@@ -5,7 +5,6 @@ of the loss, block by block; steps and records are those of every flow.
 """
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -23,8 +22,6 @@ class ModuleField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
-    foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         module = state.weights
@@ -36,7 +33,7 @@ class ModuleField(AbstractField):
         (slope, now), _ = jax.lax.scan(block, start, (args.x, args.y, args.omega))
         velocity = jax.tree.map(jnp.negative, slope)
         speed = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(slope))
-        return FlowState(velocity, jnp.asarray(speed), jnp.zeros_like(state.growth), now)
+        return FlowState(velocity, jnp.asarray(speed), now)
 
     def _share(self, module, x, y, omega):
         """What a block of rows adds to ∇L and to the outputs."""

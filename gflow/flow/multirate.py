@@ -20,7 +20,6 @@ from jaxtyping import Array, Float, PyTree
 
 from gflow.flow.field import AbstractNeuronField, FlowState
 from gflow.flow.history import History
-from gflow.flow.left_out import LeftOut
 from gflow.flow.loop import AbstractLoop
 from gflow.flow.observer import Observer
 from gflow.flow.outputs import Outputs
@@ -206,10 +205,6 @@ class _Multirate(AbstractLoop):
         return float(self.moment.t)
 
     @property
-    def whole(self) -> AbstractWeights:
-        return self.moment.state.weights
-
-    @property
     def next_step(self) -> float:
         return self.step
 
@@ -222,13 +217,8 @@ class _Multirate(AbstractLoop):
             worst_forced=0.0,
             uphill=self.uphill,
             evaluations=self.evaluations,
-            work=float(self.evaluations),
             fine=self.fine,
         )
-
-    @property
-    def left_out(self) -> LeftOut:
-        return LeftOut(0.0, 0.0, 0)
 
     def _begin(self) -> Reason | None:
         t, state = jnp.asarray(self.start.t), self.start_state

@@ -6,15 +6,14 @@ from jaxtyping import Array, Float
 
 from gflow.flow.losses import AbstractLoss
 from gflow.flow.outputs import Outputs, rounding_of
-from gflow.flow.reach import Force
 from gflow.flow.samples import Samples, product
 from gflow.network.prelu import Network, positive_power
 
 
 def pull_on(
     network: Network, loss: AbstractLoss, samples: Samples
-) -> tuple[Float[Array, "h D"], Force]:
-    """G_j = p Σ_i ω_i g_i σ(<u_j, x_i>)^{p-1} x_i for every neuron, and forces g_i and outputs.
+) -> tuple[Float[Array, "h D"], Outputs]:
+    """G_j = p Σ_i ω_i g_i σ(<u_j, x_i>)^{p-1} x_i for every neuron, and the outputs.
 
     Rows are visited in blocks, so no temporary is larger than one block by h. The products run in
     the precision of the samples; everything else runs in the precision of the state.
@@ -24,7 +23,7 @@ def pull_on(
     # An output is a sum over h neurons of p-th powers of a sum over D coordinates.
     total_mass, terms = jnp.sum(network.mass), u.shape[0] + network.p * u.shape[1]
 
-    def block(carry: tuple[Float[Array, "h D"], Force], rows: tuple[Array, ...]):
+    def block(carry: tuple[Float[Array, "h D"], Outputs], rows: tuple[Array, ...]):
         (total, before), (x, y, omega, length) = carry, rows
         z = product(x, u.T)
         gate = positive_power(z, network.p - 1)
@@ -34,13 +33,13 @@ def pull_on(
         gated = gate * (omega * g).astype(z.dtype)[:, None]
         length = length**network.p
         rounding = rounding_of(total_mass * length, terms, x.dtype)
-        outputs = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
-        return (total + product(gated.T, x), before.with_rows(g, y, omega, outputs)), None
+        now = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
+        return (total + product(gated.T, x), jax.tree.map(jnp.add, before, now)), None
 
-    start = jnp.zeros_like(u), Force.none(samples.y.dtype)
+    start = jnp.zeros_like(u), Outputs.none(samples.y.dtype)
     rows = (samples.x, samples.y, samples.omega, samples.length)
-    (total, force), _ = jax.lax.scan(block, start, rows)
-    return network.p * total.astype(network.direction.dtype), force
+    (total, outputs), _ = jax.lax.scan(block, start, rows)
+    return network.p * total.astype(network.direction.dtype), outputs
 
 
 def tangent(a: Float[Array, "h d"], u: Float[Array, "h d"]) -> Float[Array, "h d"]:

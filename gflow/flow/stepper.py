@@ -240,17 +240,6 @@ def _all_finite(tree: PyTree) -> Bool[Array, ""]:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
-@eqx.filter_jit
-def velocity(machine: Machine, t: Float[Array, ""], state: FlowState) -> FlowState:
-    """The velocity of a state."""
-    return machine.field(t, state, machine.samples)
-
-
-def restarted(machine: Machine, moment: Moment, t: Float[Array, ""], state: FlowState) -> Moment:
-    """A moment at another state: step control goes on, the solver begins anew."""
-    return replace(_moment_at(machine, t, state), error=moment.error)
-
-
 def template(machine: Machine, state: FlowState) -> Moment:
     """A moment of the right structure and shapes; its values mean nothing."""
     return _moment_at(machine, jnp.zeros((), state.dissipated.dtype), state)

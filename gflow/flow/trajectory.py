@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Bool, Float, PyTree
 
 from gflow.flow.field import FlowState
-from gflow.flow.left_out import LeftOut
 from gflow.flow.resumption import Resumption
 
 
@@ -115,23 +114,17 @@ class Effort:
     """Largest error of a forced step, in units of the tolerance; 0 without forced steps."""
     evaluations: int
     """Evaluations of the velocity."""
-    leaps: int = 0
-    """Quiet stretches crossed at once."""
-    work: float = 0.0
-    """Evaluations in units of one of the full width; less than `evaluations` once folded."""
     fine: int = 0
     """Steps of the surrogate between evaluations; 0 where every step evaluates."""
     uphill: int = 0
     """Rejected steps that would have raised the loss."""
 
     def __str__(self) -> str:
-        folded = 0 < self.work < 0.995 * self.evaluations
-        full = f" (worth {self.work:.0f} of the full width)" if folded else ""
         forced = f", {self.forced} forced (worst {self.worst_forced:.2g} tolerances)"
         uphill = f" ({self.uphill} would have raised the loss)" if self.uphill else ""
         return (
             f"{self.steps} steps, {self.rejected} rejected{uphill}{forced if self.forced else ''}, "
-            f"{f'{self.leaps} leaps, ' if self.leaps else ''}{self.evaluations} evaluations{full}"
+            f"{self.evaluations} evaluations"
             f"{f', {self.fine} steps of the surrogate' if self.fine else ''}"
         )
 
@@ -145,8 +138,6 @@ class Effort:
                 "uphill",
                 "forced",
                 "evaluations",
-                "leaps",
-                "work",
                 "fine",
             )
         }
@@ -168,8 +159,6 @@ class Trajectory:
     """Step size the controller would try next; lets a continuation start without a search."""
     outcome: Outcome
     effort: Effort
-    left_out: LeftOut
-    """What folding and holding neurons may have changed."""
 
     @property
     def resumption(self) -> Resumption:
@@ -187,5 +176,4 @@ class Trajectory:
             observations=jax.tree.map(join, self.observations, tail.observations),
             outcome=replace(tail.outcome, steps=steps),
             effort=self.effort.plus(tail.effort),
-            left_out=self.left_out.plus(tail.left_out, float(tail.state.growth.max())),
         )

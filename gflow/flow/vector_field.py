@@ -12,8 +12,6 @@ normalized.  Nothing depends on how small r_j is, as in the polar chart of one o
 which this chart is for C = 1 (theory D13).
 """
 
-from typing import ClassVar
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -31,8 +29,6 @@ class VectorField(AbstractField):
 
     loss: AbstractLoss
     p: float = eqx.field(static=True)
-    foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = False
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
@@ -53,7 +49,7 @@ class VectorField(AbstractField):
             (du, da, dr, db),
             is_leaf=lambda leaf: leaf is None,
         )
-        return FlowState(moved, speed, jnp.zeros(2, dr.dtype), outputs)
+        return FlowState(moved, speed, outputs)
 
     def error_norm(
         self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0

@@ -6,9 +6,7 @@ held against a fixed bar by a certified upper bound, and the distances to those 
 All distances are divided by sup |target|, so that f = 0 scores 1.
 """
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, missing, outside
@@ -60,9 +58,9 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
     # The distance to what is claimed, and to what is not beside what separates these targets.
     own_target, cross_targets = targets(evidence)
     seed = evidence.scenario.seed
-    own = _bracketed(evidence, own_target)
+    own = distance(evidence.network, own_target, seed)
     crosses = [
-        Cross(_bracketed(evidence, target), contrast(own_target, target, seed))
+        Cross(distance(evidence.network, target, seed), contrast(own_target, target, seed))
         for target in cross_targets
     ]
     verdict, reason = _verdict(evidence, own, crosses)
@@ -74,16 +72,6 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         bracket=(own.lower, own.upper),
         details=_details(evidence, own, crosses),
         hypotheses=hypotheses(evidence),
-    )
-
-
-def _bracketed(evidence: Evidence, target: Target) -> Distance:
-    """The distance of the network to `target`, widened by what folding left out."""
-    bracket = distance(evidence.network, target, evidence.scenario.seed)
-    log_total = float(np.logaddexp.reduce(np.asarray(evidence.network.log_mass)))
-    changed = evidence.left_out.total * float(np.exp(bracket.log_c + log_total)) / bracket.supremum
-    return replace(
-        bracket, lower=max(bracket.lower - changed, 0.0), upper=min(bracket.upper + changed, 1.0)
     )
 
 

@@ -14,7 +14,6 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
 from gflow.data.kind import Facts
-from gflow.flow.left_out import NOTHING_LEFT_OUT, LeftOut
 from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import (
@@ -49,8 +48,6 @@ class Evidence:
     """Within-subclass noise ‖x - μ_k‖, drawn or measured; None where the subclasses are unknown."""
     outcome: Outcome
     effort: Effort
-    left_out: LeftOut = NOTHING_LEFT_OUT
-    """What folding neurons may have changed."""
     robustness: Robustness | None = None
     """Radii of test samples; None if they were not measured."""
 

@@ -40,10 +40,10 @@ RADIUS_SLOPE_ERROR = 0.03
 
 
 def radii_at_centers(evidence: Evidence) -> Radii:
-    """Radii of the K centers as brackets, widened by what folding left out."""
+    """Radii of the K centers as brackets."""
     centers = evidence.centers
     y, seed = centers.label.astype(float), evidence.scenario.seed
-    return radii(evidence.network, centers.mu, y, seed, left_out=evidence.left_out.total)
+    return radii(evidence.network, centers.mu, y, seed)
 
 
 def law_of_masses(evidence: Evidence) -> Float[np.ndarray, " K"]:

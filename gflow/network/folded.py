@@ -36,9 +36,7 @@ class Folded:
         return self.turning_error + self.rest
 
 
-def folded(
-    network: Network | Population, angle: float | Float[np.ndarray, " h"], rest_share: float
-) -> Folded:
+def folded(network: Network | Population, angle: float, rest_share: float) -> Folded:
     """Fold neurons of one sign and direction, and leave out the lightest.
 
     The lightest neurons, together at most `rest_share` of Σ_j m_j, become the rest.  Of the others
@@ -51,8 +49,7 @@ def folded(
     **Arguments:**
 
     - `network`: any network; -inf or huge negative log-contributions are welcome.
-    - `angle`: radians, >= 0; angles below 4e-8 count as none. One for all, or for each neuron
-        how far it may be from its leader.
+    - `angle`: radians, >= 0; angles below 4e-8 count as none.
     - `rest_share`: in [0, 1], dimensionless.
 
     **Returns:** a `Folded`, heaviest leader first.  A network that is zero gives no neuron.
@@ -60,7 +57,9 @@ def folded(
     **Source:** theory D9.
     """
     population = population_of(network)
-    membership = groups(population, angle, rest_share)
+    heavy = _heavy(population.m, rest_share)
+    membership = np.full(len(population.m), -1)
+    membership[heavy] = _led(population.take(heavy), min(angle, np.pi))
     grouped = membership >= 0
     members, group = population.take(grouped), membership[grouped]
     leaders = _leaders(members, group)
@@ -70,17 +69,6 @@ def folded(
         float(population.m[~grouped].sum()),
         turning_bound(population.p, members.m, members.u, leaders.u[group]),
     )
-
-
-def groups(
-    population: Population, angle: float | Float[np.ndarray, " h"], rest_share: float
-) -> Int[np.ndarray, " h"]:
-    """Which leader each neuron belongs to, -1 for the rest; arguments as for `folded`."""
-    heavy = _heavy(population.m, rest_share)
-    allowed = np.broadcast_to(np.minimum(angle, np.pi), len(population.m))
-    membership = np.full(len(population.m), -1)
-    membership[heavy] = _led(population.take(heavy), allowed[heavy])
-    return membership
 
 
 def turning_bound(
@@ -113,13 +101,11 @@ def _heavy(m: Float[np.ndarray, " h"], rest_share: float) -> Bool[np.ndarray, " 
     return heavy
 
 
-def _led(population: Population, allowed: Float[np.ndarray, " h"]) -> Int[np.ndarray, " h"]:
-    """Leader of each neuron, in order of contribution, each neuron within its `allowed` angle."""
-    # Whom neuron j may lead: of its own sign, within the other's angle.
+def _led(population: Population, angle: float) -> Int[np.ndarray, " h"]:
+    """Leader of each neuron, in order of contribution, each neuron within `angle` of it."""
+    # Whom neuron j may lead: of its own sign, within the angle.
     cosine = population.u @ population.u.T
-    near = (cosine >= np.cos(allowed) - _COSINE_ROUNDING) & np.equal.outer(
-        population.s, population.s
-    )
+    near = (cosine >= np.cos(angle) - _COSINE_ROUNDING) & np.equal.outer(population.s, population.s)
 
     # The heaviest neuron without a leader becomes one, and takes all near ones that have none.
     group = np.full(len(population.m), -1)

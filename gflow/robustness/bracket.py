@@ -55,7 +55,6 @@ def measure_radii(
     norms: Sequence[Norm],
     *,
     seed: int,
-    left_out: float = 0.0,
     published: bool = False,
 ) -> Robustness:
     """Bracket the radius of every sample in every norm.
@@ -70,7 +69,6 @@ def measure_radii(
     - `x`, `y`: samples and their labels: ±1, or 0, 1, … for many outputs.
     - `norms`: in which distance is measured.
     - `seed`: of the attacks on a certifiable network.
-    - `left_out`: bound on what is missing from f on the unit ball already, as a share of Σ_j m_j.
     - `published`: whether to run the published attack as well; needs a certifiable network.
 
     **Returns:** a `Robustness`, its radii with their witnesses.
@@ -81,7 +79,7 @@ def measure_radii(
     if not _is_certifiable(network):
         return Robustness(label, _attacked(network, x, y, norms))
     whole = population_of(network).distinct
-    brackets = {norm: radii(whole, at, label, seed, left_out=left_out, norm=norm) for norm in norms}
+    brackets = {norm: radii(whole, at, label, seed, norm=norm) for norm in norms}
     curve = published_accuracy(whole, at, label, PUBLISHED_RADII) if published else None
     return Robustness(label, brackets, curve)
 

@@ -54,7 +54,6 @@ def radii(
     y: Float[np.ndarray, " n"],
     seed: int,
     *,
-    left_out: float = 0.0,
     norm: Norm = Norm.L2,
 ) -> Radii:
     """Bracket the distance of every sample to the nearest input of the wrong sign.
@@ -64,7 +63,6 @@ def radii(
     - `network`: f, of any power and number of neurons.
     - `x`, `y`: samples and their labels ±1.
     - `seed`: of the attack.
-    - `left_out`: bound on what is missing from f on the unit ball already, as a share of Σ_j m_j.
     - `norm`: in which distance is measured.
 
     **Returns:** `Radii` with their witness; certified <= attacked up to rounding.
@@ -75,10 +73,9 @@ def radii(
     casts = casts_of(whole)
 
     # Below: each cast gives a valid certificate, so the largest of them counts.
-    missing = left_out * float(whole.m.sum())
-    bounds = [certified_radii(cast, x, y, missing, norm=norm) for cast in casts]
+    bounds = [certified_radii(cast, x, y, norm=norm) for cast in casts]
     if norm.euclidean:
-        bounds.append(radii_together(whole, x, y, missing))
+        bounds.append(radii_together(whole, x, y))
     certified = np.maximum(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
 
     # Above: perturbations of the folded network, lengthened until they flip the whole one.

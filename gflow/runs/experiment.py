@@ -30,7 +30,6 @@ from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.random import stream
 from gflow.runs.index import data_checksum
 from gflow.runs.observation import observers, to_record
-from gflow.runs.opening import opening
 from gflow.runs.problem import Problem, prepare
 from gflow.runs.provenance import provenance
 from gflow.runs.run import Run
@@ -104,7 +103,7 @@ def _follow(
     start: Resumption,
     checkpoint: AbstractCheckpoint | None = None,
 ) -> Run:
-    """Descend or flow from the weights of a problem, after a population start if there is one."""
+    """Descend or flow from the weights of a problem."""
     began = time.perf_counter()
     notes: dict[str, object] = {}
     with jax.enable_x64(True):
@@ -118,7 +117,7 @@ def _follow(
             notable=_notable,
             watch=_Reporter(problem, watch, began),
         )
-        # The motion: in steps; or by the flow, whose quiet beginning may be its expectation.
+        # The motion: in steps, or by the flow.
         if problem.recipe is not None:
             trajectory = descend(
                 problem.field,
@@ -129,13 +128,6 @@ def _follow(
                 observer=observer,
                 checkpoint=checkpoint,
             )
-        elif scenario.flow.start == "population" and start.t == 0:
-            opened = opening(scenario, problem, observer)
-            rest = problem._replace(weights=opened.weights)
-            trajectory = opened.trajectory.then(
-                _direct(rest, observer, opened.trajectory.resumption, checkpoint)
-            )
-            notes["start"] = f"population to t = {opened.t:.4g}; expected error: {opened.deviation}"
         else:
             trajectory, note = _flow(
                 problem, observer, start, checkpoint, method=scenario.flow.method
@@ -191,7 +183,6 @@ def _direct(
         controls=problem.controls,
         observer=observer,
         start=start,
-        fold=problem.fold,
         checkpoint=checkpoint,
     )
 
@@ -210,7 +201,6 @@ def _run(
         alpha=problem.alpha,
         outcome=trajectory.outcome,
         effort=trajectory.effort,
-        left_out=trajectory.left_out,
     )
     test = {} if problem.test is None else _test(network, problem.test, scenario.network.grain)
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
@@ -232,7 +222,6 @@ def _joined(run: Run, tail: Run) -> Run:
         record=xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
         outcome=replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
         effort=a.effort.plus(b.effort),
-        left_out=a.left_out.plus(b.left_out, float(np.asarray(tail.state.growth).max())),
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
     manifest = {**run.manifest, **tail.manifest, "seconds": seconds}
@@ -280,6 +269,6 @@ class _Reporter:
 
 def _phase(observation: PyTree) -> str:
     """A phase as far as one observation tells; `measure.phases` reads it from the whole record."""
-    if not observation["margin_mean"] >= ESCAPE_LEVEL:  # unknown during a population start
+    if observation["margin_mean"] < ESCAPE_LEVEL:
         return "alignment"
     return "margin growth" if observation["margin_min"] > 0 else "fitting"

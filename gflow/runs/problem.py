@@ -15,7 +15,6 @@ from gflow.data.dataset import Dataset
 from gflow.errors import DataError
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField
-from gflow.flow.fold import Fold
 from gflow.flow.losses import LOSSES, AbstractLoss, CrossEntropy
 from gflow.flow.recipe import Recipe
 from gflow.flow.samples import Samples
@@ -27,9 +26,6 @@ from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
 from gflow.scenario import SAFE_TOLERANCE, Scenario
-
-WORTH_FOLDING = 2e11
-"""Expected operations above which folding neurons saves more than it costs to compile."""
 
 
 class Problem(NamedTuple):
@@ -47,7 +43,6 @@ class Problem(NamedTuple):
     field: AbstractField
     schedule: Schedule
     controls: Controls
-    fold: Fold | None
     subclasses: Subclasses | None
     """What few exact velocities suffice with; None to integrate directly."""
     recipe: Recipe | None
@@ -103,7 +98,6 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         field=field,
         schedule=Schedule(times).after(start),
         controls=controls,
-        fold=_fold(scenario, train),
         subclasses=subclasses,
         recipe=recipe,
     )
@@ -151,16 +145,6 @@ def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None
     if noise is not None or not train.subclasses_known:
         return noise
     return float(np.sqrt(((train.x - centers.mu[train.subclass]) ** 2).sum(axis=1).mean()))
-
-
-def _fold(scenario: Scenario, train: Dataset) -> Fold | None:
-    flow, network = scenario.flow, scenario.network
-    quiet = max(0.0, float(np.log(1e-7 / network.init_scale)))
-    evaluations = 60 + 0.3 * network.power * quiet
-    operations = 4 * train.n * train.D * network.width * evaluations
-    pays = flow.coalesce == "on" or (flow.coalesce == "auto" and operations > WORTH_FOLDING)
-    polar = scenario.chart == "polar"
-    return Fold(flow.merge_angle, hold=True) if pays and polar else None
 
 
 def _subclasses(

@@ -86,7 +86,6 @@ def _measured(run: Run, requested: RobustnessTable) -> Robustness:
         test.labels(run.scenario.network.grain)[some],
         [NORMS[name] for name in requested.norms],
         seed=run.scenario.seed,
-        left_out=run.evidence.left_out.total,
         published=requested.published,
     )
     if run.folder is not None:

@@ -48,16 +48,10 @@ class Run:
         """The run at a glance: outcome, effort, phases, fit, test, folder."""
         last = self.record.isel(time=-1)
         loss, margin = float(last["loss"]), float(last["margin_min"])
-        left_out = self.evidence.left_out
         return {
             "outcome": self.outcome.text,
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
-            **{
-                name: str(self.manifest[name])
-                for name in ("start", "method")
-                if name in self.manifest
-            },
-            **({"folded": str(left_out)} if left_out.total else {}),
+            **({"method": str(self.manifest["method"])} if "method" in self.manifest else {}),
             **self.state.weights.card_rows(self.record),
             **self._progress,
             "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",

@@ -13,7 +13,7 @@ from pathlib import Path
 from gflow.errors import RecordError
 from gflow.runs.files import to_json, write_text
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout of folders and of scenario files; others are refused."""
 
 _BLANK = "0" * 64
@@ -67,8 +67,8 @@ def _check_format(path: Path, written: object) -> None:
     """Refuse what another version of gflow wrote."""
     if isinstance(written, int) and written < FORMAT:
         raise RecordError(
-            f"{path}: must have format {FORMAT}, but has {written}; it was written by gflow 0.1, "
-            "whose networks have other keys. Run its scenario file again, which computes it anew "
+            f"{path}: must have format {FORMAT}, but has {written}; it was written by gflow 0.1 "
+            "or an early 0.2, whose scenarios have other keys. Run its scenario file again, which computes it anew "
             "in a folder of its own."
         )
     if written != FORMAT:

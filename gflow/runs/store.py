@@ -35,7 +35,6 @@ import xarray as xr
 from gflow.data.centers import Centers
 from gflow.errors import RecordError, ScenarioError
 from gflow.flow.field import FlowState
-from gflow.flow.left_out import LeftOut
 from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.judges.evidence import Evidence
 from gflow.network.kinds import stored_weights
@@ -122,7 +121,6 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
             alpha=None if np.isnan(arrays["alpha"]) else float(arrays["alpha"]),
             outcome=outcome,
             effort=Effort(**manifest["effort"]),
-            left_out=LeftOut(**manifest["left_out"]),
             robustness=read_robustness(folder),
         )
     provenance = {key: manifest[key] for key in manifest["provenance"]}
@@ -159,7 +157,6 @@ def _manifest(run: Run, stage: Path) -> dict:
         "provenance": sorted(run.manifest),
         "outcome": asdict(run.outcome),
         "effort": asdict(run.effort),
-        "left_out": asdict(run.evidence.left_out),
         "test": run.test,
         "checksums": {name: checksum(stage / name) for name in PARTS},
     }

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gflow.scenario.tables import LETTERS, TABLES, meanings
+from gflow.scenario.tables import LETTERS, REMOVED, TABLES, meanings
 from gflow.scenario.toml_lines import toml_value
 from gflow.table import Mistake
 
@@ -23,6 +23,8 @@ class Refused(Exception):
 
 def unknown(key: str, allowed: Sequence[str], place: str = "") -> Mistake:
     """A key that does not exist, with a guess at what was meant."""
+    if why := REMOVED.get(key):
+        return Mistake(place or key, f"`{key}` must be left out, since {why}; remove it.")
     near = _nearest(key, allowed)
     if near is None and len(allowed) > 20:
         hint = "`gflow schema` lists the known keys."

@@ -19,8 +19,6 @@ class AbstractNetworkTable(Table, abc.ABC):
 
     has_laws: ClassVar[bool]
     """Whether the catalogue of predictions applies to networks of this kind."""
-    has_expectation: ClassVar[bool]
-    """Whether the flow may start with its expectation over the data."""
     certifiable: ClassVar[bool]
     """Whether radii can be certified; otherwise attacks only bound them from above."""
     charts: ClassVar[tuple[str, ...]]
@@ -69,7 +67,7 @@ class AbstractNetworkTable(Table, abc.ABC):
 class NeuronsTable(AbstractNetworkTable):
     """Two layers and one output: h neurons, each a direction, a norm and a sign (final)."""
 
-    has_laws = has_expectation = certifiable = True
+    has_laws = certifiable = True
     charts = ("polar", "lightcone", "cartesian")
     groups = ("neurons", "centers", "orthogonal")
     products = 4
@@ -125,7 +123,7 @@ class NeuronsTable(AbstractNetworkTable):
 class AbstractOutputsTable(AbstractNetworkTable):
     """A network that may have several outputs (abstract)."""
 
-    has_laws = has_expectation = certifiable = False
+    has_laws = certifiable = False
     groups = ("neurons",)
     products = 6
 

@@ -113,36 +113,6 @@ def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> s
         )
 
 
-@rule("flow.start", "flow.chart")
-def _population_is_known(data: AbstractData, flow: FlowTable) -> str | None:
-    if flow.start == "population" and (not data.has_expectation or flow.chart != "polar"):
-        kind, chart = data.kind, flow.chart
-        return (
-            'must be "sample" unless data.kind = "mixture" and flow.chart = "polar" (the '
-            f'expectation is known only there), but is "population" with kind = "{kind}" and chart '
-            f'= "{chart}"; set flow.start = "sample".'
-        )
-
-
-@rule("flow.start", "data.center_angle")
-def _population_error_is_known(data: MixtureData, flow: FlowTable) -> str | None:
-    if flow.start == "population" and data.center_angle < 90:
-        return (
-            'must be "sample" unless data.center_angle = 90 (the expected error of a population '
-            'start is known only for orthonormal centers), but is "population" with center_angle = '
-            f'{data.center_angle:g}; set flow.start = "sample".'
-        )
-
-
-@rule("flow.start", "train.method")
-def _population_flows(flow: FlowTable, train: TrainTable) -> str | None:
-    if flow.start == "population" and not train.is_flow:
-        return (
-            'must be "sample" unless train.method = "flow", but is "population" with train.method '
-            f'= "{train.method}"; remove it.'
-        )
-
-
 @rule("train.momentum", "train.method")
 def _momentum_is_used(train: TrainTable) -> str | None:
     if train.momentum and train.method == "adam":
@@ -239,14 +209,6 @@ def _many_outputs_have_one_loss(network: AbstractOutputsTable, flow: FlowTable) 
         return (
             'must be left out for many outputs, whose loss is the cross-entropy ("logistic"), but '
             f'is "{flow.loss}"; remove it, or set network.outputs = "sign".'
-        )
-
-
-@rule("flow.start")
-def _expectation_is_of_neurons(network: AbstractNetworkTable, flow: FlowTable) -> str | None:
-    if flow.start == "population" and not network.has_expectation:
-        return (
-            f'must be "sample" for network.kind = "{network.kind}", but is "population"; remove it.'
         )
 
 

@@ -28,6 +28,14 @@ LETTERS = {
 }
 """Letters of the papers and the code, and the keys that stand for them."""
 
+REMOVED = {
+    "flow.start": "alignment is no longer followed in expectation",
+    "flow.start_error": "alignment is no longer followed in expectation",
+    "flow.coalesce": "every neuron is now integrated by itself",
+    "flow.merge_angle": "every neuron is now integrated by itself",
+}
+"""Keys of older files that are gone, and why."""
+
 
 class FlowTable(Table):
     """The gradient flow and its integration (final)."""
@@ -78,27 +86,6 @@ class FlowTable(Table):
         description="how to integrate: by few exact velocities, with the closed form of the "
         "subclasses in between; by the exact velocity at every stage; or (auto) by few as long as "
         "what the closed form leaves out is small",
-    )
-    start: Literal["sample", "population"] = Field(
-        default="sample",
-        description="velocity during alignment: that of the samples, or its expectation over the "
-        "mixture, which is cheap while the network output is negligible",
-    )
-    start_error: float = Field(
-        default=0.2,
-        gt=0,
-        description="largest expected error of a population start, in radians and in log-masses",
-    )
-    coalesce: Literal["auto", "on", "off"] = Field(
-        default="auto",
-        description="whether neurons with the same direction are integrated as one (polar chart "
-        "only); auto does so where it saves more than it costs to compile",
-    )
-    merge_angle: float = Field(
-        default=1e-3,
-        ge=0,
-        le=0.1,
-        description="largest angle between neurons that are integrated as one, radians",
     )
     precision: Literal["float32", "float64"] = Field(
         default="float32", description="precision of the two matrix products; the state is float64"

@@ -8,7 +8,7 @@
 `scale`     a flow at init scale 1e-100 against one at 1e-7
 `plain`     a flow at n = 2000, h = 200 against a plain diffrax solve, with the errors of both
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
-`published` a flow at the published size against the published SGD procedure, and both starts
+`published` a flow at the published size against the published SGD procedure
 `attack`    the radii of 20,000 samples at the published size against the published attack
 `quickstart` the quickstart as a user runs it, its verdicts and its figures
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)

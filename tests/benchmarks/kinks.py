@@ -8,7 +8,7 @@ contributing neuron's cosine at a scheduled time and of |f(μ_k)| at the end, re
 """
 
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,13 +20,13 @@ from timing import once
 import gflow
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.integrate import integrate
-from gflow.flow.losses import AbstractLoss
+from gflow.flow.losses import AbstractScalarLoss
 from gflow.flow.observer import Observer
-from gflow.flow.polar_field import polar_error, polar_velocity
+from gflow.flow.polar_field import PolarField
+from gflow.flow.pull import tangent
 from gflow.flow.samples import Samples
 from gflow.flow.stepper import Controls
 from gflow.measure.alignment import contributing
-from gflow.network.weights import AbstractWeights
 from gflow.runs.problem import Problem, prepare
 
 QUICKSTART = Path(__file__).parents[2] / "scenarios" / "quickstart.toml"
@@ -37,11 +37,9 @@ DELTAS = (2e-3, 1e-3)
 class SmoothField(AbstractField):
     """The flow at p = 1 with smoothed kinks, in polar coordinates (final)."""
 
-    loss: AbstractLoss
+    loss: AbstractScalarLoss
     p: float = eqx.field(static=True)
     delta: float
-    foldable: ClassVar[bool] = False
-    leaps: ClassVar[bool] = True
 
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
@@ -52,15 +50,13 @@ class SmoothField(AbstractField):
         soft = jnp.sqrt(z**2 + self.delta**2 * jnp.sum(x**2, axis=1, keepdims=True))
         value, gate = (z + soft) / 2, (1 + z / soft) / 2
         weight = omega * self.loss.force(y, value @ (neurons.sign * mass))
-        return polar_velocity(neurons, (gate * weight[:, None]).T @ x, weight @ value)
+        pull = (gate * weight[:, None]).T @ x
+        return PolarField(self.loss, 1.0).velocity(neurons, tangent(pull, u), weight @ value)
 
     def error_norm(
         self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0
     ) -> Float[Array, ""]:
-        return polar_error(error, state, gain)
-
-    def scale(self, weights: AbstractWeights) -> Float[Array, ""]:
-        return jnp.ones(())
+        return PolarField(self.loss, 1.0).error_norm(error, state, gain)
 
 
 class Course(NamedTuple):
@@ -90,7 +86,7 @@ def follow(problem: Problem, field: AbstractField, controls: Controls) -> Course
 
 
 def main() -> None:
-    options = ["network.power=1", "data.test_samples=0", 'flow.coalesce="off"']
+    options = ["network.power=1", "data.test_samples=0"]
     with jax.enable_x64(True):
         problem = prepare(gflow.load_scenario(QUICKSTART, options))
         smooth = Controls(solver="tsit5", rtol=0.0, atol=1e-4, min_step=0.0, max_steps=100_000)

@@ -88,7 +88,7 @@ def errors(answer: Answer, exact: Answer, contributing: np.ndarray) -> tuple[flo
 def main() -> None:
     print(f"{'p':>2} {'side':<6} {'seconds':>8} {'steps':>6} {'output':>8} {'angle':>8}")
     for power, tight in TIGHT.items():
-        reference = scenario(power, tolerance=tight, coalesce="off", precision="float64")
+        reference = scenario(power, tolerance=tight, method="direct", precision="float64")
         exact, contributing = ours(reference)
         seconds = {}
         for side, solve in (

@@ -2,8 +2,8 @@
 
 The procedure (Min and Vidal, ICML 2024, section 5.1) is SGD with batches of 100 and step 0.2 for
 401 epochs of 200 steps, written here with optax as one jitted scan in float32; 200 steps are timed
-and multiplied by 401.  The flow is computed exactly and with a population start; its errors are
-printed against the exact flow at the default tolerance, all compilation included.
+and multiplied by 401.  Errors of the flow at a loose tolerance are printed against that at the
+default tolerance, all compilation included.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from gflow.runs.problem import prepare
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NAMES = {1: "paper-5.1-relu.toml", 3: "paper-5.1-prelu.toml"}
 EPOCH, BATCH, STEP, EPOCHS = 200, 100, 0.2, 401
-QUICK = ["flow.tolerance=1e-2", "flow.merge_angle=4e-3", "record.linear=8", "record.geometric=8"]
+QUICK = ["flow.tolerance=1e-2", "record.linear=8", "record.geometric=8"]
 
 
 def epoch_of(question: gflow.Scenario):
@@ -67,18 +67,13 @@ def main() -> None:
             flush=True,
         )
         exact: gflow.Run | None = None
-        for label, options in (
-            ("exact, default", []),
-            ("exact, quick", QUICK),
-            ("population", [*QUICK, 'flow.start="population"']),
-        ):
+        for label, options in (("default", []), ("quick", QUICK)):
             question = gflow.load_scenario(SCENARIOS / name, options)
             spent, run = once(lambda q=question: gflow.simulate(q))
             exact = exact or run
             output, angle = difference(run, exact)
             print(
-                f"p = {power}: {label:<15} {spent:>6.1f} s, {sgd / spent:>5.1f}x less than SGD; "
-                f"outputs {output:.1e}, angles {angle:.1e}; {run.effort}; "
-                f"{run.evidence.left_out}",
+                f"p = {power}: {label:<8} {spent:>6.1f} s, {sgd / spent:>5.1f}x less than SGD; "
+                f"outputs {output:.1e}, angles {angle:.1e}; {run.effort}",
                 flush=True,
             )

@@ -19,7 +19,7 @@ DELAY = {1: 10 / math.sqrt(6), 3: 10.0}
 def solve(power: int, eps: float) -> gflow.Run:
     end = 16_000 + DELAY[power] * math.log(1e-7 / eps)
     keys = {"network.power": power, "network.init_scale": eps, "flow.end_time": end}
-    options = [f"{key}={value}" for key, value in keys.items()] + ['flow.coalesce="on"']
+    options = [f"{key}={value}" for key, value in keys.items()]
     return gflow.simulate(gflow.load_scenario(QUICKSTART, options))
 
 

@@ -147,8 +147,21 @@ def test_landing_on_a_time_does_not_make_the_steps_after_it_small():
     plain = flow.follow(times, 1e-3, "tsit5")
     paired = flow.follow(np.sort(np.concatenate([times, times + 1e-6])), 1e-3, "tsit5")
 
-    crossed = plain.effort.steps + plain.effort.leaps
-    assert paired.effort.steps <= crossed + 2 * len(times)
+    assert paired.effort.steps <= plain.effort.steps + 2 * len(times)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_quiet_growth_is_stepped_through_at_the_limit_of_stability(p):
+    # Theory D12: log ‖w‖ grows like κπ t, and steps are as long as Tsit5 is stable, 3.5/(pκπ).
+    # Directions off by ten tolerances slow the growth by less than p (1e-5)² κπ.
+    flow = system(polar([[1.0, 1e-5, 0.0]], -500.0, [1]), [[1.0, 0, 0], [0, 0, 1]], [1, -1], p)
+
+    trajectory = flow.follow([900.0], 1e-6, "tsit5")
+
+    expected = -500 + 0.5 * 900
+    assert float(trajectory.state.weights.log_norm[0]) == pytest.approx(expected, abs=2e-7)
+    assert 2.5 < p * 0.5 * 900 / trajectory.effort.steps < 3.51
 
 
 def test_continuing_equals_going_through():

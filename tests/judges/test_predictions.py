@@ -8,7 +8,6 @@ from evidences import altered, as_if, evidence_of
 from questions import NO_NOISE, SMALL
 
 from gflow.data.mixture import equiangular_centers
-from gflow.flow.left_out import LeftOut
 from gflow.flow.trajectory import Reason
 from gflow.judges.catalogue import CATALOGUE, check
 from gflow.judges.conjecture import judge_conjecture, targets
@@ -52,19 +51,6 @@ def test_conjecture_holds_for_the_classifier_itself(evidence, p):
 
     assert opinion.verdict is Verdict.HOLDS
     assert opinion.bracket is not None and opinion.bracket[1] < 1e-9
-
-
-def test_what_folding_left_out_widens_both_ends_of_every_distance(evidence):
-    share = 1e-3
-    plain = judge_conjecture(evidence)
-    wider = judge_conjecture(replace(evidence, left_out=LeftOut(share, 0.0, 0)))
-
-    # f may be off by this share of Σ m on the unit ball, so c f by c times that; sup|F^(3)| = 1.
-    mass = np.exp(np.asarray(evidence.network.log_mass)).sum()
-    change = share * float(plain.details["own_c"]) * mass
-    assert plain.bracket is not None and wider.bracket is not None
-    assert wider.bracket[0] == pytest.approx(plain.bracket[0] - change, rel=1e-9)
-    assert wider.bracket[1] == pytest.approx(plain.bracket[1] + change, rel=1e-9)
 
 
 def test_conjecture_fails_for_another_classifier_unless_the_flow_stopped_early(evidence):

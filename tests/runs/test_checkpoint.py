@@ -5,7 +5,6 @@ import pytest
 from systems import mixture
 
 from gflow.errors import GflowWarning
-from gflow.flow.fold import Fold
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.trajectory import Reason
 from gflow.runs import checkpoint as module
@@ -45,9 +44,9 @@ def portrait(neurons):
     return {"direction": neurons.direction, "log_norm": neurons.log_norm}
 
 
-def follow(flow, checkpoint=None, fold=None, **rest):
+def follow(flow, checkpoint=None, **rest):
     return flow.follow(
-        TIMES, 1e-4, checkpoint=checkpoint, fold=fold, portrait=portrait,
+        TIMES, 1e-4, checkpoint=checkpoint, portrait=portrait,
         probe=lambda t, state: {"energy": state.dissipated}, **rest,
     )  # fmt: skip
 
@@ -58,15 +57,12 @@ def equal(a, b):
         assert np.array_equal(a.observations[name], b.observations[name]), name
     assert np.array_equal(a.state.weights.direction, b.state.weights.direction)
     assert np.array_equal(a.state.weights.log_norm, b.state.weights.log_norm)
-    assert a.effort == b.effort and a.outcome == b.outcome and a.left_out == b.left_out
+    assert a.effort == b.effort and a.outcome == b.outcome
 
 
-@pytest.mark.parametrize(
-    "fold", [pytest.param(None, marks=pytest.mark.slow), Fold(1e-3, hold=True)]
-)
-def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, fold):
+def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path):
     flow = mixture(3.0)
-    whole = follow(flow, fold=fold)
+    whole = follow(flow)
     rng = np.random.default_rng(0)
 
     for attempt in range(3):
@@ -74,7 +70,7 @@ def test_a_flow_killed_at_any_step_ends_equal_to_the_bit(tmp_path, fold):
         while True:
             mortal = Mortal(tmp_path / f"{attempt}.npz", int(rng.integers(1, 15)))
             try:
-                resumed = follow(flow, mortal, fold)
+                resumed = follow(flow, mortal)
                 break
             except Dies:
                 lives += 1

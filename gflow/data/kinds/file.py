@@ -26,7 +26,6 @@ Clusters = Literal["none", "estimate"] | tuple[int, ...]
 class FileData(AbstractData):
     """The user's own samples in an npz file (final)."""
 
-    has_expectation = False
     grains = ("sign",)
 
     kind: Literal["file"] = Field(default="file", description="where samples come from")

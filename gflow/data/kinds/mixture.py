@@ -20,7 +20,6 @@ from gflow.table import rule
 class MixtureData(AbstractData):
     """Samples of a mixture of K Gaussian subclasses around equiangular centers (final)."""
 
-    has_expectation = True
     grains = ("sign", "classes", "subclasses")
 
     kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
