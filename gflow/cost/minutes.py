@@ -28,6 +28,9 @@ MOVED_BYTES, MEMORY_RATE = 80, 5e9
 WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
 """Attack on one sample: walks, steps of each, lines, evaluations on each, rival classes."""
 
+WORTH = 1e11
+"""Operations of a direct integration that take as long as compiling a surrogate."""
+
 START_SECONDS = (3.0, 20.0)
 """Shortest and longest time to compile one flow and draw its samples."""
 
@@ -107,9 +110,10 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     if not scenario.train.is_flow:
         return _descent_cost(scenario, sizes, operations, rate)
 
-    steps = _steps(scenario)
-    evaluations = SOLVERS[scenario.solver].evaluations
-    # Observing an accepted step costs half an evaluation.
+    # Observing a step of a direct integration costs half an evaluation.
+    few = integrates_by_few(scenario)
+    steps = _few_steps(scenario) if few else _steps(scenario)
+    evaluations = 1 if few else SOLVERS[scenario.solver].evaluations
     work = [(evaluations + 0.5) * operations * s for s in steps]
     if scenario.flow.precision == "float64":
         work = [2 * w for w in work]
@@ -133,6 +137,33 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
             f"{START_SECONDS[1]:g} s to start each flow"
         ),
     )
+
+
+def integrates_by_few(scenario: Scenario) -> bool:
+    """Whether a flow is to be followed by few exact velocities (theory D16), as far as is known.
+
+    With `flow.method = "auto"` that needs a mixture, and enough operations in a direct integration
+    for the programs of the surrogate to be compiled in less time.
+    """
+    if scenario.flow.method != "auto":
+        return scenario.flow.method == "multirate"
+    neurons = scenario.network.grain == "sign" and scenario.chart not in ("vector", "module")
+    if not neurons or scenario.data.facts.noise is None:
+        return False
+    direct = _steps(scenario)[0] * SOLVERS[scenario.solver].evaluations
+    return direct * _operations(scenario, scenario.data.sizes) > WORTH
+
+
+def _few_steps(scenario: Scenario) -> tuple[int, int]:
+    """Fewest and most exact velocities, as counted on mixtures of noise up to 0.3."""
+    kinked, finer = scenario.network.power < 2, 1e-3 / scenario.flow.tolerance
+    low, high = (20, 70) if kinked else (10, 40)
+    quiet = 1 + max(0.0, math.log(1e-7 / scenario.network.init_scale)) / 500
+    powers = (0.4, 0.8) if kinked else (1 / 3, 1 / 3)
+    factors = sorted(finer**power for power in powers)
+    most = scenario.flow.max_steps
+    counts = low * factors[0], high * factors[1] * quiet
+    return min(math.ceil(counts[0]), most), min(math.ceil(counts[1]), most)
 
 
 def _operations(scenario: Scenario, sizes: Sizes) -> int:

@@ -95,9 +95,10 @@ class AbstractNeuronField(AbstractField):
     def __call__(self, t: Float[Array, ""], state: FlowState, args: Samples) -> FlowState:
         neurons = state.weights.projected()
         u = neurons.direction
-        pull, outputs = pull_on(neurons.network(self.p), self.loss, args)
-        velocity = self.velocity(neurons, tangent(pull, u), jnp.sum(pull * u, axis=1) / self.p)
-        return replace(velocity, outputs=outputs)
+        pull = pull_on(neurons.network(self.p), self.loss, args)
+        phi = jnp.sum(pull.vectors * u, axis=1) / self.p
+        velocity = self.velocity(neurons, tangent(pull.vectors, u), phi)
+        return replace(velocity, outputs=pull.outputs)
 
     @abc.abstractmethod
     def velocity(

@@ -1,5 +1,7 @@
 """What the samples do to neurons of one output: the pull G_j on each, in one pass."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,36 +12,57 @@ from gflow.flow.samples import Samples, product
 from gflow.network.prelu import Network, positive_power
 
 
+class Pull(NamedTuple):
+    """What the samples do to neurons, and their outputs."""
+
+    vectors: Float[Array, "h D"]
+    """G_j."""
+    values: Float[Array, " n"]
+    """f(x_i), of the network that was given."""
+    outputs: Outputs
+    """Their sums."""
+
+
 def pull_on(
-    network: Network, loss: AbstractLoss, samples: Samples
-) -> tuple[Float[Array, "h D"], Outputs]:
+    network: Network,
+    loss: AbstractLoss,
+    samples: Samples,
+    log_scale: Float[Array, ""] | float = 0.0,
+) -> Pull:
     """G_j = p Σ_i ω_i g_i σ(<u_j, x_i>)^{p-1} x_i for every neuron, and the outputs.
 
     Rows are visited in blocks, so no temporary is larger than one block by h. The products run in
     the precision of the samples; everything else runs in the precision of the state.
+
+    **Arguments:**
+
+    - `log_scale`: of the factor by which the outputs that forces answer to are larger than those of
+        `network`, so that the latter need not underflow.
     """
     u = network.direction.astype(samples.x.dtype)
     mass = (network.sign * network.mass).astype(samples.x.dtype)
     # An output is a sum over h neurons of p-th powers of a sum over D coordinates.
-    total_mass, terms = jnp.sum(network.mass), u.shape[0] + network.p * u.shape[1]
+    scale = jnp.exp(log_scale)
+    total_mass, terms = scale * jnp.sum(network.mass), u.shape[0] + network.p * u.shape[1]
 
     def block(carry: tuple[Float[Array, "h D"], Outputs], rows: tuple[Array, ...]):
         (total, before), (x, y, omega, length) = carry, rows
         z = product(x, u.T)
         gate = positive_power(z, network.p - 1)
-        f = (gate * jnp.maximum(z, 0)) @ mass
-        f = f.astype(y.dtype)
+        value = ((gate * jnp.maximum(z, 0)) @ mass).astype(y.dtype)
+        f = scale * value
         g = loss.force(y, f)
         gated = gate * (omega * g).astype(z.dtype)[:, None]
         length = length**network.p
         rounding = rounding_of(total_mass * length, terms, x.dtype)
         now = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
-        return (total + product(gated.T, x), jax.tree.map(jnp.add, before, now)), None
+        return (total + product(gated.T, x), jax.tree.map(jnp.add, before, now)), value
 
     start = jnp.zeros_like(u), Outputs.none(samples.y.dtype)
     rows = (samples.x, samples.y, samples.omega, samples.length)
-    (total, outputs), _ = jax.lax.scan(block, start, rows)
-    return network.p * total.astype(network.direction.dtype), outputs
+    (total, outputs), value = jax.lax.scan(block, start, rows)
+    vectors = network.p * total.astype(network.direction.dtype)
+    return Pull(vectors, value.reshape(-1)[: samples.n], outputs)
 
 
 def tangent(a: Float[Array, "h d"], u: Float[Array, "h d"]) -> Float[Array, "h d"]:

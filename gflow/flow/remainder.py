@@ -7,13 +7,11 @@ from jaxtyping import Array, Bool, Float
 
 from gflow.flow.closed_form import closed_form
 from gflow.flow.field import AbstractNeuronField, FlowState
-from gflow.flow.losses import AbstractScalarLoss
-from gflow.flow.outputs import Outputs, rounding_of
-from gflow.flow.pull import tangent
+from gflow.flow.outputs import Outputs
+from gflow.flow.pull import pull_on, tangent
 from gflow.flow.response import Response, expected_output
-from gflow.flow.samples import Samples, product
+from gflow.flow.samples import Samples
 from gflow.flow.subclasses import Subclasses
-from gflow.network.prelu import Network, positive_power
 
 
 class Remainder(eqx.Module):
@@ -61,7 +59,7 @@ def read_remainder(
     # Outputs in units of the largest mass, so that none underflows however small the network is.
     top = jnp.max(network.log_mass)
     unit = network.scaled(-top)
-    pull, output, outputs = _exact(unit, loss, samples, top)
+    pull, output, outputs = pull_on(unit, loss, samples, top)
     f, count = expected_output(unit, subclasses, subclasses.mean)
     F = jnp.sum(unit.mass)
     response = Response(f[None], (count.T @ u)[None], F[None])
@@ -95,30 +93,3 @@ def read_remainder(
 
 def _size(climb: Float[Array, "h D"], phi: Float[Array, " h"]) -> Float[Array, ""]:
     return jnp.sqrt(jnp.sum(climb**2) + jnp.sum(phi**2))
-
-
-def _exact(
-    unit: Network, loss: AbstractScalarLoss, samples: Samples, top: Float[Array, ""]
-) -> tuple[Float[Array, "h D"], Float[Array, " n"], Outputs]:
-    """G_j and outputs of a network of e^top times these masses, and f(x_i) of this one."""
-    u = unit.direction.astype(samples.x.dtype)
-    mass = (unit.sign * unit.mass).astype(samples.x.dtype)
-    total_mass, terms = jnp.sum(unit.mass), u.shape[0] + unit.p * u.shape[1]
-
-    def block(carry: tuple[Float[Array, "h D"], Outputs], rows: tuple[Array, ...]):
-        (total, before), (x, y, omega, length) = carry, rows
-        z = product(x, u.T)
-        gate = positive_power(z, unit.p - 1)
-        output = ((gate * jnp.maximum(z, 0)) @ mass).astype(y.dtype)
-        f, length = jnp.exp(top) * output, length**unit.p
-        g = loss.force(y, f)
-        gated = gate * (omega * g).astype(z.dtype)[:, None]
-        rounding = rounding_of(jnp.exp(top) * total_mass * length, terms, x.dtype)
-        now = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
-        return (total + product(gated.T, x), jax.tree.map(jnp.add, before, now)), output
-
-    rows = (samples.x, samples.y, samples.omega, samples.length)
-    start = jnp.zeros_like(u), Outputs.none(samples.y.dtype)
-    (total, outputs), output = jax.lax.scan(block, start, rows)
-    pull = unit.p * total.astype(unit.direction.dtype)
-    return pull, output.reshape(-1)[: samples.n], outputs

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.cost.memory import ROWS
+from gflow.cost.minutes import integrates_by_few
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.errors import DataError
@@ -150,15 +151,16 @@ def _noise(scenario: Scenario, train: Dataset, centers: Centers) -> float | None
 def _subclasses(
     scenario: Scenario, train: Dataset, field: AbstractField, omega: Float[np.ndarray, " n"]
 ) -> Subclasses | None:
-    method = scenario.flow.method
-    if method == "direct" or not field.has_surrogate:
-        return None
-    if not train.subclasses_known or len(np.unique(train.subclass)) > train.D:
-        if method == "multirate":
-            raise DataError(
-                '`flow.method` must be "direct" or "auto" without known subclasses, no more of '
-                'them than dimensions, but is "multirate"; set flow.method = "auto".'
-            )
+    """The subclasses of the samples where few velocities are to be tried; else None."""
+    known = train.subclasses_known and len(np.unique(train.subclass)) <= train.D
+    possible = field.has_surrogate and scenario.train.is_flow and known
+    if scenario.flow.method == "multirate" and not possible:
+        raise DataError(
+            '`flow.method` must be "direct" or "auto" unless a flow of neurons with one output has '
+            'samples of known subclasses, at most one per dimension, but is "multirate"; try '
+            'flow.method = "auto".'
+        )
+    if not possible or not integrates_by_few(scenario):
         return None
     return Subclasses.of(train.x, train.labels("sign").astype(float), train.subclass, omega)
 
