@@ -68,8 +68,8 @@ def _check_format(path: Path, written: object) -> None:
     if isinstance(written, int) and written < FORMAT:
         raise RecordError(
             f"{path}: must have format {FORMAT}, but has {written}; it was written by gflow 0.1 "
-            "or an early 0.2, whose scenarios have other keys. Run its scenario file again, which computes it anew "
-            "in a folder of its own."
+            "or an early 0.2, whose scenarios have other keys. Run its scenario file again, which "
+            "computes it anew in a folder of its own."
         )
     if written != FORMAT:
         raise RecordError(
