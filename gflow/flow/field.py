@@ -14,7 +14,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from gflow.flow.losses import AbstractLoss, AbstractScalarLoss
@@ -39,7 +41,8 @@ class FlowState(eqx.Module):
     def begin(cls, weights: AbstractWeights, dissipated: float = 0.0) -> "FlowState":
         """The state at the start of an integration."""
         dtype = weights.dtype
-        return cls(weights, jnp.asarray(dissipated, dtype), Outputs.none(dtype))
+        spent = jax.device_put(np.asarray(dissipated, dtype))
+        return cls(weights, spent, Outputs.none(dtype))
 
     def at(self, weights: AbstractWeights) -> "FlowState":
         """The same state at other weights."""

@@ -1,8 +1,12 @@
-"""The remainder at the last few exact velocities, and the polynomial through them."""
+"""The remainder at the last few exact velocities, and the polynomial through them.
+
+It is built on the host, by numpy, so that no program is compiled for it.
+"""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from gflow.flow.remainder import Remainder
@@ -24,19 +28,21 @@ class History(eqx.Module):
         cls, t: Float[Array, ""], remainder: Remainder, m: int, unit: Float[Array, ""]
     ) -> "History":
         """One time, with room for `m`."""
-        repeated = jax.tree.map(lambda a: jnp.broadcast_to(a, (m, *a.shape)), remainder)
-        return cls(jnp.full(m, t), repeated, jnp.asarray(1), unit)
+        times, repeated = jax.tree.map(
+            lambda a: jax.device_put(np.broadcast_to(a, (m, *np.shape(a)))), (t, remainder)
+        )
+        return cls(times, repeated, jax.device_put(np.asarray(1)), unit)
 
     def first(self, count: int) -> "History":
         """Only the last `count` times."""
-        return eqx.tree_at(lambda h: h.known, self, jnp.minimum(self.known, count))
+        known = jax.device_put(np.minimum(self.known, count))
+        return eqx.tree_at(lambda h: h.known, self, known)
 
     def then(self, t: Float[Array, ""], remainder: Remainder) -> "History":
         """A later time, in front of the others; the oldest is forgotten."""
-        front = lambda a, b: jnp.concatenate([b[None], a[:-1]])  # noqa: E731
-        known = jnp.minimum(self.known + 1, self.times.shape[0])
-        rest = jax.tree.map(front, self.remainder, remainder)
-        return History(front(self.times, t), rest, known, self.unit)
+        times, shifted = jax.tree.map(_in_front, (t, remainder), (self.times, self.remainder))
+        known = jax.device_put(np.minimum(np.asarray(self.known) + 1, len(times)))
+        return History(times, shifted, known, self.unit)
 
     def weights(self, t: Float[Array, ""]) -> Float[Array, " m"]:
         """Weight of each known time in the polynomial at time t."""
@@ -46,3 +52,7 @@ class History(eqx.Module):
         gap = jnp.where(other, nodes[:, None] - nodes[None], 1.0)
         factor = jnp.where(other, (now - nodes[None]) / gap, 1.0)
         return jnp.where(i < self.known, jnp.prod(factor, axis=1), 0.0)
+
+
+def _in_front(new: Array, old: Array) -> Array:
+    return jax.device_put(np.concatenate([np.asarray(new)[None], np.asarray(old)[:-1]]))

@@ -10,7 +10,7 @@ exponential-type multistep method, and the closed form is a control variate of t
 The second solution is the trajectory: everything recorded is read from it, at any time.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -29,9 +29,8 @@ from gflow.flow.resumption import Resumption
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.stretch import Stretch, controller_of
+from gflow.flow.stretch import Estimate, Stretch, Tolerance
 from gflow.flow.subclasses import Subclasses
-from gflow.flow.surrogate import Surrogate
 from gflow.flow.trajectory import Effort, Reason, Trajectory
 from gflow.network.weights import AbstractWeights
 
@@ -137,33 +136,6 @@ class _Note(NamedTuple):
     observation: PyTree
 
 
-@eqx.filter_jit
-def _difference(
-    field: AbstractNeuronField,
-    a: FlowState,
-    b: FlowState,
-    *,
-    rtol: Float[Array, ""],
-    atol: Float[Array, ""],
-    gain: Float[Array, ""],
-) -> Float[Array, ""]:
-    """The size of a - b in units of the tolerance."""
-
-    def scaled(p: Array, q: Array) -> Array:
-        return (p - q) / (atol + rtol * jnp.maximum(jnp.abs(p), jnp.abs(q)))
-
-    return field.error_norm(jax.tree.map(scaled, a, b), b, gain)
-
-
-@eqx.filter_jit
-def _surrogate(
-    field: AbstractNeuronField, subclasses: Subclasses, history: History, state: FlowState
-) -> tuple[Surrogate, FlowState]:
-    """The surrogate with a given polynomial, and a state in its coordinates."""
-    surrogate = Surrogate.of(field, subclasses, history, state.weights.projected().vectors)
-    return surrogate, surrogate.reduced(state)
-
-
 _COUNTS = ("steps", "rejected", "uphill", "fine", "evaluations")
 _REALS = ("step", "fine_step")
 
@@ -192,12 +164,12 @@ class _Multirate(AbstractLoop):
         self.start, self.start_state = start, state
         self.order = order_of(field.p)
         # The rate of alignment sets the first step and where the clock becomes logarithmic.
-        rate = field.p * field.loss.kappa * float(jnp.mean(subclasses.pi))
-        self.unit = jnp.asarray(5 / rate)
+        rate = field.p * field.loss.kappa * float(np.asarray(subclasses.pi).mean())
+        self.unit = _put(5 / rate)
         self.step = start.first_step or 0.1 * self.order / rate
         self.fine_step = self.step / 4
-        self.controller = controller_of(field, controls.rtol / FINER, controls.atol / FINER)
-        self.rtol, self.atol = jnp.asarray(controls.rtol), jnp.asarray(controls.atol)
+        self.tolerance = Tolerance(_put(controls.rtol), _put(controls.atol))
+        self.finer = Tolerance(_put(controls.rtol / FINER), _put(controls.atol / FINER))
         self.steps = self.rejected = self.uphill = self.fine = self.evaluations = 0
 
     @property
@@ -221,11 +193,11 @@ class _Multirate(AbstractLoop):
         )
 
     def _begin(self) -> Reason | None:
-        t, state = jnp.asarray(self.start.t), self.start_state
+        t, state = _put(self.start.t), self.start_state
         reading = self._read(state)
         history = History.begin(t, reading.remainder, self.order + 1, self.unit)
         self.moment = _Moment(t, state, history, reading.pull, reading.outputs)
-        observation = self._look()
+        observation = self._observation(reading)
         self._record(True, observation)
         self.observer.watch(self.t, observation)
         return self._fitness(reading)
@@ -277,28 +249,24 @@ class _Multirate(AbstractLoop):
     def _attempt(self, end: float, scheduled: Float[np.ndarray, " s"]) -> _Attempt:
         """Predict, read the remainder at the predicted end, and correct."""
         past = self.moment.history.first(self.order)
-        guess = self._follow(past, end, np.array([end]))
+        guess = self._follow(past, end, np.array([end]), self.moment.state, self.moment.outputs)
         predicted, complete = guess.end, bool(guess.complete)
         looks = self._looks(guess, end, scheduled)
         del guess  # its frame is as large as three states
         reading = self._read(predicted)
-        history = past.then(jnp.asarray(end), reading.remainder)
-        stretch = self._follow(history, end, looks)
-        difference = _difference(
-            self.field,
-            predicted,
-            stretch.end,
-            rtol=self.rtol,
-            atol=self.atol,
-            gain=reading.outputs.gain,
-        )
-        error = float(difference) / ESTIMATE
+        history = past.then(_put(end), reading.remainder)
+        stretch = self._follow(history, end, looks, predicted, reading.outputs)
+        difference = float(stretch.difference)
+        error = difference / ESTIMATE
         followed = complete and bool(stretch.complete) and np.isfinite(error)
         error = max(error, 1e-9) if followed else np.inf
         # The loss was read at the predicted end, whose outputs are off by this difference.
         before, after = self.moment.outputs, reading.outputs
-        wrong = float(difference) * max(self.controls.rtol, self.controls.atol) * reading.doubt
-        uphill = bool(after.loss - before.loss > before.rounding + after.rounding + wrong)
+        wrong = (
+            float(difference) * max(self.controls.rtol, self.controls.atol) * float(reading.doubt)
+        )
+        allowed = wrong + float(before.rounding) + float(after.rounding)
+        uphill = float(after.loss) - float(before.loss) > allowed
         return _Attempt(stretch, reading, history, looks, error, uphill)
 
     def _factor(self, attempt: _Attempt) -> float:
@@ -312,9 +280,9 @@ class _Multirate(AbstractLoop):
     def _take(self, attempt: _Attempt, end: float) -> None:
         """Take over a step that was accepted."""
         length, wish = end - self.t, self.step
-        pull = jnp.maximum(self.moment.pull, attempt.reading.pull)
+        pull = _put(max(float(self.moment.pull), float(attempt.reading.pull)))
         self.moment = _Moment(
-            jnp.asarray(end), attempt.stretch.end, attempt.history, pull, attempt.reading.outputs
+            _put(end), attempt.stretch.end, attempt.history, pull, attempt.reading.outputs
         )
         self.steps += 1
         self.fine_step = length / max(int(attempt.stretch.steps), 1)
@@ -326,11 +294,13 @@ class _Multirate(AbstractLoop):
         """What to record of a step, and the observation at its end or where a rule ends it."""
         notes: list[_Note] = []
         before, note = self.records.observations[-1], None
-        outputs = attempt.stretch.outputs(_padded(attempt.looks), self.samples)
+        outputs = np.asarray(attempt.stretch.outputs(_padded(attempt.looks), self.samples))
         for i, t in enumerate(attempt.looks.tolist()):
             end = i == len(attempt.looks) - 1
-            state = attempt.stretch.end if end else attempt.stretch.look(jnp.asarray(i))
-            observation = jax.device_get(self.probe(jnp.asarray(t), state, outputs[i]))
+            state = (
+                attempt.stretch.end if end else attempt.stretch.look(jax.device_put(np.asarray(i)))
+            )
+            observation = jax.device_get(self.probe(_put(t), state, _put(outputs[i])))
             note = _Note(t, t in scheduled, observation)
             if note.scheduled or self.observer.notable(before, observation):
                 before = observation
@@ -351,15 +321,24 @@ class _Multirate(AbstractLoop):
         some = np.linspace(0, len(steps) - 1, min(BETWEEN - 1, len(steps))).astype(int)
         return np.unique(np.concatenate([steps[some], scheduled, [end]]))
 
-    def _follow(self, history: History, end: float, looks: Float[np.ndarray, " L"]) -> Stretch:
-        surrogate, state = _surrogate(self.field, self.subclasses, history, self.moment.state)
+    def _follow(
+        self,
+        history: History,
+        end: float,
+        looks: Float[np.ndarray, " L"],
+        predicted: FlowState,
+        outputs: Outputs,
+    ) -> Stretch:
         stretch = Stretch.follow(
-            surrogate,
-            state,
-            jnp.asarray([self.t, end]),
-            first_step=jnp.asarray(min(self.fine_step, end - self.t)),
-            controller=self.controller,
+            self.field,
+            self.subclasses,
+            history,
+            self.moment.state,
+            span=_put([self.t, end]),
             looks=_padded(looks),
+            first_step=_put(min(self.fine_step, end - self.t)),
+            tolerance=self.finer,
+            estimate=Estimate(predicted, self.tolerance, outputs),
         )
         self.fine += int(stretch.steps)
         return stretch
@@ -369,11 +348,12 @@ class _Multirate(AbstractLoop):
         return read_remainder(self.field, self.subclasses, self.samples, state)
 
     def _look(self) -> PyTree:
-        t, state, history = self.moment.t, self.moment.state, self.moment.history
-        surrogate, reduced = _surrogate(self.field, self.subclasses, history, state)
-        times, states = jax.tree.map(lambda leaf: leaf[None], (t, reduced))
-        outputs = surrogate.outputs(times, states, self.samples)
-        return jax.device_get(self.probe(t, state, outputs[0]))
+        return self._observation(self._read(self.moment.state))
+
+    def _observation(self, reading: Reading) -> PyTree:
+        """What is observed where the exact velocity was read."""
+        moment = self.moment
+        return jax.device_get(self.probe(moment.t, moment.state, reading.values))
 
     def _own_arrays(self) -> dict[str, np.ndarray]:
         counts = np.array([getattr(self, name) for name in _COUNTS])
@@ -392,6 +372,11 @@ class _Multirate(AbstractLoop):
         return _Moment(t, self.start_state, history, t, Outputs.none(t.dtype))
 
 
+def _put(value: Any) -> Float[Array, "..."]:
+    """Numbers on the device, without a program for it."""
+    return jax.device_put(np.asarray(value, float))
+
+
 def _padded(looks: Float[np.ndarray, " L"]) -> Float[Array, " looks"]:
     """The last time repeated, so that one program serves any number of looks."""
-    return jnp.asarray(np.append(looks, np.full(LOOKS - len(looks), looks[-1])))
+    return _put(np.append(looks, np.full(LOOKS - len(looks), looks[-1])))

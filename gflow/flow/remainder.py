@@ -38,8 +38,10 @@ class Reading(eqx.Module):
     pull: Float[Array, ""]
     """The same of the whole velocity, ‖G - radial part‖ and Φ, over S."""
     finite: Bool[Array, ""]
+    values: Float[Array, " n"]
+    """f(x_i)."""
     outputs: Outputs
-    """Loss and sizes of the outputs."""
+    """Their sums."""
     doubt: Float[Array, ""]
     """Σ_i ω_i |g_i| (1 + |f_i|): what the loss changes by per relative change of outputs."""
 
@@ -86,6 +88,7 @@ def read_remainder(
         rest=_size(remainder.climb, remainder.phi),
         pull=_size(climb, phi),
         finite=jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all(),
+        values=f_i,
         outputs=outputs,
         doubt=jnp.sum(omega * jnp.abs(g) * (1 + jnp.abs(f_i))),
     )

@@ -42,8 +42,9 @@ class Samples(eqx.Module):
         wide = wide.reshape(blocks, size, x.shape[1])
         labels = np.pad(y, (0, fill), mode="edge").reshape(blocks, size)
         weights = np.pad(omega, (0, fill)).reshape(blocks, size)
-        length = jnp.asarray(length.reshape(blocks, size), weights.dtype)
-        return cls(jnp.asarray(wide), jnp.asarray(labels), jnp.asarray(weights), length, n)
+        length = length.reshape(blocks, size).astype(weights.dtype)
+        wide, labels, weights, length = jax.device_put((wide, labels, weights, length))
+        return cls(wide, labels, weights, length, n)
 
 
 def product(a: Float[Array, "i k"], b: Float[Array, "k j"]) -> Float[Array, "i j"]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -56,7 +55,7 @@ class Subclasses(eqx.Module):
         mean, label, pi, tau = columns
         left, _, right = np.linalg.svd(mean, full_matrices=False)
         _, place = np.unique(subclass, return_inverse=True)
-        return cls(*map(jnp.asarray, (mean, left @ right, tau, label, pi, place)))
+        return cls(*jax.device_put((mean, left @ right, tau, label, pi, place)))
 
     def total(self, values: Float[Array, " n"]) -> Float[Array, " K"]:
         """Sum over the samples of each subclass."""

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree, Real
 
 from gflow.data.dataset import Dataset, Grain
 from gflow.errors import ScenarioError
@@ -25,7 +26,7 @@ from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.resumption import Resumption
 from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
-from gflow.measure.margin import fit, margins
+from gflow.measure.margin import Fit, fit, margins
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.random import stream
 from gflow.runs.index import data_checksum
@@ -208,10 +209,15 @@ def _run(
 
 
 def _test(network: Callable, test: Dataset, grain: Grain) -> dict[str, float]:
-    margin = margins(jnp.asarray(test.labels(grain)), network(test.x))
-    return {
-        name: float(value) for name, value in fit(margin, jnp.ones_like(margin))._asdict().items()
-    }
+    """Fit of test samples."""
+    fitted = _fit(network, jax.device_put(test.x), jax.device_put(test.labels(grain)))
+    return {name: float(value) for name, value in fitted._asdict().items()}
+
+
+@eqx.filter_jit
+def _fit(network: Callable, x: Float[Array, "m D"], y: Real[Array, " m"]) -> Fit:
+    margin = margins(y, network(x))
+    return fit(margin, jnp.ones_like(margin))
 
 
 def _joined(run: Run, tail: Run) -> Run:

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
 from questions import GRID
 
-MOST = 22
-"""Programs of a study of two powers: for each `begin`, `Probe`, `Portrait`, `attempt` and the
-outputs on test samples; a dozen small ones that both share."""
+MOST = {"direct": 15, "multirate": 20}
+"""Programs of a study of two powers. For each the observations and the outputs on test samples, and
+how to step: `begin` and `attempt`, or `read_remainder`, `follow`, `look` and `outputs`."""
+
+STEPS = {"direct": "attempt", "multirate": "follow"}
 
 COUNTED = """
 import jax
@@ -20,13 +23,15 @@ app()
 """
 
 
-def test_a_study_of_two_powers_compiles_few_programs(tmp_path):
+@pytest.mark.parametrize("method", ["direct", "multirate"])
+def test_a_study_of_two_powers_compiles_few_programs(method, tmp_path):
     (tmp_path / "grid.toml").write_text(GRID)
-    command = [sys.executable, "-c", COUNTED, "run", "grid.toml", "--json"]
+    options = ["--set", f"flow.method={method}", "--json"]
+    command = [sys.executable, "-c", COUNTED, "run", "grid.toml", *options]
 
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     compiled = [line for line in result.stdout.splitlines() if line.startswith("compiled ")]
     assert result.returncode == 0, result.stderr
-    assert "compiled jit(attempt)" in compiled  # programs are counted at all
-    assert len(compiled) <= MOST, compiled
+    assert f"compiled jit({STEPS[method]})" in compiled  # programs are counted at all
+    assert len(compiled) <= MOST[method], compiled
