@@ -339,12 +339,18 @@ def test_figures_of_radii_are_left_out_without_radii(late):
 
 
 def test_curves_of_a_figure_are_the_brackets(late):
-    figure = figures.robust_accuracy(late)
+    # Both ends coincide on so few samples; certificates that are a tenth shorter do not.
+    measured = late.evidence.robustness
+    radii = measured.radii[Norm.L2]
+    loose = radii._replace(certified=0.9 * radii.certified)
+    evidence = replace(late.evidence, robustness=replace(measured, radii={Norm.L2: loose}))
+
+    figure = figures.robust_accuracy(replace(late, evidence=evidence))
+
     (ax,) = figure.axes
     low, high, law = ax.get_lines()[:3]
-
     R = low.get_xdata()
-    certified, attacked = late.evidence.robustness.radii[Norm.L2].accuracy(R)
+    certified, attacked = loose.accuracy(R)
     np.testing.assert_array_equal(low.get_ydata(), certified)
     np.testing.assert_array_equal(high.get_ydata(), attacked)
     np.testing.assert_array_equal(law.get_ydata(), accuracy_law(late.evidence, R))

@@ -48,7 +48,7 @@ def test_a_run_prints_as_a_card(stored):
     card = repr(stored)
 
     assert "Reached its end time at t = 200" in card and "accuracy" in card and "escape" in card
-    assert str(stored.folder) in card and len(card.splitlines()) == 9
+    assert str(stored.folder) in card and len(card.splitlines()) == 8
 
 
 def test_a_stored_network_answers_in_float64_wherever_it_is_called_from(stored):
