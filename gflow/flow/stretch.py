@@ -6,7 +6,7 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from gflow.flow.field import AbstractNeuronField, FlowState
 from gflow.flow.history import History
@@ -18,12 +18,23 @@ from gflow.flow.surrogate import Surrogate
 MOST_STEPS = 4096
 """Steps of the surrogate within one stretch; it is not complete if it would need more."""
 
+SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
+"""Factor of the step that promises the tolerance, and the smallest and largest change of it."""
+
 
 class Tolerance(NamedTuple):
     """Relative and absolute tolerance of a step."""
 
     rtol: Float[Array, ""]
     atol: Float[Array, ""]
+
+    def scaled(self, error: FlowState, a: FlowState, b: FlowState) -> FlowState:
+        """An error in units of the tolerance, number by number."""
+
+        def scaled(wrong: Array, p: Array, q: Array) -> Array:
+            return wrong / (self.atol + self.rtol * jnp.maximum(jnp.abs(p), jnp.abs(q)))
+
+        return jax.tree.map(scaled, error, a, b)
 
 
 class Estimate(NamedTuple):
@@ -36,13 +47,10 @@ class Estimate(NamedTuple):
 
     def of(self, field: AbstractNeuronField, end: FlowState) -> Float[Array, ""]:
         """The size of end - predicted in units of the tolerance."""
-        rtol, atol = self.tolerance
-
-        def scaled(p: Array, q: Array) -> Array:
-            return (p - q) / (atol + rtol * jnp.maximum(jnp.abs(p), jnp.abs(q)))
-
-        difference = jax.tree.map(scaled, end, self.predicted)
-        return field.error_norm(difference, end, self.outputs.gain)
+        scaled = self.tolerance.scaled(
+            jax.tree.map(jnp.subtract, end, self.predicted), end, self.predicted
+        )
+        return field.error_norm(scaled, end, self.outputs.gain)
 
 
 class Stretch(eqx.Module):
@@ -56,7 +64,7 @@ class Stretch(eqx.Module):
     looks: FlowState
     """At L requested times, in the frame of the surrogate."""
     times: Float[Array, " steps"]
-    """Where the steps of the surrogate ended; inf beyond the last."""
+    """Where the accepted steps of the surrogate ended; inf beyond the last."""
     steps: Int[Array, ""]
     complete: Bool[Array, ""]
 
@@ -85,41 +93,16 @@ class Stretch(eqx.Module):
         - `estimate`: with what to compare the end.
         """
         surrogate = Surrogate.of(field, subclasses, history, state.weights.projected().vectors)
-        controller = diffrax.PIDController(
-            rtol=tolerance.rtol,
-            atol=tolerance.atol,
-            pcoeff=0.3,
-            icoeff=0.4,
-            norm=field.error_norm,
-        )
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(surrogate),  # pyright: ignore[reportArgumentType]
-            diffrax.Tsit5(),
-            span[0],
-            span[1],
-            first_step,
-            surrogate.reduced(state),
-            saveat=diffrax.SaveAt(
-                subs=[
-                    diffrax.SubSaveAt(t1=True),
-                    diffrax.SubSaveAt(ts=looks),
-                    diffrax.SubSaveAt(steps=True, fn=lambda t, y, args: t),
-                ]
-            ),
-            stepsize_controller=controller,
-            max_steps=MOST_STEPS,
-            throw=False,
-        )
-        assert solution.ts is not None and solution.ys is not None
-        end = surrogate.lifted(jax.tree.map(lambda leaf: leaf[-1], solution.ys[0]))
+        walk = _walk(surrogate, surrogate.reduced(state), span, looks, first_step, tolerance)
+        end = surrogate.lifted(walk.state)
         return cls(
             surrogate=surrogate,
             end=end,
             difference=estimate.of(field, end),
-            looks=solution.ys[1],
-            times=solution.ts[2],
-            steps=solution.stats["num_steps"],
-            complete=solution.result == diffrax.RESULTS.successful,
+            looks=walk.looks,
+            times=walk.times,
+            steps=walk.steps,
+            complete=walk.t >= span[1],
         )
 
     @eqx.filter_jit
@@ -131,3 +114,85 @@ class Stretch(eqx.Module):
     def outputs(self, looks: Float[Array, " looks"], samples: Samples) -> Float[Array, "looks n"]:
         """f(x_i) at all requested times, by one pass over the samples."""
         return self.surrogate.outputs(looks, self.looks, samples)
+
+
+class _Walk(NamedTuple):
+    """A stretch on the way."""
+
+    t: Float[Array, ""]
+    state: FlowState
+    solver_state: PyTree
+    step: Float[Array, ""]
+    looks: FlowState
+    times: Float[Array, " steps"]
+    steps: Int[Array, ""]
+    tries: Int[Array, ""]
+
+
+def _walk(
+    surrogate: Surrogate,
+    state: FlowState,
+    span: Float[Array, "2"],
+    looks: Float[Array, " looks"],
+    first_step: Float[Array, ""],
+    tolerance: Tolerance,
+) -> _Walk:
+    """Follow a surrogate by steps of diffrax's solver.
+
+    A loop of our own, since `diffrax.diffeqsolve` checks its arguments by callbacks to the host,
+    and a program with callbacks is compiled anew by every process.
+    """
+    solver, term = diffrax.Tsit5(), diffrax.ODETerm(surrogate)  # pyright: ignore[reportArgumentType]
+    last = span[1]
+
+    def go_on(walk: _Walk) -> Bool[Array, ""]:
+        return (walk.t < last) & (walk.tries < MOST_STEPS)
+
+    def step(walk: _Walk) -> _Walk:
+        end = jnp.minimum(walk.t + walk.step, last)
+        after, wrong, dense, solver_state, _ = solver.step(
+            term, walk.t, end, walk.state, None, walk.solver_state, made_jump=False
+        )
+        assert wrong is not None
+        error = surrogate.field.error_norm(tolerance.scaled(wrong, walk.state, after))
+        accepted = error <= 1  # not if it is nan
+        factor = jnp.clip(SAFETY * error ** (-1 / 5), SHRINK, jnp.where(accepted, GROW, SAFETY))
+        factor = jnp.where(jnp.isnan(error), SHRINK, factor)
+        # What lies within an accepted step is looked at.
+        inside = accepted & (looks > walk.t) & (looks <= end)
+        path = solver.interpolation_cls(t0=walk.t, t1=end, **dense)
+        seen = jax.vmap(path.evaluate)(jnp.clip(looks, walk.t, end))
+        return _Walk(
+            t=jnp.where(accepted, end, walk.t),
+            state=_either(accepted, after, walk.state),
+            solver_state=_either(
+                accepted, jax.tree.map(jnp.asarray, solver_state), walk.solver_state
+            ),
+            step=(end - walk.t) * factor,
+            looks=_either(inside, seen, walk.looks),
+            times=walk.times.at[walk.steps].set(jnp.where(accepted, end, jnp.inf)),
+            steps=walk.steps + accepted.astype(int),
+            tries=walk.tries + 1,
+        )
+
+    start = _Walk(
+        t=span[0],
+        state=state,
+        solver_state=solver.init(term, span[0], last, state, None),
+        step=first_step,
+        looks=jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(looks), *leaf.shape)), state),
+        times=jnp.full(MOST_STEPS, jnp.inf),
+        steps=jnp.asarray(0),
+        tries=jnp.asarray(0),
+    )
+    return jax.lax.while_loop(go_on, step, jax.tree.map(jnp.asarray, start))
+
+
+def _either(condition: Bool[Array, "*L"], new: PyTree, old: PyTree) -> PyTree:
+    """One tree or the other, for each of L or at once."""
+
+    def either(a: Array, b: Array) -> Array:
+        alike = condition.reshape(condition.shape + (1,) * (a.ndim - condition.ndim))
+        return jnp.where(alike, a, b)
+
+    return jax.tree.map(either, new, old)
