@@ -23,7 +23,7 @@ app()
 """
 
 
-@pytest.mark.parametrize("method", ["direct", "multirate"])
+@pytest.mark.parametrize("method", [pytest.param("direct", marks=pytest.mark.slow), "multirate"])
 def test_a_study_of_two_powers_compiles_few_programs(method, tmp_path):
     (tmp_path / "grid.toml").write_text(GRID)
     options = ["--set", f"flow.method={method}", "--json"]
