@@ -111,7 +111,8 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
         return _descent_cost(scenario, sizes, operations, rate)
 
     # Observing a step of a direct integration costs half an evaluation.
-    few = integrates_by_few(scenario)
+    # Only of a mixture is it known beforehand that its subclasses are blurred points.
+    few = worth_few(scenario) and scenario.data.facts.noise is not None
     steps = _few_steps(scenario) if few else _steps(scenario)
     evaluations = 1 if few else SOLVERS[scenario.solver].evaluations
     work = [(evaluations + 0.5) * operations * s for s in steps]
@@ -139,16 +140,15 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
     )
 
 
-def integrates_by_few(scenario: Scenario) -> bool:
-    """Whether a flow is to be followed by few exact velocities (theory D16), as far as is known.
+def worth_few(scenario: Scenario) -> bool:
+    """Whether few exact velocities are worth trying (theory D16), if subclasses are known.
 
-    With `flow.method = "auto"` that needs a mixture, and enough operations in a direct integration
-    for the programs of the surrogate to be compiled in less time.
+    With `flow.method = "auto"` a direct integration must take more operations than compiling the
+    programs of the surrogate is worth; what the surrogate leaves out is measured by the flow.
     """
     if scenario.flow.method != "auto":
         return scenario.flow.method == "multirate"
-    neurons = scenario.network.grain == "sign" and scenario.chart not in ("vector", "module")
-    if not neurons or scenario.data.facts.noise is None:
+    if scenario.network.grain != "sign" or scenario.chart in ("vector", "module"):
         return False
     direct = _steps(scenario)[0] * SOLVERS[scenario.solver].evaluations
     return direct * _operations(scenario, scenario.data.sizes) > WORTH

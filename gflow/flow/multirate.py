@@ -29,8 +29,9 @@ from gflow.flow.resumption import Resumption
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import Controls
-from gflow.flow.stretch import Estimate, Stretch, Tolerance
+from gflow.flow.stretch import Estimate, Stretch
 from gflow.flow.subclasses import Subclasses
+from gflow.flow.tolerance import Tolerance
 from gflow.flow.trajectory import Effort, Reason, Trajectory
 from gflow.network.weights import AbstractWeights
 
@@ -249,22 +250,27 @@ class _Multirate(AbstractLoop):
     def _attempt(self, end: float, scheduled: Float[np.ndarray, " s"]) -> _Attempt:
         """Predict, read the remainder at the predicted end, and correct."""
         past = self.moment.history.first(self.order)
-        guess = self._follow(past, end, np.array([end]), self.moment.state, self.moment.outputs)
+        guess = self._follow(
+            past,
+            end,
+            np.array([end]),
+            predicted=self.moment.state,
+            outputs=self.moment.outputs,
+        )
         predicted, complete = guess.end, bool(guess.complete)
         looks = self._looks(guess, end, scheduled)
         del guess  # its frame is as large as three states
         reading = self._read(predicted)
         history = past.then(_put(end), reading.remainder)
-        stretch = self._follow(history, end, looks, predicted, reading.outputs)
+        stretch = self._follow(history, end, looks, predicted=predicted, outputs=reading.outputs)
         difference = float(stretch.difference)
         error = difference / ESTIMATE
         followed = complete and bool(stretch.complete) and np.isfinite(error)
         error = max(error, 1e-9) if followed else np.inf
         # The loss was read at the predicted end, whose outputs are off by this difference.
         before, after = self.moment.outputs, reading.outputs
-        wrong = (
-            float(difference) * max(self.controls.rtol, self.controls.atol) * float(reading.doubt)
-        )
+        tolerance = max(self.controls.rtol, self.controls.atol)
+        wrong = difference * tolerance * float(reading.doubt)
         allowed = wrong + float(before.rounding) + float(after.rounding)
         uphill = float(after.loss) - float(before.loss) > allowed
         return _Attempt(stretch, reading, history, looks, error, uphill)
@@ -326,9 +332,11 @@ class _Multirate(AbstractLoop):
         history: History,
         end: float,
         looks: Float[np.ndarray, " L"],
+        *,
         predicted: FlowState,
         outputs: Outputs,
     ) -> Stretch:
+        """Follow the surrogate from here to `end`, and compare with what was predicted there."""
         stretch = Stretch.follow(
             self.field,
             self.subclasses,

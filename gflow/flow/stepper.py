@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.samples import Samples
+from gflow.flow.tolerance import Tolerance
 
 
 class _Heun(diffrax.Heun):
@@ -107,9 +108,8 @@ class Machine(eqx.Module):
     field: AbstractField
     solver: _Projected
     samples: Samples
-    # Arrays, so that another tolerance does not compile anew.
-    rtol: Float[Array, ""]
-    atol: Float[Array, ""]
+    tolerance: Tolerance
+    # Arrays, so that others do not compile anew.
     min_step: Float[Array, ""]
     largest_forced: Float[Array, ""]
 
@@ -148,8 +148,7 @@ def machine_of(field: AbstractField, samples: Samples, controls: Controls) -> Ma
         field,
         _Projected(SOLVERS[controls.solver]),
         samples,
-        jnp.asarray(controls.rtol),
-        jnp.asarray(controls.atol),
+        Tolerance(jnp.asarray(controls.rtol), jnp.asarray(controls.atol)),
         jnp.asarray(controls.min_step),
         jnp.asarray(controls.largest_forced),
     )
@@ -166,7 +165,8 @@ def begin(
 
 
 def _first_step(machine: Machine, t: Float[Array, ""], state: FlowState) -> Float[Array, ""]:
-    controller = diffrax.PIDController(machine.rtol, machine.atol, norm=machine.field.error_norm)
+    rtol, atol = machine.tolerance.rtol, machine.tolerance.atol
+    controller = diffrax.PIDController(rtol, atol, norm=machine.field.error_norm)
     end, _ = controller.init(
         machine.term,
         t,
@@ -198,7 +198,7 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     stages: FlowState = dense["k"]  # times the length of the step
     before, after = (jax.tree.map(lambda k, i=i: k[i] / length, stages.outputs) for i in (0, -1))
     assert estimate is not None
-    wrong = _scaled(machine, estimate, moment.state, state)
+    wrong = machine.tolerance.scaled(estimate, moment.state, state)
     error = machine.field.error_norm(wrong, state, after.gain)
     finite = _all_finite((state, wrong, error))
     spent = jnp.where(short, jnp.max(stages.dissipated), 0.0)
@@ -219,20 +219,12 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     known = jnp.where(error > 0, error, 1.0)
     next_moment = Moment(end, state, solver_state, known)
     return Attempt(
-        _either(accepted, next_moment, moment), next_step, accepted, finite, uphill, error
+        either(accepted, next_moment, moment), next_step, accepted, finite, uphill, error
     )
 
 
-def _scaled(machine: Machine, error: FlowState, before: FlowState, after: FlowState) -> FlowState:
-    """An error in units of the tolerance, number by number."""
-
-    def scaled(wrong: Array, a: Array, b: Array) -> Array:
-        return wrong / (machine.atol + machine.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b)))
-
-    return jax.tree.map(scaled, error, before, after)
-
-
-def _either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
+def either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:
+    """One tree or the other."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
 

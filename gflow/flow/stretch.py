@@ -12,29 +12,16 @@ from gflow.flow.field import AbstractNeuronField, FlowState
 from gflow.flow.history import History
 from gflow.flow.outputs import Outputs
 from gflow.flow.samples import Samples
+from gflow.flow.stepper import either
 from gflow.flow.subclasses import Subclasses
 from gflow.flow.surrogate import Surrogate
+from gflow.flow.tolerance import Tolerance
 
 MOST_STEPS = 4096
 """Steps of the surrogate within one stretch; it is not complete if it would need more."""
 
 SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
 """Factor of the step that promises the tolerance, and the smallest and largest change of it."""
-
-
-class Tolerance(NamedTuple):
-    """Relative and absolute tolerance of a step."""
-
-    rtol: Float[Array, ""]
-    atol: Float[Array, ""]
-
-    def scaled(self, error: FlowState, a: FlowState, b: FlowState) -> FlowState:
-        """An error in units of the tolerance, number by number."""
-
-        def scaled(wrong: Array, p: Array, q: Array) -> Array:
-            return wrong / (self.atol + self.rtol * jnp.maximum(jnp.abs(p), jnp.abs(q)))
-
-        return jax.tree.map(scaled, error, a, b)
 
 
 class Estimate(NamedTuple):
@@ -93,7 +80,14 @@ class Stretch(eqx.Module):
         - `estimate`: with what to compare the end.
         """
         surrogate = Surrogate.of(field, subclasses, history, state.weights.projected().vectors)
-        walk = _walk(surrogate, surrogate.reduced(state), span, looks, first_step, tolerance)
+        walk = _walk(
+            surrogate,
+            surrogate.reduced(state),
+            span,
+            looks,
+            first_step=first_step,
+            tolerance=tolerance,
+        )
         end = surrogate.lifted(walk.state)
         return cls(
             surrogate=surrogate,
@@ -134,6 +128,7 @@ def _walk(
     state: FlowState,
     span: Float[Array, "2"],
     looks: Float[Array, " looks"],
+    *,
     first_step: Float[Array, ""],
     tolerance: Tolerance,
 ) -> _Walk:
@@ -164,12 +159,12 @@ def _walk(
         seen = jax.vmap(path.evaluate)(jnp.clip(looks, walk.t, end))
         return _Walk(
             t=jnp.where(accepted, end, walk.t),
-            state=_either(accepted, after, walk.state),
-            solver_state=_either(
+            state=either(accepted, after, walk.state),
+            solver_state=either(
                 accepted, jax.tree.map(jnp.asarray, solver_state), walk.solver_state
             ),
             step=(end - walk.t) * factor,
-            looks=_either(inside, seen, walk.looks),
+            looks=jax.vmap(either)(inside, seen, walk.looks),
             times=walk.times.at[walk.steps].set(jnp.where(accepted, end, jnp.inf)),
             steps=walk.steps + accepted.astype(int),
             tries=walk.tries + 1,
@@ -186,13 +181,3 @@ def _walk(
         tries=jnp.asarray(0),
     )
     return jax.lax.while_loop(go_on, step, jax.tree.map(jnp.asarray, start))
-
-
-def _either(condition: Bool[Array, "*L"], new: PyTree, old: PyTree) -> PyTree:
-    """One tree or the other, for each of L or at once."""
-
-    def either(a: Array, b: Array) -> Array:
-        alike = condition.reshape(condition.shape + (1,) * (a.ndim - condition.ndim))
-        return jnp.where(alike, a, b)
-
-    return jax.tree.map(either, new, old)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.cost.memory import ROWS
-from gflow.cost.minutes import integrates_by_few
+from gflow.cost.minutes import worth_few
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
 from gflow.errors import DataError
@@ -160,7 +160,7 @@ def _subclasses(
             'samples of known subclasses, at most one per dimension, but is "multirate"; try '
             'flow.method = "auto".'
         )
-    if not possible or not integrates_by_few(scenario):
+    if not possible or not worth_few(scenario):
         return None
     return Subclasses.of(train.x, train.labels("sign").astype(float), train.subclass, omega)
 

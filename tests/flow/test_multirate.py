@@ -219,11 +219,12 @@ def worst_contributing(a, b):
     ("power", "init_scale", "most"),
     [
         (3, 1e-7, 16),
-        pytest.param(1, 1e-7, 75, marks=pytest.mark.slow),
+        pytest.param(1, 1e-7, 100, marks=pytest.mark.slow),
         pytest.param(3, 1e-300, 24, marks=pytest.mark.slow),
     ],
 )
 def test_the_number_of_velocities_is_small_at_every_scale(power, init_scale, most):
+    # At p = 1, where rounding moves it, a fifth of the 504 of the direct loop.
     scenario = parse_scenario(MIXTURE.format(power=power, init_scale=init_scale))
 
     run = simulate(scenario)
