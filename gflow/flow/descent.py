@@ -69,19 +69,11 @@ class _Descent(AbstractLoop):
             self.probe = _without_energy(self.probe)
         self.machine, self.recipe = machine, recipe
         self.moment = machine.begin(weights)
+        self.step = recipe.step_size
 
     @property
     def t(self) -> float:
         return int(self.moment.step) * self.recipe.time_of_step
-
-    @property
-    def next_step(self) -> float:
-        return self.recipe.step_size
-
-    @property
-    def effort(self) -> Effort:
-        steps = int(self.moment.step)
-        return Effort(steps=steps, rejected=0, forced=0, worst_forced=0.0, evaluations=steps)
 
     def _begin(self) -> Reason | None:
         return self._observe()
@@ -102,6 +94,7 @@ class _Descent(AbstractLoop):
             if not _finite(moment.state):
                 return self._end(Reason.DIVERGED)
             self.moment = moment
+            self.effort += Effort(steps=count, evaluations=count)
             # Look now and then on a long way, without a record.
             if step + count < target:
                 observation = self._look()
@@ -122,10 +115,7 @@ class _Descent(AbstractLoop):
         self._record(True, observation)
         return reason
 
-    def _own_arrays(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def _resume(self, arrays: dict[str, np.ndarray]) -> DescentMoment:
+    def _template(self) -> DescentMoment:
         return self.moment
 
 

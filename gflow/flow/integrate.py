@@ -88,10 +88,6 @@ def _check_precision(scale: float, controls: Controls) -> None:
         )
 
 
-_COUNTS = ("steps", "rejected", "uphill", "forced")
-_REALS = ("step", "leg_began", "worst_forced")
-
-
 class _Flow(AbstractLoop):
     """A flow under way: legs between scheduled times, of adaptive steps (final)."""
 
@@ -113,27 +109,10 @@ class _Flow(AbstractLoop):
         self.start, self.start_state = start, state
         self.evaluations_of_step = SOLVERS[controls.solver].evaluations
         self.machine = stepper.machine_of(field, samples, controls)
-        self.steps = self.rejected = self.uphill = self.forced = 0
-        self.worst_forced = 0.0
 
     @property
     def t(self) -> float:
         return float(self.moment.t)
-
-    @property
-    def next_step(self) -> float:
-        return self.step
-
-    @property
-    def effort(self) -> Effort:
-        return Effort(
-            steps=self.steps,
-            rejected=self.rejected,
-            uphill=self.uphill,
-            forced=self.forced,
-            worst_forced=self.worst_forced,
-            evaluations=self.evaluations_of_step * (self.steps + self.rejected),
-        )
 
     def _begin(self) -> Reason | None:
         start, state = self.start, self.start_state
@@ -141,7 +120,7 @@ class _Flow(AbstractLoop):
         first = None if start.first_step is None else jnp.asarray(start.first_step, dtype)
         t = jnp.asarray(start.t, dtype)
         self.moment, step = stepper.begin(self.machine, t, state, first)
-        self.step, self.leg_began = float(step), start.t
+        self.step = float(step)
         self._observe(scheduled=True, gap=0.0)
         self.observer.watch(*self.sight)
         return None
@@ -152,10 +131,10 @@ class _Flow(AbstractLoop):
     def _reach(self, target: float) -> Reason | None:
         if not np.isfinite(self.step):
             return self._end(Reason.NOT_FINITE)
-        gap = (target - self.leg_began) / (BETWEEN + 1)
+        gap = (target - self.records.last_scheduled) / (BETWEEN + 1)
         not_finite = 0
         while (t := self.t) < target:
-            if self.steps + self.rejected >= self.controls.max_steps:
+            if self.effort.steps + self.effort.rejected >= self.controls.max_steps:
                 return self._end(Reason.MAX_STEPS)
             # Attempt a step, which lands on the target if near.
             end = _landing(t, self.step, target)
@@ -175,8 +154,6 @@ class _Flow(AbstractLoop):
                 if reason is not None:
                     self.observer.watch(*self.sight)
                     return self._end(reason)
-                if self.t == target:
-                    self.leg_began = target
             # Only now does everything belong to one time, so that a watcher may interrupt.
             self.settled = True
             if accepted:
@@ -197,12 +174,15 @@ class _Flow(AbstractLoop):
         else:
             self.step = float(attempt.next_step)
         # Tallies.
-        self.steps += accepted
-        self.rejected += not accepted
-        self.uphill += bool(attempt.uphill)
-        if accepted and (error := float(attempt.error)) > 1:
-            self.forced += 1
-            self.worst_forced = max(self.worst_forced, error)
+        error, forced = float(attempt.error), accepted and float(attempt.error) > 1
+        self.effort += Effort(
+            steps=int(accepted),
+            rejected=int(not accepted),
+            uphill=int(attempt.uphill),
+            forced=int(forced),
+            worst_forced=error if forced else 0.0,
+            evaluations=self.evaluations_of_step,
+        )
         return accepted
 
     def _observe(self, scheduled: bool, gap: float) -> Reason | None:
@@ -216,15 +196,7 @@ class _Flow(AbstractLoop):
         last, before = self.records.times[-1], self.records.observations[-1]
         return t - last >= gap or self.observer.notable(before, observation)
 
-    def _own_arrays(self) -> dict[str, np.ndarray]:
-        counts = np.array([getattr(self, name) for name in _COUNTS])
-        reals = np.array([getattr(self, name) for name in _REALS])
-        return {"counts": counts, "reals": reals}
-
-    def _resume(self, arrays: dict[str, np.ndarray]) -> stepper.Moment:
-        for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
-            for name, value in zip(names, values.tolist(), strict=True):
-                setattr(self, name, value)
+    def _template(self) -> stepper.Moment:
         return stepper.template(self.machine, self.start_state)
 
 

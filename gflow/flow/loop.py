@@ -6,6 +6,7 @@ get to the next scheduled time is left to `gflow.flow.integrate` and `gflow.flow
 
 import abc
 from collections.abc import Iterable
+from dataclasses import asdict, fields
 from typing import Any
 
 import equinox as eqx
@@ -26,6 +27,10 @@ class AbstractLoop(abc.ABC):
 
     moment: Any
     """Everything that is carried from one step to the next; its `state` is a `FlowState`."""
+    effort: Effort
+    """What it has cost so far."""
+    step: float
+    """Length of the step that would be tried next."""
 
     def __init__(self, observer: Observer, checkpoint: AbstractCheckpoint | None):
         self.observer = observer
@@ -33,6 +38,8 @@ class AbstractLoop(abc.ABC):
         self.probe = eqx.filter_jit(observer.probe)
         self.portrait = None if observer.portrait is None else eqx.filter_jit(observer.portrait)
         self.records = Records()
+        self.effort = Effort()
+        self.step = np.nan
         self.settled = True
         """Whether moment, records and tallies belong to one time, so that a snapshot is one."""
 
@@ -61,16 +68,6 @@ class AbstractLoop(abc.ABC):
     def t(self) -> float:
         """Flow time now."""
 
-    @property
-    @abc.abstractmethod
-    def next_step(self) -> float:
-        """Length of the step that would be tried next."""
-
-    @property
-    @abc.abstractmethod
-    def effort(self) -> Effort:
-        """What it has cost so far."""
-
     @abc.abstractmethod
     def _begin(self) -> Reason | None:
         """Look at the start; the reason if it is the end already."""
@@ -84,12 +81,8 @@ class AbstractLoop(abc.ABC):
         """Step until `target` is hit exactly; the reason if it ends before or there."""
 
     @abc.abstractmethod
-    def _own_arrays(self) -> dict[str, np.ndarray]:
-        """What a snapshot needs besides moment and records."""
-
-    @abc.abstractmethod
-    def _resume(self, arrays: dict[str, np.ndarray]) -> Any:
-        """Take over what `_own_arrays` gave, and make a moment of the shapes of the stored one."""
+    def _template(self) -> Any:
+        """A moment of the right structure and shapes; its values mean nothing."""
 
     @property
     def weights(self) -> Any:
@@ -129,11 +122,19 @@ class AbstractLoop(abc.ABC):
 
     def _snapshot(self) -> dict[str, np.ndarray]:
         """Everything that the rest of the trajectory depends on."""
-        return leaves_of(self.moment) | self.records.arrays() | self._own_arrays()
+        tallies = {name: np.asarray(value) for name, value in asdict(self.effort).items()}
+        return (
+            leaves_of(self.moment)
+            | self.records.arrays()
+            | tallies
+            | {"step": np.asarray(self.step)}
+        )
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go back to a snapshot."""
-        self.moment = with_leaves(self._resume(arrays), arrays)
+        self.moment = with_leaves(self._template(), arrays)
+        self.effort = Effort(**{field.name: arrays[field.name].item() for field in fields(Effort)})
+        self.step = arrays["step"].item()
         # Stored observations are bare leaves; tracing the probe gives the tree they hang on.
         template = eqx.filter_eval_shape(self.probe, *self._now)
         if self.portrait is not None:
@@ -148,7 +149,7 @@ class AbstractLoop(abc.ABC):
             scheduled=scheduled,
             observations=observations,
             state=self.moment.state,
-            next_step=self.next_step,
+            next_step=self.step,
             outcome=Outcome(reason, self.t, end_time, self.effort.steps),
             effort=self.effort,
         )

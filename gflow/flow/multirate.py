@@ -10,6 +10,7 @@ exponential-type multistep method, and the closed form is a control variate of t
 The second solution is the trajectory: everything recorded is read from it, at any time.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -110,6 +111,10 @@ class _Moment(eqx.Module):
     t: Float[Array, ""]
     state: FlowState
     history: History
+    guess: History
+    """What predicts the remainder: the last of the history, and where a refused step ended."""
+    fine_step: Float[Array, ""]
+    """First step of the surrogate to try."""
     pull: Float[Array, ""]
     """The largest pull so far, by which the remainder is measured."""
     outputs: Outputs
@@ -135,10 +140,6 @@ class _Note(NamedTuple):
     t: float
     scheduled: bool
     observation: PyTree
-
-
-_COUNTS = ("steps", "rejected", "uphill", "fine", "evaluations")
-_REALS = ("step", "fine_step")
 
 
 class _Multirate(AbstractLoop):
@@ -168,36 +169,19 @@ class _Multirate(AbstractLoop):
         rate = field.p * field.loss.kappa * float(np.asarray(subclasses.pi).mean())
         self.unit = _put(5 / rate)
         self.step = start.first_step or 0.1 * self.order / rate
-        self.fine_step = self.step / 4
         self.tolerance = Tolerance(_put(controls.rtol), _put(controls.atol))
         self.finer = Tolerance(_put(controls.rtol / FINER), _put(controls.atol / FINER))
-        self.steps = self.rejected = self.uphill = self.fine = self.evaluations = 0
 
     @property
     def t(self) -> float:
         return float(self.moment.t)
 
-    @property
-    def next_step(self) -> float:
-        return self.step
-
-    @property
-    def effort(self) -> Effort:
-        return Effort(
-            steps=self.steps,
-            rejected=self.rejected,
-            forced=0,
-            worst_forced=0.0,
-            uphill=self.uphill,
-            evaluations=self.evaluations,
-            fine=self.fine,
-        )
-
     def _begin(self) -> Reason | None:
         t, state = _put(self.start.t), self.start_state
         reading = self._read(state)
         history = History.begin(t, reading.remainder, self.order + 1, self.unit)
-        self.moment = _Moment(t, state, history, reading.pull, reading.outputs)
+        guess, fine_step = history.first(self.order), _put(self.step / 4)
+        self.moment = _Moment(t, state, history, guess, fine_step, reading.pull, reading.outputs)
         observation = self._observation(reading)
         self._record(True, observation)
         self.observer.watch(self.t, observation)
@@ -218,7 +202,7 @@ class _Multirate(AbstractLoop):
     def _reach(self, target: Float[np.ndarray, " T"]) -> Reason | None:
         last = float(target[-1])
         while (t := self.t) < last:
-            if self.steps + self.rejected >= self.controls.max_steps:
+            if self.effort.steps + self.effort.rejected >= self.controls.max_steps:
                 return self._end(Reason.MAX_STEPS)
             ahead = target[target > t]
             end = min(t + self.step, last, float(ahead[: LOOKS - BETWEEN][-1]))
@@ -226,14 +210,12 @@ class _Multirate(AbstractLoop):
                 return self._end(Reason.STALLED)
             attempt = self._attempt(end, ahead[ahead <= end])
             if attempt.error > 1 or attempt.uphill:
-                self.rejected += 1
-                self.uphill += attempt.error <= 1
-                self.step = (end - t) * (self._factor(attempt) if attempt.error > 1 else 0.5)
+                self._refuse(attempt, (end - t) * self._growth(attempt))
                 continue
             # Look at it on the way; where a rule ends the flow within the step, step there instead.
             notes, note = self._observe(attempt, set(ahead.tolist()))
             if note.t < end:
-                self.step = note.t - t
+                self._refuse(attempt, note.t - t)
                 continue
             self.settled = False
             self._take(attempt, end)
@@ -251,7 +233,7 @@ class _Multirate(AbstractLoop):
         """Predict, read the remainder at the predicted end, and correct."""
         past = self.moment.history.first(self.order)
         guess = self._follow(
-            past,
+            self.moment.guess,
             end,
             np.array([end]),
             predicted=self.moment.state,
@@ -275,25 +257,37 @@ class _Multirate(AbstractLoop):
         uphill = float(after.loss) - float(before.loss) > allowed
         return _Attempt(stretch, reading, history, looks, error, uphill)
 
-    def _factor(self, attempt: _Attempt) -> float:
+    def _growth(self, attempt: _Attempt) -> float:
         """What the next step may be, over the one that was tried."""
-        if not np.isfinite(attempt.error):
-            return 0.2
         # The error of a step is of one order more than the number of velocities that predict it.
         order = float(attempt.history.known)
-        return float(np.clip(SAFETY * attempt.error ** (-1 / order), 0.2, GROWTH))
+        factor = SAFETY * attempt.error ** (-1 / order)  # 0 if the error is inf
+        if attempt.uphill and attempt.error <= 1:
+            factor = 0.5
+        return float(np.clip(factor, 0.2, GROWTH))
+
+    def _refuse(self, attempt: _Attempt, step: float) -> None:
+        """Try a shorter step; the velocity that was read for this one helps to predict it."""
+        if np.isfinite(attempt.error) and bool(attempt.reading.finite):
+            self.moment = replace(self.moment, guess=attempt.history)
+        self.effort += Effort(rejected=1, uphill=int(attempt.uphill and attempt.error <= 1))
+        self.step = step
 
     def _take(self, attempt: _Attempt, end: float) -> None:
         """Take over a step that was accepted."""
         length, wish = end - self.t, self.step
-        pull = _put(max(float(self.moment.pull), float(attempt.reading.pull)))
         self.moment = _Moment(
-            _put(end), attempt.stretch.end, attempt.history, pull, attempt.reading.outputs
+            t=_put(end),
+            state=attempt.stretch.end,
+            history=attempt.history,
+            guess=attempt.history.first(self.order),
+            fine_step=_put(length / max(int(attempt.stretch.steps), 1)),
+            pull=_put(max(float(self.moment.pull), float(attempt.reading.pull))),
+            outputs=attempt.reading.outputs,
         )
-        self.steps += 1
-        self.fine_step = length / max(int(attempt.stretch.steps), 1)
+        self.effort += Effort(steps=1)
         # After a step that was cut short, the wish from before still stands.
-        step = length * self._factor(attempt)
+        step = length * self._growth(attempt)
         self.step = max(wish, step) if length < wish else step
 
     def _observe(self, attempt: _Attempt, scheduled: set[float]) -> tuple[list[_Note], _Note]:
@@ -344,15 +338,15 @@ class _Multirate(AbstractLoop):
             self.moment.state,
             span=_put([self.t, end]),
             looks=_padded(looks),
-            first_step=_put(min(self.fine_step, end - self.t)),
+            first_step=_put(min(float(self.moment.fine_step), end - self.t)),
             tolerance=self.finer,
             estimate=Estimate(predicted, self.tolerance, outputs),
         )
-        self.fine += int(stretch.steps)
+        self.effort += Effort(fine=int(stretch.steps))
         return stretch
 
     def _read(self, state: FlowState) -> Reading:
-        self.evaluations += 1
+        self.effort += Effort(evaluations=1)
         return read_remainder(self.field, self.subclasses, self.samples, state)
 
     def _look(self) -> PyTree:
@@ -363,21 +357,15 @@ class _Multirate(AbstractLoop):
         moment = self.moment
         return jax.device_get(self.probe(moment.t, moment.state, reading.values))
 
-    def _own_arrays(self) -> dict[str, np.ndarray]:
-        counts = np.array([getattr(self, name) for name in _COUNTS])
-        return {"counts": counts, "reals": np.array([getattr(self, name) for name in _REALS])}
-
-    def _resume(self, arrays: dict[str, np.ndarray]) -> _Moment:
-        for names, values in ((_COUNTS, arrays["counts"]), (_REALS, arrays["reals"])):
-            for name, value in zip(names, values.tolist(), strict=True):
-                setattr(self, name, value)
+    def _template(self) -> _Moment:
         shapes = jax.eval_shape(
             lambda: read_remainder(self.field, self.subclasses, self.samples, self.start_state)
         )
         zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes.remainder)
-        t = jnp.zeros(())
-        history = History.begin(t, zeros, self.order + 1, self.unit)
-        return _Moment(t, self.start_state, history, t, Outputs.none(t.dtype))
+        zero = jnp.zeros(())
+        history = History.begin(zero, zeros, self.order + 1, self.unit)
+        nothing = Outputs.none(zero.dtype)
+        return _Moment(zero, self.start_state, history, history, zero, zero, nothing)
 
 
 def _put(value: Any) -> Float[Array, "..."]:

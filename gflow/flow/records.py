@@ -49,6 +49,11 @@ class Records:
         self.observations.append(observation)
 
     @property
+    def last_scheduled(self) -> float:
+        """The last scheduled time of an observation."""
+        return self.times[len(self) - 1 - self.scheduled[::-1].index(True)]
+
+    @property
     def columns(self) -> tuple[Float[np.ndarray, " T"], Bool[np.ndarray, " T"], PyTree]:
         """Times, whether they were scheduled, and observations stacked along a leading axis T."""
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *self.observations)

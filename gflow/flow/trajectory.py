@@ -5,7 +5,8 @@ there, and the outcome's text names the common reasons and the cure.
 """
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -102,17 +103,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Effort:
-    """What an integration cost."""
+    """What an integration cost; that of two parts of it is their sum."""
 
-    steps: int
+    steps: int = 0
     """Accepted steps."""
-    rejected: int
+    rejected: int = 0
     """Rejected steps."""
-    forced: int
+    forced: int = 0
     """Steps accepted above tolerance because they had the minimum length."""
-    worst_forced: float
+    worst_forced: float = 0.0
     """Largest error of a forced step, in units of the tolerance; 0 without forced steps."""
-    evaluations: int
+    evaluations: int = 0
     """Evaluations of the velocity."""
     fine: int = 0
     """Steps of the surrogate between evaluations; 0 where every step evaluates."""
@@ -128,20 +129,12 @@ class Effort:
             f"{f', {self.fine} steps of the surrogate' if self.fine else ''}"
         )
 
-    def plus(self, other: "Effort") -> "Effort":
-        """Effort of a flow and its continuation."""
-        sums = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in (
-                "steps",
-                "rejected",
-                "uphill",
-                "forced",
-                "evaluations",
-                "fine",
-            )
+    def __add__(self, other: "Effort") -> "Effort":
+        sums: dict[str, Any] = {
+            name: value + getattr(other, name) for name, value in asdict(self).items()
         }
-        return Effort(**sums, worst_forced=max(self.worst_forced, other.worst_forced))
+        sums["worst_forced"] = max(self.worst_forced, other.worst_forced)
+        return Effort(**sums)
 
 
 @dataclass(frozen=True)
@@ -175,5 +168,5 @@ class Trajectory:
             scheduled=join(self.scheduled, tail.scheduled),
             observations=jax.tree.map(join, self.observations, tail.observations),
             outcome=replace(tail.outcome, steps=steps),
-            effort=self.effort.plus(tail.effort),
+            effort=self.effort + tail.effort,
         )

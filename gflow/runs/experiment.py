@@ -227,7 +227,7 @@ def _joined(run: Run, tail: Run) -> Run:
         b,
         record=xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
         outcome=replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
-        effort=a.effort.plus(b.effort),
+        effort=a.effort + b.effort,
     )
     seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
     manifest = {**run.manifest, **tail.manifest, "seconds": seconds}
