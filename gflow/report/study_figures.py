@@ -9,17 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
+from gflow.data.centers import Centers
 from gflow.judges.conjecture import OWN_BAR
+from gflow.network.reference import average_target, subclass_target
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import contribution_bars, cosine_image
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
 from gflow.report.subjects import Runs, as_study, beside_power, chosen
+from gflow.robustness.published_search import PUBLISHED_DISTANCES
 from gflow.runs.manifest import FINDINGS
 from gflow.runs.run import Run
 from gflow.runs.seed_band import SeedBand, over_seeds
 from gflow.runs.study import Study
 from gflow.runs.study_table import varied_keys
+
+PUBLISHED_SIZES = (1000, 10, 6, 20_000, 2000)
+"""D, K, K1, n and h of the published figure."""
 
 OWN = ("conjecture-1.own_searched", "conjecture-1.own_certified")
 """Columns of the distance to the classifier that Conjecture 1 claims: lower and upper bound."""
@@ -68,7 +74,8 @@ def overview(runs: Runs) -> Figure:
     """A study at a glance: distances, and the neurons of one run of its least and largest power.
 
     (a) as in `bands`; (b) contributions and (c), (d) final cosines of the heaviest neurons, of the
-    first run of each of the two powers.
+    first run of each of the two powers.  Where the study is that of the published figure, crosses
+    in (a) are the published estimates over sup |target| (theory E1, T2).
 
     **Arguments:**
 
@@ -90,6 +97,8 @@ def overview(runs: Runs) -> Figure:
     upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
     first, *bars = _row(figure, upper, len(columns) + 1)
     _draw_bands(distance, first)
+    if _is_published(as_study(runs)):
+        _draw_published(distance, ends[0][1].centers, first)
     if first.get_legend_handles_labels()[0]:
         first.legend(loc="lower right")
     maps = _row(figure, lower, len(columns))
@@ -152,6 +161,29 @@ def _draw_bands(distance: _OwnDistance, ax: Axes) -> None:
     ax.set_yscale("log", nonpositive="mask")
     ax.set(xlabel=distance.key.rpartition(".")[2].replace("_", " "))
     ax.set_ylabel("own distance\n[searched, certified]")
+
+
+def _is_published(study: Study) -> bool:
+    """Whether a study asks the question of the published figure: its data, width and noise."""
+    scenario = study.scenario
+    sizes = [
+        scenario.value(f"data.{key}")
+        for key in ("dimension", "subclasses", "positive_subclasses", "samples")
+    ]
+    noise = any("data.noise" in axis.keys for axis in scenario.vary)
+    width = scenario.value("network.width")
+    return noise and (*sizes, width) == PUBLISHED_SIZES
+
+
+def _draw_published(distance: _OwnDistance, centers: Centers, ax: Axes) -> None:
+    """The published estimates of each power, in its color, over sup |target|."""
+    for band, color in zip(distance.certified, cycle(style.CURVES)):
+        p = float(band.varied.get("network.power", np.nan))
+        if p in PUBLISHED_DISTANCES:
+            target = average_target(centers) if p == 1 else subclass_target(centers, p)
+            x, y = zip(*PUBLISHED_DISTANCES[p].items(), strict=True)
+            ax.plot(x, np.array(y) / target.supremum, "x", color=color, ms=4, gid="published",
+                    label=f"$p$ = {p:g}, published estimate")  # fmt: skip
 
 
 def _name(varied: dict[str, object]) -> str:

@@ -65,6 +65,30 @@ def test_an_overview_shows_distances_and_the_neurons_of_a_run_of_each_power(stud
         assert bars.patches and image.images
 
 
+def test_published_estimates_stand_beside_the_brackets_of_the_published_question(study):
+    # The sizes are part of the question alone: the stored runs stay as small as they are.
+    sizes = {"dimension": 1000, "subclasses": 10, "positive_subclasses": 6, "samples": 20_000}
+    scenario = study.scenario
+    published = scenario.model_copy(
+        update={
+            "data": scenario.data.model_copy(update=sizes),
+            "network": scenario.network.model_copy(update={"width": 2000}),
+        }
+    )
+    drawn = [
+        [line for line in figures.overview(one).axes[0].lines if line.get_gid() == "published"]
+        for one in (study, replace(study, scenario=published))
+    ]
+
+    assert drawn[0] == []
+    # Published values are .028 to .090 for F and .8e-5 to 2.7e-5 for F^(3); sup |F^(3)| is 1.
+    K1 = study.runs[0].centers.K1
+    assert [line.get_ydata().tolist() for line in drawn[1]] == [
+        pytest.approx([0.028 / K1**0.5, 0.090 / K1**0.5]),
+        pytest.approx([0.8e-5, 2.7e-5]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("vary", "reason"),
     [
