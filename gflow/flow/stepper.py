@@ -96,7 +96,7 @@ class _Projected(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         y1, error, dense, solver_state, result = self.solver.step(
-            terms, t0, t1, y0, args, solver_state, made_jump=made_jump
+            terms, t0, t1, y0, args, solver_state=solver_state, made_jump=made_jump
         )
         y1 = replace(y1.projected(), outputs=y0.outputs)
         return y1, error, dense, solver_state, result
@@ -169,13 +169,13 @@ def _first_step(machine: Machine, t: Float[Array, ""], state: FlowState) -> Floa
     controller = diffrax.PIDController(rtol, atol, norm=machine.field.error_norm)
     end, _ = controller.init(
         machine.term,
-        t,
-        t,
-        state,
-        None,
-        machine.samples,
-        machine.solver.func,
-        machine.solver.error_order(machine.term),
+        t0=t,
+        t1=t,
+        y0=state,
+        dt0=None,
+        args=machine.samples,
+        func=machine.solver.func,
+        error_order=machine.solver.error_order(machine.term),
     )
     return jnp.asarray(end - t)
 
@@ -191,7 +191,13 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     """
     solver, term, length = machine.solver, machine.term, end - moment.t
     state, estimate, dense, solver_state, _ = solver.step(
-        term, moment.t, end, moment.state, machine.samples, moment.solver_state, made_jump=False
+        term,
+        t0=moment.t,
+        t1=end,
+        y0=moment.state,
+        args=machine.samples,
+        solver_state=moment.solver_state,
+        made_jump=False,
     )
     short = length <= machine.min_step * (1 + 1e-9)
     # How wrong the step is, and how much it raised the loss, both ends of which it has seen.

@@ -146,7 +146,13 @@ def _walk(
     def step(walk: _Walk) -> _Walk:
         end = jnp.minimum(walk.t + walk.step, last)
         after, wrong, dense, solver_state, _ = solver.step(
-            term, walk.t, end, walk.state, None, walk.solver_state, made_jump=False
+            term,
+            t0=walk.t,
+            t1=end,
+            y0=walk.state,
+            args=None,
+            solver_state=walk.solver_state,
+            made_jump=False,
         )
         assert wrong is not None
         error = surrogate.field.error_norm(tolerance.scaled(wrong, walk.state, after))
