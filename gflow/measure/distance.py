@@ -103,7 +103,7 @@ def distance(network: Network, target: Target, seed: int) -> Distance:
         bound=bound,
         log_c=_log(worst.c) - f.log_scale,
         log_c_least_squares=_log(least) - f.log_scale,
-        value_at_least_squares=gap.at(least).highest(worst.inputs) / size,
+        value_at_least_squares=worst.highest(gap.at(least)) / size,
         supremum=size,
         witness=space @ worst.inputs[value.argmax()],
     )

@@ -3,8 +3,8 @@
 One idea: a finite set of inputs has a least c, which is a convex problem in one unknown,
 solved exactly; ascend at that c, add the inputs where it leads, solve for c again.
 
-Every input counts as the whole network sees it, in float64.  Only the ascent uses a folded one,
-in coordinates of the few dimensions that matter.
+Every input counts as the whole network sees it, in float64.  Only ascents use folded ones, in
+coordinates of the few dimensions that matter: a coarse one, and a fine one from where that leads.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from gflow.measure.relu_supremum import enumerable, relu_supremum
 from gflow.network.folded import folded
 from gflow.network.population import Population
 
-# The search sees neurons folded within this angle (radians), without this share of the mass.
-_SEARCH_ANGLE, _SEARCH_REST = 1e-3, 1e-5
+# Angle (radians) within which neurons are folded, and share of the mass that is left out.
+_COARSE, _FINE = (1e-3, 1e-5), (1e-4, 1e-7)
 # Numbers of dominant neurons, random, extreme and polished points the search goes on from.
 _DOMINANT, _RANDOM, _EXTREME, _POLISHED = 40, 64, 64, 8
 _CLIMB, _POLISH = 200, 60  # iterations
@@ -59,10 +59,35 @@ class Gap:
         f, goal = (replace(part, u=part.u @ frame) for part in (self.f, self.goal))
         return Gap(f, goal, self.c)
 
-    def highest(self, inputs: Float[np.ndarray, "n D"]) -> float:
-        """The largest |c f - goal| that an ascent from the inputs reaches."""
-        value = self.signed(inputs)
-        return float(ascend(self, inputs[_most_extreme(value, _EXTREME)], _POLISH)[1].max())
+
+@dataclass(frozen=True)
+class Thin:
+    """The gap of a folded network, in an orthonormal frame of all that it depends on."""
+
+    gap: Gap
+    """In coordinates of the frame."""
+    frame: Float[np.ndarray, "D d"]
+
+    @classmethod
+    def of(cls, gap: Gap, angle: float, rest: float, beside: Float[np.ndarray, "q D"]) -> "Thin":
+        """Fold the network within an angle, without a share of its mass.
+
+        **Arguments:**
+
+        - `beside`: what the frame spans besides the neurons: the centers, and one dimension that
+            stands for all others, since f and F of different powers may differ most at an input
+            that is partly orthogonal to every neuron.
+        """
+        few = folded(gap.f, angle, rest).population
+        frame = np.linalg.qr(np.concatenate([few.u, beside]).T)[0]
+        return cls(Gap(few, gap.goal).within(frame), frame)
+
+    def ascend(
+        self, c: float, inputs: Float[np.ndarray, "n D"], iterations: int
+    ) -> Float[np.ndarray, "m D"]:
+        """Where an ascent at the factor c leads from the inputs."""
+        ends, _ = ascend(self.gap.at(c), _unit(inputs @ self.frame), iterations)
+        return _unit(ends @ self.frame.T)
 
 
 @dataclass(frozen=True)
@@ -75,6 +100,14 @@ class Worst:
     """A factor at which the search ends no more than 5e-4 above `lower`."""
     lower: float
     """min_c max_i |c f(x_i) - goal(x_i)|."""
+    fine: Thin
+    """What the last ascents used."""
+
+    def highest(self, gap: Gap) -> float:
+        """The largest |c f - goal| at another factor that an ascent from the inputs reaches."""
+        starts = self.inputs[_most_extreme(gap.signed(self.inputs), _EXTREME)]
+        ends = self.fine.ascend(gap.c, starts, _POLISH)
+        return float(np.abs(gap.signed(np.concatenate([starts, ends]))).max())
 
 
 def exchange(gap: Gap, centers: Centers, rng: np.random.Generator) -> Worst:
@@ -89,15 +122,15 @@ def exchange(gap: Gap, centers: Centers, rng: np.random.Generator) -> Worst:
     - `centers`: of the goal.
     - `rng`: draws the starts.
     """
-    thin, frame = _thinned(gap, centers.mu, rng)
+    beside = np.concatenate([centers.mu, rng.standard_normal((1, centers.D))])
+    coarse, fine = (Thin.of(gap, *fold, beside) for fold in (_COARSE, _FINE))
     few = _few_relus(gap)
-    starts = _starts(thin, centers, frame, rng)
-    inputs = starts @ frame.T
+    inputs = starts = _starts(coarse, centers, rng)
     f, goal = gap.f(inputs), gap.goal(inputs)
     c, lower = least_maximum(f, goal)
     for _ in range(_ROUNDS):
         # Ascend at the present c; two ReLU networks of few neurons need no search.
-        ends = _climbed(gap.at(c), thin.at(c), frame, starts)
+        ends = _climbed(gap.at(c), coarse, fine, starts)
         if few is not None:
             ends = np.append(ends, relu_supremum(few, gap.goal, c)[1][None], axis=0)
 
@@ -112,32 +145,18 @@ def exchange(gap: Gap, centers: Centers, rng: np.random.Generator) -> Worst:
 
         # The next ascent starts from the inputs that are worst for the new c, and at random.
         worst = _most_extreme(c * f - goal, _EXTREME)
-        starts = np.concatenate([_unit(inputs[worst] @ frame), _random(frame.shape[1], rng)])
-    return Worst(inputs, c, lower)
-
-
-def _thinned(
-    gap: Gap, mu: Float[np.ndarray, "K D"], rng: np.random.Generator
-) -> tuple[Gap, Float[np.ndarray, "D d"]]:
-    """The gap of the folded network, in an orthonormal frame of all that it depends on.
-
-    One dimension more stands for all others: f and F of different powers may differ most at an
-    input that is partly orthogonal to every neuron.
-    """
-    few = folded(gap.f, _SEARCH_ANGLE, _SEARCH_REST).population
-    other = rng.standard_normal((1, mu.shape[1]))
-    frame = np.linalg.qr(np.concatenate([few.u, mu, other]).T)[0]
-    return Gap(few, gap.goal, gap.c).within(frame), frame
+        starts = np.concatenate([inputs[worst], _random(coarse, rng)])
+    return Worst(inputs, c, lower, fine)
 
 
 def _climbed(
-    gap: Gap, thin: Gap, frame: Float[np.ndarray, "D d"], starts: Float[np.ndarray, "s d"]
+    gap: Gap, coarse: Thin, fine: Thin, starts: Float[np.ndarray, "s D"]
 ) -> Float[np.ndarray, "n D"]:
-    """Where the ascent leads, the best of it polished with the whole network."""
-    climb = int(np.clip(_WORK / max(thin.f.u.size, 1), 30, _CLIMB))
-    points = _unit(ascend(thin, starts, climb)[0] @ frame.T)
+    """Where the coarse ascent leads, and the fine one from the best of that."""
+    climb = int(np.clip(_WORK / max(coarse.gap.f.u.size, 1), 30, _CLIMB))
+    points = coarse.ascend(gap.c, starts, climb)
     best = points[_most_extreme(gap.signed(points), _POLISHED)]
-    return np.concatenate([points, ascend(gap, best, _POLISH)[0]])
+    return np.concatenate([points, fine.ascend(gap.c, best, _POLISH)])
 
 
 def _few_relus(gap: Gap) -> Population | None:
@@ -146,26 +165,23 @@ def _few_relus(gap: Gap) -> Population | None:
     return fewer and fewer[0]
 
 
-def _starts(
-    thin: Gap, centers: Centers, frame: Float[np.ndarray, "D d"], rng: np.random.Generator
-) -> Float[np.ndarray, "s d"]:
-    """First inputs of the search, in coordinates of the frame (theory section 7, point 2)."""
+def _starts(coarse: Thin, centers: Centers, rng: np.random.Generator) -> Float[np.ndarray, "s D"]:
+    """First inputs of the search (theory section 7, point 2)."""
+    thin, frame = coarse.gap, coarse.frame
     mu, averages = centers.mu @ frame, centers.averages @ frame
     label = centers.label.astype(np.float64)
     axes = np.concatenate([mu, averages, thin.f.u[:_DOMINANT], label[None] @ mu])
     normal = rng.standard_normal((_RANDOM, centers.K))
     subset = rng.random(normal.shape) < rng.random((_RANDOM, 1))
     beside = np.outer(rng.standard_normal(_RANDOM), np.eye(frame.shape[1])[-1])
-    return np.concatenate(
-        [
-            _unit(np.concatenate([axes, -axes])),
-            _tilted(thin),
-            _unit((np.sign(normal) * subset) @ mu),
-            _unit((np.abs(normal) * label) @ mu),
-            _unit(normal @ mu + beside),
-            _random(frame.shape[1], rng),
-        ]
-    )
+    inside = [
+        _unit(np.concatenate([axes, -axes])),
+        _tilted(thin),
+        _unit((np.sign(normal) * subset) @ mu),
+        _unit((np.abs(normal) * label) @ mu),
+        _unit(normal @ mu + beside),
+    ]
+    return np.concatenate([np.concatenate(inside) @ frame.T, _random(coarse, rng)])
 
 
 def _tilted(thin: Gap) -> Float[np.ndarray, "s d"]:
@@ -212,8 +228,9 @@ def _most_extreme(value: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray,
     return np.unique(np.concatenate([order[: count // 2], order[-(count // 2) :]]))
 
 
-def _random(d: int, rng: np.random.Generator) -> Float[np.ndarray, "s d"]:
-    return _unit(rng.standard_normal((_RANDOM, d)))
+def _random(thin: Thin, rng: np.random.Generator) -> Float[np.ndarray, "s D"]:
+    """Random directions of a frame."""
+    return _unit(rng.standard_normal((_RANDOM, thin.frame.shape[1]))) @ thin.frame.T
 
 
 def _unit(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "m d"]:
