@@ -14,6 +14,7 @@ from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.shared_hypotheses import equal_weights, normalized, vanishing
 from gflow.laws.hypothesis import Hypothesis, loss_among
 from gflow.measure.distance import Distance, contrast, distance
+from gflow.network.population import population_of
 from gflow.network.reference import Target, average_target, subclass_target
 
 OWN_BAR = 0.1
@@ -57,10 +58,10 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         return outside(_EXPECTED, impossible)
     # The distance to what is claimed, and to what is not beside what separates these targets.
     own_target, cross_targets = targets(evidence)
-    seed = evidence.scenario.seed
-    own = distance(evidence.network, own_target, seed)
+    seed, network = evidence.scenario.seed, population_of(evidence.network)
+    own = distance(network, own_target, seed)
     crosses = [
-        Cross(distance(evidence.network, target, seed), contrast(own_target, target, seed))
+        Cross(distance(network, target, seed), contrast(own_target, target, seed))
         for target in cross_targets
     ]
     verdict, reason = _verdict(evidence, own, crosses)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from gflow.measure.certificate import certify_best
 from gflow.measure.exchange import Gap, exchange
-from gflow.network.population import Population
+from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
 from gflow.network.reference import Target
 
@@ -66,7 +66,7 @@ class Distance:
         )
 
 
-def distance(network: Network, target: Target, seed: int) -> Distance:
+def distance(network: Network | Population, target: Target, seed: int) -> Distance:
     """Bracket inf_{c>0} sup_{‖x‖=1} |c f(x) - F(x)| / sup|F|.
 
     The lower bound is min_c max_i |c f(x_i) - F(x_i)| over the inputs of an exchange, exact for
@@ -74,7 +74,8 @@ def distance(network: Network, target: Target, seed: int) -> Distance:
 
     **Arguments:**
 
-    - `network`: f, of any power and scale; log-contributions far below -745 are welcome.
+    - `network`: f, of any power and scale; log-contributions far below -745 are welcome.  To hold
+        one network against several targets, give its `Population`, which is folded once.
     - `target`: F or F^(p), with the orthonormal centers it is made of.
     - `seed`: of the random starts.
 
@@ -85,14 +86,16 @@ def distance(network: Network, target: Target, seed: int) -> Distance:
     **Source:** theory section 7; Min and Vidal, ICML 2024, Conjecture 1.
     """
     size, rng = target.supremum, np.random.default_rng(seed)
-    f, goal = Population.of(network).distinct, Population.of(target.network).unscaled()
+    f, goal = population_of(network).distinct, Population.of(target.network).unscaled()
 
-    # The search takes place in the span of all neurons and centers, and one dimension more.
-    space = _spanned(np.concatenate([f.u, target.centers.mu]), rng)
-    gap = Gap(f, goal).within(space)
-    centers = replace(target.centers, mu=target.centers.mu @ space)
+    # The search takes place in the span of all neurons and centers, and one dimension more, if
+    # that is less than everything.
+    gap, centers, space = Gap(f, goal), target.centers, None
+    if len(f.u) + centers.K < centers.D:
+        space = _spanned(np.concatenate([f.u, centers.mu]), rng)
+        gap, centers = gap.within(space), replace(centers, mu=centers.mu @ space)
     worst = exchange(gap, centers, rng)
-    value = np.abs(gap.at(worst.c).signed(worst.inputs))
+    witness = worst.inputs[np.abs(gap.at(worst.c).signed(worst.inputs)).argmax()]
     least = _least_squares(gap.f(centers.mu), gap.goal(centers.mu))
 
     upper, bound = certify_best(f, target, worst.c)
@@ -105,7 +108,7 @@ def distance(network: Network, target: Target, seed: int) -> Distance:
         log_c_least_squares=_log(least) - f.log_scale,
         value_at_least_squares=worst.highest(gap.at(least)) / size,
         supremum=size,
-        witness=space @ worst.inputs[value.argmax()],
+        witness=witness if space is None else space @ witness,
     )
 
 
@@ -122,9 +125,8 @@ def contrast(own: Target, cross: Target, seed: int) -> Distance:
 def _spanned(rows: Float[np.ndarray, "q D"], rng: np.random.Generator) -> Float[np.ndarray, "D d"]:
     """Orthonormal columns that span rows and one random vector, which stands for all that is
     orthogonal to the rows: the gap depends on an input by its products with the rows alone."""
-    D = rows.shape[1]
-    more = np.concatenate([rows, rng.standard_normal((1, D))])
-    return np.linalg.qr(more.T)[0] if len(more) < D else np.eye(D)
+    other = rng.standard_normal((1, rows.shape[1]))
+    return np.linalg.qr(np.concatenate([rows, other]).T)[0]
 
 
 def _least_squares(f: Float[np.ndarray, " K"], goal: Float[np.ndarray, " K"]) -> float:

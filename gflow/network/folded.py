@@ -5,6 +5,7 @@ are left out; sup |f - f_folded| over the unit ball is at most `turning_error + 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,18 +18,25 @@ from gflow.network.prelu import Network, lipschitz
 _COSINE_ROUNDING = 1e-15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Folded:
     """A smaller population, and what it lost."""
 
+    whole: Population
+    """All neurons."""
     population: Population
     """The leaders, in the units (`log_scale`) of the population they come from."""
     membership: Int[np.ndarray, " h"]
     """Index of the leader of each neuron; -1 for the rest."""
     rest: float
     """Total contribution of the neurons left out, in units of e^{log_scale}."""
-    turning_error: float
-    """`turning_bound` of neurons to their leaders, in units of e^{log_scale}."""
+
+    @cached_property
+    def turning_error(self) -> float:
+        """`turning_bound` of neurons to their leaders, in units of e^{log_scale}."""
+        grouped = self.membership >= 0
+        members, leader = self.whole.take(grouped), self.population.u[self.membership[grouped]]
+        return turning_bound(members.p, members.m, members.u, leader)
 
     @property
     def error(self) -> float:
@@ -52,23 +60,25 @@ def folded(network: Network | Population, angle: float, rest_share: float) -> Fo
     - `angle`: radians, >= 0; angles below 4e-8 count as none.
     - `rest_share`: in [0, 1], dimensionless.
 
-    **Returns:** a `Folded`, heaviest leader first.  A network that is zero gives no neuron.
+    **Returns:** a `Folded`, heaviest leader first.  A network that is zero gives no neuron.  One
+    population folds once for each angle and share.
 
     **Source:** theory D9.
     """
     population = population_of(network)
+    folds = population.folds
+    if (angle, rest_share) not in folds:
+        folds[angle, rest_share] = _folded(population, angle, rest_share)
+    return folds[angle, rest_share]
+
+
+def _folded(population: Population, angle: float, rest_share: float) -> Folded:
     heavy = _heavy(population.m, rest_share)
     membership = np.full(len(population.m), -1)
     membership[heavy] = _led(population.take(heavy), min(angle, np.pi))
     grouped = membership >= 0
-    members, group = population.take(grouped), membership[grouped]
-    leaders = _leaders(members, group)
-    return Folded(
-        leaders,
-        membership,
-        float(population.m[~grouped].sum()),
-        turning_bound(population.p, members.m, members.u, leaders.u[group]),
-    )
+    leaders = _leaders(population.take(grouped), membership[grouped])
+    return Folded(population, leaders, membership, float(population.m[~grouped].sum()))
 
 
 def turning_bound(
@@ -120,12 +130,14 @@ def _led(population: Population, angle: float) -> Int[np.ndarray, " h"]:
 
 def _leaders(population: Population, group: Int[np.ndarray, " h"]) -> Population:
     """One neuron per group: summed contribution, direction of Σ m_j u_j."""
-    count = group.max(initial=-1) + 1
-    select = np.equal.outer(np.arange(count), group).astype(np.float64)
-    total = (select * population.m) @ population.u
+    if not len(group):
+        return population
+    order = np.argsort(group, kind="stable")
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    m, u = population.m[order], population.u[order]
+    mass, total = (np.add.reduceat(part, first, axis=0) for part in (m, m[:, None] * u))
     length = np.linalg.norm(total, axis=1, keepdims=True)
 
     # Where the sum vanishes any direction of the group will do; its first neuron's is at hand.
-    first = np.argmax(select, axis=1) if count else np.zeros(0, int)
-    u = np.divide(total, length, out=population.u[first].copy(), where=length > 0)
-    return replace(population, u=u, m=select @ population.m, s=population.s[first])
+    u = np.divide(total, length, out=u[first], where=length > 0)
+    return replace(population, u=u, m=mass, s=population.s[order[first]])

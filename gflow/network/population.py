@@ -5,6 +5,8 @@ other.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,8 +15,11 @@ from jaxtyping import Bool, Float, Int
 from gflow.errors import DataError
 from gflow.network.prelu import Network, host_power
 
+if TYPE_CHECKING:
+    from gflow.network.folded import Folded
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Population:
     """A network on the host: f(x) = e^{log_scale} Σ_j s_j m_j σ(<u_j, x>)^p."""
 
@@ -68,7 +73,7 @@ class Population:
         """The same function with contributions in units of 1, where they may underflow."""
         return replace(self, m=self.m * np.exp(self.log_scale), log_scale=0.0)
 
-    @property
+    @cached_property
     def distinct(self) -> "Population":
         """The same function with neurons of one sign and exactly one direction folded.
 
@@ -80,6 +85,11 @@ class Population:
         first = np.unique(group, return_index=True)[1]
         m = np.bincount(group, weights=self.m, minlength=len(first))
         return replace(self, u=self.u[first], m=m, s=self.s[first])
+
+    @cached_property
+    def folds(self) -> "dict[tuple[float, float], Folded]":
+        """What `gflow.network.folded.folded` has computed of it, by angle and share."""
+        return {}
 
     def take(self, index: Bool[np.ndarray, " h"] | Int[np.ndarray, " q"]) -> "Population":
         """The neurons that `index` (positions or a mask) selects."""
