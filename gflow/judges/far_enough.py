@@ -119,6 +119,8 @@ def at_rest(
 ) -> Hypothesis:
     """That an angle has a plateau: since half the time it changed by at most a share `allowed`.
 
+    The time is at least that in which neurons align from a random start, by theory D3 and D5.
+
     **Arguments:**
 
     - `angle`: at the recorded times, such as the mass-weighted one to the target.
@@ -128,13 +130,16 @@ def at_rest(
     """
     t, last = float(evidence.times[at]), float(angle[at])
     half = float(np.interp(t / 2, evidence.times[: at + 1], angle[: at + 1]))
-    met = True if abs(half - last) <= max(allowed * abs(last), resolved) else None
+    # For p > 2 a random start is slow: that is no rest before the time in which neurons align.
+    aligned = aligned_end(evidence) or 0.0
+    slow = abs(half - last) <= max(allowed * abs(last), resolved)
+    met = True if slow and t >= aligned else None
     measured = f"directions still turn, from {number(half)} at t/2 to {number(last)} at the end"
     if at < len(evidence.times) - 1:
         measured += " of the quiet growth"
         cure = "give a smaller `network.init_scale`"
     else:
-        cure = _longer(evidence, aligned_end(evidence))
+        cure = _longer(evidence, max(2 * t, SPARE * aligned))
     return Hypothesis("directions at rest", measured, met, "" if met else cure)
 
 
