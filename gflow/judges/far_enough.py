@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gflow.flow.trajectory import Reason
 from gflow.judges.evidence import Evidence
 from gflow.laws.hypothesis import Hypothesis, number
-from gflow.laws.reduced import growth_rate
+from gflow.laws.reduced import capture_time, growth_rate
 from gflow.laws.timescales import SOLVED, alignment_end, potential_of_log
 from gflow.measure.phases import ESCAPE_LEVEL
 
@@ -139,7 +139,7 @@ def at_rest(
         measured += " of the quiet growth"
         cure = "give a smaller `network.init_scale`"
     else:
-        cure = _longer(evidence, max(2 * t, SPARE * aligned))
+        cure = _longer(evidence, max(2 * t, SPARE * (aligned + _waking_time(evidence))))
     return Hypothesis("directions at rest", measured, met, "" if met else cure)
 
 
@@ -191,6 +191,16 @@ def aligned_end(evidence: Evidence) -> float | None:
         return None
     rate = evidence.p * evidence.loss.kappa * float(evidence.pi.mean())
     return alignment_end(centers.D, fewest, evidence.p, rate)
+
+
+def _waking_time(evidence: Evidence) -> float:
+    """About how long noise takes to wake the last own coordinate of a ReLU neuron (theory D4)."""
+    if evidence.p != 1 or not evidence.alpha:
+        return 0.0
+    D = evidence.centers.D
+    asleep = np.array([1 / math.sqrt(D)])
+    rate = evidence.loss.kappa * float(evidence.pi.mean())
+    return float(capture_time(asleep, evidence.alpha, D, 1)[0]) / rate
 
 
 def _together(evidence: Evidence, label: int) -> int:
