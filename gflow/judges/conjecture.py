@@ -187,7 +187,7 @@ def sampled_distance(evidence: Evidence) -> float:
 
     L_p times the tilt for p >= 2; at p = 1 both classes lean, by √(K1 + K2)/√max(K1, K2) times it.
     """
-    tilt, centers = law_angle(evidence), evidence.centers
+    tilt, centers = law_angle(evidence, late=True), evidence.centers
     if evidence.p >= 2:
         return lipschitz(evidence.p) * tilt
     return tilt * math.sqrt(centers.K / max(centers.K1, centers.K2))

@@ -100,9 +100,11 @@ def earned(opinion: Opinion, *conditions: Hypothesis) -> Opinion:
     a fixed percentage was made for this size.  The first one that is missed decides, since what
     comes after it may mean nothing then.
     """
+    if opinion.verdict is not Verdict.FAILS:
+        return opinion
     opinion = replace(opinion, hypotheses=(*opinion.hypotheses, *conditions))
     missed = [condition for condition in conditions if not condition.met]
-    if opinion.verdict is not Verdict.FAILS or not missed:
+    if not missed:
         return opinion
     verdict = Verdict.UNDECIDED if missed[0].met is None else Verdict.OUTSIDE
     return replace(opinion, verdict=verdict, reason=missing(missed[:1]))

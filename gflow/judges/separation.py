@@ -94,16 +94,22 @@ def awake_by_escape(evidence: Evidence) -> Bool[np.ndarray, " h"]:
     return done
 
 
-def law_angle(evidence: Evidence) -> float:
+def law_angle(evidence: Evidence, *, late: bool = False) -> float:
     """Where the sample leaves neurons, as an angle to their targets (theory D3, D4).
 
     α/√N at a center; at the class average with opposite coordinates at rest, and unequal counts,
     which draw it to Σ π_k^{1/(2-p)} μ_k.
+
+    **Arguments:**
+
+    - `late`: whether the margin has had time to grow; then the samples that support it count, which
+        in D dimensions are about D in all (theory C3), and not the means of N.
     """
     centers, alpha, p = evidence.centers, evidence.alpha or 0.0, evidence.p
-    if p >= 2:
-        return law_angle_at_center(evidence)
     N, angles = samples_per_subclass(evidence), []
+    N = min(N, max(centers.D / centers.K, 1.0)) if late else N
+    if p >= 2:
+        return tilt(alpha, N)
     for s, m, others in ((1, centers.K1, centers.K2), (-1, centers.K2, centers.K1)):
         if not m:
             continue

@@ -102,9 +102,9 @@ def _earned_alignment(evidence: Evidence, opinion: Opinion) -> Opinion:
         occupied(evidence),
         *the_end(evidence),
         arrived(evidence, 1 - ALIGNED_MASS),
-        settled(evidence, _angle_of_most(evidence), 10.0, "the angle within which 99 % of it lies"),
+        settled(evidence, _angle_of_most(evidence), 10.0, "the angle that holds 99 % of the mass"),
         _lasting(evidence),
-        _little_tilt(evidence),
+        _little_tilt(evidence, late=True),
     )
     return earned(opinion, *conditions)
 
@@ -191,9 +191,9 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
     return earned(opinion, _little_tilt(evidence))
 
 
-def _little_tilt(evidence: Evidence) -> Hypothesis:
+def _little_tilt(evidence: Evidence, *, late: bool = False) -> Hypothesis:
     """That the sample tilts targets by half the cone at most (theory D4)."""
-    angle = float(np.degrees(law_angle(evidence)))
+    angle = float(np.degrees(law_angle(evidence, late=late)))
     cure = "give more `data.samples` or less `data.noise`"
     return within("the tilt of targets by the sample", angle, LARGEST_TILT, "°", cure=cure)
 
