@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from gflow.laws.hypothesis import Hypothesis, all_met
 
@@ -82,6 +82,34 @@ def unmet(expected: str, hypotheses: tuple[Hypothesis, ...]) -> Opinion | None:
 
 
 def missing(hypotheses: Sequence[Hypothesis]) -> str:
-    """The hypotheses that are not known to be met, as a sentence; empty if there are none."""
-    missed = [str(hypothesis) for hypothesis in hypotheses if not hypothesis.met]
-    return "; ".join(missed) + "." if missed else ""
+    """Why a statement does not apply, or is undecided, as a sentence; empty if all are met.
+
+    "It needs α = 0, and here α = 0.1." names what is not met; else "Undecided: …" what is unknown.
+    """
+    refused = [hypothesis.clause for hypothesis in hypotheses if hypothesis.met is False]
+    if refused:
+        return sentence("; ".join(refused))
+    unknown = [hypothesis.clause for hypothesis in hypotheses if hypothesis.met is None]
+    return sentence(f"Undecided: {'; '.join(unknown)}") if unknown else ""
+
+
+def earned(opinion: Opinion, *conditions: Hypothesis) -> Opinion:
+    """The same opinion, but no FAILS where one of these conditions is not known to be met.
+
+    For conditions a HOLDS does not need: that the flow got far enough, or that a criterion with
+    a fixed percentage was made for this size.  The first one that is missed decides, since what
+    comes after it may mean nothing then.
+    """
+    if opinion.verdict is not Verdict.FAILS:
+        return opinion
+    opinion = replace(opinion, hypotheses=(*opinion.hypotheses, *conditions))
+    missed = [condition for condition in conditions if not condition.met]
+    if not missed:
+        return opinion
+    verdict = Verdict.UNDECIDED if missed[0].met is None else Verdict.OUTSIDE
+    return replace(opinion, verdict=verdict, reason=missing(missed[:1]))
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning and a full stop at its end."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

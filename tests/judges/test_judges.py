@@ -11,7 +11,8 @@ from gflow.judges.conservation import judge_orthogonal_invariant
 from gflow.judges.finding import Verdict
 from gflow.judges.fitting import judge_margin
 from gflow.judges.noise_free import judge_closed_form, judge_continuum
-from gflow.judges.resting import judge_angle_and_norm, judge_partial_activation, judge_stability
+from gflow.judges.partial_activation import judge_partial_activation
+from gflow.judges.resting import judge_angle_and_norm, judge_stability
 from gflow.judges.series import Comparison, verdict_of
 
 QUESTION = """
@@ -63,7 +64,10 @@ def test_laws_of_equal_weights_say_nothing_of_others(cubic):
 
     assert judge_angle_and_norm(noisy).verdict is Verdict.OUTSIDE
     assert "subclasses of equal weight" in judge_angle_and_norm(noisy).reason
-    assert "subclasses of equal weight: 4 : 1, not met" in judge_partial_activation(relu).reason
+    assert (
+        "needs subclasses of equal weight, and here they differ 4 : 1"
+        in judge_partial_activation(relu).reason
+    )
     assert judge_stability(replace(relu, alpha=0.0)).verdict is Verdict.OUTSIDE
 
 
