@@ -22,13 +22,12 @@ from gflow.judges.exponents import (
 )
 from gflow.judges.finding import Verdict
 from gflow.judges.fitting import (
-    followed,
     judge_ei_law,
     judge_late_gap,
     judge_late_rates,
     judge_margin,
-    potential_line,
 )
+from gflow.judges.growth import followed, potential_line
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.series import series
 from gflow.judges.specialization import judge_selection
