@@ -48,6 +48,12 @@ class Prediction:
         """The finding about the runs of a study; None if it is not about several."""
         return None if self.judge_study is None else self._finding(self.judge_study(evidences))
 
+    def undecided(self, reason: str, *, of_study: bool = False) -> Finding | None:
+        """The finding where nothing can be said of a run or study; None if it is not about one."""
+        judge = self.judge_study if of_study else self.judge
+        opinion = Opinion(Verdict.UNDECIDED, "", "not judged", reason)
+        return None if judge is None else self._finding(opinion)
+
     def _finding(self, opinion: Opinion) -> Finding:
         return Finding(self.id, self.statement, self.source, _named(self.number, opinion))
 

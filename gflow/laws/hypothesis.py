@@ -71,7 +71,7 @@ class Hypothesis:
         known = not (math.isnan(a) or math.isnan(b))
         met = bool(_RELATIONS[relation](a, b)) if known else None
         formula = f"{written} = " if written else ""
-        value = f"{name} is not known" if math.isnan(a) else f"{name} = {a:.4g}"
+        value = f"{name} is not known" if math.isnan(a) else f"{name} = {number(a)}"
         return cls(f"{name} {relation} {formula}{number(b)}", value, met, cure)
 
     @classmethod
@@ -95,7 +95,8 @@ class Hypothesis:
 
 def number(x: SupportsFloat) -> str:
     """A number in a sentence, in four digits; "not reached" for the nan of a missing time."""
-    return "not reached" if math.isnan(float(x)) else f"{float(x):.4g}"
+    value = float(f"{float(x):.4g}")
+    return "not reached" if math.isnan(value) else f"{value:.6g}"
 
 
 def all_met(hypotheses: Iterable[Hypothesis]) -> bool | None:
