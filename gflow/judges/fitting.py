@@ -10,7 +10,7 @@ import numpy as np
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import complete, escaped, longer
 from gflow.judges.finding import Opinion, unmet
-from gflow.judges.growth import (
+from gflow.judges.fitting_line import (
     DEVIATIONS,
     GROWN,
     Group,

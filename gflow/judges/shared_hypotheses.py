@@ -1,5 +1,7 @@
 """Hypotheses that several statements share, held against finished flows."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from gflow.judges.evidence import Evidence
@@ -66,3 +68,11 @@ def vanishing(evidence: Evidence, mass: float) -> Hypothesis:
     start = float(np.exp(evidence.log_mass[0]).sum())
     cure = "" if start <= mass else "give a smaller `network.init_scale`"
     return Hypothesis(text, f"Σ m_j = {start:.1e}", start <= mass, cure)
+
+
+def all_of(
+    condition: Callable[[Evidence], Hypothesis], evidences: Sequence[Evidence]
+) -> Hypothesis:
+    """The condition of the first run that does not meet it, or of the first of all."""
+    each = [condition(run) for run in evidences]
+    return min(each, key=lambda one: {False: 0, None: 1, True: 2}[one.met])

@@ -27,7 +27,7 @@ from gflow.judges.fitting import (
     judge_late_rates,
     judge_margin,
 )
-from gflow.judges.growth import followed, potential_line
+from gflow.judges.fitting_line import followed, potential_line
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.series import series
 from gflow.judges.specialization import judge_selection

@@ -11,7 +11,7 @@ from gflow.data.centers import Centers
 from gflow.flow.trajectory import Reason
 from gflow.judges.finding import Verdict
 from gflow.judges.fitting import judge_ei_law, judge_late_gap, judge_late_rates, judge_margin
-from gflow.judges.growth import followed, held, imperfection, potential_line, standing
+from gflow.judges.fitting_line import followed, held, imperfection, potential_line, standing
 
 LATE_JUDGES = (judge_ei_law, judge_late_rates, judge_margin)
 
