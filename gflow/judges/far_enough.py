@@ -110,7 +110,12 @@ def settled(
 
 
 def at_rest(
-    evidence: Evidence, angle: Float[np.ndarray, " T"], at: int, *, allowed: float
+    evidence: Evidence,
+    angle: Float[np.ndarray, " T"],
+    at: int,
+    *,
+    allowed: float,
+    resolved: float = 0.0,
 ) -> Hypothesis:
     """That an angle has a plateau: since half the time it changed by at most a share `allowed`.
 
@@ -119,10 +124,11 @@ def at_rest(
     - `angle`: at the recorded times, such as the mass-weighted one to the target.
     - `at`: the recorded time at which it is read.
     - `allowed`: relative change that still counts as rest.
+    - `resolved`: change that counts as rest however small the angle, in radians.
     """
     t, last = float(evidence.times[at]), float(angle[at])
     half = float(np.interp(t / 2, evidence.times[: at + 1], angle[: at + 1]))
-    met = True if abs(half - last) <= allowed * abs(last) else None
+    met = True if abs(half - last) <= max(allowed * abs(last), resolved) else None
     measured = f"directions still turn, from {number(half)} at t/2 to {number(last)} at the end"
     if at < len(evidence.times) - 1:
         measured += " of the quiet growth"

@@ -6,7 +6,7 @@ import numpy as np
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import late as late
-from gflow.laws.hypothesis import Hypothesis
+from gflow.laws.hypothesis import Hypothesis, number
 from gflow.measure.phases import ALIGNED_SHARE
 
 
@@ -15,6 +15,14 @@ def recorded(*evidences: Evidence) -> Hypothesis:
     both = all(one.has("neurons") and one.has("centers") for one in evidences)
     cure = 'add "neurons" and "centers" to `record.groups`'
     return Hypothesis.whether("a record of neurons and centers", both, "" if both else cure)
+
+
+def all_of(
+    condition: Callable[[Evidence], Hypothesis], evidences: Sequence[Evidence]
+) -> Hypothesis:
+    """The condition of the first run that does not meet it, or of the first of all."""
+    each = [condition(run) for run in evidences]
+    return min(each, key=lambda one: {False: 0, None: 1, True: 2}[one.met])
 
 
 def the_flow(*evidences: Evidence) -> Hypothesis:
@@ -70,9 +78,17 @@ def vanishing(evidence: Evidence, mass: float) -> Hypothesis:
     return Hypothesis(text, f"Σ m_j = {start:.1e}", start <= mass, cure)
 
 
-def all_of(
-    condition: Callable[[Evidence], Hypothesis], evidences: Sequence[Evidence]
-) -> Hypothesis:
-    """The condition of the first run that does not meet it, or of the first of all."""
-    each = [condition(run) for run in evidences]
-    return min(each, key=lambda one: {False: 0, None: 1, True: 2}[one.met])
+def within(name: str, value: float, limit: float, unit: str = "", *, cure: str) -> Hypothesis:
+    """That a run has a size for which a criterion was made, up to `limit`: undecided beyond.
+
+    **Arguments:**
+
+    - `name`: what is measured, as it stands in a sentence.
+    - `value`, `limit`, `unit`: its size here, the largest the criterion was made for, their unit.
+    - `cure`: what makes it smaller.
+    """
+    met = bool(value <= limit)
+    size = f"{name} is {number(value)}{unit}"
+    beyond = f"{size}, and this criterion was made for at most {number(limit)}{unit}"
+    text = f"{name} of at most {number(limit)}{unit}"
+    return Hypothesis(text, size if met else beyond, True if met else None, "" if met else cure)
