@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gflow.judges.conjecture import LARGEST_START
 from gflow.judges.evidence import Evidence
+from gflow.judges.exponents import VANISHING_MASS
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import DEVIATIONS, held
 from gflow.judges.prediction import MV24, Prediction
@@ -58,7 +58,7 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
             f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth",
             f"{len(fine)} of {len(pairs)} pairs are", bool(fine),
         ),
-        *[all_of(lambda run: vanishing(run, LARGEST_START), judged) for _ in fine[:1]],
+        *[all_of(lambda run: vanishing(run, VANISHING_MASS), judged) for _ in fine[:1]],
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion

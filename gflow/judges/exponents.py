@@ -18,7 +18,6 @@ from gflow.judges.alignment_phase import (
     coordinates,
     negligible,
 )
-from gflow.judges.conjecture import LARGEST_START
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import complete, escaped
 from gflow.judges.finding import Opinion, outside, unmet
@@ -64,6 +63,10 @@ ABOVE_FLOOR = 2.0
 
 POLYNOMIAL_ERROR = 0.05
 """Error allowed in the exponent p - 1 of the escape time without normalization (P24)."""
+
+VANISHING_MASS = 0.01
+"""Largest Σ m_j at the start of a run that a law for ε → 0 is about (P11, P12, P18, P24, P26, P27).
+"""
 
 APPROACH = 0.8
 """A miss at the smallest ε that is this many times that at the largest comes closer to the law."""
@@ -329,7 +332,7 @@ def _has_own_distance(run: Evidence) -> tuple[Hypothesis, ...]:
     z = min(float(np.abs(_outputs(run)[-1]).max()), 1.0 if run.loss.saturates else np.inf)
     spread = run.p * z * (run.facts.tau or 0.0)
     close = Hypothesis.that("p z τ", spread, "<=", LARGEST_DEVIATION)
-    last = (vanishing(run, LARGEST_START), close, complete(run), escaped(run, every=True))
+    last = (vanishing(run, VANISHING_MASS), close, complete(run), escaped(run, every=True))
     return (*hypotheses, *last)
 
 
@@ -401,7 +404,7 @@ def _all_vanish(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
     if not recorded(*evidences).met:
         return ()
     largest = max(evidences, key=lambda run: float(run.log_mass[0].max()))
-    return (vanishing(largest, LARGEST_START),)
+    return (vanishing(largest, VANISHING_MASS),)
 
 
 def _orthonormal(evidences: Sequence[Evidence]) -> Hypothesis:
