@@ -149,7 +149,25 @@ def aligned_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
     small = True if tilt <= LARGEST_TILT else None
     text = f"a mean tilt of at most {LARGEST_TILT:g}"
     measured = f"neurons lean by {tilt:.2g} rad on average"
-    return (*hypotheses, escaped(evidence), Hypothesis(text, measured, small))
+    escape = escaped(evidence)
+    return (*hypotheses, represented(evidence), escape, Hypothesis(text, measured, small))
+
+
+def represented(evidence: Evidence) -> Hypothesis:
+    """That every center has neurons that contribute and are on their way to it; p != 2.
+
+    A subclass whose Voronoi cell was empty at the start has an output by the tails of others only.
+    """
+    centers, sign = evidence.centers, evidence.record["sign"].values[-1]
+    going, label = evidence.target[evidence.contributing], sign[evidence.contributing]
+    if evidence.p < 2:
+        missing = [f"class {name}" for name, s in (("+", 1), ("-", -1)) if not (label == s).any()]
+    else:
+        own = (going[:, None] == np.arange(centers.K)) & (label[:, None] == centers.label)
+        missing = [f"μ_{k + 1}" for k in np.flatnonzero(~own.any(axis=0))]
+    there = f"there is none for {', '.join(missing)}" if missing else "there are"
+    cure = "give more `network.width`" if missing else ""
+    return Hypothesis("neurons at every center", there, not missing, cure)
 
 
 def two_classes(evidence: Evidence) -> Hypothesis:
