@@ -102,10 +102,30 @@ def _earned_alignment(evidence: Evidence, opinion: Opinion) -> Opinion:
         occupied(evidence),
         *the_end(evidence),
         arrived(evidence, 1 - ALIGNED_MASS),
-        settled(evidence, _share_at_target(evidence), ALIGNED_MASS, "the share at targets"),
+        settled(evidence, _angle_of_most(evidence), 10.0, "the angle within which 99 % of it lies"),
+        _lasting(evidence),
         _little_tilt(evidence),
     )
     return earned(opinion, *conditions)
+
+
+def _angle_of_most(evidence: Evidence) -> Float[np.ndarray, " T"]:
+    """Degrees within which 99 % of the final mass lies about its target."""
+    order = np.argsort(evidence.target_cosine, axis=1)
+    farther = np.cumsum(evidence.share[order], axis=1)
+    first = (farther > 1 - ALIGNED_MASS).argmax(axis=1)[:, None]
+    cosine = np.take_along_axis(evidence.target_cosine, np.take_along_axis(order, first, 1), 1)
+    return np.degrees(np.arccos(np.clip(cosine[:, 0], -1, 1)))
+
+
+def _lasting(evidence: Evidence) -> Hypothesis:
+    """That what theory says of alignment lasts: a loss that saturates goes on to fit the noise.
+
+    After the time T* of G5 nothing is known of it.
+    """
+    lasts = not (evidence.loss.saturates and evidence.alpha != 0)
+    loss = evidence.scenario.flow.loss
+    return Hypothesis("a loss that does not saturate, or no noise", f"it is {loss}", lasts)
 
 
 def _share_at_target(evidence: Evidence) -> Float[np.ndarray, " T"]:
