@@ -1,4 +1,4 @@
-"""Judges of exponents: slopes that a study over ε, α or N shows (P11, P12, P18, P24, P27).
+"""Judges of exponents: slopes that a study over ε shows (P11, P12, P24, P27).
 
 Every series of the study gives a slope with a confidence interval, and the criterion is about the
 slope: HOLDS if it is what the law says, FAILS if its whole interval is not, beyond what the law
@@ -19,15 +19,13 @@ from gflow.judges.alignment_phase import (
     negligible,
 )
 from gflow.judges.evidence import Evidence
-from gflow.judges.far_enough import complete, escaped
-from gflow.judges.finding import Opinion, outside, unmet
-from gflow.judges.fitting import LARGEST_DEVIATION
+from gflow.judges.far_enough import escaped
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import DEVIATIONS
 from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
-    equal_weights,
     normalized,
     orthonormal,
     recorded,
@@ -35,13 +33,11 @@ from gflow.judges.shared_hypotheses import (
     vanishing,
 )
 from gflow.judges.slope import slope
-from gflow.laws.hypothesis import Hypothesis, all_met
+from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
-from gflow.measure.distance import distance
 from gflow.measure.phases import escape_times
 from gflow.network.prelu import host_power
-from gflow.network.reference import subclass_target
 
 ESCAPE = 0.02
 """Relative error allowed in the escape slope (P11)."""
@@ -51,15 +47,6 @@ SEPARATION, SEPARATION_ERROR = 2.0, 0.05
 
 INDEPENDENCE, INDEPENDENCE_ERROR = 2.0, 0.1
 """Slope in log ε of the spread of directions over losses (P27)."""
-
-NOISE_SLOPE, NOISE_SLOPE_ERROR = 1.0, 0.25
-"""Slope of the distance in α (P18)."""
-
-SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR = -0.5, 0.15
-"""Slope of the distance in N (P18)."""
-
-ABOVE_FLOOR = 2.0
-"""Distances count if they are this many times what unequal masses leave (P18)."""
 
 POLYNOMIAL_ERROR = 0.05
 """Error allowed in the exponent p - 1 of the escape time without normalization (P24)."""
@@ -93,7 +80,7 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [t for one in series(evidences, SCALE) for t in _escapes(one)]
-    return _opinion(expected, parts, hypotheses)
+    return slopes_opinion(expected, parts, hypotheses)
 
 
 class EscapeLaw(NamedTuple):
@@ -132,7 +119,7 @@ def _escapes(one: Series) -> list[Comparison]:
     for law, s in zip(escape_law(one), (1, -1), strict=True):
         error = max((_rate_error(run, s) for run in one.runs), default=0.0)
         parts.append(
-            _compared_slope(
+            compared_slope(
                 law.title, x, law.times, law.slope,
                 allowed=ESCAPE * law.slope, error=error * law.slope, log_eps=-x,
             )
@@ -201,7 +188,7 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [_separation(one) for one in series(evidences, SCALE)]
-    return _opinion(expected, parts, hypotheses)
+    return slopes_opinion(expected, parts, hypotheses)
 
 
 def _separation(one: Series) -> Comparison:
@@ -211,7 +198,7 @@ def _separation(one: Series) -> Comparison:
     y = np.log([_field_error(run, t) for run in one.runs])
     title = f"{one.title} t = {t:.4g}".strip()
     x = _log_scales(one)
-    return _compared_slope(title, x, y, SEPARATION, allowed=SEPARATION_ERROR, log_eps=x)
+    return compared_slope(title, x, y, SEPARATION, allowed=SEPARATION_ERROR, log_eps=x)
 
 
 def _common_time(runs: Sequence[Evidence], mass: float = 1e-2) -> float | None:
@@ -244,7 +231,7 @@ def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [_spread_slope(one) for one in series(evidences, SCALE, "flow.loss")]
-    return _opinion(expected, parts, hypotheses)
+    return slopes_opinion(expected, parts, hypotheses)
 
 
 def _spread_slope(one: Series) -> Comparison:
@@ -263,7 +250,7 @@ def _spread_slope(one: Series) -> Comparison:
         largest = float(np.ptp(u, axis=0).max())
         spread.append(largest if largest > floor else np.nan)
     x, y = np.log(scales), np.log(spread)
-    return _compared_slope(one.title, x, y, INDEPENDENCE, allowed=INDEPENDENCE_ERROR, log_eps=x)
+    return compared_slope(one.title, x, y, INDEPENDENCE, allowed=INDEPENDENCE_ERROR, log_eps=x)
 
 
 def _common_clock(runs: Sequence[Evidence]) -> float | None:
@@ -281,92 +268,6 @@ def _at_clock(run: Evidence, value: float) -> int:
     return int(np.abs(clock(run) - value).argmin())
 
 
-def judge_distance_scaling(evidences: Sequence[Evidence]) -> Opinion:
-    """p >= 3: the own distance grows like α and falls like N^{-1/2} (D9, prediction P18)."""
-    expected = (
-        f"slope in α {NOISE_SLOPE:g} ± {NOISE_SLOPE_ERROR:g}, in N {SAMPLES_SLOPE:g} ± "
-        f"{SAMPLES_SLOPE_ERROR:g}, above the floor of unequal masses"
-    )
-    chosen = [run for run in evidences if all_met(_has_own_distance(run))]
-    varied = [key for key in ("data.noise", "data.samples") if _varies(chosen, key)]
-    if not varied:
-        return _no_distances(expected, evidences)
-    laws = {
-        "data.noise": (NOISE_SLOPE, NOISE_SLOPE_ERROR),
-        "data.samples": (SAMPLES_SLOPE, SAMPLES_SLOPE_ERROR),
-    }
-    parts = [_scaling(one, key, *laws[key]) for key in varied for one in series(chosen, key)]
-    return _opinion(expected, parts, ())
-
-
-def _no_distances(expected: str, evidences: Sequence[Evidence]) -> Opinion:
-    """Why no runs can be compared: the study, or what most of its runs with p >= 3 miss."""
-    cubic = [run for run in evidences if run.p >= 3]
-    if not any(_varies(cubic, key) for key in ("data.noise", "data.samples")):
-        return outside(expected, "No runs of p >= 3 over `data.noise` or `data.samples`.")
-    worst = max((_has_own_distance(run) for run in cubic), key=lambda h: not all_met(h))
-    opinion = unmet(expected, worst)
-    assert opinion is not None, "fewer than three runs meet all of it"
-    return opinion
-
-
-def _varies(runs: Sequence[Evidence], key: str) -> bool:
-    return len({run.scenario.value(key) for run in runs}) >= FEWEST
-
-
-def _has_own_distance(run: Evidence) -> tuple[Hypothesis, ...]:
-    """Whether neurons of p >= 3 lean by α/√N toward the samples they have fitted."""
-    drawn = run.facts.drawn is not None
-    hypotheses = (
-        Hypothesis.that("p", run.p, ">=", 3),
-        Hypothesis.whether("samples of a mixture with noise", bool(drawn and run.alpha)),
-        recorded(run),
-        the_flow(run),
-        normalized(run),
-        orthonormal(run),
-        *equal_weights(run),
-    )
-    if not all_met(hypotheses):
-        return hypotheses
-    # Outputs that differ by a factor e^{pzτ} give few samples most of the weight.
-    z = min(float(np.abs(_outputs(run)[-1]).max()), 1.0 if run.loss.saturates else np.inf)
-    spread = run.p * z * (run.facts.tau or 0.0)
-    close = Hypothesis.that("p z τ", spread, "<=", LARGEST_DEVIATION)
-    last = (vanishing(run, VANISHING_MASS), close, complete(run), escaped(run, every=True))
-    return (*hypotheses, *last)
-
-
-def _scaling(one: Series, key: str, law: float, allowed: float) -> Comparison:
-    name = key.split(".")[1]
-    x = np.array([run.scenario.value(key) for run in one.runs], float)
-    low, high = np.array([_own_distance(run) for run in one.runs]).T
-    floor = np.array([mass_floor(run) for run in one.runs])
-    above = low >= ABOVE_FLOOR * floor
-    title = f"{one.title} in {name}".strip()
-    if len(set(x[above])) < FEWEST:
-        text = f"only {int(above.sum())} of {len(x)} distances lie above the floor"
-        return Comparison(title, None, text)
-    # A search that falls short is no refutation: the certified distances have to miss as well.
-    x = np.log(x[above])
-    searched = _compared_slope(title, x, np.log(low[above]), law, allowed=allowed)
-    certified = slope(x, np.log(high[above]))
-    if searched.fits is False and not certified.excludes(law, allowed):
-        return searched._replace(fits=None)
-    return searched
-
-
-def _own_distance(run: Evidence) -> tuple[float, float]:
-    """The searched and the certified distance to the own classifier."""
-    bracket = distance(run.network, subclass_target(run.centers, run.p), run.scenario.seed)
-    return bracket.lower, bracket.upper
-
-
-def mass_floor(run: Evidence) -> float:
-    """min_c max_k |c z_k - 1| at the end: what unequal outputs alone leave of the distance."""
-    z = np.abs(_outputs(run)[-1])
-    return float((z.max() - z.min()) / (z.max() + z.min()))
-
-
 def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     """Without ‖w‖^{p-1} in the denominator T_esc ∝ ε^{-(p-1)} (prediction P24)."""
     expected = f"slope of log T_esc over log 1/ε within {POLYNOMIAL_ERROR:g} of p - 1"
@@ -380,8 +281,8 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     parts = []
     for one in series(evidences, SCALE):
         x, y, law = -_log_scales(one), np.log(_escape_times(one).min(axis=1)), one.runs[0].p - 1
-        parts.append(_compared_slope(one.title, x, y, law, allowed=POLYNOMIAL_ERROR, log_eps=-x))
-    return _opinion(expected, parts, hypotheses)
+        parts.append(compared_slope(one.title, x, y, law, allowed=POLYNOMIAL_ERROR, log_eps=-x))
+    return slopes_opinion(expected, parts, hypotheses)
 
 
 def _log_scales(one: Series) -> Float[np.ndarray, " q"]:
@@ -412,7 +313,7 @@ def _orthonormal(evidences: Sequence[Evidence]) -> Hypothesis:
     return orthonormal(max(evidences, key=lambda run: run.centers.orthonormality_error))
 
 
-def _compared_slope(
+def compared_slope(
     title: str,
     x: Float[np.ndarray, " q"],
     y: Float[np.ndarray, " q"],
@@ -451,7 +352,9 @@ def _approaches(
     return bool(miss[0] < APPROACH * miss[-1])
 
 
-def _opinion(expected: str, parts: list[Comparison], hypotheses: tuple[Hypothesis, ...]) -> Opinion:
+def slopes_opinion(
+    expected: str, parts: list[Comparison], hypotheses: tuple[Hypothesis, ...]
+) -> Opinion:
     undecided = "Too few points, or an interval that straddles the criterion."
     return opinion_of(
         expected, parts, hypotheses, "Slope with its 95 % interval.", undecided=undecided
@@ -472,13 +375,6 @@ PREDICTIONS = (
         "Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1, P12",
         "max_j ‖du_j/dt - s_j P x^(p)(u_j)‖ ∝ ε²",
         judge_study=judge_phase_separation, scenario="phase-separation",
-    ),
-    Prediction(
-        "distance-scaling", "P18",
-        "The distance grows like the noise and falls like the root of the samples (p >= 3).",
-        "theory D9, G5, P18",
-        "dist ≈ L_p α/√N",
-        judge_study=judge_distance_scaling, scenario="noise-sweep",
     ),
     Prediction(
         "polynomial-escape", "P24",

@@ -12,9 +12,9 @@ from systems import Quartic
 from gflow.data.centers import Centers
 from gflow.flow.losses import LOSSES
 from gflow.judges.conservation import judge_charts
+from gflow.judges.distance_scaling import judge_distance_scaling
 from gflow.judges.exponents import (
     escape_law,
-    judge_distance_scaling,
     judge_escape_slopes,
     judge_loss_independence,
     judge_phase_separation,
