@@ -175,8 +175,8 @@ def test_robust_accuracies_are_judged_at_sizes_of_their_law_only():
 
 def test_robustness_over_scale_asks_for_radii_of_fitted_flows(escaping):
     unmeasured = judge_robustness_over_scale(escaping)
-    zero = np.ones(4)
-    bracket = Robustness(radii={Norm.L2: Radii(zero, zero, 5)}, n=4)
+    one = np.ones(4)
+    bracket = Robustness(one, {Norm.L2: Radii(one, one, 4)})
     measured = [replace(run, robustness=bracket) for run in escaping]
 
     assert unmeasured.verdict is Verdict.OUTSIDE and "radii in l2" in unmeasured.reason
