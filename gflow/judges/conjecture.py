@@ -135,6 +135,7 @@ def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
         vanishing(evidence, LARGEST_START),
         normalized(evidence),
         *equal_weights(evidence),
+        Hypothesis.whether("samples of every subclass", bool((evidence.pi > 0).all())),
         *((occupied(evidence),) if recorded(evidence).met else ()),
     )
 

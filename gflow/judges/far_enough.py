@@ -53,7 +53,7 @@ def escaped(evidence: Evidence, *, every: bool = False) -> Hypothesis:
     if not evidence.has("centers"):
         cure = 'add "centers" to `record.groups`'
         return Hypothesis(text, "whether outputs escaped was not recorded", None, cure)
-    reached = evidence.largest_outputs
+    reached = evidence.largest_outputs[evidence.pi > 0]
     value = float(reached.min() if every else reached.max())
     if value >= ESCAPE_LEVEL:
         return Hypothesis(text, f"|f(μ_k)| = {number(value)}", True)
@@ -168,7 +168,7 @@ def escape_end(evidence: Evidence, *, every: bool = False) -> float | None:
     for k, (label, pi) in enumerate(zip(centers.label, evidence.pi, strict=True)):
         m = _together(evidence, int(label))
         going = (sign == label) if p < 2 else (sign == label) & (evidence.target == k)
-        if not going.any():
+        if not (pi > 0 and going.any()):
             continue
         # The mass M at the average of m centers has the output M m^{-p/2} at each.
         log_z = float(np.logaddexp.reduce(log_mass[going])) - p / 2 * math.log(m)

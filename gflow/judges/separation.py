@@ -126,5 +126,6 @@ def counts_angle(pi: Float[np.ndarray, " m"], p: float) -> float:
 
 
 def samples_per_subclass(evidence: Evidence) -> float:
-    """N of the smallest subclass, by its weight in the loss."""
-    return evidence.scenario.data.sizes.n * float(evidence.pi.min() / evidence.pi.sum())
+    """N of the smallest subclass that has samples, by its weight in the loss."""
+    smallest = evidence.pi[evidence.pi > 0].min()
+    return evidence.scenario.data.sizes.n * float(smallest / evidence.pi.sum())
