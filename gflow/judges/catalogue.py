@@ -12,6 +12,7 @@ from gflow.judges import (
     conjecture,
     conservation,
     descent_law,
+    distance_scaling,
     exponents,
     fitting,
     noise_free,
@@ -28,7 +29,7 @@ from gflow.judges.prediction import Prediction
 from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
-    conjecture, conservation, descent_law, exponents, fitting, noise_free,
+    conjecture, conservation, descent_law, distance_scaling, exponents, fitting, noise_free,
     partial_activation, radii_at_centers, resting, robust_accuracy, specialization,
     unbalanced_times,
 )  # fmt: skip

@@ -59,7 +59,7 @@ def escaped(evidence: Evidence, *, every: bool = False) -> Hypothesis:
         return Hypothesis(text, f"|f(μ_k)| = {number(value)}", True)
     extreme, before = ("smallest", "every output") if every else ("largest", "any output")
     measured = f"the flow ended before {before} escaped, {extreme} |f(μ_k)| = {number(value)}"
-    return Hypothesis(text, measured, None, _longer(evidence, escape_end(evidence, every=every)))
+    return Hypothesis(text, measured, None, longer(evidence, escape_end(evidence, every=every)))
 
 
 def left_start(evidence: Evidence) -> Hypothesis:
@@ -68,7 +68,7 @@ def left_start(evidence: Evidence) -> Hypothesis:
     share = float(loss[-1] / loss[0])
     measured = f"the loss is still {number(share)} of what it was at the start"
     met = True if share <= LEFT else None
-    cure = "" if met else _longer(evidence, escape_end(evidence, every=True))
+    cure = "" if met else longer(evidence, escape_end(evidence, every=True))
     return Hypothesis(f"a loss of at most {LEFT:g} L(0)", measured, met, cure)
 
 
@@ -79,10 +79,10 @@ def late(evidence: Evidence, times: float = LATE_START) -> Hypothesis:
     if math.isnan(fitted):
         end = escape_end(evidence, every=True)
         measured = "the flow ended before every sample was fitted"
-        return Hypothesis(text, measured, None, _longer(evidence, end and times * end))
+        return Hypothesis(text, measured, None, longer(evidence, end and times * end))
     met = True if t >= times * fitted else None
     measured = f"the flow ended at t = {number(t)}, and every sample was fitted at {number(fitted)}"
-    return Hypothesis(text, measured, met, "" if met else _longer(evidence, times * fitted))
+    return Hypothesis(text, measured, met, "" if met else longer(evidence, times * fitted))
 
 
 def settled(
@@ -106,7 +106,7 @@ def settled(
     ahead = last + (last - half) * math.log2(FURTHER)
     met = True if (ahead > bar) == (last > bar) and math.isfinite(ahead) else None
     measured = f"{name} is still on its way ({number(half)} at t/2, {number(last)} at the end)"
-    return Hypothesis(text, measured, met, "" if met else _longer(evidence, FURTHER * t))
+    return Hypothesis(text, measured, met, "" if met else longer(evidence, FURTHER * t))
 
 
 def at_rest(
@@ -139,7 +139,7 @@ def at_rest(
         measured += " of the quiet growth"
         cure = "give a smaller `network.init_scale`"
     else:
-        cure = _longer(evidence, max(2 * t, SPARE * (aligned + _waking_time(evidence))))
+        cure = longer(evidence, max(2 * t, SPARE * (aligned + _waking_time(evidence))))
     return Hypothesis("directions at rest", measured, met, "" if met else cure)
 
 
@@ -210,7 +210,7 @@ def _together(evidence: Evidence, label: int) -> int:
     return evidence.centers.K1 if label > 0 else evidence.centers.K2
 
 
-def _longer(evidence: Evidence, end: float | None) -> str:
+def longer(evidence: Evidence, end: float | None) -> str:
     """How to have the flow go on, by what ended it."""
     reason = evidence.outcome.reason
     if reason is Reason.END_LOSS:

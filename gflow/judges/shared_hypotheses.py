@@ -1,5 +1,7 @@
 """Hypotheses that several statements share, held against finished flows."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from gflow.judges.evidence import Evidence
@@ -13,6 +15,14 @@ def recorded(*evidences: Evidence) -> Hypothesis:
     both = all(one.has("neurons") and one.has("centers") for one in evidences)
     cure = 'add "neurons" and "centers" to `record.groups`'
     return Hypothesis.whether("a record of neurons and centers", both, "" if both else cure)
+
+
+def all_of(
+    condition: Callable[[Evidence], Hypothesis], evidences: Sequence[Evidence]
+) -> Hypothesis:
+    """The condition of the first run that does not meet it, or of the first of all."""
+    each = [condition(run) for run in evidences]
+    return min(each, key=lambda one: {False: 0, None: 1, True: 2}[one.met])
 
 
 def the_flow(*evidences: Evidence) -> Hypothesis:

@@ -13,6 +13,10 @@ from scipy.special import stdtrit  # scipy.stats takes a third of a second to im
 CONFIDENCE = 0.95
 """Level of the intervals."""
 
+SHARP = 2.0
+"""Largest half-width of an interval, in units of the error allowed, at which a slope says
+something."""
+
 
 class Slope(NamedTuple):
     """Slope of a straight line by least squares, and its 95 % confidence interval."""
@@ -29,6 +33,21 @@ class Slope(NamedTuple):
     def within(self, expected: float, allowed: float) -> bool:
         """Whether the slope itself lies within `allowed` of `expected`."""
         return bool(abs(self.value - expected) <= allowed)
+
+    def sharp(self, allowed: float) -> bool:
+        """Whether the interval is narrow enough for a slope to be held to within `allowed`."""
+        return bool(self.high - self.low <= 2 * SHARP * allowed)
+
+    def verdict(self, expected: float, allowed: float, error: float = 0.0) -> bool | None:
+        """Whether the slope is what a law says, whose own slope may be off by `error`.
+
+        True if it lies within `allowed`, its interval is sharp and the law is off by no more than
+        that; False if the whole interval lies beyond `allowed` and `error` together; else None.
+        """
+        if self.excludes(expected, allowed + error):
+            return False
+        sure = self.within(expected, allowed) and self.sharp(allowed) and error <= allowed
+        return True if sure else None
 
     def excludes(self, expected: float, allowed: float) -> bool:
         """Whether the whole interval lies farther than `allowed` from `expected`."""

@@ -19,7 +19,7 @@ from matplotlib.ticker import NullFormatter
 from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import escape_law
-from gflow.judges.fitting import followed, potential_line
+from gflow.judges.fitting_line import followed, potential_line
 from gflow.judges.noise_free import closed_form
 from gflow.judges.resting import chord_to_target
 from gflow.judges.series import series

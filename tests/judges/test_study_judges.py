@@ -12,9 +12,9 @@ from systems import Quartic
 from gflow.data.centers import Centers
 from gflow.flow.losses import LOSSES
 from gflow.judges.conservation import judge_charts
+from gflow.judges.distance_scaling import judge_distance_scaling
 from gflow.judges.exponents import (
     escape_law,
-    judge_distance_scaling,
     judge_escape_slopes,
     judge_loss_independence,
     judge_phase_separation,
@@ -22,13 +22,12 @@ from gflow.judges.exponents import (
 )
 from gflow.judges.finding import Verdict
 from gflow.judges.fitting import (
-    followed,
     judge_ei_law,
     judge_late_gap,
     judge_late_rates,
     judge_margin,
-    potential_line,
 )
+from gflow.judges.fitting_line import followed, potential_line
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.series import series
 from gflow.judges.specialization import judge_selection
