@@ -21,4 +21,7 @@ OwnPredictions = Annotated[
     Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
 ]
 Markdown = Annotated[bool, typer.Option(help="Print the table as Markdown.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the verdicts only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print one line per point.")]
+All = Annotated[
+    bool, typer.Option("--all", help="Print every run and every verdict with its numbers as well.")
+]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console, RenderableType
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gflow.runs.run import Run
     from gflow.runs.study import Study
     from gflow.scenario import Scenario
+
+NARROWEST = 60
+"""Columns at which an answer is still laid out; a terminal that has fewer breaks its lines."""
 
 
 def print_json(value: object) -> None:
@@ -59,6 +62,14 @@ def store(
     study.save_table(result)
 
 
+def by_own(
+    findings: "dict[str, tuple[Finding, ...]]", own: "Sequence[Prediction]"
+) -> "dict[str, tuple[Finding, ...]]":
+    """The findings of the user's predictions."""
+    ids = {one.id for one in own}
+    return {label: tuple(f for f in rows if f.id in ids) for label, rows in findings.items()}
+
+
 def draw(result: "Run | Study", console: Console) -> list[str]:
     """Store the figures of a result as png, and the table of a study.
 
@@ -76,42 +87,69 @@ def draw(result: "Run | Study", console: Console) -> list[str]:
     return notes
 
 
-def report(
-    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", as_json: bool, quiet: bool
-) -> None:
-    """Print the cards of all runs and the verdicts, or one JSON value."""
-    from gflow.report.card import Answer, unanswered_lines
+class Form(NamedTuple):
+    """How much of an answer is printed, and in which form."""
+
+    as_json: bool = False
+    quiet: bool = False
+    whole: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a person is told more than one line per point."""
+        return not (self.as_json or self.quiet)
+
+
+def report(result: "Run | Study", answer: "Answer", form: Form) -> None:
+    """Print an answer that was just found, with the radii of its runs if there are any."""
+    from gflow.report.card import unanswered_lines
     from gflow.report.radii_table import robustness_table, rows_of
 
     rows = rows_of(result.entries)
-    between = [robustness_table(rows)] if rows and not quiet else []
-    _print_answer(Answer.of(result, findings), as_json, quiet, between=between)
-    if not as_json:
+    _print_answer(answer, form, [robustness_table(rows)] if rows else [])
+    if form.is_text and form.whole:
         terminal().print(unanswered_lines(result.unanswered))
 
 
-def _print_answer(
-    answer: "Answer", as_json: bool, quiet: bool, *, between: Sequence[RenderableType] = ()
-) -> None:
-    """Print an answer, with `between` before the verdicts."""
+def _print_answer(answer: "Answer", form: Form, radii: Sequence[RenderableType] = ()) -> None:
+    """Print an answer: as JSON, in one line per point, or in some dozen lines after the rest."""
     from gflow.report.card import run_card, verdict_table
+    from gflow.report.headline import Headline, headline_lines, quiet_lines
 
-    if as_json:
-        print_json(answer.rows)
+    if form.as_json:
+        print_json(answer.to_json())
         return
-    console = terminal()
-    for title, rows in () if quiet else answer.cards:
-        console.print(run_card(title, rows))
-    for part in between:
+    console, headline = terminal(), Headline.from_json(answer.headline)
+    if form.quiet:
+        print_lines(quiet_lines(headline))
+        return
+    parts: list[RenderableType] = []
+    if form.whole:
+        parts += [run_card(title, rows) for title, rows in answer.cards]
+        parts.append(verdict_table(answer.findings))
+    for part in [*parts, *radii]:
         console.print(part)
-    console.print(verdict_table(answer.findings))
+    print_lines(headline_lines(headline, max(console.width, NARROWEST)))
 
 
-def keep(
-    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", notes: Sequence[str]
-) -> None:
+def print_next(answer: "Answer", *, figures: bool) -> None:
+    """Print where figures are, and what to type next."""
+    from gflow.report.headline import Headline, next_lines
+
+    print_lines(["", *next_lines(Headline.from_json(answer.headline), figures)])
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print lines as they are, with verdicts in color on a terminal."""
+    from gflow.report.card import colored
+
+    console = terminal()
+    for line in lines:
+        console.print(colored(line), soft_wrap=True)
+
+
+def keep(result: "Run | Study", answer: "Answer", code: int, notes: Sequence[str]) -> None:
     """Keep the answer in its folder if it is final; `notes` were printed about its figures."""
-    from gflow.report.card import Answer
     from gflow.runs.answer import keep_answer
 
     runs = [run for _, run in result.entries]
@@ -119,19 +157,20 @@ def keep(
         run.outcome.reason == "interrupted" or run.evidence.robustness for run in runs
     ):
         return
-    answer, home = Answer.of(result, findings), home_of(result)
+    home = home_of(result)
     made = [*home.glob("figures/*"), *home.glob("table.*")]
-    values = {**answer._asdict(), "notes": [*notes], "code": exit_code(result, findings)}
+    values = {**answer._asdict(), "notes": [*notes], "code": code}
     keep_answer(home, result.scenario, values, made)
 
 
-def repeat(folder: Path, scenario: "Scenario | None", as_json: bool, quiet: bool) -> int | None:
+def repeat(folder: Path, scenario: "Scenario | None", form: Form) -> int | None:
     """Print the answer that is kept in a folder, without reading its runs.
 
     **Arguments:**
 
     - `folder`: of a run or a study.
     - `scenario`: the question; None for that in the folder.
+    - `form`: how it is printed.
 
     **Returns:** the exit code; None if there is no answer that is still true.
     """
@@ -141,21 +180,18 @@ def repeat(folder: Path, scenario: "Scenario | None", as_json: bool, quiet: bool
     values = read_answer(folder, scenario)
     if values is None:
         return None
-    _print_answer(Answer(values["cards"], values["rows"]), as_json, quiet)
-    console = terminal(quiet or as_json)
-    for note in values["notes"]:
-        console.print(note, markup=False)
-    console.print(where_figures_are(folder), soft_wrap=True)
+    answer = Answer(*(values[name] for name in Answer._fields))
+    _print_answer(answer, form)
+    if form.is_text:
+        print_lines(values["notes"])
+        print_next(answer, figures=True)
     return Exit(values["code"])
 
 
-def where_figures_are(folder: Path) -> str:
-    """Where the figures of a result are, and how to get others."""
-    return f"Figures are in {folder / 'figures'}; `gflow plot {folder}` draws pdf too."
-
-
-def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> int:
-    """The worst exit code of the points and of the verdicts."""
+def exit_code(
+    result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]", sound: bool = True
+) -> int:
+    """The worst exit code of the points, of their numerics, and of the verdicts."""
     failed = (point for point in result.unanswered if point.state == "failed")
     codes = [Exit.OK, *(MENDABLE.get(point.kind, Exit.INTERNAL) for point in failed)]
     for _, run in result.entries:
@@ -163,6 +199,8 @@ def exit_code(result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]")
             codes.append(Exit.INTERRUPTED)
         elif not run.outcome.complete:
             codes.append(Exit.STOPPED)
+    if not sound:
+        codes.append(Exit.STOPPED)
     if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
         codes.append(Exit.FAILS)
     return max(codes, key=list(Exit).index)

@@ -12,6 +12,7 @@ import typer
 
 from gflow.cli.guard import Exit, guarded
 from gflow.cli.options import (
+    All,
     Folder,
     Json,
     Markdown,
@@ -23,17 +24,18 @@ from gflow.cli.options import (
 )
 from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.results import (
+    Form,
+    by_own,
     draw,
     exit_code,
-    home_of,
     judge_anew,
     keep,
     print_json,
+    print_next,
     repeat,
     report,
     store,
     terminal,
-    where_figures_are,
 )
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
@@ -61,6 +63,7 @@ def run(
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler that computes a grid.")
     ] = None,
+    whole: All = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -71,7 +74,8 @@ def run(
     is_study = index.is_study(source)
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
     crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
-    console = terminal(quiet=quiet or as_json)
+    form = Form(as_json, quiet, whole)
+    console = terminal(quiet=not form.is_text)
     if scenario is None:
         refuse(set_, "--set", "a run folder, whose question is settled")
         refuse(out is not None, "--out", "a run folder, which stays where it is")
@@ -85,11 +89,12 @@ def run(
 
     # A finished question is answered from its folder.
     if until is None and not fresh:
-        code = repeat(folder, scenario, as_json, quiet)
+        code = repeat(folder, scenario, form)
         if code is not None:
             return code
 
     # Compute what is not stored yet; only now is jax imported.
+    from gflow.report.card import Answer
     from gflow.report.progress import announcer
     from gflow.runs import study, verdicts
 
@@ -101,12 +106,15 @@ def run(
         if until is not None:
             result = study.continue_to(result, until, announce, crew)
     findings = verdicts.judged(result)
-    # Verdicts come first: they are printed even if the disk is too full for figures.
-    report(result, findings, as_json, quiet)
+    answer = Answer.of(result, findings)
+    code = exit_code(result, findings, answer.headline["sound"])
+    # The answer comes first: it is printed even if the disk is too full for figures.
+    report(result, answer, form)
     notes = draw(result, console)
-    console.print(where_figures_are(home_of(result)), soft_wrap=True)
-    keep(result, findings, notes)
-    return exit_code(result, findings)
+    if form.is_text:
+        print_next(answer, figures=True)
+    keep(result, answer, code, notes)
+    return code
 
 
 @app.command()
@@ -139,10 +147,12 @@ def check(
         str | None, typer.Option(metavar="P13", help="Explain one prediction and its verdicts.")
     ] = None,
     with_: OwnPredictions = None,
+    whole: All = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Judge a stored run again, without simulating."""
+    from gflow.report.card import Answer, verdict_table
     from gflow.runs import study, verdicts
 
     result = study.load(folder)
@@ -156,11 +166,19 @@ def check(
         terminal().print(explanation(one, findings))
         return exit_code(result, findings)
     findings = judge_anew(result, only, own)
+    answer, form = Answer.of(result, findings), Form(as_json, quiet, whole)
     # Printed before they are stored, since a folder may be read-only.
-    report(result, findings, as_json, quiet)
-    if only is None:
-        store(result, findings, own)
-    return exit_code(result, findings)
+    if form.is_text and only is not None:
+        terminal().print(verdict_table(findings))
+    else:
+        report(result, answer, form)
+        if form.is_text and own and not whole:
+            terminal().print(verdict_table(by_own(findings, own)))
+        if form.is_text:
+            print_next(answer, figures=(folder / "figures").is_dir())
+        if only is None:
+            store(result, findings, own)
+    return exit_code(result, findings, answer.headline["sound"])
 
 
 @app.command()

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gflow.judges.finding import Finding, Verdict
+from gflow.report.headline import Headline
 from gflow.runs.findings import finding_of
 from gflow.runs.status import State, Status
 
@@ -27,6 +28,8 @@ _COLORS = {
 class Answer(NamedTuple):
     """What a person is told of a result, as plain values, so that it can be kept."""
 
+    headline: dict
+    """The answer in short (see `gflow.report.headline`)."""
     cards: list
     """Title and rows of the card of each run."""
     rows: list
@@ -37,7 +40,12 @@ class Answer(NamedTuple):
     def of(cls, result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> "Answer":
         """The answer of a result, given its findings by point label."""
         cards = [(label or run.scenario.name, run.card) for label, run in result.entries]
-        return cls(cards, _rows(result, findings))
+        headline = Headline.of(result, findings).to_json()
+        return cls(headline, cards, _rows(result, findings))
+
+    def to_json(self) -> dict[str, object]:
+        """Headline and rows, for `--json`."""
+        return {"headline": self.headline, "points": self.rows}
 
     @property
     def findings(self) -> dict[str, tuple[Finding, ...]]:
@@ -51,6 +59,15 @@ def run_card(title: str, rows: Mapping[str, str]) -> RenderableType:
     for name, value in rows.items():
         grid.add_row(Text(name, style="dim"), Text(value))
     return Group(Text(title, style="bold"), grid)
+
+
+def colored(line: str) -> Text:
+    """A line in which every verdict has its color."""
+    text = Text(line)
+    for verdict, color in _COLORS.items():
+        text.highlight_regex(rf"\b{verdict.value}\b", color)
+    text.highlight_regex(r"\bNOT SOUND\b", _COLORS[Verdict.FAILS])
+    return text
 
 
 def unanswered_lines(unanswered: Sequence[Status]) -> RenderableType:

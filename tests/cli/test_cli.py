@@ -43,7 +43,8 @@ def test_run_ends_with_verdicts_figures_and_zero(ran):
 
     assert result.exit_code == Exit.OK, result.output
     assert "is left out" not in result.output  # figures over seeds are for studies of seeds
-    assert "conjecture-1" in result.output and "energy-balance" in result.output
+    assert "Conjecture 1" in result.output and "Other verdicts" in result.output
+    assert len(result.output.splitlines()) <= 20
     study = study_of(folder)
     for run in load(study).runs:
         assert (run.folder / "findings.json").is_file()
@@ -102,8 +103,9 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
 
     assert call("status", study).output.endswith("2 points: 1 waiting, 1 finished\n")
     checked = call("check", study, "--quiet")
-    assert checked.exit_code == Exit.OK and "power=1: waiting" in checked.output
-    rows = json.loads(call("check", study, "--json").output)
+    assert checked.exit_code == Exit.OK and checked.output.startswith("power=3: ")
+    assert "power=1: waiting" in call("check", study).output
+    rows = json.loads(call("check", study, "--json").output)["points"]
     assert [(row["point"], row.get("state")) for row in rows] == [
         ("power=3", None), ("power=1", "waiting"), ("", None),
     ]  # fmt: skip
@@ -232,10 +234,36 @@ def test_check_judges_every_run_and_all_together_as_json(ran):
     result = call("check", study_of(ran[0]), "--json")
 
     assert result.exit_code == Exit.OK, result.output
-    rows = json.loads(result.output)
+    rows = json.loads(result.output)["points"]
     assert [row["point"] for row in rows] == ["power=1", "power=3", ""]
     assert rows[0]["findings"][0]["id"] == "balancedness"
     assert "escape-slopes" in [finding["id"] for finding in rows[2]["findings"]]
+
+
+def test_all_prints_every_run_and_verdict_and_then_the_answer(ran):
+    study = study_of(ran[0])
+
+    short, whole = call("check", study).output, call("check", study, "--all").output
+
+    assert whole.endswith(short)
+    for word in ("energy-balance", "outcome", "OUTSIDE", "theory D2d"):
+        assert word in whole and (word == "OUTSIDE" or word not in short)
+
+
+def test_quiet_is_one_line_per_point(ran):
+    lines = call("check", study_of(ran[0]), "--quiet").output.splitlines()
+
+    assert [line.partition(":")[0] for line in lines] == ["power=1", "power=3"]
+    assert all("Conjecture 1: " in line for line in lines)
+
+
+def test_json_has_the_headline_as_data(ran):
+    headline = json.loads(call("check", study_of(ran[0]), "--json").output)["headline"]
+
+    assert [point["label"] for point in headline["points"]] == ["power=1", "power=3"]
+    assert headline["points"][1]["target"] == "F^(3)" and headline["needed"] == 0.1
+    low, high = headline["points"][1]["distance"]
+    assert 0 < low <= high <= 1
 
 
 @pytest.mark.slow
@@ -303,7 +331,7 @@ def test_compiled_code_is_kept_for_the_next_run(tmp_path):
         environ = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
         environ |= {"XDG_CACHE_HOME": str(caches), "PYTHONDONTWRITEBYTECODE": "1"}
         said = finish(start("run", "small.toml", "--out", out, cwd=tmp_path, env=environ))
-        assert "conjecture-1" in said
+        assert "Conjecture 1" in said
         return {path.name for path in caches.rglob("*-cache")}
 
     first = computed("one")
