@@ -12,6 +12,9 @@ Source = Annotated[
 Folder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run or study folder, as `gflow run` printed it.")
 ]
+Shelf = Annotated[
+    Path, typer.Argument(metavar="RUN|RUNS", help="A run or study folder, or a folder of them.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."),

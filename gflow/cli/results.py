@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 
 from gflow.cli.guard import MENDABLE, Exit
 from gflow.cli.request import prediction_of
+from gflow.runs.status import State, Status
 
 if TYPE_CHECKING:
     from gflow.judges.finding import Finding
@@ -203,6 +204,19 @@ def exit_code(
         codes.append(Exit.STOPPED)
     if any(finding.verdict == "FAILS" for rows in findings.values() for finding in rows):
         codes.append(Exit.FAILS)
+    return max(codes, key=list(Exit).index)
+
+
+def exit_code_of(points: Sequence[Status]) -> int:
+    """The exit code that `gflow run` would end with, from the states of points."""
+    codes = [Exit.OK]
+    for point in points:
+        if point.state is State.FAILED:
+            codes.append(MENDABLE.get(point.kind, Exit.INTERNAL))
+        elif point.state is State.STOPPED:
+            codes.append(Exit.INTERRUPTED if point.reason == "interrupted" else Exit.STOPPED)
+        if point.verdicts.get("FAILS"):
+            codes.append(Exit.FAILS)
     return max(codes, key=list(Exit).index)
 
 

@@ -20,17 +20,21 @@ from gflow.cli.options import (
     OwnPredictions,
     Quiet,
     ScenarioFile,
+    Shelf,
     Source,
 )
 from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
 from gflow.cli.results import (
+    NARROWEST,
     Form,
     by_own,
     draw,
     exit_code,
+    exit_code_of,
     judge_anew,
     keep,
     print_json,
+    print_lines,
     print_next,
     repeat,
     report,
@@ -119,20 +123,28 @@ def run(
 
 @app.command()
 @guarded
-def status(folder: Folder, as_json: Json = False) -> int:
-    """Print the state of each point of a study, also while it is computed."""
-    from gflow.runs.status import count, read_status, status_lines
+def status(folder: Shelf, as_json: Json = False) -> int:
+    """Print the state of each point of a study, also while it is computed.
 
-    points = read_status(folder)
-    counts = count(points)
+    Of a folder of runs, such as `runs`, print the state of each.
+    """
+    from gflow.report.status_table import shelf_lines, status_lines
+    from gflow.runs.shelf import is_shelf, read_shelf
+    from gflow.runs.status import count, count_verdicts, read_status
+
+    if is_shelf(folder):
+        results = read_shelf(folder)
+        points = [point for result in results for point in result.statuses]
+        rows = {"results": [result.to_json() for result in results]}
+    else:
+        results, points = (), read_status(folder)
+        rows = {"points": [point.to_json() for point in points]}
     if as_json:
-        rows = [point.to_json() for point in points]
-        print_json({"points": rows, "counts": counts})
-        return Exit.OK
-    for line in status_lines(points):
-        print(line)
-    print(f"{len(points)} points: {', '.join(f'{n} {state}' for state, n in counts.items())}")
-    return Exit.OK
+        print_json(rows | {"counts": count(points), "verdicts": count_verdicts(points)})
+    else:
+        width = max(terminal().width, NARROWEST)
+        print_lines(shelf_lines(results, width) if results else status_lines(points, width))
+    return exit_code_of(points)
 
 
 @app.command()

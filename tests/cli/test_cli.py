@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from processes import finish, start
@@ -13,8 +14,10 @@ from typer.testing import CliRunner
 
 from gflow import cli
 from gflow.cli import Exit
+from gflow.flow.trajectory import Reason
+from gflow.judges.finding import Verdict
 from gflow.runs import store
-from gflow.runs.findings import read_findings
+from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import write_index
 from gflow.runs.study import load
 from gflow.scenario import parse_scenario
@@ -74,13 +77,48 @@ def test_a_finished_answer_is_read_back_with_its_verdicts(ran):
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
-def test_status_prints_one_line_per_point_and_counts(ran):
+def test_status_prints_a_head_and_one_line_per_point_and_counts(ran):
     result = call("status", study_of(ran[0]))
 
     lines = result.output.splitlines()
-    assert result.exit_code == Exit.OK and len(lines) == 3
-    assert lines[0].split()[:5] == ["power=1", "finished", "t", "=", "200"]
-    assert lines[1].endswith("HOLDS") and lines[2] == "2 points: 2 finished"
+    assert result.exit_code == Exit.OK and len(lines) == 4
+    assert lines[0].split()[:2] == ["point", "state"] and lines[0].endswith("UNDECIDED")
+    assert lines[1].split()[:3] == ["power=1", "finished", "200"]
+    assert lines[3].startswith("2 points: 2 finished; ") and " HOLDS" in lines[3]
+
+
+def test_status_of_a_folder_of_runs_names_the_broken_ones_and_ends_as_run_does(ran, tmp_path):
+    runs = shutil.copytree(ran[0] / "runs", tmp_path / "runs")
+    assert call("status", runs).exit_code == Exit.OK
+    # One file cut short, one study without its index, and a folder that is not gflow's.
+    study = next(runs.iterdir())
+    point = next(study.glob("power=1*"))
+    (point / "trajectory.nc").write_bytes((point / "trajectory.nc").read_bytes()[:-1])
+    (runs / "lost").mkdir()
+    shutil.copy(study / "scenario.toml", runs / "lost" / "scenario.toml")
+    (runs / "mine").mkdir()
+
+    result = call("status", runs)
+
+    assert result.exit_code == Exit.BAD_RECORD
+    assert "trajectory.nc: must have the checksum" in " ".join(result.output.split())
+    assert "lost: must be a run folder" in " ".join(result.output.split())
+    assert "mine" not in result.output
+    assert "2 folders, 3 points: 1 finished, 2 failed" in result.output
+
+
+def test_status_ends_like_the_run_that_stopped_or_fails(ran, tmp_path):
+    study = shutil.copytree(study_of(ran[0]), tmp_path / "study")
+    run = next(study.glob("power=3*"))
+    findings = read_findings(run)
+    fails = replace(findings[0], opinion=replace(findings[0].opinion, verdict=Verdict.FAILS))
+    save_findings(run, (fails, *findings[1:]))
+    assert call("status", study).exit_code == Exit.FAILS
+
+    stopped = load(study).runs[1]
+    outcome = replace(stopped.outcome, reason=Reason.MAX_STEPS)
+    store.save(replace(stopped, evidence=replace(stopped.evidence, outcome=outcome)), run)
+    assert call("status", study).exit_code == Exit.STOPPED
 
 
 def test_status_as_json_of_a_study_and_of_a_run(ran):
@@ -101,7 +139,7 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     lost = next(study.glob("power=1*"))
     shutil.move(lost, tmp_path / lost.name)
 
-    assert call("status", study).output.endswith("2 points: 1 waiting, 1 finished\n")
+    assert "2 points: 1 waiting, 1 finished; " in call("status", study).output
     checked = call("check", study, "--quiet")
     assert checked.exit_code == Exit.OK and checked.output.startswith("power=3: ")
     assert "power=1: waiting" in call("check", study).output
@@ -115,8 +153,6 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
 
 
 def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
-    from dataclasses import replace
-
     run = load(study_of(ran[0])).runs[1]
     leaking = run.record.copy(deep=True)
     leaking["dissipated"] *= 0.5
