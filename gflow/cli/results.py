@@ -213,7 +213,7 @@ def exit_code_of(points: Sequence[Status]) -> int:
     for point in points:
         if point.state is State.FAILED:
             codes.append(MENDABLE.get(point.kind, Exit.INTERNAL))
-        elif point.state is State.STOPPED:
+        elif point.state is State.STOPPED or not point.sound:
             codes.append(Exit.INTERRUPTED if point.reason == "interrupted" else Exit.STOPPED)
         if point.verdicts.get("FAILS"):
             codes.append(Exit.FAILS)

@@ -49,7 +49,7 @@ def own(evidence: Evidence) -> Bool[np.ndarray, "h K"]:
 
 def known(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What every law of this phase needs: α, orthonormal centers, a record, balance."""
-    return (_noise(evidence, "α is known", evidence.alpha is not None), *_setting(evidence))
+    return (_noise(evidence, "α to be known", evidence.alpha is not None), *_setting(evidence))
 
 
 def noise_free(evidence: Evidence) -> tuple[Hypothesis, ...]:
@@ -58,18 +58,22 @@ def noise_free(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def _noise(evidence: Evidence, text: str, met: bool) -> Hypothesis:
-    return Hypothesis(text, "unknown" if evidence.alpha is None else f"{evidence.alpha:g}", met)
+    measured = "it is not" if evidence.alpha is None else f"α = {evidence.alpha:.4g}"
+    return Hypothesis(text, measured, met)
 
 
 def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
     network = evidence.neurons
     return (
-        Hypothesis.whether("samples of the mixture", evidence.facts.drawn is not None),
-        Hypothesis.whether("centers known, not estimated", evidence.centers.origin == "given"),
+        Hypothesis.whether("samples drawn from the mixture", evidence.facts.drawn is not None),
+        Hypothesis.whether(
+            "centers that are known, not estimated", evidence.centers.origin == "given"
+        ),
         orthonormal(evidence),
         recorded(evidence),
         Hypothesis.whether(
-            "balanced start, normalized activation", network.balanced and network.normalized
+            "a balanced start and the normalized activation",
+            network.balanced and network.normalized,
         ),
         the_flow(evidence),
     )

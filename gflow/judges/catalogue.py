@@ -7,6 +7,7 @@ loosen.
 
 from collections.abc import Mapping, Sequence
 
+from gflow.flow.trajectory import Reason
 from gflow.judges import (
     conjecture,
     conservation,
@@ -23,11 +24,15 @@ from gflow.judges import (
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Finding
 from gflow.judges.prediction import Prediction
+from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     conjecture, conservation, descent_law, exponents, fitting, noise_free,
     radii_at_centers, resting, robust_accuracy, specialization, unbalanced_times,
 )  # fmt: skip
+
+NUMERICS = ("P1", "P2", "P3")
+"""Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
 ALL: tuple[Prediction, ...] = tuple(
     sorted(
@@ -57,10 +62,21 @@ def check(
     - `ids`: predictions to judge; None for those its scenario asks for.
     - `own`: predictions of the caller's, besides those of the catalogue.
 
-    **Returns:** one `Finding` per prediction that is about one run, in the order of the catalogue.
+    **Returns:** one `Finding` per prediction that is about one run, in the order of the catalogue:
+    none for a flow that was interrupted, and UNDECIDED, beside those about its numerics, for one
+    that is not sound.
     """
+    if evidence.outcome.reason is Reason.INTERRUPTED:
+        return ()
     requested = evidence.scenario.checks.predictions if ids is None else ids
-    findings = (one(evidence) for one in (*ALL, *own) if requested == "all" or one.id in requested)
+    chosen = [one for one in (*ALL, *own) if requested == "all" or one.id in requested]
+    soundness = soundness_of(evidence)
+    findings = (
+        one(evidence)
+        if soundness.sound or one.number in NUMERICS
+        else one.undecided(soundness.text)
+        for one in chosen
+    )
     return tuple(finding for finding in findings if finding is not None)
 
 
@@ -71,13 +87,23 @@ def check_study(
 
     **Arguments:**
 
-    - `evidences`: the runs of a study; networks without laws are left out.
+    - `evidences`: the runs of a study; networks without laws, flows that were interrupted and
+        those that are not sound are left out.
     - `ids`: predictions to judge.
     - `own`: predictions of the caller's, besides those of the catalogue.
 
     **Returns:** one `Finding` per prediction that is about several runs, in the order of the
     catalogue; none without runs.
     """
-    lawful = [evidence for evidence in evidences if evidence.has_laws]
-    findings = (one.over(lawful) for one in (*ALL, *own) if one.id in ids and lawful)
+    lawful = [
+        evidence
+        for evidence in evidences
+        if evidence.has_laws and evidence.outcome.reason is not Reason.INTERRUPTED
+    ]
+    chosen = [one for one in (*ALL, *own) if one.id in ids and lawful]
+    sound = [evidence for evidence in lawful if soundness_of(evidence).sound]
+    if sound:
+        findings = (one.over(sound) for one in chosen)
+    else:
+        findings = (one.undecided(soundness_of(lawful[0]).text, of_study=True) for one in chosen)
     return tuple(finding for finding in findings if finding is not None)

@@ -115,10 +115,10 @@ def _verdict(evidence: Evidence, own: Distance, crosses: list[Cross]) -> tuple[V
 def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What the conjecture assumes of a run, beside targets that mean something."""
     p, alpha = evidence.p, evidence.alpha
-    noise = "unknown" if alpha is None else f"{alpha:.3g}"
+    noise = "α is unknown" if alpha is None else f"α = {alpha:.3g}"
     small = alpha is not None and alpha <= LARGEST_NOISE
     return (
-        Hypothesis("p = 1 or p > 2", f"{p:g}", not 1 < p <= 2),
+        Hypothesis("p = 1 or p > 2", f"p = {p:g}", not 1 < p <= 2),
         loss_among(evidence.scenario.flow.loss, ("exponential", "logistic")),
         Hypothesis(f"α <= {LARGEST_NOISE:g}", noise, small),
         vanishing(evidence, LARGEST_START),

@@ -26,7 +26,7 @@ from gflow.measure.alignment import (
     target,
     to_target,
 )
-from gflow.measure.phases import Phases, find_phases
+from gflow.measure.phases import ESCAPE_LEVEL, Phases, find_phases
 from gflow.robustness.bracket import Robustness
 from gflow.scenario import NeuronsTable, Scenario
 
@@ -150,11 +150,16 @@ class Evidence:
         cosine = self.record["cosine"].values[at].astype(np.float64)
         return mean_closest_cosines(cosine, self.centers.K, self.share)
 
+    @cached_property
+    def largest_outputs(self) -> Float[np.ndarray, " K"]:
+        """Largest |f(μ_k)| of every subclass over the recorded times; needs recorded centers."""
+        return np.abs(self.record["center_output"].values).max(axis=0)
+
     @property
     def too_early(self) -> str:
         """Why the run cannot be held against a final state; empty if it can."""
         if not self.outcome.complete:
             return self.outcome.text
-        if float(self.record["margin_min"].values[-1]) > 0:
+        if self.has("centers") and self.largest_outputs.min() >= ESCAPE_LEVEL:
             return ""
-        return "The flow ended before every sample was fitted (min y f <= 0)."
+        return "The flow ended before every output escaped."

@@ -2,9 +2,12 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from gflow.laws.hypothesis import Hypothesis, all_met
+
+UNSOUND = "The numerics are not sound"
+"""How the reason of every finding about a run begins whose numerics are not sound."""
 
 
 class Verdict(enum.StrEnum):
@@ -82,6 +85,31 @@ def unmet(expected: str, hypotheses: tuple[Hypothesis, ...]) -> Opinion | None:
 
 
 def missing(hypotheses: Sequence[Hypothesis]) -> str:
-    """The hypotheses that are not known to be met, as a sentence; empty if there are none."""
-    missed = [str(hypothesis) for hypothesis in hypotheses if not hypothesis.met]
-    return "; ".join(missed) + "." if missed else ""
+    """Why a statement does not apply, or is undecided, as a sentence; empty if all are met.
+
+    "It needs α = 0, and here α = 0.1." names what is not met; else "Undecided: …" what is unknown.
+    """
+    refused = [hypothesis.clause for hypothesis in hypotheses if hypothesis.met is False]
+    if refused:
+        return sentence("; ".join(refused))
+    unknown = [hypothesis.clause for hypothesis in hypotheses if hypothesis.met is None]
+    return sentence(f"Undecided: {'; '.join(unknown)}") if unknown else ""
+
+
+def earned(opinion: Opinion, *conditions: Hypothesis) -> Opinion:
+    """The same opinion, but no FAILS where one of these conditions is not known to be met.
+
+    For conditions a HOLDS does not need: that the flow got far enough, or that a criterion with
+    a fixed percentage was made for this size.
+    """
+    opinion = replace(opinion, hypotheses=(*opinion.hypotheses, *conditions))
+    if opinion.verdict is not Verdict.FAILS or all_met(conditions):
+        return opinion
+    refused = any(condition.met is False for condition in conditions)
+    verdict = Verdict.OUTSIDE if refused else Verdict.UNDECIDED
+    return replace(opinion, verdict=verdict, reason=missing(conditions))
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning and a full stop at its end."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -6,10 +6,10 @@ value of this type.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Finding, Opinion
+from gflow.judges.finding import Finding, Opinion, Verdict
 
 MV24 = "Min and Vidal, ICML 2024"
 MV25 = "Min and Vidal, ICML 2025"
@@ -48,5 +48,23 @@ class Prediction:
         """The finding about the runs of a study; None if it is not about several."""
         return None if self.judge_study is None else self._finding(self.judge_study(evidences))
 
+    def undecided(self, reason: str, *, of_study: bool = False) -> Finding | None:
+        """The finding where nothing can be said of a run or study; None if it is not about one."""
+        judge = self.judge_study if of_study else self.judge
+        opinion = Opinion(Verdict.UNDECIDED, "", "not judged", reason)
+        return None if judge is None else self._finding(opinion)
+
     def _finding(self, opinion: Opinion) -> Finding:
-        return Finding(self.id, self.statement, self.source, opinion)
+        return Finding(self.id, self.statement, self.source, _named(self.number, opinion))
+
+
+def _named(number: str, opinion: Opinion) -> Opinion:
+    """The opinion; one on a statement that does not apply says so and names it."""
+    if opinion.verdict is not Verdict.OUTSIDE:
+        return opinion
+    reason = opinion.reason
+    # "It needs …" becomes "it needs …"; K1, SGD and Greek letters keep their case.
+    first = reason.split(" ", 1)[0]
+    if first.isascii() and first.capitalize() == first and not any(map(str.isdigit, first)):
+        reason = reason[:1].lower() + reason[1:]
+    return replace(opinion, reason=f"{number} does not apply: {reason}")

@@ -62,7 +62,7 @@ def judge_stability(evidence: Evidence) -> Opinion:
         *noise_free(evidence),
         *equal_weights(evidence, needed=evidence.p < 2),
         vanishing(evidence, RESTED),
-        Hypothesis("p != 2", f"{evidence.p:g}", evidence.p != 2),
+        Hypothesis("p ≠ 2", f"p = {evidence.p:g}", evidence.p != 2),
     )
     if opinion := unmet(expected, hypotheses):
         return opinion

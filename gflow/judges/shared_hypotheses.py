@@ -3,6 +3,7 @@
 import numpy as np
 
 from gflow.judges.evidence import Evidence
+from gflow.judges.far_enough import late as late
 from gflow.laws.hypothesis import Hypothesis
 from gflow.measure.phases import ALIGNED_SHARE
 
@@ -10,7 +11,8 @@ from gflow.measure.phases import ALIGNED_SHARE
 def recorded(*evidences: Evidence) -> Hypothesis:
     """That the record has what was observed of neurons and at centers."""
     both = all(one.has("neurons") and one.has("centers") for one in evidences)
-    return Hypothesis.whether("neurons and centers recorded", both)
+    cure = 'add "neurons" and "centers" to `record.groups`'
+    return Hypothesis.whether("a record of neurons and centers", both, "" if both else cure)
 
 
 def the_flow(*evidences: Evidence) -> Hypothesis:
@@ -23,7 +25,8 @@ def normalized(*evidences: Evidence) -> Hypothesis:
     """That a neuron's output grows like ‖w_j‖ and not like its p-th power."""
     degrees = sorted({one.degree for one in evidences})
     text = ", ".join(f"{degree:g}" for degree in degrees)
-    return Hypothesis("normalized activation", f"degree {text}", set(degrees) <= {1})
+    measured = f"a neuron's output grows like the power {text} of ‖w_j‖"
+    return Hypothesis("the normalized activation", measured, set(degrees) <= {1})
 
 
 def orthonormal(evidence: Evidence) -> Hypothesis:
@@ -36,7 +39,7 @@ def orthonormal(evidence: Evidence) -> Hypothesis:
 def equal_weights(evidence: Evidence, *, needed: bool = True) -> tuple[Hypothesis, ...]:
     """That all subclasses weigh the same, if a law needs it."""
     ratio = evidence.facts.imbalance
-    hypothesis = Hypothesis("subclasses of equal weight", f"{ratio:g} : 1", ratio == 1)
+    hypothesis = Hypothesis("subclasses of equal weight", f"they differ {ratio:g} : 1", ratio == 1)
     return (hypothesis,) if needed else ()
 
 
@@ -46,24 +49,20 @@ def aligned_mass(evidence: Evidence) -> tuple[Hypothesis, Hypothesis]:
     if recorded(evidence).met and p != 2:
         share = float(evidence.aligned_share[-1])
     return (
-        Hypothesis("p = 1 or p > 2", f"{p:g}", p == 1 or p > 2),
+        Hypothesis("p = 1 or p > 2", f"p = {p:g}", p == 1 or p > 2),
         Hypothesis(
-            "95 % of the mass within 10° of its target", f"{share:.1%}", share >= ALIGNED_SHARE
+            "95 % of the mass within 10° of its target",
+            f"it is {share:.1%}",
+            share >= ALIGNED_SHARE,
         ),
     )
-
-
-def late(evidence: Evidence) -> Hypothesis:
-    """That outputs have had time to become alike: ten times that of fitting."""
-    fitted = evidence.phases.fitted if evidence.phases else np.nan
-    t = float(evidence.times[-1])
-    return Hypothesis("t >= 10 × time of fitting", f"{t:.4g}, {fitted:.4g}", t >= 10 * fitted)
 
 
 def vanishing(evidence: Evidence, mass: float) -> Hypothesis:
     """That the network begins negligible: Σ m_j is at most `mass` when the record begins."""
     text = f"Σ m_j <= {mass:g} at the start"
     if not evidence.has("neurons"):
-        return Hypothesis(text, "not recorded", False)
+        return Hypothesis(text, "neurons are not recorded", False)
     start = float(np.exp(evidence.log_mass[0]).sum())
-    return Hypothesis(text, f"{start:.1e}", start <= mass)
+    cure = "" if start <= mass else "give a smaller `network.init_scale`"
+    return Hypothesis(text, f"Σ m_j = {start:.1e}", start <= mass, cure)

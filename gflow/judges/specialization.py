@@ -202,8 +202,9 @@ def judge_selection(evidences: Sequence[Evidence]) -> Opinion:
     sizes = [min(run.centers.K1, run.centers.K2) for run in chosen]
     hypotheses = (
         Hypothesis("two powers or more of normalized flows on orthonormal centers",
-                   f"{len(powers)}", len(powers) > 1),
-        Hypothesis("K1, K2 >= 2", f"{min(sizes, default=0)}", min(sizes, default=0) >= 2),
+                   f"there is {len(powers)}", len(powers) > 1),
+        Hypothesis("K1, K2 >= 2", f"the smaller is {min(sizes, default=0)}",
+                   min(sizes, default=0) >= 2),
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion

@@ -39,11 +39,13 @@ class Hypothesis:
     """A condition of a statement, and how the case at hand stands to it."""
 
     text: str
-    """The condition with its threshold, such as "α <= 0.3"."""
+    """The condition with its threshold, such as "α <= 0.3"; follows "it needs" in a sentence."""
     measured: str
-    """What was measured, as printed."""
+    """What was measured, such as "α = 0.5", which follows "and here"; a clause if undecided."""
     met: bool | None
     """None if it could not be decided."""
+    cure: str = ""
+    """What would have it met or decided, such as "give `flow.end_time` at least about 160"."""
 
     @classmethod
     def that(
@@ -54,6 +56,7 @@ class Hypothesis:
         threshold: SupportsFloat,
         *,
         written: str = "",
+        cure: str = "",
     ) -> "Hypothesis":
         """The hypothesis `measured` `relation` `threshold`; a nan leaves it undecided.
 
@@ -62,20 +65,38 @@ class Hypothesis:
         - `name`: what is measured, as it stands in the text.
         - `relation`: "<", "<=", ">", ">=" or "=".
         - `written`: formula of the threshold, to stand before its value; empty for the value alone.
+        - `cure`: what would have it met.
         """
         a, b = float(measured), float(threshold)
         known = not (math.isnan(a) or math.isnan(b))
         met = bool(_RELATIONS[relation](a, b)) if known else None
         formula = f"{written} = " if written else ""
-        return cls(f"{name} {relation} {formula}{b:.4g}", f"{a:.4g}", met)
+        value = f"{name} is not known" if math.isnan(a) else f"{name} = {number(a)}"
+        return cls(f"{name} {relation} {formula}{number(b)}", value, met, cure)
 
     @classmethod
-    def whether(cls, text: str, met: bool) -> "Hypothesis":
+    def whether(cls, text: str, met: bool, cure: str = "") -> "Hypothesis":
         """A hypothesis that is measured by yes or no."""
-        return cls(text, "yes" if met else "no", met)
+        return cls(text, "", met, cure)
 
     def __str__(self) -> str:
-        return f"{self.text}: {self.measured}, {_WORDS[self.met]}"
+        value = f": {self.measured}" if self.measured else ""
+        return f"{self.text}{value}, {_WORDS[self.met]}"
+
+    @property
+    def clause(self) -> str:
+        """Why a statement does not apply ("it needs …") or is undecided, without a full stop."""
+        if self.met is None:
+            why = self.measured or f"whether {self.text} is not known"
+        else:
+            why = f"it needs {self.text}" + (f", and here {self.measured}" if self.measured else "")
+        return f"{why}; {self.cure}" if self.cure else why
+
+
+def number(x: SupportsFloat) -> str:
+    """A number in a sentence, in four digits; "not reached" for the nan of a missing time."""
+    value = float(f"{float(x):.4g}")
+    return "not reached" if math.isnan(value) else f"{value:.6g}"
 
 
 def all_met(hypotheses: Iterable[Hypothesis]) -> bool | None:
@@ -108,7 +129,7 @@ def balanced_start(
 
 def loss_among(loss: str, allowed: tuple[str, ...]) -> Hypothesis:
     """The loss is one that the statement is about."""
-    return Hypothesis(f"loss is {' or '.join(allowed)}", loss, loss in allowed)
+    return Hypothesis(f"{' or '.join(allowed)} loss", f"it is {loss}", loss in allowed)
 
 
 def matched_scale(log_eps: float, alpha: float, K: int, factor: float) -> Hypothesis:
@@ -119,7 +140,7 @@ def matched_scale(log_eps: float, alpha: float, K: int, factor: float) -> Hypoth
     wanted = 8 * K * safe_log(alpha)
     off = abs(log_eps - wanted)
     met = None if math.isnan(off) else off <= math.log(factor)
-    scales = f"exp({log_eps:.4g}), α^(8K) = exp({wanted:.4g})"
+    scales = f"ε = exp({number(log_eps)}), α^(8K) = exp({number(wanted)})"
     return Hypothesis(f"ε within a factor {factor:g} of α^(8K)", scales, met)
 
 

@@ -7,12 +7,12 @@ any width from 60 columns.
 import itertools
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gflow.judges.finding import Finding, Verdict
+from gflow.judges.finding import UNSOUND, Finding, Verdict
 from gflow.runs.status import State
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Headline:
             sound=all(point.sound for point in points),
             needed=OWN_BAR,
             counts={verdict.value: number[verdict] for verdict in Verdict if number[verdict]},
-            remarks=_remarks(findings),
+            remarks=_remarks(findings, {point.numerics for point in points if not point.sound}),
             unanswered=tuple(f"{point}" for point in result.unanswered),
             folder=str(result.folder or ""),
             attacked=any(run.evidence.robustness for _, run in result.entries),
@@ -256,16 +256,19 @@ def _parts(scenario: "Scenario") -> dict[str, tuple[str, ...]]:
     }
 
 
-def _remarks(findings: Findings) -> tuple[Remark, ...]:
+def _remarks(findings: Findings, unsound: Container[str]) -> tuple[Remark, ...]:
     """FAILS and UNDECIDED, and where Conjecture 1 does not apply: one for each prediction.
 
-    Predictions with the same reason at the same points share one.
+    Predictions with the same reason at the same points share one; those that are undecided because
+    the numerics are not sound have none, since that is said before.
     """
     from gflow.judges.catalogue import CATALOGUE
 
     rows: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for label, row in ((label, row) for label, rows in findings.items() for row in rows):
         verdict = row.verdict
+        if row.opinion.reason in unsound:
+            continue
         if verdict in (Verdict.FAILS, Verdict.UNDECIDED) or (
             verdict is Verdict.OUTSIDE and row.id == CONJECTURE
         ):
@@ -435,10 +438,11 @@ def _numerics(points: Sequence[PointAnswer]) -> str:
     unsound = [point for point in points if not point.sound]
     if unsound:
         at = _place(tuple(point.label for point in unsound))
-        return f"Numerics are NOT SOUND{at}: {unsound[0].numerics}"
-    if not any(point.numerics for point in points):
-        return ""
-    return f"Numerics are sound{' at all points' if points[1:] else ''}."
+        why = unsound[0].numerics.removeprefix(f"{UNSOUND}: ")
+        return f"Numerics are NOT SOUND{at}: {why} No prediction is judged there."
+    if len(points) == 1:
+        return points[0].numerics
+    return "The numerics are sound at all points." if any(p.numerics for p in points) else ""
 
 
 def _stopped(points: Sequence[PointAnswer]) -> str:

@@ -30,7 +30,7 @@ def status_lines(statuses: Sequence[Status], width: int) -> list[str]:
         }
         for status in statuses
     ]
-    reasons = [(_name(status), status.reason) for status in statuses]
+    reasons = [(_name(status), _reason(status)) for status in statuses]
     total = f"{_plural(len(statuses), 'point')}: {_sum(statuses)}"
     return [*_columns(rows, width), *_reasons(reasons, width), *textwrap.wrap(total, width)]
 
@@ -47,7 +47,7 @@ def shelf_lines(results: Sequence[Result], width: int) -> list[str]:
         for result in results
     ]
     reasons = [
-        ("/".join(filter(None, (result.folder.name, status.label))), status.reason)
+        ("/".join(filter(None, (result.folder.name, status.label))), _reason(status))
         for result in results
         for status in result.statuses
     ]
@@ -59,6 +59,10 @@ def shelf_lines(results: Sequence[Result], width: int) -> list[str]:
 
 def _name(status: Status) -> str:
     return status.label or status.folder.name
+
+
+def _reason(status: Status) -> str:
+    return status.reason or ("" if status.sound else "numerics NOT SOUND, see gflow check")
 
 
 def _sum(statuses: Sequence[Status]) -> str:

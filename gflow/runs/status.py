@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gflow.errors import RecordError
-from gflow.judges.finding import Verdict
+from gflow.judges.finding import UNSOUND, Verdict
 from gflow.runs import lock
 from gflow.runs.failure import load_failure
-from gflow.runs.findings import read_verdicts
+from gflow.runs.findings import read_findings
 from gflow.runs.index import Place, is_study, read_index
 from gflow.runs.manifest import PARTS, is_run, read_manifest, verified
 
@@ -47,6 +47,8 @@ class Status(NamedTuple):
     """Class of the error it failed with."""
     verdicts: Mapping[str, int] = {}
     """Number of predictions by verdict, as stored."""
+    sound: bool = True
+    """Whether nothing stored says that its numerics are not."""
 
     def __str__(self) -> str:
         return f"{self.label}: {self.state}" + (f", {self.reason}" if self.reason else "")
@@ -128,7 +130,7 @@ def _ended(label: str, folder: Path, manifest: dict) -> Status:
     complete = outcome["reason"] in _COMPLETE
     state = State.FINISHED if complete else State.STOPPED
     reason = "" if complete else outcome["reason"]
-    judged = read_verdicts(folder)
+    findings = read_findings(folder) or ()
     return Status(
         label,
         folder,
@@ -136,6 +138,7 @@ def _ended(label: str, folder: Path, manifest: dict) -> Status:
         reason,
         t=float(outcome["t"]),
         seconds=seconds,
-        verdict=judged.get("conjecture-1", ""),
-        verdicts=dict(Counter(judged.values())),
+        verdict=next((f.verdict.value for f in findings if f.id == "conjecture-1"), ""),
+        verdicts=dict(Counter(finding.verdict.value for finding in findings)),
+        sound=not any(finding.opinion.reason.startswith(UNSOUND) for finding in findings),
     )

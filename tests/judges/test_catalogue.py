@@ -71,7 +71,7 @@ def test_a_study_is_judged_by_its_networks_that_have_laws():
 
     (finding,) = check_study([neurons, layers], ["count"], [counting])
 
-    assert finding.opinion.reason == "1 of them"
+    assert finding.opinion.reason == "mine does not apply: 1 of them"
     assert check_study([layers], ["count"], [counting]) == ()
 
 
@@ -121,13 +121,16 @@ def test_parts_add_up_to_a_verdict(fits, verdict):
 
 
 def test_an_unmet_hypothesis_puts_a_run_outside_and_says_which():
-    met = Hypothesis("α = 0", "0", True)
-    missed = Hypothesis("p > 2", "1", False)
+    met = Hypothesis("α = 0", "α = 0", True)
+    missed = Hypothesis("p > 2", "p = 1", False)
 
     assert unmet("x", (met,)) is None
     opinion = unmet("x", (met, missed))
     assert opinion is not None and opinion.verdict is Verdict.OUTSIDE
-    assert opinion.reason == "p > 2: 1, not met." and opinion.hypotheses == (met, missed)
+    assert opinion.reason == "It needs p > 2, and here p = 1." and opinion.hypotheses == (
+        met,
+        missed,
+    )
 
 
 def test_a_prediction_of_ones_own_is_one_small_file(tmp_path):

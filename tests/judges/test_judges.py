@@ -63,7 +63,10 @@ def test_laws_of_equal_weights_say_nothing_of_others(cubic):
 
     assert judge_angle_and_norm(noisy).verdict is Verdict.OUTSIDE
     assert "subclasses of equal weight" in judge_angle_and_norm(noisy).reason
-    assert "subclasses of equal weight: 4 : 1, not met" in judge_partial_activation(relu).reason
+    assert (
+        "needs subclasses of equal weight, and here they differ 4 : 1"
+        in judge_partial_activation(relu).reason
+    )
     assert judge_stability(replace(relu, alpha=0.0)).verdict is Verdict.OUTSIDE
 
 

@@ -139,7 +139,7 @@ MET = {
     [
         ({}, set()),
         ({"p": 2.0}, {"p > 2"}),
-        ({"loss": "exponential"}, {"loss is half_square"}),
+        ({"loss": "exponential"}, {"half_square loss"}),
         ({"counts": np.array([200, 201])}, {"max N_k - min N_k = 0"}),
         ({"D": 9}, {"α² D >= 0.1"}),
         ({"counts": np.array([9, 9])}, {"α² N >= 0.1"}),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from evidences import altered
 
+from gflow.judges.catalogue import check
 from gflow.judges.finding import Finding, Opinion, Verdict
 from gflow.report.headline import (
     Headline,
@@ -32,7 +33,7 @@ RELU = PointAnswer(
     distance=(0.0218, 0.0221),
     target="F",
     sound=True,
-    numerics="",
+    numerics="The numerics are sound: the loss never rose; energy is balanced to 3e-04 of L(0).",
 )
 PRELU = replace(
     RELU,
@@ -87,7 +88,7 @@ ALONE = replace(
     folder="runs/alone-1a2b3c4d",
 )
 
-CURE = "The energy is off by 34 L(0) where 0.03 is allowed; give `flow.tolerance` 1e-4."
+CURE = "The numerics are not sound: energy is off by 34 of L(0). Try `flow.tolerance` = 1e-04."
 LONG = replace(
     TWO,
     question="How do noise, power and the seed change what the network becomes?",
@@ -101,7 +102,7 @@ LONG = replace(
             distance=(noise / 10, noise / 8),
             conjecture="FAILS" if (p, noise) == (1, 0.3) and seed == 4 else "HOLDS",
             sound=(p, seed) != (3, 4),
-            numerics=CURE if (p, seed) == (3, 4) else "",
+            numerics=CURE if (p, seed) == (3, 4) else RELU.numerics,
         )
         for p in (1, 3)
         for noise in np.linspace(0.02, 0.3, 15).round(3).tolist()
@@ -121,12 +122,6 @@ LONG = replace(
             ("P17 conjecture-1",),
             ("power=1,noise=0.3,seed=4",),
             "Own distance is at least 0.12. Expected: own <= 0.1 certified. Measured: 0.12.",
-        ),
-        Remark(
-            "UNDECIDED",
-            tuple(f"P{n} name" for n in range(4, 29)),
-            ("power=3,noise=0.02,seed=4", "power=3,noise=0.04,seed=4"),
-            "The numerics are not sound.",
         ),
     ),
     unanswered=("power=1,noise=0.1,seed=3: waiting", "power=3,noise=0.1,seed=2: failed, no memory"),
@@ -257,6 +252,19 @@ def test_neurons_are_not_yet_anywhere_before_an_output_escapes(relu):
 
 def finding(id, verdict, reason, measured="7"):
     return Finding(id, "", "", Opinion(verdict, "at most 1", measured, reason))
+
+
+def test_what_is_undecided_for_numerics_that_are_not_sound_is_said_once(relu):
+    uphill = altered(relu.evidence, loss=lambda loss: loss[::-1])
+    run = replace(relu, evidence=uphill)
+
+    headline = Headline.of(run, {"": check(uphill)})
+
+    (point,) = headline.points
+    assert not headline.sound and "the loss rose" in point.numerics
+    assert headline.counts["UNDECIDED"] > 10
+    assert {name for r in headline.remarks for name in r.predictions} <= {"P3 energy-balance"}
+    assert "NOT SOUND: the loss rose" in " ".join(headline_lines(headline, 60))
 
 
 def test_each_fails_and_undecided_is_one_sentence_and_equal_ones_share_it(relu):
