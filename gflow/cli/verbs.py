@@ -237,27 +237,45 @@ def attack(
 @app.command()
 @guarded
 def theory(
-    folders: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[RUN]...", help="Run or study folders, or folders of them."),
+    about: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[P17]|[RUN]...",
+            help="One prediction; or run or study folders, or folders of them.",
+        ),
     ] = None,
+    *,
     with_: OwnPredictions = None,
     markdown: Markdown = False,
+    as_json: Json = False,
 ) -> int:
-    """List the predictions; with folders, where each one stands by the verdicts stored there."""
-    from gflow.report import theory_table
+    """List the predictions, or explain one; with folders, where each one stands by the verdicts
+    stored there."""
+    from gflow.report import theory_table as table
     from gflow.runs.standing import standings
 
-    refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
-    if not folders:
-        terminal().print(theory_table.catalogue((*theory_table.ALL, *predictions_in(with_))))
+    refuse(markdown and as_json, "--json", "--markdown")
+    if about and not any(Path(name).is_dir() for name in about):
+        refuse(len(about) > 1, "a second name", "one prediction")
+        one = prediction_of(about[0], predictions_in(with_))
+        print_json(table.to_json(one)) if as_json else terminal().print(table.explanation(one))
         return Exit.OK
-    predictions = standings(folders)
-    if markdown:
-        print(theory_table.markdown(predictions))
+    refuse(about and with_, "--with", "run folders, whose verdicts are stored")
+    if not about:
+        predictions = (*table.ALL, *predictions_in(with_))
+        if as_json:
+            print_json([table.to_json(one) for one in predictions])
+        else:
+            terminal().print(table.catalogue(predictions))
+        return Exit.OK
+    found = standings([Path(name) for name in about])
+    if as_json:
+        print_json([table.standing_json(one) for one in found])
+    elif markdown:
+        print(table.markdown(found))
     else:
-        terminal().print(theory_table.findings_table(predictions))
-    return Exit.FAILS if any(one.verdict == "FAILS" for one in predictions) else Exit.OK
+        terminal().print(table.findings_table(found))
+    return Exit.FAILS if any(one.verdict == "FAILS" for one in found) else Exit.OK
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gflow.judges.finding import Finding, Verdict
 from gflow.report.headline import Headline
+from gflow.report.words import readable
 from gflow.runs.findings import finding_of
 from gflow.runs.status import State, Status
 
@@ -93,7 +94,9 @@ def _point_table(label: str, rows: tuple[Finding, ...]) -> RenderableType:
         return _verdicts(label, rows)
     outside = [row for row in rows if row.verdict is Verdict.OUTSIDE]
     inside = tuple(row for row in rows if row not in outside)
-    lines = (Text(f"OUTSIDE {row.id}: {row.opinion.reason}", style="dim") for row in outside)
+    lines = (
+        Text(f"OUTSIDE {row.id}: {readable(row.opinion.reason)}", style="dim") for row in outside
+    )
     return Group(*([_verdicts(label, inside)] if inside else ()), *lines)
 
 
@@ -109,10 +112,14 @@ def _verdicts(label: str, rows: tuple[Finding, ...]) -> Table:
         table.add_row(
             Text(row.id, style="bold"),
             Text(row.verdict.value, style=_COLORS[row.verdict]),
-            Text.assemble((opinion.expected + "\n", "dim"), opinion.measured),
-            Text.assemble(opinion.reason + "\n", (row.source, "dim")),
+            Text.assemble((_line(opinion.expected), "dim"), readable(opinion.measured)),
+            Text.assemble(_line(readable(opinion.reason)), (row.source, "dim")),
         )
     return table
+
+
+def _line(text: str) -> str:
+    return f"{text}\n" if text else ""
 
 
 def _rows(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gflow.judges.finding import UNSOUND, Finding, Verdict
+from gflow.report.words import readable
 from gflow.runs.status import State
 
 if TYPE_CHECKING:
@@ -289,8 +290,8 @@ def _reason(row: Finding) -> str:
     """The reason of a verdict; of a FAILS also what was expected and measured."""
     opinion = row.opinion
     if row.verdict is not Verdict.FAILS:
-        return _capital(opinion.reason.removeprefix("Undecided: "))
-    return f"{opinion.reason} Expected: {opinion.expected}. Measured: {opinion.measured}."
+        return _capital(readable(opinion.reason.removeprefix("Undecided: ")))
+    return readable(f"{opinion.reason} Expected: {opinion.expected}. Measured: {opinion.measured}.")
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -314,6 +314,19 @@ def test_until_continues_a_run_folder(ran, tmp_path):
     assert load(folder).outcome.t == 250.0
 
 
+def test_theory_lists_the_predictions_or_explains_one_also_as_json(ran):
+    listed = json.loads(call("theory", "--json").output)
+    one = call("theory", "P17").output
+    standing = json.loads(call("theory", ran[0] / "runs", "--json").output)
+
+    assert [row["number"] for row in listed] == [f"P{n}" for n in range(1, 29)]
+    assert "conjecture-1" in one and "Min and Vidal" in one and "verdict" not in one
+    assert json.loads(call("theory", "conjecture-1", "--json").output) == listed[16]
+    assert standing[16]["id"] == "conjecture-1" and standing[16]["verdict"] == "HOLDS"
+    wrong = call("theory", "P99")
+    assert wrong.exit_code == Exit.BAD_INPUT and "P17 conjecture-1" in wrong.stderr
+
+
 def test_schema_is_a_json_schema():
     assert "network" in json.loads(call("schema").output)["properties"]
 
