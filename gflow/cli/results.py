@@ -1,7 +1,8 @@
 """What verbs do with a result: judge it, draw it, print it, and end with an exit code."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ from rich.console import Console, RenderableType
 from gflow.cli.guard import MENDABLE, Exit
 from gflow.cli.request import prediction_of
 from gflow.runs.status import State, Status
+from gflow.runs.watch import Stage
 
 if TYPE_CHECKING:
     from gflow.judges.finding import Finding
@@ -34,15 +36,36 @@ def terminal(quiet: bool = False) -> Console:
     return console if console.is_terminal else Console(quiet=quiet, width=120)
 
 
+def spoken(console: Console) -> Callable[[str], None]:
+    """How a sentence gets to a person while progress is shown; to stderr where none is."""
+    if console.is_terminal and not console.quiet:
+        return lambda text: console.print(text, markup=False, highlight=False)
+    return lambda text: print(text, file=sys.stderr, flush=True)
+
+
+def interrupted(result: "Run | Study") -> list[str]:
+    """Where Ctrl-C ended the flow of a result, in a sentence."""
+    return [
+        f"Interrupted{f' {label}' if label else ''} at t = {run.outcome.t:.4g}; finished points "
+        "are kept, and the same command goes on from here."
+        for label, run in result.entries
+        if run.outcome.reason == "interrupted"
+    ]
+
+
 def judge_anew(
-    result: "Run | Study", only: list[str] | None, own: "Sequence[Prediction]"
+    result: "Run | Study",
+    only: list[str] | None,
+    own: "Sequence[Prediction]",
+    stage: Stage,
 ) -> "dict[str, tuple[Finding, ...]]":
     """Judge a stored result anew: by some predictions, or by its scenario's and the user's own."""
     from gflow.runs import verdicts
 
     if only is not None:
-        return verdicts.judge(result, [prediction_of(name, own).id for name in only], own)
-    of_scenario = verdicts.judge(result)
+        ids = [prediction_of(name, own).id for name in only]
+        return verdicts.judge(result, ids, own, stage)
+    of_scenario = verdicts.judge(result, stage=stage)
     of_user = verdicts.judge(result, [one.id for one in own], own) if own else {}
     return {label: (*rows, *of_user.get(label, ())) for label, rows in of_scenario.items()}
 
@@ -71,20 +94,20 @@ def by_own(
     return {label: tuple(f for f in rows if f.id in ids) for label, rows in findings.items()}
 
 
-def draw(result: "Run | Study", console: Console) -> list[str]:
+def draw(result: "Run | Study", stage: Stage) -> list[str]:
     """Store the figures of a result as png, and the table of a study.
 
-    **Returns:** what was printed about figures that are left out.
+    **Returns:** what there is to say about figures that are left out.
     """
+    stage("drawing")
     from gflow.report import figures
     from gflow.runs import study
 
     study.save_table(result)
     notes: list[str] = []
     if result.entries:
-        figures.draw(result, home_of(result) / "figures", tell=notes.append, keep=True, pdf=False)
-    for note in notes:
-        console.print(note, markup=False)  # sentences name [vary]
+        folder = home_of(result) / "figures"
+        figures.draw(result, folder, tell=notes.append, keep=True, pdf=False, stage=stage)
     return notes
 
 

@@ -23,7 +23,14 @@ from gflow.cli.options import (
     Shelf,
     Source,
 )
-from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
+from gflow.cli.request import (
+    crew_of,
+    prediction_of,
+    predictions_in,
+    radii_of,
+    radii_to_read,
+    refuse,
+)
 from gflow.cli.results import (
     NARROWEST,
     Form,
@@ -31,6 +38,7 @@ from gflow.cli.results import (
     draw,
     exit_code,
     exit_code_of,
+    interrupted,
     judge_anew,
     keep,
     print_json,
@@ -38,6 +46,7 @@ from gflow.cli.results import (
     print_next,
     repeat,
     report,
+    spoken,
     store,
     terminal,
 )
@@ -72,8 +81,11 @@ def run(
     quiet: Quiet = False,
 ) -> int:
     """Compute a scenario, judge it, draw it, and store everything in a folder."""
+    from gflow.cli.interruption import acknowledged
     from gflow.cost import check_memory
+    from gflow.report.progress import telling
     from gflow.runs import index
+    from gflow.runs.interrupt import stopping
 
     is_study = index.is_study(source)
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
@@ -97,28 +109,34 @@ def run(
         if code is not None:
             return code
 
-    # Compute what is not stored yet; only now is jax imported.
-    from gflow.report.card import Answer
-    from gflow.report.progress import announcer
-    from gflow.runs import study, verdicts
+    with acknowledged(spoken(console)):
+        # Compute what is not stored yet; only now is jax imported.
+        with telling(console) as tell:
+            from gflow.report.card import Answer
+            from gflow.runs import study, verdicts
 
-    with announcer(console) as announce:
-        if scenario is None:
-            result = study.resume(source, fresh, announce, crew)
-        else:
-            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew=crew)
-        if until is not None:
-            result = study.continue_to(result, until, announce, crew)
-    findings = verdicts.judged(result)
-    answer = Answer.of(result, findings)
-    code = exit_code(result, findings, answer.headline["sound"])
-    # The answer comes first: it is printed even if the disk is too full for figures.
-    report(result, answer, form)
-    notes = draw(result, console)
-    if form.is_text:
-        print_next(answer, figures=True)
-    keep(result, answer, code, notes)
-    return code
+            if scenario is None:
+                result = study.resume(source, fresh, tell.announce, crew)
+            else:
+                root = out or Path("runs")
+                result = study.answer(scenario, root, fresh, tell.announce, crew=crew)
+            if until is not None and not stopping.is_set():
+                result = study.continue_to(result, until, tell.announce, crew)
+            if stopping.is_set():
+                raise KeyboardInterrupt(*interrupted(result))
+            findings = verdicts.judged(result, tell.stage)
+            tell.stage("summing up")
+            answer = Answer.of(result, findings)
+            code = exit_code(result, findings, answer.headline["sound"])
+        # The answer comes first: it is printed even if the disk is too full for figures.
+        report(result, answer, form)
+        with telling(console) as tell:
+            notes = draw(result, tell.stage)
+        if form.is_text:
+            print_lines(notes)
+            print_next(answer, figures=True)
+        keep(result, answer, code, notes)
+        return code
 
 
 @app.command()
@@ -164,33 +182,37 @@ def check(
     quiet: Quiet = False,
 ) -> int:
     """Judge a stored run again, without simulating."""
-    from gflow.report.card import Answer, verdict_table
-    from gflow.runs import study, verdicts
+    from gflow.report.progress import telling
 
-    result = study.load(folder)
-    own = predictions_in(with_)
+    refuse(explain and as_json, "--json", "--explain, which is prose")
+    form = Form(as_json, quiet, whole)
+    with telling(terminal(quiet=not form.is_text)) as tell:
+        from gflow.report.card import Answer, verdict_table
+        from gflow.runs import study
+
+        tell.stage(f"reading {folder}")
+        result = study.load(folder)
+        own = predictions_in(with_)
+        findings = judge_anew(result, only or ([explain] if explain else None), own, tell.stage)
+        tell.stage("summing up")
+        answer = Answer.of(result, findings)
+    code = exit_code(result, findings, answer.headline["sound"])
+
+    # Printed before they are stored, since a folder may be read-only.
     if explain is not None:
-        refuse(as_json, "--json", "--explain, which is prose")
         from gflow.report.theory_table import explanation
 
-        one = prediction_of(explain, own)
-        findings = verdicts.judge(result, [one.id], own)
-        terminal().print(explanation(one, findings))
-        return exit_code(result, findings)
-    findings = judge_anew(result, only, own)
-    answer, form = Answer.of(result, findings), Form(as_json, quiet, whole)
-    # Printed before they are stored, since a folder may be read-only.
-    if form.is_text and only is not None:
+        terminal().print(explanation(prediction_of(explain, own), findings))
+    elif form.is_text and only is not None:
         terminal().print(verdict_table(findings))
     else:
         report(result, answer, form)
-        if form.is_text and own and not whole:
-            terminal().print(verdict_table(by_own(findings, own)))
         if form.is_text:
+            terminal().print(verdict_table({} if whole else by_own(findings, own)))
             print_next(answer, figures=(folder / "figures").is_dir())
-        if only is None:
-            store(result, findings, own)
-    return exit_code(result, findings, answer.headline["sound"])
+    if only is None and explain is None:
+        store(result, findings, own)
+    return code
 
 
 @app.command()
@@ -202,6 +224,10 @@ def attack(
         list[str] | None, typer.Option(help="l1, l2 or linf, repeatable; else the scenario's.")
     ] = None,
     samples: Annotated[int | None, typer.Option(help="Number of test samples; 0 for all.")] = None,
+    at: Annotated[
+        list[float] | None,
+        typer.Option(metavar="RADIUS", help="Read robust accuracies at this radius; repeatable."),
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Also run the attack of the published code.")
     ] = False,
@@ -210,14 +236,19 @@ def attack(
     as_json: Json = False,
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
-    from gflow.report import radii_table
-    from gflow.runs import study, verdicts
+    from gflow.report.progress import telling
 
-    result = study.load(folder)
-    requested = radii_of(result.scenario, norm, samples, published)
-    result = study.attack(result, requested, fresh)
-    verdicts.judged(result)  # those that rest on radii have changed
-    rows = radii_table.rows_of(result.entries)
+    at = radii_to_read(at or [])
+    with telling(terminal(quiet=as_json or markdown)) as tell:
+        from gflow.report import radii_table
+        from gflow.runs import study, verdicts
+
+        result = study.load(folder)
+        requested = radii_of(result.scenario, norm, samples, published)
+        result = study.attack(result, requested, fresh, tell.stage)
+        verdicts.judged(result, tell.stage)  # those that rest on radii have changed
+        notes = [] if as_json or markdown else draw(result, tell.stage)
+    rows = radii_table.rows_of(result.entries, at)
     if as_json:
         print_json([row.to_json() for row in rows])
     elif markdown:
@@ -230,7 +261,7 @@ def attack(
         console.print(radii_table.robustness_table(rows))
         console.print("\n".join(radii_table.published_lines(result.entries)), markup=False)
         console.print(unanswered_lines(result.unanswered))
-        draw(result, console)
+        print_lines(notes)
     return exit_code(result, {})
 
 

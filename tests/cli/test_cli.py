@@ -47,7 +47,7 @@ def test_run_ends_with_verdicts_figures_and_zero(ran):
     assert result.exit_code == Exit.OK, result.output
     assert "is left out" not in result.output  # figures over seeds are for studies of seeds
     assert "Conjecture 1" in result.output and "Other verdicts" in result.output
-    assert len(result.output.splitlines()) <= 20
+    assert len(result.stdout.splitlines()) <= 20
     study = study_of(folder)
     for run in load(study).runs:
         assert (run.folder / "findings.json").is_file()
@@ -152,13 +152,39 @@ def test_a_study_that_lacks_a_point_is_checked_and_completed(ran, tmp_path):
     assert call("run", study, "--quiet").exit_code == Exit.OK
 
 
+def judge_of_mine(folder, line):
+    """A file with a prediction about runs whose judge begins with this line."""
+    path = folder / "mine.py"
+    path.write_text(
+        "from gflow.judges.finding import Opinion, Verdict\n"
+        "from gflow.judges.prediction import Prediction\n\n\n"
+        "def judge(evidence):\n"
+        f"    {line}\n"
+        '    return Opinion(Verdict.FAILS, "", "", "It never holds.")\n\n\n'
+        'PREDICTIONS = [Prediction("mine", "M1", "", "", judge=judge)]\n'
+    )
+    return path
+
+
 def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
+    result = call("check", study_of(ran[0]), "--with", judge_of_mine(tmp_path, "pass"))
+
+    assert result.exit_code == Exit.FAILS
+    assert "FAILS mine at 2 points, such as power=1: It never holds." in result.stdout
+    assert result.stdout.index("FAILS mine") < result.stdout.index("│ mine")
+
+
+def test_numerics_that_are_not_sound_have_the_exit_code_of_a_flow_that_stopped(ran, tmp_path):
     run = load(study_of(ran[0])).runs[1]
     leaking = run.record.copy(deep=True)
     leaking["dissipated"] *= 0.5
     store.save(replace(run, evidence=replace(run.evidence, record=leaking)), tmp_path / "bad")
 
-    assert call("check", tmp_path / "bad").exit_code == Exit.FAILS
+    result = call("check", tmp_path / "bad")
+
+    assert result.exit_code == Exit.STOPPED
+    assert "Numerics are NOT SOUND: energy is off" in result.stdout
+    assert call("status", tmp_path / "bad").exit_code == Exit.STOPPED
 
 
 @pytest.mark.slow
@@ -279,7 +305,7 @@ def test_check_judges_every_run_and_all_together_as_json(ran):
 def test_all_prints_every_run_and_verdict_and_then_the_answer(ran):
     study = study_of(ran[0])
 
-    short, whole = call("check", study).output, call("check", study, "--all").output
+    short, whole = call("check", study).stdout, call("check", study, "--all").stdout
 
     assert whole.endswith(short)
     for word in ("energy-balance", "outcome", "OUTSIDE", "theory D2d"):
@@ -287,7 +313,7 @@ def test_all_prints_every_run_and_verdict_and_then_the_answer(ran):
 
 
 def test_quiet_is_one_line_per_point(ran):
-    lines = call("check", study_of(ran[0]), "--quiet").output.splitlines()
+    lines = call("check", study_of(ran[0]), "--quiet").stdout.splitlines()
 
     assert [line.partition(":")[0] for line in lines] == ["power=1", "power=3"]
     assert all("Conjecture 1: " in line for line in lines)
@@ -368,7 +394,7 @@ def test_whoever_reads_the_output_may_stop_reading():
         verb.stdout.close()
         errors = verb.stderr.read()
 
-    assert errors == b"" and verb.returncode == Exit.INTERRUPTED
+    assert errors == b"" and verb.returncode == Exit.OK
 
 
 @pytest.mark.slow
