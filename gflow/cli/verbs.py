@@ -5,12 +5,15 @@ the result into text and an exit code.
 """
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from gflow.cli.guard import Exit, guarded
+from gflow.cli.names import FIGURES, PREDICTIONS, THE_FIGURES, THE_PREDICTIONS
 from gflow.cli.options import (
     All,
     Folder,
@@ -53,12 +56,46 @@ from gflow.cli.results import (
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
 
+
+class Verbs(TyperGroup):
+    """The verbs; without one the help is printed, and `help VERB` is `VERB --help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments of `gflow`."""
+        match args:
+            case []:
+                args = ["--help"]
+            case ["help", verb]:
+                args = [verb, "--help"]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=Verbs,
     help="Gradient flow of two-layer networks from vanishing initialization, held against theory.",
-    no_args_is_help=True,
-    add_completion=False,
+    epilog="`gflow help` prints examples, `gflow help VERB` the options of a verb.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"gflow {version('gflow')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options that need no verb."""
 
 
 @app.command()
@@ -165,16 +202,24 @@ def status(folder: Shelf, as_json: Json = False) -> int:
     return exit_code_of(points)
 
 
-@app.command()
+@app.command(epilog=THE_PREDICTIONS)
 @guarded
 def check(
     folder: Folder,
     *,
     only: Annotated[
-        list[str] | None, typer.Option(help="Judge only this prediction; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Judge only this prediction; repeatable.", autocompletion=lambda: list(PREDICTIONS)
+        ),
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="P13", help="Explain one prediction and its verdicts.")
+        str | None,
+        typer.Option(
+            metavar="P13",
+            help="Explain one prediction and its verdicts.",
+            autocompletion=lambda: list(PREDICTIONS),
+        ),
     ] = None,
     with_: OwnPredictions = None,
     whole: All = False,
@@ -280,8 +325,7 @@ def theory(
     markdown: Markdown = False,
     as_json: Json = False,
 ) -> int:
-    """List the predictions, or explain one; with folders, where each one stands by the verdicts
-    stored there."""
+    """List the predictions, explain one, or print where each stands in run folders."""
     from gflow.report import theory_table as table
     from gflow.runs.standing import standings
 
@@ -309,11 +353,14 @@ def theory(
     return Exit.FAILS if any(one.verdict == "FAILS" for one in found) else Exit.OK
 
 
-@app.command()
+@app.command(epilog=THE_FIGURES)
 @guarded
 def plot(
     folder: Folder,
-    only: Annotated[str | None, typer.Option(help="Draw only this figure.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Draw only this figure.", autocompletion=lambda: list(FIGURES)),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
 ) -> int:
     """Draw the figures of a stored run, as pdf and png."""

@@ -174,6 +174,17 @@ def test_a_failing_prediction_has_its_own_exit_code(ran, tmp_path):
     assert result.stdout.index("FAILS mine") < result.stdout.index("│ mine")
 
 
+def test_a_mistake_in_the_users_own_file_is_named_with_its_line(ran, tmp_path):
+    mine = judge_of_mine(tmp_path, 'loss = flaot(evidence.record["loss"][-1])')
+
+    result = call("check", study_of(ran[0]), "--with", mine)
+
+    assert result.exit_code == Exit.BAD_INPUT
+    assert f"{mine}, line 6: must run without errors, but raises NameError" in result.stderr
+    assert "name 'flaot' is not defined" in result.stderr
+    assert "Traceback" not in result.output and "mistake in gflow" not in result.output
+
+
 def test_numerics_that_are_not_sound_have_the_exit_code_of_a_flow_that_stopped(ran, tmp_path):
     run = load(study_of(ran[0])).runs[1]
     leaking = run.record.copy(deep=True)
@@ -364,12 +375,26 @@ def test_doctor_says_what_this_machine_is():
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["show", "FILE"], ["schema"], ["status", "STUDY"], ["status", "DONE"]]
+    "args",
+    [
+        ["--help"],
+        ["--version"],
+        ["help"],
+        ["plot", "-h"],
+        ["check", "-h"],
+        ["init", "--out", "NEW"],
+        ["show", "FILE"],
+        ["schema"],
+        ["status", "STUDY"],
+        ["status", "DONE"],
+        ["status", "RUNS"],
+    ],
 )
 def test_quick_verbs_never_import_jax(args, tmp_path, ran):
     (tmp_path / "s.toml").write_text(SMALL)
     write_index(parse_scenario(GRID), tmp_path / "study")
     known = {"FILE": tmp_path / "s.toml", "STUDY": tmp_path / "study", "DONE": study_of(ran[0])}
+    known |= {"RUNS": ran[0] / "runs", "NEW": tmp_path / "new.toml"}
     args = [str(known.get(arg, arg)) for arg in args]
     code = (
         "import sys\n"
