@@ -32,8 +32,16 @@ def print_json(value: object) -> None:
 
 def terminal(quiet: bool = False) -> Console:
     """The terminal at its width; 120 columns for a file or a pipe."""
-    console = Console(quiet=quiet)
-    return console if console.is_terminal else Console(quiet=quiet, width=120)
+    console = _Terminal(quiet=quiet)
+    return console if console.is_terminal else _Terminal(quiet=quiet, width=120)
+
+
+class _Terminal(Console):
+    """A console that leaves a reader who is gone to `gflow.cli.guard`."""
+
+    def on_broken_pipe(self) -> None:
+        """Where rich would end the process with exit code 1."""
+        raise BrokenPipeError
 
 
 def spoken(console: Console) -> Callable[[str], None]:
@@ -127,10 +135,12 @@ class Form(NamedTuple):
 def report(result: "Run | Study", answer: "Answer", form: Form) -> None:
     """Print an answer that was just found, with the radii of its runs if there are any."""
     from gflow.report.card import unanswered_lines
+    from gflow.report.headline import MOST_LINES
     from gflow.report.radii_table import robustness_table, rows_of
 
     rows = rows_of(result.entries)
-    _print_answer(answer, form, [robustness_table(rows)] if rows else [])
+    shown = form.whole or len(rows) <= MOST_LINES
+    _print_answer(answer, form, [robustness_table(rows)] if rows and shown else [])
     if form.is_text and form.whole:
         terminal().print(unanswered_lines(result.unanswered))
 

@@ -364,14 +364,20 @@ def plot(
     out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
 ) -> int:
     """Draw the figures of a stored run, as pdf and png."""
-    from gflow.report import figures
-    from gflow.runs import study
+    from gflow.report.progress import telling
 
-    result = study.load(folder)
+    with telling(terminal()) as tell:
+        from gflow.report import figures
+        from gflow.runs import study
+
+        result = study.load(folder)
+        notes: list[str] = []
+        paths = figures.draw(
+            result, out or folder / "figures", only, notes.append, stage=tell.stage
+        )
     for point in result.unanswered:
         print(f"Not drawn: {point}", file=sys.stderr)
-    for path in figures.draw(result, out or folder / "figures", only, tell=print):
-        print(path)
+    print("\n".join([*notes, *map(str, paths)]))
     return Exit.OK
 
 

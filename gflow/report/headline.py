@@ -31,9 +31,10 @@ MOST_LINES = 10
 CONJECTURE = "conjecture-1"
 
 CENTERS, AVERAGES, BETWEEN, NOT_YET = "subclass centers", "class averages", "between", "not yet"
-"""Where neurons end."""
+ONLY_CENTERS = "class centers"
+"""Where neurons end; the last where every class has one center, which is its average."""
 
-_SHORT = {CENTERS: "centers", AVERAGES: "averages"}
+_SHORT = {CENTERS: "centers", AVERAGES: "averages", ONLY_CENTERS: "centers"}
 
 Findings = Mapping[str, Sequence[Finding]]
 """Findings by point label."""
@@ -152,8 +153,9 @@ def where_neurons_end(run: "Evidence") -> tuple[str, tuple[float, float]]:
     """The place that holds most of the final mass, in words, and the shares it is read from.
 
     "subclass centers" and "class averages" hold at least 0.95 of the mass within 10 degrees; else
-    it is "between".  The only center of a class is its average, and counts for both.  As long as no
-    |f(μ_k)| has reached 1/2 neurons have not grown, and wherever they point it is "not yet".
+    it is "between".  The only center of a class is its average, and counts for both; where every
+    class has one, they are "class centers".  As long as no |f(μ_k)| has reached 1/2 neurons have
+    not grown, and wherever they point it is "not yet".
 
     **Returns:** the word, and the shares within 10 degrees of an own center and of the class
     average.
@@ -171,6 +173,8 @@ def where_neurons_end(run: "Evidence") -> tuple[str, tuple[float, float]]:
         return NOT_YET, shares
     if max(shares) < AT_PLACE:
         return BETWEEN, shares
+    if run.centers.K1 == run.centers.K2 == 1:
+        return ONLY_CENTERS, shares
     return (CENTERS if shares[0] >= shares[1] else AVERAGES), shares
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from evidences import altered
 
+from gflow.data.centers import Centers
 from gflow.judges.catalogue import check
 from gflow.judges.finding import Finding, Opinion, Verdict
 from gflow.report.headline import (
@@ -242,6 +243,19 @@ def test_the_only_center_of_a_class_is_its_average_and_counts_for_both(relu):
     )
 
     assert where_neurons_end(evidence)[1] == pytest.approx((1.0, 1.0))
+
+
+def test_where_every_class_has_one_center_there_is_nothing_to_tell_apart(relu):
+    evidence = pointing(relu.evidence, 0.0)
+    # The first positive center and the negative one alone.
+    record = evidence.record.copy(deep=True)
+    cosine = np.where(record["sign"].values[..., None] > 0, [1, 0, 1, 0], [0, 1, 0, 1])
+    centers = Centers(evidence.centers.mu[[0, 2]], np.array([1, -1]), "given")
+    record = record.drop_dims("reference").assign(cosine=(("time", "neuron", "two"), cosine))
+
+    place, shares = where_neurons_end(replace(evidence, centers=centers, record=record))
+
+    assert place == "class centers" and shares == pytest.approx((1.0, 1.0))
 
 
 def test_neurons_are_not_yet_anywhere_before_an_output_escapes(relu):
