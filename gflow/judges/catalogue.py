@@ -15,6 +15,7 @@ from gflow.judges import (
     exponents,
     fitting,
     noise_free,
+    partial_activation,
     radii_at_centers,
     resting,
     robust_accuracy,
@@ -28,7 +29,8 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     conjecture, conservation, descent_law, exponents, fitting, noise_free,
-    radii_at_centers, resting, robust_accuracy, specialization, unbalanced_times,
+    partial_activation, radii_at_centers, resting, robust_accuracy, specialization,
+    unbalanced_times,
 )  # fmt: skip
 
 NUMERICS = ("P1", "P2", "P3")

@@ -6,14 +6,23 @@ held against a fixed bar by a certified upper bound, and the distances to those 
 All distances are divided by sup |target|, so that f = 0 scores 1.
 """
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from gflow.judges.descent_law import follows_flow
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Opinion, Verdict, missing, outside
+from gflow.judges.far_enough import at_rest, the_end
+from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
 from gflow.judges.prediction import MV24, Prediction
-from gflow.judges.shared_hypotheses import equal_weights, normalized, vanishing
-from gflow.laws.hypothesis import Hypothesis, loss_among
+from gflow.judges.resting import chord_to_target
+from gflow.judges.separation import arrived, law_angle, occupied
+from gflow.judges.shared_hypotheses import equal_weights, normalized, recorded, vanishing, within
+from gflow.laws.hypothesis import Hypothesis, loss_among, number
+from gflow.laws.timescales import relu_floor
 from gflow.measure.distance import Distance, contrast, distance
+from gflow.network.prelu import lipschitz
 from gflow.network.reference import Target, average_target, subclass_target
 
 OWN_BAR = 0.1
@@ -50,7 +59,8 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
 
     HOLDS if the own distance is certified <= 0.1 and every cross distance is searched >= half the
     contrast; FAILS if the own distance is searched > 0.1; UNDECIDED between, or if the flow did
-    not get far enough; OUTSIDE if a hypothesis is not met or p lies in (1, 2].
+    not get far enough or the bar is too low for this sample; OUTSIDE if a hypothesis is not met or
+    p lies in (1, 2].
     """
     impossible = _no_distance(evidence)
     if impossible:
@@ -64,7 +74,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         for target in cross_targets
     ]
     verdict, reason = _verdict(evidence, own, crosses)
-    return Opinion(
+    opinion = Opinion(
         verdict,
         _EXPECTED,
         _measured(own, crosses),
@@ -73,6 +83,7 @@ def judge_conjecture(evidence: Evidence) -> Opinion:
         details=_details(evidence, own, crosses),
         hypotheses=hypotheses(evidence),
     )
+    return earned(opinion, *_conditions(evidence, own)) if verdict is Verdict.FAILS else opinion
 
 
 def targets(evidence: Evidence) -> tuple[Target, list[Target]]:
@@ -100,11 +111,10 @@ def _no_distance(evidence: Evidence) -> str:
 def _verdict(evidence: Evidence, own: Distance, crosses: list[Cross]) -> tuple[Verdict, str]:
     if missed := missing(hypotheses(evidence)):
         return Verdict.OUTSIDE, missed
-    if evidence.too_early and own.lower > OWN_BAR:
-        return Verdict.UNDECIDED, evidence.too_early
     wording = "The poster's wording (p > 2). " if 2 < evidence.p < 3 else ""
     if own.lower > OWN_BAR:
-        return Verdict.FAILS, f"{wording}Own distance is at least {own.lower:.3g}."
+        reason = f"The own distance is at least {number(own.lower)}, above {OWN_BAR}."
+        return Verdict.FAILS, wording + reason
     if own.upper > OWN_BAR:
         return Verdict.UNDECIDED, f"{wording}The bracket of the own distance straddles {OWN_BAR}."
     if not all(cross.apart for cross in crosses):
@@ -121,10 +131,66 @@ def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
         Hypothesis("p = 1 or p > 2", f"p = {p:g}", not 1 < p <= 2),
         loss_among(evidence.scenario.flow.loss, ("exponential", "logistic")),
         Hypothesis(f"α <= {LARGEST_NOISE:g}", noise, small),
+        follows_flow(evidence),
         vanishing(evidence, LARGEST_START),
         normalized(evidence),
         *equal_weights(evidence),
+        Hypothesis.whether("samples of every subclass", bool((evidence.pi > 0).all())),
+        *((occupied(evidence),) if recorded(evidence).met else ()),
     )
+
+
+def _conditions(evidence: Evidence, own: Distance) -> tuple[Hypothesis, ...]:
+    """What a FAILS asks for besides: the end, at rest, and a bar that size and time can reach.
+
+    Half of the bar is left to what theory says of this start (D3, D4) and this sample (D4, D9), and
+    the share of unequal outputs, which dies like 1/log t only, is not counted (D8, trap T14).
+    """
+    if not recorded(evidence).met:
+        return (recorded(evidence),)
+    angle = np.sqrt(chord_to_target(evidence) ** 2 @ evidence.share)
+    uneven = unequal_outputs(evidence)
+    explained = own.lower - uneven <= OWN_BAR
+    more = "give more `data.samples` or less `data.noise`"
+    return (
+        *the_end(evidence),
+        arrived(evidence, OWN_BAR),
+        at_rest(evidence, angle, len(angle) - 1, allowed=OWN_BAR, resolved=OWN_BAR / 10),
+        within("the distance that the sample alone leaves", sampled_distance(evidence), OWN_BAR / 2,
+               cure=more),
+        Hypothesis(
+            "an own distance that unequal outputs do not explain",
+            f"the own distance is at least {number(own.lower)}, of which outputs that are not yet "
+            f"alike explain {number(uneven)}; that dies like 1/log t",
+            None if explained else True,
+            f"give `flow.end_time` at least about {number(10 * float(evidence.times[-1]))}"
+            if explained else "",
+        ),
+    )  # fmt: skip
+
+
+def unequal_outputs(evidence: Evidence) -> float:
+    """What outputs that are not alike at the centers leave of the own distance (theory D8, D9).
+
+    min_c max_k |c z_k - 1| for p >= 2; at p = 1 the floor of two aligned neurons.
+    """
+    z, centers = np.abs(evidence.record["center_output"].values[-1]), evidence.centers
+    if evidence.p >= 2:
+        return float((z.max() - z.min()) / (z.max() + z.min()))
+    plus, minus = (float(z[centers.label == s].mean()) for s in (1, -1))
+    floor = relu_floor(plus, minus, centers.K1, centers.K2)
+    return float(floor) / math.sqrt(max(centers.K1, centers.K2))
+
+
+def sampled_distance(evidence: Evidence) -> float:
+    """Own distance of aligned neurons that lean as the sample says, to first order (theory D4, D9).
+
+    L_p times the tilt for p >= 2; at p = 1 both classes lean, by √(K1 + K2)/√max(K1, K2) times it.
+    """
+    tilt, centers = law_angle(evidence), evidence.centers
+    if evidence.p >= 2:
+        return lipschitz(evidence.p) * tilt
+    return tilt * math.sqrt(centers.K / max(centers.K1, centers.K2))
 
 
 def _measured(own: Distance, crosses: list[Cross]) -> str:

@@ -119,6 +119,19 @@ def quiet_delay(run: Evidence) -> float:
     return step_delay(run.scenario.train.step_size, run.scenario.train.momentum, rate)
 
 
+def follows_flow(*runs: Evidence) -> Hypothesis:
+    """That runs are flows, or SGD whose quiet growth is late by at most `FINE` (theory P26)."""
+    steps = [run for run in runs if not run.is_flow]
+    delays = [quiet_delay(run) - 1 for run in steps if run.scenario.train.method == "sgd"]
+    text = f"the flow, or SGD that is at most {FINE:.1%} late in quiet growth"
+    if len(delays) < len(steps):
+        return Hypothesis(text, "other steps are taken", False)
+    worst = max(delays, default=0.0)
+    met = worst <= FINE
+    cure = "" if met else "try a smaller `train.step_size`"
+    return Hypothesis(text, f"it is {100 * worst:.3g} % late" if steps else "", met, cure)
+
+
 def moments(run: Evidence) -> tuple[float, float]:
     """Times of alignment and of escape, both interpolated; nan where never."""
     aligned = first_time_at(ALIGNED_SHARE, run.times, run.aligned_share)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gflow.flow.trajectory import Reason
 from gflow.judges.evidence import Evidence
 from gflow.laws.hypothesis import Hypothesis, number
-from gflow.laws.reduced import growth_rate
+from gflow.laws.reduced import capture_time, growth_rate
 from gflow.laws.timescales import SOLVED, alignment_end, potential_of_log
 from gflow.measure.phases import ESCAPE_LEVEL
 
@@ -53,7 +53,7 @@ def escaped(evidence: Evidence, *, every: bool = False) -> Hypothesis:
     if not evidence.has("centers"):
         cure = 'add "centers" to `record.groups`'
         return Hypothesis(text, "whether outputs escaped was not recorded", None, cure)
-    reached = evidence.largest_outputs
+    reached = evidence.largest_outputs[evidence.pi > 0]
     value = float(reached.min() if every else reached.max())
     if value >= ESCAPE_LEVEL:
         return Hypothesis(text, f"|f(μ_k)| = {number(value)}", True)
@@ -110,25 +110,36 @@ def settled(
 
 
 def at_rest(
-    evidence: Evidence, angle: Float[np.ndarray, " T"], at: int, *, allowed: float
+    evidence: Evidence,
+    angle: Float[np.ndarray, " T"],
+    at: int,
+    *,
+    allowed: float,
+    resolved: float = 0.0,
 ) -> Hypothesis:
     """That an angle has a plateau: since half the time it changed by at most a share `allowed`.
+
+    The time is at least that in which neurons align from a random start, by theory D3 and D5.
 
     **Arguments:**
 
     - `angle`: at the recorded times, such as the mass-weighted one to the target.
     - `at`: the recorded time at which it is read.
     - `allowed`: relative change that still counts as rest.
+    - `resolved`: change that counts as rest however small the angle, in radians.
     """
     t, last = float(evidence.times[at]), float(angle[at])
     half = float(np.interp(t / 2, evidence.times[: at + 1], angle[: at + 1]))
-    met = True if abs(half - last) <= allowed * abs(last) else None
+    # For p > 2 a random start is slow: that is no rest before the time in which neurons align.
+    aligned = aligned_end(evidence) or 0.0
+    slow = abs(half - last) <= max(allowed * abs(last), resolved)
+    met = True if slow and t >= aligned else None
     measured = f"directions still turn, from {number(half)} at t/2 to {number(last)} at the end"
     if at < len(evidence.times) - 1:
         measured += " of the quiet growth"
         cure = "give a smaller `network.init_scale`"
     else:
-        cure = _longer(evidence, aligned_end(evidence))
+        cure = _longer(evidence, max(2 * t, SPARE * (aligned + _waking_time(evidence))))
     return Hypothesis("directions at rest", measured, met, "" if met else cure)
 
 
@@ -157,7 +168,7 @@ def escape_end(evidence: Evidence, *, every: bool = False) -> float | None:
     for k, (label, pi) in enumerate(zip(centers.label, evidence.pi, strict=True)):
         m = _together(evidence, int(label))
         going = (sign == label) if p < 2 else (sign == label) & (evidence.target == k)
-        if not going.any():
+        if not (pi > 0 and going.any()):
             continue
         # The mass M at the average of m centers has the output M m^{-p/2} at each.
         log_z = float(np.logaddexp.reduce(log_mass[going])) - p / 2 * math.log(m)
@@ -180,6 +191,16 @@ def aligned_end(evidence: Evidence) -> float | None:
         return None
     rate = evidence.p * evidence.loss.kappa * float(evidence.pi.mean())
     return alignment_end(centers.D, fewest, evidence.p, rate)
+
+
+def _waking_time(evidence: Evidence) -> float:
+    """About how long noise takes to wake the last own coordinate of a ReLU neuron (theory D4)."""
+    if evidence.p != 1 or not evidence.alpha:
+        return 0.0
+    D = evidence.centers.D
+    asleep = np.array([1 / math.sqrt(D)])
+    rate = evidence.loss.kappa * float(evidence.pi.mean())
+    return float(capture_time(asleep, evidence.alpha, D, 1)[0]) / rate
 
 
 def _together(evidence: Evidence, label: int) -> int:

@@ -100,14 +100,15 @@ def earned(opinion: Opinion, *conditions: Hypothesis) -> Opinion:
     """The same opinion, but no FAILS where one of these conditions is not known to be met.
 
     For conditions a HOLDS does not need: that the flow got far enough, or that a criterion with
-    a fixed percentage was made for this size.
+    a fixed percentage was made for this size.  The first one that is missed decides, since what
+    comes after it may mean nothing then.
     """
     opinion = replace(opinion, hypotheses=(*opinion.hypotheses, *conditions))
-    if opinion.verdict is not Verdict.FAILS or all_met(conditions):
+    missed = [condition for condition in conditions if not condition.met]
+    if opinion.verdict is not Verdict.FAILS or not missed:
         return opinion
-    refused = any(condition.met is False for condition in conditions)
-    verdict = Verdict.OUTSIDE if refused else Verdict.UNDECIDED
-    return replace(opinion, verdict=verdict, reason=missing(conditions))
+    verdict = Verdict.UNDECIDED if missed[0].met is None else Verdict.OUTSIDE
+    return replace(opinion, verdict=verdict, reason=missing(missed[:1]))
 
 
 def sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Judges of how neurons come to rest (theory D4, D5): predictions P8 to P10.
+"""Judges of how neurons come to rest (theory D4, D5): predictions P9 and P10.
 
 Near a fixed point a direction has one rate, and the sample shifts the fixed point by an angle that
 can be predicted; both are read off chords, which keep all their digits however small they are.
@@ -6,10 +6,9 @@ can be predicted; both are read off chords, which keep all their digits however 
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import gamma
 
 from gflow.judges.alignment_phase import (
-    COSINE_ROUNDING,
-    RESOLUTION,
     clock,
     coordinates,
     known,
@@ -19,13 +18,15 @@ from gflow.judges.alignment_phase import (
     signs,
 )
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Opinion, unmet
+from gflow.judges.far_enough import at_rest
+from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import Prediction
+from gflow.judges.separation import law_angle
 from gflow.judges.series import Comparison, opinion_of
-from gflow.judges.shared_hypotheses import equal_weights, vanishing
+from gflow.judges.shared_hypotheses import equal_weights, vanishing, within
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
-from gflow.laws.reduced import angle_at_average, capture_time, stability_rates, tilt
+from gflow.laws.reduced import stability_rates, tilt
 from gflow.measure.alignment import to_target
 
 RATE = 0.02
@@ -37,12 +38,6 @@ RESTING_ANGLE = 0.2
 JITTER = 5.0
 """Tolerances by which steps across kinks move a resting ReLU direction at most; measured 3 (P8)."""
 
-CAPTURE_FACTOR = 1.5
-"""Largest factor between the mean capture time and its scale law (P8)."""
-
-CAPTURE_CORRELATION = 0.9
-"""Least correlation of capture times with their scale law (P8)."""
-
 CLOSE = 1e-2
 """Largest chord to a fixed point at which its linear rate is read (P9, P10)."""
 
@@ -52,7 +47,7 @@ CLOSER = 1e-4
 RESTED = 1e-2
 """Σ m_j up to which forces are equal; by then neurons have had the most time to come to rest."""
 
-_READ = "Read while the network is negligible."
+READ = "Read while the network is negligible."
 
 
 def judge_stability(evidence: Evidence) -> Opinion:
@@ -66,12 +61,12 @@ def judge_stability(evidence: Evidence) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
-    parts = [_rate_at_target(evidence)]
-    if evidence.p > 2 and evidence.neurons.init == "averaged":
-        parts = [_rate_at_saddle(evidence)]
-    return opinion_of(
+    at_saddle = evidence.p > 2 and evidence.neurons.init == "averaged"
+    parts = [_rate_at_saddle(evidence) if at_saddle else _rate_at_target(evidence)]
+    opinion = opinion_of(
         expected, parts, hypotheses, "Median over neurons, in alignment time p κ π t."
     )
+    return earned(opinion, _fine_steps(evidence), *(() if at_saddle else (_linear(evidence),)))
 
 
 def judge_angle_and_norm(evidence: Evidence) -> Opinion:
@@ -93,28 +88,17 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
     if evidence.alpha == 0:
         log_norm = evidence.record["log_norm"].values
         comparison = _against("slope", _slopes(evidence, log_norm), -evidence.p)
+        conditions = (_fine_steps(evidence), _linear(evidence))
     else:
-        comparison = _plateau(evidence)
-    return opinion_of(expected, [comparison], hypotheses, _READ)
-
-
-def judge_partial_activation(evidence: Evidence) -> Opinion:
-    """p = 1: without noise the awake own centers are averaged, with noise all (prediction P8)."""
-    expected = "α = 0: sin(angle to μ̄_A) <= ρ(0)/ρ; α > 0: resting angle and capture times of D4"
-    hypotheses = (
-        Hypothesis.that("p", evidence.p, "=", 1),
-        *known(evidence),
-        *equal_weights(evidence),
-        vanishing(evidence, RESTED),
-    )
-    if opinion := unmet(expected, hypotheses):
-        return opinion
-    if evidence.alpha == 0:
-        parts = [_average_of_the_awake(evidence)]
-    else:
-        parts = [*_angles_to_average(evidence), _capture(evidence)]
-    undecided = "Too few records, or an angle smaller than the tolerance resolves."
-    return opinion_of(expected, parts, hypotheses, _READ, undecided=undecided)
+        angle = np.sqrt(chord_to_target(evidence) ** 2 @ evidence.share)
+        comparison = _plateau(evidence, angle)
+        conditions = (
+            rested(evidence, angle),
+            small_angle(evidence),
+            scatter(evidence, evidence.centers.K),
+            _others(evidence),
+        )
+    return earned(opinion_of(expected, [comparison], hypotheses, READ), *conditions)
 
 
 def _against(title: str, measured: Float[np.ndarray, " q"], law: float) -> Comparison:
@@ -134,10 +118,11 @@ def _rate_at_target(evidence: Evidence) -> Comparison:
         return _against(
             "at μ_k", _slopes(evidence, clocks * weight), stability_rates(3.0, 1).outside
         )
-    unit = stability_rates(evidence.p, 1)
-    slowest = unit.outside if evidence.p == 1 else max(unit)
+    # Inside the span of m own centers there is a direction if m > 1, and no motion of rate 0.
     m = own(evidence).sum(axis=1)
-    return _against("at μ̄", _slopes(evidence, clocks * m ** (1 - evidence.p / 2)), slowest)
+    rates = [stability_rates(evidence.p, int(one)) for one in m]
+    slowest = [r.outside if one == 1 else max(r) for r, one in zip(rates, m, strict=True)]
+    return _against("at μ̄, over the law", _slopes(evidence, clocks * np.array(slowest)), 1.0)
 
 
 def chord_to_target(evidence: Evidence) -> Float[np.ndarray, "T h"]:
@@ -184,64 +169,72 @@ def _rate_at_saddle(evidence: Evidence) -> Comparison:
     return _against("away from μ̄, over the law", np.concatenate(ratios), 1.0)
 
 
-def _plateau(evidence: Evidence) -> Comparison:
-    at_rest = _last_quiet(evidence)
-    chord = chord_to_target(evidence)[at_rest]
-    measured = float(np.sqrt(evidence.share @ chord**2))
-    law = tilt(evidence.alpha or 0.0, _per_subclass(evidence))
-    return Comparison(
-        "", abs(measured / law - 1) <= RESTING_ANGLE, f"{measured:.4f} (law {law:.4f})"
-    )
+def _plateau(evidence: Evidence, angle: Float[np.ndarray, " T"]) -> Comparison:
+    law = tilt(evidence.alpha or 0.0, per_subclass(evidence))
+    return comparison("", float(angle[last_quiet(evidence)]), law, evidence)
 
 
-def _last_quiet(evidence: Evidence) -> int:
+def _fine_steps(evidence: Evidence) -> Hypothesis:
+    """That a step errs by less than the smallest chord at which a rate is read."""
+    tolerance = evidence.scenario.flow.tolerance
+    cure = f"try `flow.tolerance` = {RATE * CLOSER:.0e}"
+    return within("the tolerance", tolerance, RATE * CLOSER, cure=cure)
+
+
+def _linear(evidence: Evidence) -> Hypothesis:
+    """That rates are linear at chords of `CLOSE`: for p > 2 other awake coordinates add u^{p-2}."""
+    curved = CLOSE ** (evidence.p - 2) if evidence.p > 2 else CLOSE
+    name = "the share that other coordinates add to a rate"
+    return within(name, curved, RATE / 2, cure="give a larger `network.power`")
+
+
+def rested(evidence: Evidence, angle: Float[np.ndarray, " T"]) -> Hypothesis:
+    """That an angle has come to rest when the network stops being negligible, or at the end."""
+    jitter = JITTER * evidence.scenario.flow.tolerance
+    at = last_quiet(evidence)
+    return at_rest(evidence, angle, at, allowed=RESTING_ANGLE / 4, resolved=jitter)
+
+
+def small_angle(evidence: Evidence) -> Hypothesis:
+    """That a resting angle is small: the laws of D4 are right up to a factor 1 + O(angle²)."""
+    cure = "give more `data.samples` or less `data.noise`"
+    square = law_angle(evidence) ** 2
+    return within("the square of the resting angle", square, RESTING_ANGLE / 2, cure=cure)
+
+
+def scatter(evidence: Evidence, means: int) -> Hypothesis:
+    """That the length of a tilt is as expected, the average of that of so many means.
+
+    It has D coordinates, of which K + 1 do not tilt, and so scatters by 1/√(2D).
+    """
+    D, K = evidence.centers.D, evidence.centers.K
+    off = float(3 / np.sqrt(2 * D * means) + (K + 1) / (2 * D))
+    name = "the scatter of a tilt in D dimensions, three deviations,"
+    return within(name, off, RESTING_ANGLE, cure="give more `data.dimension`")
+
+
+def _others(evidence: Evidence) -> Hypothesis:
+    """That coordinates of other centers rest at much less than the tilt: at M_{p-1}(0), p > 2."""
+    p, K = evidence.p, evidence.centers.K
+    tau = (evidence.alpha or 0.0) / np.sqrt(evidence.centers.D)
+    # M_{p-1}(0) = τ^{p-1} E σ(G)^{p-1}; the two add up in squares.
+    half = 2 ** ((p - 3) / 2) * gamma(p / 2) / np.sqrt(np.pi)
+    share = float(np.sqrt(K - 1) * tau ** (p - 1) * half / law_angle(evidence)) ** 2 / 2
+    name = "what other coordinates add to the tilt"
+    return within(name, share, RESTING_ANGLE / 2, cure="give fewer `data.samples`")
+
+
+def last_quiet(evidence: Evidence) -> int:
     return int(np.flatnonzero(negligible(evidence, RESTED))[-1])
 
 
-def _per_subclass(evidence: Evidence) -> float:
+def per_subclass(evidence: Evidence) -> float:
     """N, samples of a subclass."""
     assert evidence.facts.drawn is not None, "a mixture is a hypothesis of every law here"
     return evidence.facts.drawn / evidence.centers.K
 
 
-def _average_of_the_awake(evidence: Evidence) -> Comparison:
-    """sin(angle to μ̄_A) ρ/ρ(0) <= 1 for every neuron with an awake own center (theory D3)."""
-    quiet = negligible(evidence)
-    cosine = coordinates(evidence)[quiet]
-    awake = own(evidence) & (cosine[0] > 0)
-    some = awake.any(axis=1)
-    if not some.any() or not quiet.any():
-        return Comparison("", None, "no neuron awake to an own center while Σ m_j is small")
-    along = (cosine * awake).sum(axis=2)[:, some] / np.sqrt(awake.sum(axis=1)[some])
-    sine = np.sqrt(np.clip(1 - along**2, 0, None))
-    log_norm = evidence.record["log_norm"].values[quiet][:, some]
-    rounding = np.sqrt(4 * COSINE_ROUNDING) + RESOLUTION * evidence.scenario.flow.tolerance
-    excess = float((sine - np.exp(log_norm[0] - log_norm)).max(initial=0.0))
-    fits = True if excess <= rounding else (None if evidence.effort.forced else False)
-    return Comparison(
-        "", fits, f"largest excess over ρ(0)/ρ {excess:.1e} (resolved to {rounding:.1e})"
-    )
-
-
-def _angles_to_average(evidence: Evidence) -> list[Comparison]:
-    """Root mean square chord to μ̄ of either class, by mass, against theory D4."""
-    at_rest, centers = _last_quiet(evidence), evidence.centers
-    K1, K2 = centers.K1, centers.K2
-    parts = []
-    for s, m, others, column in ((1, K1, K2, -2), (-1, K2, K1, -1)):
-        title, mine = f"resting angle {'+' if s > 0 else '-'}", signs(evidence) == s
-        if not evidence.share[mine].sum() > 0:
-            return [Comparison(title, None, "a class without neurons")]
-        share = evidence.share[mine] / evidence.share[mine].sum()
-        chord = evidence.record["chord"].values[at_rest, mine, column].astype(np.float64)
-        law = angle_at_average(
-            evidence.alpha or 0.0, _per_subclass(evidence), centers.D, m, K2=others
-        )
-        parts.append(_resolved(title, float(np.sqrt(share @ chord**2)), law, evidence))
-    return parts
-
-
-def _resolved(title: str, measured: float, law: float, evidence: Evidence) -> Comparison:
+def comparison(title: str, measured: float, law: float, evidence: Evidence) -> Comparison:
     """An angle that kinks leave uncertain against its law; None where the uncertainty straddles."""
     jitter = JITTER * evidence.scenario.flow.tolerance
     error, allowed = abs(measured - law), RESTING_ANGLE * law
@@ -249,38 +242,7 @@ def _resolved(title: str, measured: float, law: float, evidence: Evidence) -> Co
     return Comparison(title, fits, f"{measured:.4f} ± {jitter:.0e} (law {law:.4f})")
 
 
-def _capture(evidence: Evidence) -> Comparison:
-    """When sleeping own coordinates reach half of 1/√K_own, against the scale law of D4."""
-    mine, cosine = own(evidence), coordinates(evidence)
-    half = 0.5 / np.sqrt(mine.sum(axis=1))[None, :, None]
-    reached = (cosine >= half) & negligible(evidence, RESTED)[:, None, None]
-    captured = mine & (cosine[0] < 0) & reached.any(axis=0)
-    if captured.sum() < 10:
-        return Comparison("capture times", None, f"only {int(captured.sum())} coordinates captured")
-    measured = clock(evidence)[reached.argmax(axis=0)][captured]
-    law = _capture_law(evidence, mine & (cosine[0] > 0))[captured]
-    ratio, alike = float(measured.mean() / law.mean()), float(np.corrcoef(measured, law)[0, 1])
-    fits = 1 / CAPTURE_FACTOR <= ratio <= CAPTURE_FACTOR and alike > CAPTURE_CORRELATION
-    return Comparison(
-        "capture times", fits, f"mean {ratio:.2f} of the law, correlation {alike:.3f}"
-    )
-
-
-def _capture_law(evidence: Evidence, awake: Bool[np.ndarray, "h K"]) -> Float[np.ndarray, "h K"]:
-    """Capture time of every coordinate, by how many own ones are awake with it."""
-    start, alpha, D = np.abs(coordinates(evidence)[0]), evidence.alpha or 0.0, evidence.centers.D
-    counts = np.maximum(awake.sum(axis=1), 1)
-    return np.stack([capture_time(u, alpha, D, int(m)) for u, m in zip(start, counts, strict=True)])
-
-
 PREDICTIONS = (
-    Prediction(
-        "partial-activation", "P8",
-        "ReLU neurons average the own centers they are awake to; noise wakes the others.",
-        "theory D3, D4, T13, P8",
-        "α = 0: sin(u, μ̄_A) <= ρ(0)/ρ; α > 0: angle √(α²/N + K_o (bτ)²) to the class average",
-        judge=judge_partial_activation, scenario="partial-activation", figure="closed_forms",
-    ),
     Prediction(
         "stability", "P9",
         "Directions approach or leave fixed points at their linear rates.",

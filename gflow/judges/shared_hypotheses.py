@@ -4,7 +4,7 @@ import numpy as np
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import late as late
-from gflow.laws.hypothesis import Hypothesis
+from gflow.laws.hypothesis import Hypothesis, number
 from gflow.measure.phases import ALIGNED_SHARE
 
 
@@ -66,3 +66,19 @@ def vanishing(evidence: Evidence, mass: float) -> Hypothesis:
     start = float(np.exp(evidence.log_mass[0]).sum())
     cure = "" if start <= mass else "give a smaller `network.init_scale`"
     return Hypothesis(text, f"Σ m_j = {start:.1e}", start <= mass, cure)
+
+
+def within(name: str, value: float, limit: float, unit: str = "", *, cure: str) -> Hypothesis:
+    """That a run has a size for which a criterion was made, up to `limit`: undecided beyond.
+
+    **Arguments:**
+
+    - `name`: what is measured, as it stands in a sentence.
+    - `value`, `limit`, `unit`: its size here, the largest the criterion was made for, their unit.
+    - `cure`: what makes it smaller.
+    """
+    met = bool(value <= limit)
+    size = f"{name} is {number(value)}{unit}"
+    beyond = f"{size}, and this criterion was made for at most {number(limit)}{unit}"
+    text = f"{name} of at most {number(limit)}{unit}"
+    return Hypothesis(text, size if met else beyond, True if met else None, "" if met else cure)

@@ -65,7 +65,7 @@ def test_conjecture_fails_for_another_classifier_unless_the_flow_stopped_early(e
 
     assert opinion.verdict is Verdict.FAILS
     assert opinion.bracket is not None and opinion.bracket[0] == pytest.approx(1.0, abs=1e-6)
-    assert early.verdict is Verdict.UNDECIDED and "max_steps" in early.reason
+    assert early.verdict is Verdict.UNDECIDED and "MAX_STEPS" in early.reason
 
 
 def test_conjecture_at_one_is_about_class_averages(evidence):
