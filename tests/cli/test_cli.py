@@ -301,6 +301,12 @@ def test_an_attack_leaves_no_run_without_verdicts(ran, tmp_path):
 
     assert result.exit_code == Exit.OK, result.output
     assert all(read_findings(run.folder) for run in load(folder).runs)
+    # Robust accuracies are read at any radius, of radii that are stored.
+    options = ("--samples", "5", "--at", "0.3", "--at", "0.1", "--json")
+    rows = json.loads(call("attack", folder, *options).stdout)
+    assert [[at["radius"] for at in row["accuracy"]] for row in rows] == [[0.1, 0.3]] * 2
+    wrong = call("attack", folder, "--at=-1")
+    assert wrong.exit_code == Exit.BAD_INPUT and "`--at` must be a radius >= 0" in wrong.stderr
 
 
 def test_check_judges_every_run_and_all_together_as_json(ran):
