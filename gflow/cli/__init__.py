@@ -1,9 +1,9 @@
-"""The command line: run, status, show, check, attack, theory, plot, data, schema, doctor.
+"""The command line: init, run, status, show, check, attack, theory, plot, data, schema, doctor.
 
 A verb takes a scenario or a folder, and its exit code says how it went:
 
     0 ran and nothing FAILS        1 internal error      2 bad input
-    3 integration stopped early    4 bad run folder      5 a prediction FAILS    130 interrupted
+    3 stopped early, or not sound  4 bad run folder      5 a prediction FAILS    130 interrupted
 
 Of a grid, the worst point decides.  Nothing here imports jax before a flow is computed, so
 `--help`, `show` and `status` answer at once.
@@ -13,13 +13,15 @@ import os
 import platform
 from pathlib import Path
 
-from gflow.cli import data
+from gflow.cli import data, guide
 from gflow.cli.guard import Exit
 from gflow.cli.verbs import app
 
 __all__ = ["Exit", "app", "main"]
 
 app.add_typer(data.app, name="data")
+app.command("init")(guide.init)
+app.command("help")(guide.help_)
 
 
 def main() -> None:

@@ -49,13 +49,14 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
         except GflowError as error:
             print(error, file=sys.stderr)
             code = Exit.BAD_RECORD if isinstance(error, RecordError) else Exit.BAD_INPUT
-        except KeyboardInterrupt:
-            print("Interrupted; finished points are kept.", file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            what = "; ".join(map(str, stop.args)) or "Interrupted; finished points are kept."
+            print(what, file=sys.stderr)
             code = Exit.INTERRUPTED
         except BrokenPipeError:
             # The reader of the output, such as `head`, has closed it; say nothing more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = Exit.INTERRUPTED
+            code = Exit.OK
         except OSError as error:
             what = error.filename or "a file"
             print(

@@ -12,6 +12,9 @@ Source = Annotated[
 Folder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run or study folder, as `gflow run` printed it.")
 ]
+Shelf = Annotated[
+    Path, typer.Argument(metavar="RUN|RUNS", help="A run or study folder, or a folder of them.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."),
@@ -21,4 +24,7 @@ OwnPredictions = Annotated[
     Path | None, typer.Option("--with", metavar="FILE.py", help="Your own predictions.")
 ]
 Markdown = Annotated[bool, typer.Option(help="Print the table as Markdown.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the verdicts only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print one line per point.")]
+All = Annotated[
+    bool, typer.Option("--all", help="Print every run and every verdict with its numbers as well.")
+]

@@ -1,5 +1,6 @@
 """What the options of a verb request: who computes, which radii, which predictions."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,13 @@ def radii_of(
         attacked=own.attacked if samples is None else samples,
         published=published or own.published,
     )
+
+
+def radii_to_read(at: list[float]) -> list[float]:
+    """The radii of `--at` in increasing order, each once."""
+    if wrong := [R for R in at if not 0 <= R < math.inf]:
+        raise ScenarioError((f"`--at` must be a radius >= 0, but is {wrong[0]:g}; try 0.1.",))
+    return sorted(set(at))
 
 
 def predictions_in(path: Path | None) -> "tuple[Prediction, ...]":

@@ -5,13 +5,17 @@ the result into text and an exit code.
 """
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from gflow.cli.guard import Exit, guarded
+from gflow.cli.names import FIGURES, PREDICTIONS, THE_FIGURES, THE_PREDICTIONS
 from gflow.cli.options import (
+    All,
     Folder,
     Json,
     Markdown,
@@ -19,31 +23,79 @@ from gflow.cli.options import (
     OwnPredictions,
     Quiet,
     ScenarioFile,
+    Shelf,
     Source,
 )
-from gflow.cli.request import crew_of, prediction_of, predictions_in, radii_of, refuse
+from gflow.cli.request import (
+    crew_of,
+    prediction_of,
+    predictions_in,
+    radii_of,
+    radii_to_read,
+    refuse,
+)
 from gflow.cli.results import (
+    NARROWEST,
+    Form,
+    by_own,
     draw,
     exit_code,
-    home_of,
+    exit_code_of,
+    interrupted,
     judge_anew,
     keep,
     print_json,
+    print_lines,
+    print_next,
     repeat,
     report,
+    spoken,
     store,
     terminal,
-    where_figures_are,
 )
 from gflow.scenario import load_scenario
 from gflow.scenario import schema as scenario_schema
 
+
+class Verbs(TyperGroup):
+    """The verbs; without one the help is printed, and `help VERB` is `VERB --help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments of `gflow`."""
+        match args:
+            case []:
+                args = ["--help"]
+            case ["help", verb]:
+                args = [verb, "--help"]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=Verbs,
     help="Gradient flow of two-layer networks from vanishing initialization, held against theory.",
-    no_args_is_help=True,
-    add_completion=False,
+    epilog="`gflow help` prints examples, `gflow help VERB` the options of a verb.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"gflow {version('gflow')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options that need no verb."""
 
 
 @app.command()
@@ -61,17 +113,22 @@ def run(
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler that computes a grid.")
     ] = None,
+    whole: All = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Compute a scenario, judge it, draw it, and store everything in a folder."""
+    from gflow.cli.interruption import acknowledged
     from gflow.cost import check_memory
+    from gflow.report.progress import telling
     from gflow.runs import index
+    from gflow.runs.interrupt import stopping
 
     is_study = index.is_study(source)
     scenario = None if source.is_dir() else load_scenario(source, set_ or ())
     crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
-    console = terminal(quiet=quiet or as_json)
+    form = Form(as_json, quiet, whole)
+    console = terminal(quiet=not form.is_text)
     if scenario is None:
         refuse(set_, "--set", "a run folder, whose question is settled")
         refuse(out is not None, "--out", "a run folder, which stays where it is")
@@ -85,82 +142,122 @@ def run(
 
     # A finished question is answered from its folder.
     if until is None and not fresh:
-        code = repeat(folder, scenario, as_json, quiet)
+        code = repeat(folder, scenario, form)
         if code is not None:
             return code
 
-    # Compute what is not stored yet; only now is jax imported.
-    from gflow.report.progress import announcer
-    from gflow.runs import study, verdicts
+    with acknowledged(spoken(console)):
+        # Compute what is not stored yet; only now is jax imported.
+        with telling(console) as tell:
+            from gflow.report.card import Answer
+            from gflow.runs import study, verdicts
 
-    with announcer(console) as announce:
-        if scenario is None:
-            result = study.resume(source, fresh, announce, crew)
-        else:
-            result = study.answer(scenario, out or Path("runs"), fresh, announce, crew=crew)
-        if until is not None:
-            result = study.continue_to(result, until, announce, crew)
-    findings = verdicts.judged(result)
-    # Verdicts come first: they are printed even if the disk is too full for figures.
-    report(result, findings, as_json, quiet)
-    notes = draw(result, console)
-    console.print(where_figures_are(home_of(result)), soft_wrap=True)
-    keep(result, findings, notes)
-    return exit_code(result, findings)
+            if scenario is None:
+                result = study.resume(source, fresh, tell.announce, crew)
+            else:
+                root = out or Path("runs")
+                result = study.answer(scenario, root, fresh, tell.announce, crew=crew)
+            if until is not None and not stopping.is_set():
+                result = study.continue_to(result, until, tell.announce, crew)
+            if stopping.is_set():
+                raise KeyboardInterrupt(*interrupted(result))
+            findings = verdicts.judged(result, tell.stage)
+            tell.stage("summing up")
+            answer = Answer.of(result, findings)
+            code = exit_code(result, findings, answer.headline["sound"])
+        # The answer comes first: it is printed even if the disk is too full for figures.
+        report(result, answer, form)
+        with telling(console) as tell:
+            notes = draw(result, tell.stage)
+        if form.is_text:
+            print_lines(notes)
+            print_next(answer, figures=True)
+        keep(result, answer, code, notes)
+        return code
 
 
 @app.command()
 @guarded
-def status(folder: Folder, as_json: Json = False) -> int:
-    """Print the state of each point of a study, also while it is computed."""
-    from gflow.runs.status import count, read_status, status_lines
+def status(folder: Shelf, as_json: Json = False) -> int:
+    """Print the state of each point of a study, also while it is computed.
 
-    points = read_status(folder)
-    counts = count(points)
+    Of a folder of runs, such as `runs`, print the state of each.
+    """
+    from gflow.report.status_table import shelf_lines, status_lines
+    from gflow.runs.shelf import is_shelf, read_shelf
+    from gflow.runs.status import count, count_verdicts, read_status
+
+    if is_shelf(folder):
+        results = read_shelf(folder)
+        points = [point for result in results for point in result.statuses]
+        rows = {"results": [result.to_json() for result in results]}
+    else:
+        results, points = (), read_status(folder)
+        rows = {"points": [point.to_json() for point in points]}
     if as_json:
-        rows = [point.to_json() for point in points]
-        print_json({"points": rows, "counts": counts})
-        return Exit.OK
-    for line in status_lines(points):
-        print(line)
-    print(f"{len(points)} points: {', '.join(f'{n} {state}' for state, n in counts.items())}")
-    return Exit.OK
+        print_json(rows | {"counts": count(points), "verdicts": count_verdicts(points)})
+    else:
+        width = max(terminal().width, NARROWEST)
+        print_lines(shelf_lines(results, width) if results else status_lines(points, width))
+    return exit_code_of(points)
 
 
-@app.command()
+@app.command(epilog=THE_PREDICTIONS)
 @guarded
 def check(
     folder: Folder,
     *,
     only: Annotated[
-        list[str] | None, typer.Option(help="Judge only this prediction; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Judge only this prediction; repeatable.", autocompletion=lambda: list(PREDICTIONS)
+        ),
     ] = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="P13", help="Explain one prediction and its verdicts.")
+        str | None,
+        typer.Option(
+            metavar="P13",
+            help="Explain one prediction and its verdicts.",
+            autocompletion=lambda: list(PREDICTIONS),
+        ),
     ] = None,
     with_: OwnPredictions = None,
+    whole: All = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Judge a stored run again, without simulating."""
-    from gflow.runs import study, verdicts
+    from gflow.report.progress import telling
 
-    result = study.load(folder)
-    own = predictions_in(with_)
+    refuse(explain and as_json, "--json", "--explain, which is prose")
+    form = Form(as_json, quiet, whole)
+    with telling(terminal(quiet=not form.is_text)) as tell:
+        from gflow.report.card import Answer, verdict_table
+        from gflow.runs import study
+
+        tell.stage(f"reading {folder}")
+        result = study.load(folder)
+        own = predictions_in(with_)
+        findings = judge_anew(result, only or ([explain] if explain else None), own, tell.stage)
+        tell.stage("summing up")
+        answer = Answer.of(result, findings)
+    code = exit_code(result, findings, answer.headline["sound"])
+
+    # Printed before they are stored, since a folder may be read-only.
     if explain is not None:
-        refuse(as_json, "--json", "--explain, which is prose")
         from gflow.report.theory_table import explanation
 
-        one = prediction_of(explain, own)
-        findings = verdicts.judge(result, [one.id], own)
-        terminal().print(explanation(one, findings))
-        return exit_code(result, findings)
-    findings = judge_anew(result, only, own)
-    # Printed before they are stored, since a folder may be read-only.
-    report(result, findings, as_json, quiet)
-    if only is None:
+        terminal().print(explanation(prediction_of(explain, own), findings))
+    elif form.is_text and only is not None:
+        terminal().print(verdict_table(findings))
+    else:
+        report(result, answer, form)
+        if form.is_text:
+            terminal().print(verdict_table({} if whole else by_own(findings, own)))
+            print_next(answer, figures=(folder / "figures").is_dir())
+    if only is None and explain is None:
         store(result, findings, own)
-    return exit_code(result, findings)
+    return code
 
 
 @app.command()
@@ -172,6 +269,10 @@ def attack(
         list[str] | None, typer.Option(help="l1, l2 or linf, repeatable; else the scenario's.")
     ] = None,
     samples: Annotated[int | None, typer.Option(help="Number of test samples; 0 for all.")] = None,
+    at: Annotated[
+        list[float] | None,
+        typer.Option(metavar="RADIUS", help="Read robust accuracies at this radius; repeatable."),
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Also run the attack of the published code.")
     ] = False,
@@ -180,14 +281,19 @@ def attack(
     as_json: Json = False,
 ) -> int:
     """Bracket how far test samples of a stored run are from being misclassified."""
-    from gflow.report import radii_table
-    from gflow.runs import study, verdicts
+    from gflow.report.progress import telling
 
-    result = study.load(folder)
-    requested = radii_of(result.scenario, norm, samples, published)
-    result = study.attack(result, requested, fresh)
-    verdicts.judged(result)  # those that rest on radii have changed
-    rows = radii_table.rows_of(result.entries)
+    at = radii_to_read(at or [])
+    with telling(terminal(quiet=as_json or markdown)) as tell:
+        from gflow.report import radii_table
+        from gflow.runs import study, verdicts
+
+        result = study.load(folder)
+        requested = radii_of(result.scenario, norm, samples, published)
+        result = study.attack(result, requested, fresh, tell.stage)
+        verdicts.judged(result, tell.stage)  # those that rest on radii have changed
+        notes = [] if as_json or markdown else draw(result, tell.stage)
+    rows = radii_table.rows_of(result.entries, at)
     if as_json:
         print_json([row.to_json() for row in rows])
     elif markdown:
@@ -200,52 +306,78 @@ def attack(
         console.print(radii_table.robustness_table(rows))
         console.print("\n".join(radii_table.published_lines(result.entries)), markup=False)
         console.print(unanswered_lines(result.unanswered))
-        draw(result, console)
+        print_lines(notes)
     return exit_code(result, {})
 
 
 @app.command()
 @guarded
 def theory(
-    folders: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[RUN]...", help="Run or study folders, or folders of them."),
+    about: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[P17]|[RUN]...",
+            help="One prediction; or run or study folders, or folders of them.",
+        ),
     ] = None,
+    *,
     with_: OwnPredictions = None,
     markdown: Markdown = False,
+    as_json: Json = False,
 ) -> int:
-    """List the predictions; with folders, where each one stands by the verdicts stored there."""
-    from gflow.report import theory_table
+    """List the predictions, explain one, or print where each stands in run folders."""
+    from gflow.report import theory_table as table
     from gflow.runs.standing import standings
 
-    refuse(folders and with_, "--with", "run folders, whose verdicts are stored")
-    if not folders:
-        terminal().print(theory_table.catalogue((*theory_table.ALL, *predictions_in(with_))))
+    refuse(markdown and as_json, "--json", "--markdown")
+    if about and not any(Path(name).is_dir() for name in about):
+        refuse(len(about) > 1, "a second name", "one prediction")
+        one = prediction_of(about[0], predictions_in(with_))
+        print_json(table.to_json(one)) if as_json else terminal().print(table.explanation(one))
         return Exit.OK
-    predictions = standings(folders)
-    if markdown:
-        print(theory_table.markdown(predictions))
+    refuse(about and with_, "--with", "run folders, whose verdicts are stored")
+    if not about:
+        predictions = (*table.ALL, *predictions_in(with_))
+        if as_json:
+            print_json([table.to_json(one) for one in predictions])
+        else:
+            terminal().print(table.catalogue(predictions))
+        return Exit.OK
+    found = standings([Path(name) for name in about])
+    if as_json:
+        print_json([table.standing_json(one) for one in found])
+    elif markdown:
+        print(table.markdown(found))
     else:
-        terminal().print(theory_table.findings_table(predictions))
-    return Exit.FAILS if any(one.verdict == "FAILS" for one in predictions) else Exit.OK
+        terminal().print(table.findings_table(found))
+    return Exit.FAILS if any(one.verdict == "FAILS" for one in found) else Exit.OK
 
 
-@app.command()
+@app.command(epilog=THE_FIGURES)
 @guarded
 def plot(
     folder: Folder,
-    only: Annotated[str | None, typer.Option(help="Draw only this figure.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Draw only this figure.", autocompletion=lambda: list(FIGURES)),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
 ) -> int:
     """Draw the figures of a stored run, as pdf and png."""
-    from gflow.report import figures
-    from gflow.runs import study
+    from gflow.report.progress import telling
 
-    result = study.load(folder)
+    with telling(terminal()) as tell:
+        from gflow.report import figures
+        from gflow.runs import study
+
+        result = study.load(folder)
+        notes: list[str] = []
+        paths = figures.draw(
+            result, out or folder / "figures", only, notes.append, stage=tell.stage
+        )
     for point in result.unanswered:
         print(f"Not drawn: {point}", file=sys.stderr)
-    for path in figures.draw(result, out or folder / "figures", only, tell=print):
-        print(path)
+    print("\n".join([*notes, *map(str, paths)]))
     return Exit.OK
 
 

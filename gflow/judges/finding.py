@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 
 from gflow.laws.hypothesis import Hypothesis, all_met
 
+UNSOUND = "The numerics are not sound"
+"""How the reason of every finding about a run begins whose numerics are not sound."""
+
 
 class Verdict(enum.StrEnum):
     """How a statement holds up on a run."""

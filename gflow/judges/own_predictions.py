@@ -13,11 +13,12 @@ A prediction is a value, so a file that makes some is all there is to write:
     PREDICTIONS = [Prediction("small-loss", "mine", "The loss gets small.", "me", judge=judge)]
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from gflow.judges.catalogue import CATALOGUE
 from gflow.judges.prediction import Prediction
-from gflow.plugin import load_value, refused
+from gflow.plugin import load_value, refused, traced
 
 
 def load_predictions(path: Path) -> tuple[Prediction, ...]:
@@ -39,4 +40,11 @@ def load_predictions(path: Path) -> tuple[Prediction, ...]:
         raise refused(
             path, f"must not reuse ids of gflow, but has {', '.join(taken)}; choose others"
         )
-    return tuple(predictions)
+    return tuple(
+        replace(
+            one,
+            judge=one.judge and traced(one.judge, path),
+            judge_study=one.judge_study and traced(one.judge_study, path),
+        )
+        for one in predictions
+    )

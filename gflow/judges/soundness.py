@@ -19,7 +19,7 @@ from gflow.judges.conservation import (
     step_tolerance,
 )
 from gflow.judges.evidence import Evidence
-from gflow.judges.finding import Opinion, Verdict, sentence
+from gflow.judges.finding import UNSOUND, Opinion, Verdict, sentence
 from gflow.laws.hypothesis import Hypothesis, all_met, number
 
 RISE = 10.0
@@ -57,7 +57,7 @@ class Soundness:
             cures = dict.fromkeys(check.cure for check in missed if check.cure)
             what = "; ".join(check.measured for check in missed)
             cure = f" {sentence(', or '.join(cures))}" if cures else ""
-            return f"The numerics are not sound: {what}.{cure}"
+            return f"{UNSOUND}: {what}.{cure}"
         kept = [check.measured for check in self.checks if check.met]
         open_ = [check.measured for check in self.checks if check.met is None]
         undecided = f" Not decided: {'; '.join(open_)}." if open_ else ""

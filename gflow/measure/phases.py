@@ -22,7 +22,8 @@ class Phases(NamedTuple):
     fitted: float
 
     def __str__(self) -> str:
-        return f"aligned t = {self.aligned:.4g}, escape {self.escape:.4g}, fitted {self.fitted:.4g}"
+        aligned, escape, fitted = ("not reached" if t != t else f"{t:.4g}" for t in self)
+        return f"aligned t = {aligned}, escape {escape}, fitted {fitted}"
 
     def name(self, t: float) -> str:
         """The phase that flow time `t` lies in."""

@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gflow.judges.finding import Finding, Verdict
+from gflow.report.headline import Headline
+from gflow.report.words import readable
 from gflow.runs.findings import finding_of
 from gflow.runs.status import State, Status
 
@@ -27,6 +29,8 @@ _COLORS = {
 class Answer(NamedTuple):
     """What a person is told of a result, as plain values, so that it can be kept."""
 
+    headline: dict
+    """The answer in short (see `gflow.report.headline`)."""
     cards: list
     """Title and rows of the card of each run."""
     rows: list
@@ -37,7 +41,12 @@ class Answer(NamedTuple):
     def of(cls, result: "Run | Study", findings: "dict[str, tuple[Finding, ...]]") -> "Answer":
         """The answer of a result, given its findings by point label."""
         cards = [(label or run.scenario.name, run.card) for label, run in result.entries]
-        return cls(cards, _rows(result, findings))
+        headline = Headline.of(result, findings).to_json()
+        return cls(headline, cards, _rows(result, findings))
+
+    def to_json(self) -> dict[str, object]:
+        """Headline and rows, for `--json`."""
+        return {"headline": self.headline, "points": self.rows}
 
     @property
     def findings(self) -> dict[str, tuple[Finding, ...]]:
@@ -51,6 +60,15 @@ def run_card(title: str, rows: Mapping[str, str]) -> RenderableType:
     for name, value in rows.items():
         grid.add_row(Text(name, style="dim"), Text(value))
     return Group(Text(title, style="bold"), grid)
+
+
+def colored(line: str) -> Text:
+    """A line in which every verdict has its color."""
+    text = Text(line)
+    for verdict, color in _COLORS.items():
+        text.highlight_regex(rf"\b{verdict.value}\b", color)
+    text.highlight_regex(r"\bNOT SOUND\b", _COLORS[Verdict.FAILS])
+    return text
 
 
 def unanswered_lines(unanswered: Sequence[Status]) -> RenderableType:
@@ -76,7 +94,9 @@ def _point_table(label: str, rows: tuple[Finding, ...]) -> RenderableType:
         return _verdicts(label, rows)
     outside = [row for row in rows if row.verdict is Verdict.OUTSIDE]
     inside = tuple(row for row in rows if row not in outside)
-    lines = (Text(f"OUTSIDE {row.id}: {row.opinion.reason}", style="dim") for row in outside)
+    lines = (
+        Text(f"OUTSIDE {row.id}: {readable(row.opinion.reason)}", style="dim") for row in outside
+    )
     return Group(*([_verdicts(label, inside)] if inside else ()), *lines)
 
 
@@ -92,10 +112,14 @@ def _verdicts(label: str, rows: tuple[Finding, ...]) -> Table:
         table.add_row(
             Text(row.id, style="bold"),
             Text(row.verdict.value, style=_COLORS[row.verdict]),
-            Text.assemble((opinion.expected + "\n", "dim"), opinion.measured),
-            Text.assemble(opinion.reason + "\n", (row.source, "dim")),
+            Text.assemble((_line(opinion.expected), "dim"), readable(opinion.measured)),
+            Text.assemble(_line(readable(opinion.reason)), (row.source, "dim")),
         )
     return table
+
+
+def _line(text: str) -> str:
+    return f"{text}\n" if text else ""
 
 
 def _rows(

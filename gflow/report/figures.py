@@ -22,6 +22,7 @@ from gflow.report import (
 from gflow.report.figure import FIGURES, FigureKind, NotDrawable
 from gflow.report.subjects import COLUMNS, Runs, as_study
 from gflow.runs.freshness import is_current
+from gflow.runs.watch import Stage, unstaged
 
 _MODULES = (flow_figures, overlays, study_figures, robustness_figures, training_figures)
 """Modules that draw figures, in the order in which these are drawn."""
@@ -35,6 +36,7 @@ def draw(
     *,
     keep: bool = False,
     pdf: bool = True,
+    stage: Stage = unstaged,
 ) -> list[Path]:
     """Draw the figures of a result and store each as png and, unless declined, as pdf.
 
@@ -47,6 +49,7 @@ def draw(
         runs of a long study are shown; None for a `GflowWarning`.
     - `keep`: leave figures alone that are newer than every stored run they show.
     - `pdf`: whether to store a pdf where there is none yet; one that is there is always renewed.
+    - `stage`: called with the name of each stage that begins.
 
     **Returns:** the files written, in the order of `known`.
 
@@ -67,6 +70,7 @@ def draw(
         runs = study.runs[:COLUMNS] if kind.side_by_side else study.runs
         if keep and is_current(style.files(folder, kind.name, pdf), runs, kind.rests_on):
             continue
+        stage(f"drawing {kind.name}")
         try:
             figure = kind.draw(result)
         except NotDrawable as reason:

@@ -1,34 +1,57 @@
-"""Live progress: a bar on a terminal, plain lines elsewhere."""
+"""Live progress: bars on a terminal, else plain lines on stderr; nothing is silent for long.
 
+Whatever takes time has a name, the stage: a point that is computed, judging, drawing.
+"""
+
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from gflow.runs import watch
-from gflow.runs.watch import Watch
+from gflow.runs.watch import Stage, Watch
 from gflow.runs.workers import Announce
 from gflow.scenario import Scenario
 
+SILENCE = 2.0
+"""Seconds after which a stage that has said nothing is named, where there are no bars."""
+
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_REMINDERS = 10.0
+_BAR_FROM = 80
+"""Columns from which there is space for a bar."""
+
+
+class Teller(NamedTuple):
+    """How a person is told of what takes time."""
+
+    announce: Announce
+    """Called with label and scenario before a point is computed."""
+    stage: Stage
+    """Called with the name of the stage that begins."""
 
 
 @contextmanager
-def announcer(console: Console) -> Iterator[Announce]:
-    """How the progress of each point is shown: live bars on a terminal, else lines now and then."""
-    if not console.is_terminal:
-        yield lambda label, scenario: _lines(console, label or scenario.name)
-        return
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as bars:
-        yield lambda label, scenario: _bar(bars, label, scenario)
+def telling(console: Console) -> Iterator[Teller]:
+    """Tell of progress until the end of the context: by bars, which then vanish, or by lines."""
+    if console.quiet:
+        yield Teller(lambda label, scenario: watch.unwatched, lambda stage: None)
+    elif console.is_terminal:
+        bars = _bars(console)
+        with bars:
+            teller = _Bars(bars)
+            yield Teller(teller.announce, teller.stage)
+    else:
+        lines = _Lines(Console(stderr=True))
+        try:
+            yield Teller(lines.announce, lines.stage)
+        finally:
+            lines.ended.set()
 
 
 def describe(progress: watch.Progress) -> str:
@@ -41,28 +64,89 @@ def describe(progress: watch.Progress) -> str:
 
 
 def remaining(progress: watch.Progress) -> float | None:
-    """Seconds left if the remaining scheduled times cost what the past ones did; None at first."""
-    if progress.fraction <= 0:
+    """Seconds left if the remaining times cost what the past ones did; None at both ends."""
+    if not 0 < progress.fraction < 1:
         return None
     return progress.seconds * (1 - progress.fraction) / progress.fraction
 
 
-def _bar(bars: Progress, label: str, scenario: Scenario) -> Watch:
-    task = bars.add_task(label or scenario.name, total=1.0, text="compiling")
+def _bars(console: Console) -> Progress:
+    rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True)),
+        *([BarColumn(bar_width=20)] if console.width >= _BAR_FROM else []),
+        TextColumn("{task.fields[text]}", table_column=rest),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, expand=True)
 
-    def update(progress: watch.Progress) -> None:
-        bars.update(task, completed=progress.fraction, text=describe(progress))
 
-    return update
+class _Bars:
+    """One bar for each point that is computed now, and one for any other stage."""
+
+    def __init__(self, bars: Progress):
+        self.bars = bars
+        self.current = self.bars.add_task("starting", total=None, text="")
+
+    def announce(self, label: str, scenario: Scenario) -> Watch:
+        self.bars.update(self.current, visible=False)
+        task = self.bars.add_task(label or scenario.name, total=1.0, text="compiling")
+
+        def update(progress: watch.Progress) -> None:
+            text = describe(progress)
+            self.bars.update(task, completed=progress.fraction, text=text)
+            # Bars of points that are computed make room for the next.
+            for other in self.bars.tasks:
+                if other.id != task and other.finished:
+                    self.bars.update(other.id, visible=False)
+
+        return update
+
+    def stage(self, text: str) -> None:
+        for task in self.bars.tasks:
+            self.bars.update(task.id, visible=False)
+        self.current = self.bars.add_task(text, total=None, text="")
 
 
-def _lines(console: Console, name: str) -> Watch:
-    last = time.monotonic()
+class _Lines:
+    """A line now and then, and one for a stage that takes longer than `SILENCE`."""
 
-    def line(progress: watch.Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES or progress.fraction == 1:
-            last = time.monotonic()
-            console.print(f"{name}: {describe(progress)}", highlight=False, soft_wrap=True)
+    def __init__(self, console: Console):
+        self.console = console
+        self.ended = threading.Event()
+        self.spoken = time.monotonic()
+        self.name = "starting"
+        threading.Thread(target=self._remind, daemon=True).start()
 
-    return line
+    def announce(self, label: str, scenario: Scenario) -> Watch:
+        name = label or scenario.name
+        self.stage(f"{name}: compiling")
+        last, is_done = time.monotonic(), False
+
+        def line(progress: watch.Progress) -> None:
+            nonlocal last, is_done
+            self.name = f"{name}: {progress.phase}"
+            ends = progress.fraction == 1 and not is_done
+            if ends or (time.monotonic() - last >= _SECONDS_BETWEEN_LINES and not is_done):
+                last, is_done = time.monotonic(), ends
+                self._say(f"{name}: {describe(progress)}")
+
+        return line
+
+    def stage(self, text: str) -> None:
+        self.name = text
+
+    def _say(self, text: str) -> None:
+        self.spoken = time.monotonic()
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def _remind(self) -> None:
+        """Name the stage once it has been silent for long, and again now and then."""
+        told = ""
+        while not self.ended.wait(SILENCE / 4):
+            now, name = time.monotonic(), self.name
+            patience = _SECONDS_BETWEEN_REMINDERS if name == told else SILENCE
+            if now - self.spoken >= patience:
+                told = name
+                self._say(f"{name} ...")

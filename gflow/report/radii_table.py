@@ -39,21 +39,27 @@ class Row(NamedTuple):
         return {**self._asdict(), "norm": str(self.norm), "accuracy": accuracy}
 
 
-def rows_of(entries: Sequence[tuple[str, Run]]) -> list[Row]:
-    """One row for each run and norm that was measured."""
+def rows_of(entries: Sequence[tuple[str, Run]], at: Sequence[float] = ()) -> list[Row]:
+    """One row for each run and norm that was measured.
+
+    **Arguments:**
+
+    - `entries`: runs and their labels.
+    - `at`: attack radii to read robust accuracies at; none for a few that suit each norm.
+    """
     return [
-        _row(label, run, norm)
+        _row(label, run, norm, at)
         for label, run in entries
         if run.evidence.robustness is not None
         for norm in run.evidence.robustness.radii
     ]
 
 
-def _row(label: str, run: Run, norm: Norm) -> Row:
+def _row(label: str, run: Run, norm: Norm, at: Sequence[float]) -> Row:
     robustness = run.evidence.robustness
     assert robustness is not None
     radii = robustness.radii[norm]
-    R = norm.readable_radii(run.scenario.data.facts.scale, run.centers.K)
+    R = tuple(at) or norm.readable_radii(run.scenario.data.facts.scale, run.centers.K)
     ends = (end.tolist() for end in radii.accuracy(np.array(R)))
     return Row(
         label or run.scenario.name,

@@ -1,6 +1,6 @@
 """The catalogue of predictions as text: a list, an explanation, and where each one stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,6 +9,7 @@ from rich.text import Text
 from gflow.judges.catalogue import ALL
 from gflow.judges.finding import Finding
 from gflow.judges.prediction import Prediction
+from gflow.report.words import readable
 from gflow.runs.standing import Standing
 
 
@@ -32,40 +33,108 @@ def catalogue(predictions: Sequence[Prediction] = ALL) -> Table:
 
 
 def _judged_on(one: Prediction) -> str:
-    kinds = (("a run", one.judge), ("a study", one.judge_study))
-    subjects = " and ".join(name for name, judge in kinds if judge is not None)
+    subjects = " and ".join(_subjects(one))
     return f"{subjects}\n({one.scenario}.toml)" if one.scenario else subjects
 
 
-def explanation(one: Prediction, findings: dict[str, tuple[Finding, ...]]) -> RenderableType:
-    """A prediction and every finding about it: hypotheses, numbers, and the reason."""
+def _subjects(one: Prediction) -> list[str]:
+    kinds = (("a run", one.judge), ("a study", one.judge_study))
+    return [name for name, judge in kinds if judge is not None]
+
+
+def to_json(one: Prediction) -> dict[str, object]:
+    """A prediction as plain values."""
+    names = ("number", "id", "statement", "formula", "source", "scenario", "figure")
+    return {**{name: getattr(one, name) for name in names}, "judged_on": _subjects(one)}
+
+
+def explanation(
+    one: Prediction, findings: dict[str, tuple[Finding, ...]] | None = None
+) -> RenderableType:
+    """A prediction, and every finding about it: hypotheses, numbers, and the reason.
+
+    **Arguments:**
+
+    - `one`: the prediction.
+    - `findings`: by point label; None to explain the statement alone.
+    """
+    rows = {
+        "law": one.formula,
+        "source": one.source,
+        "judged on": " and ".join(_subjects(one)),
+        "scenario": one.scenario and f"scenarios/{one.scenario}.toml",
+        "figure": one.figure and f"gflow plot RUN --only {one.figure}",
+    }
     parts: list[RenderableType] = [
         Text(f"{one.number} {one.id}", style="bold"),
         Text(one.statement),
-        *([Text(f"    {one.formula}")] if one.formula else []),
-        Text(f"Source: {one.source}", style="dim"),
+        _grid(rows.items()),
     ]
-    if one.figure:
-        parts.append(Text(f"Figure: gflow plot RUN --only {one.figure}", style="dim"))
+    if findings is None:
+        return Group(*parts)
     about = [(label, row) for label, rows in findings.items() for row in rows if row.id == one.id]
     verdicts = [_finding(label, row) for label, row in about]
-    return Group(*parts, *(verdicts or [Text("It says nothing here.")]))
+    return Group(*parts, *(verdicts or [Text("\nIt says nothing here.")]))
 
 
 def _finding(label: str, finding: Finding) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
     opinion = finding.opinion
     lines = [
         ("verdict", finding.verdict.value),
-        *(("assumes", str(hypothesis)) for hypothesis in opinion.hypotheses),
+        ("reason", opinion.reason),
         ("expected", opinion.expected),
         ("measured", opinion.measured),
-        ("reason", opinion.reason),
-        *((name, f"{value}") for name, value in opinion.details.items()),
+        *(("assumes", str(hypothesis)) for hypothesis in opinion.hypotheses),
+        *((_words(name), _value(value)) for name, value in opinion.details.items()),
     ]
-    for name, value in lines:
-        grid.add_row(Text(name, style="dim"), Text(value))
-    return Group(Text(f"\n{label}" if label else "", style="bold"), grid)
+    title = [Text(f"\n{label}", style="bold")] if label else [Text("")]
+    return Group(*title, _grid(lines))
+
+
+def _grid(lines: Iterable[tuple[str, str]]) -> Table:
+    """Names and texts in two columns; a line without a text is left out."""
+    grid = Table.grid(padding=(0, 2))
+    for name, text in lines:
+        if text:
+            grid.add_row(Text(name, style="dim"), Text(readable(text)))
+    return grid
+
+
+_DETAILS = {
+    "own_searched": "own distance, searched",
+    "own_certified": "own distance, certified",
+    "own_bound": "certified by",
+    "own_c": "factor c of the search",
+    "own_at_least_squares_c": "own distance at the least-squares c",
+    "kappa_pi_t": "κ π t at the end",
+    "mean_angle_degrees": "mean angle in degrees",
+    "followed": "share that followed",
+    "judged": "neurons judged",
+}
+"""Names of details in words; others read well without their underscores."""
+
+
+def _words(name: str) -> str:
+    if name in _DETAILS:
+        return _DETAILS[name]
+    kind, _, rest = name.partition("_")
+    target, _, how = rest.rpartition("_")
+    if kind == "cross" and target:
+        return f"distance to {target}, {how}"
+    if kind == "contrast":
+        return f"from the own target to {rest}"
+    return name.replace("_", " ")
+
+
+def _value(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def standing_json(one: Standing) -> dict[str, object]:
+    """Where a prediction stands, as plain values."""
+    names = ("expected", "measured", "counts", "where")
+    values = {name: getattr(one, name) for name in names}
+    return {**to_json(one.prediction), **values, "verdict": one.verdict.value}
 
 
 def findings_table(standings: Sequence[Standing]) -> Table:
@@ -80,7 +149,9 @@ def findings_table(standings: Sequence[Standing]) -> Table:
             one.prediction.number,
             Text(one.prediction.id, style="bold"),
             one.verdict.value,
-            Text.assemble((f"{one.expected}\n" if one.expected else "", "dim"), one.measured),
+            Text.assemble(
+                (f"{one.expected}\n" if one.expected else "", "dim"), readable(one.measured)
+            ),
             f"{one.where}\n{one.counts}",
         )
     return table

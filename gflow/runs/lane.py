@@ -4,9 +4,7 @@ One idea: each lane is a pool of one process, so when a process is lost it is kn
 had, and the others are not affected.  A worker is pinned before anything imports jax or numpy,
 since that is when they count the cores.  Only its parent ends it: Ctrl-C at the terminal does not
 reach it, the parent's `stop` does, and it ends when the parent ends, however that happens.
-
-A worker that is to stop is told so by an event that computations check now and then: an exception
-raised in a signal handler would strike anywhere, and be lost in a callback.
+A worker that is to stop is told so by `gflow.runs.interrupt.stopping`.
 """
 
 import os
@@ -19,11 +17,10 @@ from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
+from gflow.runs.interrupt import stopping
+
 GRACE = 15
 """Seconds after which a worker that was told to stop is killed; the kernel frees its locks."""
-
-stopping = threading.Event()
-"""Set in a worker that is to stop."""
 
 
 def share_cores(count: int) -> list[frozenset[int]]:

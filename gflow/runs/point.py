@@ -18,10 +18,11 @@ from gflow.runs.experiment import extend, simulate
 from gflow.runs.files import sweep
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import verify_question
+from gflow.runs.interrupt import between_steps, look
 from gflow.runs.manifest import is_run
 from gflow.runs.radii import attacked
 from gflow.runs.run import Run
-from gflow.runs.watch import Progress, Watch
+from gflow.runs.watch import Progress, Watch, unwatched
 from gflow.scenario import Scenario
 
 
@@ -35,6 +36,8 @@ def settle(
 ) -> Run:
     """Compute, continue and judge one flow in its folder, whose lock the caller holds.
 
+    A flow that is interrupted is stored as far as it came, and not judged.
+
     **Arguments:**
 
     - `scenario`: one flow.
@@ -46,13 +49,18 @@ def settle(
     **Raises:** `DataError`, `PrecisionError`, `RecordError`, and what a judge raises.
     """
     sweep(folder)
+    watch = _Latest(begin)
     run = None if fresh else _final(folder, scenario.flow.end_time)
     if run is None:
         verify_question(scenario, folder)
-        run = _computed(scenario, folder, fresh, begin())
+        run = _computed(scenario, folder, fresh, watch.begin())
     if until is not None and run.outcome.t < until:
-        run = continued(run, folder, until, begin())
+        run = continued(run, folder, until, watch.begin())
+    if run.outcome.reason is Reason.INTERRUPTED:
+        return run
+    watch.stage("measuring radii" if scenario.robustness.norms else "judging")
     run = attacked(run, scenario.robustness)
+    watch.stage("judging")
     judged_in_folder(run, requested_predictions(scenario))
     return run
 
@@ -61,7 +69,9 @@ def continued(run: Run, folder: Path, until: float, watch: Watch) -> Run:
     """Continue a stored flow to time `until`, in its own folder."""
     log = _Log(watch)
     before = (folder / "log.txt").read_text(encoding="utf-8")
-    return store.save(extend(run, until, log), folder, before + log.text)
+    with between_steps():
+        longer = extend(run, until, log)
+    return store.save(longer, folder, before + log.text)
 
 
 def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
@@ -96,7 +106,9 @@ def _computed(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Ru
     checkpoint = checkpoint_of(scenario, folder)
     if fresh:
         checkpoint.remove()
-    run = store.save(simulate(scenario, log, checkpoint), folder, log.text)
+    with between_steps():
+        simulated = simulate(scenario, log, checkpoint)
+    run = store.save(simulated, folder, log.text)
     if run.outcome.reason is not Reason.INTERRUPTED:
         checkpoint.remove()
     return run
@@ -112,6 +124,28 @@ def _final(folder: Path, end_time: float) -> Run | None:
     return None if stored.outcome.reason is Reason.INTERRUPTED and not continued else stored
 
 
+class _Latest:
+    """Passes progress on, and names the stages after the last step as its phases."""
+
+    def __init__(self, begin: Callable[[], Watch]):
+        self._begin = begin
+        self._watch: Watch = unwatched
+        self._last: Progress | None = None
+
+    def begin(self) -> Watch:
+        self._watch = self._begin()
+        return self
+
+    def __call__(self, progress: Progress) -> None:
+        self._last = progress
+        self._watch(progress)
+
+    def stage(self, name: str) -> None:
+        """A stage begins; nothing is said if nothing was computed before."""
+        if self._last is not None:
+            self._watch(self._last._replace(phase=name))
+
+
 class _Log:
     """Passes progress on and stores it, one line per scheduled time."""
 
@@ -125,6 +159,7 @@ class _Log:
             f"loss = {progress.loss:.4g}"
         )
         self.watch(progress)
+        look()
 
     @property
     def text(self) -> str:

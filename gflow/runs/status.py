@@ -6,16 +6,17 @@ failure file has failed; one with a manifest has ended; any other waits.  Nothin
 
 import enum
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gflow.errors import RecordError
+from gflow.judges.finding import UNSOUND, Verdict
 from gflow.runs import lock
 from gflow.runs.failure import load_failure
-from gflow.runs.findings import read_verdicts
+from gflow.runs.findings import read_findings
 from gflow.runs.index import Place, is_study, read_index
-from gflow.runs.manifest import is_run, read_manifest
+from gflow.runs.manifest import PARTS, is_run, read_manifest, verified
 
 
 class State(enum.StrEnum):
@@ -44,6 +45,10 @@ class Status(NamedTuple):
     """Verdict on Conjecture 1; empty if not judged."""
     kind: str = ""
     """Class of the error it failed with."""
+    verdicts: Mapping[str, int] = {}
+    """Number of predictions by verdict, as stored."""
+    sound: bool = True
+    """Whether nothing stored says that its numerics are not."""
 
     def __str__(self) -> str:
         return f"{self.label}: {self.state}" + (f", {self.reason}" if self.reason else "")
@@ -55,17 +60,32 @@ class Status(NamedTuple):
 
 
 def read_status(folder: str | Path) -> tuple[Status, ...]:
-    """The state of every point of a study, or of a run that stands alone.
+    """The state of every point of a study, or of a run that stands alone, its files verified.
 
-    **Raises:** `RecordError` for a folder that is neither.
+    **Raises:** `RecordError` for a folder that is neither, or a study whose index is broken.
     """
     folder = Path(folder)
     if is_study(folder):
-        return tuple(status_of(place) for place in read_index(folder))
+        return tuple(_verified(status_of(place)) for place in read_index(folder))
     alone = status_of(Place("", {}, folder))
     if alone.state is State.WAITING:
         read_manifest(folder)
-    return (alone,)
+    return (_verified(alone),)
+
+
+def _verified(status: Status) -> Status:
+    """The same, but failed if a file of a run that has ended was altered, removed or cut short."""
+    if status.state is State.WAITING and any((status.folder / name).exists() for name in PARTS):
+        return status._replace(reason="its folder is incomplete, and will be computed anew")
+    if status.state not in (State.FINISHED, State.STOPPED):
+        return status
+    try:
+        manifest = read_manifest(status.folder)
+        for name in PARTS:
+            verified(status.folder / name, manifest)
+    except RecordError as error:
+        return Status(status.label, status.folder, State.FAILED, str(error), kind="RecordError")
+    return status
 
 
 def status_of(place: Place) -> Status:
@@ -87,31 +107,18 @@ def status_of(place: Place) -> Status:
         return Status(label, folder, State.FAILED, str(error), kind="RecordError")
 
 
-def status_lines(statuses: Sequence[Status]) -> list[str]:
-    """One line per point, in columns: label, state, flow time, seconds, verdict, reason."""
-    cells = [
-        (
-            status.label or status.folder.name,
-            status.state.value,
-            "" if status.t is None else f"t = {status.t:.5g}",
-            "" if status.seconds is None else f"{status.seconds:.1f} s",
-            status.verdict,
-            " ".join(status.reason.split()),
-        )
-        for status in statuses
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    widths[-1] = 0  # nothing follows the reason, so it is not padded
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-
-
 def count(statuses: Sequence[Status]) -> dict[str, int]:
     """Number of points in each state that occurs."""
     number = Counter(status.state for status in statuses)
     return {state.value: number[state] for state in State if number[state]}
+
+
+def count_verdicts(statuses: Sequence[Status]) -> dict[str, int]:
+    """Number of predictions by verdict at all points, for each verdict that occurs."""
+    number: Counter[str] = Counter()
+    for status in statuses:
+        number.update(status.verdicts)
+    return {verdict.value: number[verdict] for verdict in Verdict if number[verdict]}
 
 
 _COMPLETE = ("end_time", "end_loss", "end_margin")
@@ -123,6 +130,15 @@ def _ended(label: str, folder: Path, manifest: dict) -> Status:
     complete = outcome["reason"] in _COMPLETE
     state = State.FINISHED if complete else State.STOPPED
     reason = "" if complete else outcome["reason"]
-    verdict = read_verdicts(folder).get("conjecture-1", "")
-    t = float(outcome["t"])
-    return Status(label, folder, state, reason, t=t, seconds=seconds, verdict=verdict)
+    findings = read_findings(folder) or ()
+    return Status(
+        label,
+        folder,
+        state,
+        reason,
+        t=float(outcome["t"]),
+        seconds=seconds,
+        verdict=next((f.verdict.value for f in findings if f.id == "conjecture-1"), ""),
+        verdicts=dict(Counter(finding.verdict.value for finding in findings)),
+        sound=not any(finding.opinion.reason.startswith(UNSOUND) for finding in findings),
+    )

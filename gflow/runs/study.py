@@ -42,6 +42,7 @@ from gflow.runs.radii import attacked, read_robustness
 from gflow.runs.run import Entry, Run
 from gflow.runs.status import State, Status, status_of
 from gflow.runs.study_table import tabulate, to_csv
+from gflow.runs.watch import Stage, unstaged
 from gflow.runs.workers import Announce, Crew, Report, Task, serial
 from gflow.scenario import RobustnessTable, Scenario
 
@@ -169,14 +170,20 @@ def load(folder: str | Path) -> Run | Study:
 
 
 @overload
-def attack(result: Run, table: RobustnessTable, fresh: bool = False) -> Run: ...
+def attack(
+    result: Run, table: RobustnessTable, fresh: bool = False, stage: Stage = unstaged
+) -> Run: ...
 
 
 @overload
-def attack(result: Study, table: RobustnessTable, fresh: bool = False) -> Study: ...
+def attack(
+    result: Study, table: RobustnessTable, fresh: bool = False, stage: Stage = unstaged
+) -> Study: ...
 
 
-def attack(result: Run | Study, table: RobustnessTable, fresh: bool = False) -> Run | Study:
+def attack(
+    result: Run | Study, table: RobustnessTable, fresh: bool = False, stage: Stage = unstaged
+) -> Run | Study:
     """Bracket the radii of the test samples of a run, or of every run of a study.
 
     A radius is the distance of a sample to the nearest input that is misclassified. Radii are
@@ -187,15 +194,17 @@ def attack(result: Run | Study, table: RobustnessTable, fresh: bool = False) -> 
     - `result`: a run or a study.
     - `table`: norms, number of samples, and whether the published attack is run as well.
     - `fresh`: measure anew what is stored already.
+    - `stage`: called with the name of each stage that begins.
 
     **Returns:** the same with `evidence.robustness`.
 
     **Raises:** `DataError` if there are no test samples.
     """
-    if isinstance(result, Run):
-        return attacked(result, table, fresh)
-    entries = tuple(Entry(label, attacked(run, table, fresh)) for label, run in result.entries)
-    return replace(result, entries=entries)
+    entries = []
+    for label, run in result.entries:
+        stage(f"measuring radii {label}".strip())
+        entries.append(Entry(label, attacked(run, table, fresh)))
+    return entries[0].run if isinstance(result, Run) else replace(result, entries=tuple(entries))
 
 
 def save_table(study: Run | Study) -> None:
@@ -299,6 +308,8 @@ def _continue_alone(run: Run, until: float, announce: Announce) -> Run:
         # Another process may have continued it while this one waited for the lock.
         now = store.load(run.folder)
         longer = continued(now, run.folder, until, announce("", now.scenario))
+        if longer.outcome.reason is Reason.INTERRUPTED:
+            return longer
         longer = attacked(longer, longer.scenario.robustness)
         judged_in_folder(longer, requested_predictions(longer.scenario))
     return longer

@@ -20,6 +20,7 @@ from gflow.runs.point import judged_in_folder, requested_predictions
 from gflow.runs.run import Run
 from gflow.runs.status import State
 from gflow.runs.study import Study
+from gflow.runs.watch import Stage, unstaged
 
 
 @overload
@@ -58,7 +59,10 @@ def _id_of(name: str) -> str:
 
 
 def judge(
-    result: Run | Study, ids: Sequence[str] | None = None, own: Sequence[Prediction] = ()
+    result: Run | Study,
+    ids: Sequence[str] | None = None,
+    own: Sequence[Prediction] = (),
+    stage: Stage = unstaged,
 ) -> dict[str, tuple[Finding, ...]]:
     """Findings by point label; "" for a run that stands alone, and for a study as a whole.
 
@@ -67,15 +71,18 @@ def judge(
     - `result`: a run or a study.
     - `ids`: predictions to judge; None for those the scenario asks for.
     - `own`: predictions of the caller's, besides those of the catalogue.
+    - `stage`: called with the name of each stage that begins.
     """
     chosen = requested_predictions(result.scenario) if ids is None else ids
     with jax.enable_x64(True):
-        findings = {
-            label: check_evidence(run.evidence, chosen, own) if run.evidence.has_laws else ()
-            for label, run in result.entries
-        }
+        findings: dict[str, tuple[Finding, ...]] = {}
+        for label, run in result.entries:
+            stage(f"judging {label}".strip())
+            lawful = run.evidence.has_laws
+            findings[label] = check_evidence(run.evidence, chosen, own) if lawful else ()
         if isinstance(result, Run):
             return findings
+        stage("judging all points together")
         return findings | {"": check_study([run.evidence for run in result.runs], chosen, own)}
 
 
@@ -89,19 +96,25 @@ def keep(result: Run | Study, findings: Mapping[str, tuple[Finding, ...]]) -> No
         save_findings(result.folder, findings[""], ids, _folders(result))
 
 
-def judged(result: Run | Study) -> dict[str, tuple[Finding, ...]]:
+def judged(result: Run | Study, stage: Stage = unstaged) -> dict[str, tuple[Finding, ...]]:
     """Findings by point label, read from each run folder, or judged and stored there.
 
     A point that failed has none.  Those about a study as a whole have the label "".
+
+    **Arguments:**
+
+    - `result`: a run or a study.
+    - `stage`: called with the name of each stage that begins.
     """
     ids = requested_predictions(result.scenario)
     if isinstance(result, Run):
         return {"": judged_in_folder(result, ids)}
     hopeless = {status.label for status in result.unanswered if status.state is State.FAILED}
-    findings = {
-        label: () if label in hopeless else judged_in_folder(run, ids)
-        for label, run in result.entries
-    }
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for label, run in result.entries:
+        stage(f"judging {label}")
+        findings[label] = () if label in hopeless else judged_in_folder(run, ids)
+    stage("judging all points together")
     return findings | {"": _judged_together(result, ids)}
 
 

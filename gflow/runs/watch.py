@@ -20,6 +20,13 @@ class Progress(NamedTuple):
 Watch = Callable[[Progress], None]
 """Called after every accepted step, or from time to time by a worker."""
 
+Stage = Callable[[str], object]
+"""Called with the name of each stage that begins: judging, drawing, measuring radii."""
+
 
 def unwatched(progress: Progress) -> None:
     """Do nothing."""
+
+
+def unstaged(stage: str) -> None:
+    """Do nothing when a stage begins."""

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from gflow.errors import GflowError, ScenarioError
 from gflow.runs import lock
 from gflow.runs.failure import Failure, failure_of, forget_failure, save_failure
-from gflow.runs.lane import Lane, share_cores, stopping
+from gflow.runs.lane import Lane, share_cores
 from gflow.runs.watch import Progress, Watch, unwatched
 from gflow.scenario import Scenario
 
@@ -186,8 +186,6 @@ class _Relay:
         return self
 
     def __call__(self, progress: Progress) -> None:
-        if stopping.is_set():
-            raise KeyboardInterrupt
         self.last = progress._asdict()
         self.lock.publish(self.last)
         self.watch(progress)

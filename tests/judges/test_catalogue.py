@@ -153,7 +153,12 @@ def test_such_a_file_may_define_dataclasses(tmp_path):
     ("text", "message"),
     [
         ("PREDICTIONS = 3", "must define `PREDICTIONS`, a list of"),
-        ("1 / 0", r"must run without errors, but does not \(ZeroDivisionError: division by zero\)"),
+        (
+            "\n1 / 0",
+            "mine.py, line 2: must run without errors, but raises ZeroDivisionError: division by "
+            "zero; fix it",
+        ),
+        ("x = (\n", r"mine.py, line 1: must run .* raises SyntaxError: '\(' was never closed; fix"),
         (MINE.replace("small-loss", "ei-law"), "must not reuse ids of gflow, but has ei-law"),
     ],
 )

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from gflow.errors import DataError
-from gflow.plugin import load_value, refused
+from gflow.plugin import load_value, refused, traced
 
 SIDE = 224
 """Side of an image, in pixels."""
@@ -40,7 +40,7 @@ def own_extractor(path: Path) -> Extractor:
     function: Any = load_value(path, "extract", what)
     if not callable(function):
         raise refused(path, f"must define `extract`, {what}, but it cannot be called; fix it")
-    return cast(Extractor, function)
+    return cast(Extractor, traced(function, path))
 
 
 def torchvision_extractor(name: str, weights: Path | None) -> Extractor:
