@@ -28,8 +28,9 @@ MOVED_BYTES, MEMORY_RATE = 80, 5e9
 WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
 """Attack on one sample: walks, steps of each, lines, evaluations on each, rival classes."""
 
-WORTH = 1e11
-"""Operations of a direct integration that take as long as compiling a surrogate."""
+WORTH, PER_VELOCITY = 1e11, 2e9
+"""Operations of a direct integration that take as long as compiling a surrogate, and as following it
+from one exact velocity to the next."""
 
 START_SECONDS = (3.0, 20.0)
 """Shortest and longest time to compile one flow and draw its samples."""
@@ -143,15 +144,17 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
 def worth_few(scenario: Scenario) -> bool:
     """Whether few exact velocities are worth trying (theory D16), if subclasses are known.
 
-    With `flow.method = "auto"` a direct integration must take more operations than compiling the
-    programs of the surrogate is worth; what the surrogate leaves out is measured by the flow.
+    With `flow.method = "auto"` a direct integration must take more operations than these
+    velocities, compiling the surrogate and following it are worth: not so for small problems, nor
+    at p < 2 for small tolerances.  What the surrogate leaves out is measured by the flow.
     """
     if scenario.flow.method != "auto":
         return scenario.flow.method == "multirate"
     if scenario.network.grain != "sign" or scenario.chart in ("vector", "module"):
         return False
-    direct = _steps(scenario)[0] * SOLVERS[scenario.solver].evaluations
-    return direct * _operations(scenario, scenario.data.sizes) > WORTH
+    operations = _operations(scenario, scenario.data.sizes)
+    direct = _steps(scenario)[0] * SOLVERS[scenario.solver].evaluations * operations
+    return _few_steps(scenario)[1] * (operations + PER_VELOCITY) + WORTH < direct
 
 
 def _few_steps(scenario: Scenario) -> tuple[int, int]:
