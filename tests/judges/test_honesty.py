@@ -116,6 +116,7 @@ def test_a_flow_that_ended_before_anything_happened_refutes_nothing(short):
 def test_the_end_time_that_is_given_is_enough_and_not_far_too_long(power, loss):
     keys = {"network__power": power, "flow__loss": f'"{loss}"'}
     end = escape_end(evidence_of(SHORT, **keys), every=True)
+    assert end is not None
 
     longer = evidence_of(SHORT, **keys, flow__end_time=end)
 
