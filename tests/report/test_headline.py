@@ -249,7 +249,7 @@ def test_where_every_class_has_one_center_there_is_nothing_to_tell_apart(relu):
     evidence = pointing(relu.evidence, 0.0)
     # The first positive center and the negative one alone.
     record = evidence.record.copy(deep=True)
-    cosine = np.where(record["sign"].values[..., None] > 0, [1, 0, 1, 0], [0, 1, 0, 1])
+    cosine = np.where(record["sign"].values[..., None] > 0, [1.0, 0, 1, 0], [0.0, 1, 0, 1])
     centers = Centers(evidence.centers.mu[[0, 2]], np.array([1, -1]), "given")
     record = record.drop_dims("reference").assign(cosine=(("time", "neuron", "two"), cosine))
 
