@@ -29,8 +29,8 @@ WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
 """Attack on one sample: walks, steps of each, lines, evaluations on each, rival classes."""
 
 WORTH, PER_VELOCITY = 1e11, 2e9
-"""Operations of a direct integration that take as long as compiling a surrogate, and as following it
-from one exact velocity to the next."""
+"""Operations that take as long as compiling a surrogate, and as following it between two exact
+velocities."""
 
 START_SECONDS = (3.0, 20.0)
 """Shortest and longest time to compile one flow and draw its samples."""

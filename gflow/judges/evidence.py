@@ -26,7 +26,7 @@ from gflow.measure.alignment import (
     target,
     to_target,
 )
-from gflow.measure.phases import ESCAPE_LEVEL, Phases, find_phases
+from gflow.measure.phases import Phases, find_phases
 from gflow.robustness.bracket import Robustness
 from gflow.scenario import NeuronsTable, Scenario
 
@@ -154,12 +154,3 @@ class Evidence:
     def largest_outputs(self) -> Float[np.ndarray, " K"]:
         """Largest |f(μ_k)| of every subclass over the recorded times; needs recorded centers."""
         return np.abs(self.record["center_output"].values).max(axis=0)
-
-    @property
-    def too_early(self) -> str:
-        """Why the run cannot be held against a final state; empty if it can."""
-        if not self.outcome.complete:
-            return self.outcome.text
-        if self.has("centers") and self.largest_outputs.min() >= ESCAPE_LEVEL:
-            return ""
-        return "The flow ended before every output escaped."

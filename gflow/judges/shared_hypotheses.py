@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.far_enough import late as late
 from gflow.laws.hypothesis import Hypothesis, number
 from gflow.measure.phases import ALIGNED_SHARE
 
