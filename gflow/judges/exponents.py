@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from gflow.judges.alignment_phase import (
     COSINE_ROUNDING,
-    RESOLUTION,
     clock,
     coordinates,
     negligible,
@@ -244,9 +243,9 @@ def _spread_slope(one: Series) -> Comparison:
     for scale in scales:
         mine = [run for run in one.runs if run.scenario.network.init_scale == scale]
         u = np.stack([coordinates(run)[_at_clock(run, shared)] for run in mine])
-        # What rounding and the integrator do to directions is no spread over losses.
+        # Rounding and the integrator may change a spread by the error allowed in the slope.
         coarse = max(run.scenario.flow.tolerance for run in mine)
-        floor = RESOLUTION * max(COSINE_ROUNDING, coarse)
+        floor = max(COSINE_ROUNDING, coarse) / INDEPENDENCE_ERROR
         largest = float(np.ptp(u, axis=0).max())
         spread.append(largest if largest > floor else np.nan)
     x, y = np.log(scales), np.log(spread)

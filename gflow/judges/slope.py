@@ -41,13 +41,12 @@ class Slope(NamedTuple):
     def verdict(self, expected: float, allowed: float, error: float = 0.0) -> bool | None:
         """Whether the slope is what a law says, whose own slope may be off by `error`.
 
-        True if it lies within `allowed`, its interval is sharp and the law is off by no more than
-        that; False if the whole interval lies beyond `allowed` and `error` together; else None.
+        True if it lies within `allowed` and its interval is sharp; False if the whole interval lies
+        beyond `allowed` and `error` together; else None.
         """
         if self.excludes(expected, allowed + error):
             return False
-        sure = self.within(expected, allowed) and self.sharp(allowed) and error <= allowed
-        return True if sure else None
+        return True if self.within(expected, allowed) and self.sharp(allowed) else None
 
     def excludes(self, expected: float, allowed: float) -> bool:
         """Whether the whole interval lies farther than `allowed` from `expected`."""
