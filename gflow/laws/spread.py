@@ -7,10 +7,11 @@ finite number of samples leaves of that mean is the error of the law.
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import expit
 
@@ -19,6 +20,7 @@ from gflow.flow.losses import AbstractScalarLoss
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _NORMAL, _DENSITY = hermegauss(48)
 _DENSITY = _DENSITY / _DENSITY.sum()
+_CHUNK = 4096
 
 
 class Spread(NamedTuple):
@@ -69,11 +71,26 @@ def _samples(
     # Without spread one node is enough.
     normal, weight = (_NORMAL, _DENSITY) if spread.a else (np.zeros(1), np.ones(1))
     S = np.maximum(1 + spread.a * normal, 0) ** spread.p
-    with jax.enable_x64(True):
-        output = jnp.asarray(z[..., None] * S)
-        y = jnp.ones_like(output)
-        g, value = np.asarray(loss.force(y, output)), np.asarray(loss.value(y, output))
+    g, value = _force_and_loss(z[..., None] * S, loss)
     return g * S, value, weight
+
+
+def _force_and_loss(
+    output: Float[np.ndarray, "*T q"], loss: AbstractScalarLoss
+) -> tuple[Float[np.ndarray, "*T q"], Float[np.ndarray, "*T q"]]:
+    """g and ℓ at label 1, by one compiled program for any number of outputs."""
+    missing = -output.size % _CHUNK
+    chunks = np.append(output, np.zeros(missing)).reshape(-1, _CHUNK)
+    with jax.enable_x64(True):
+        both = [np.asarray(_evaluated(loss, jax.device_put(chunk))) for chunk in chunks]
+    g, value = np.concatenate(both, axis=1)[:, : output.size]
+    return g.reshape(output.shape), value.reshape(output.shape)
+
+
+@eqx.filter_jit
+def _evaluated(loss: AbstractScalarLoss, output: Float[Array, " c"]) -> Float[Array, "2 c"]:
+    y = jnp.ones_like(output)
+    return jnp.stack([loss.force(y, output), loss.value(y, output)])
 
 
 def _deviation(

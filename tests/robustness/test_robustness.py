@@ -239,7 +239,7 @@ def test_too_few_samples_say_nothing_about_a_law(stored):
     finding = verdict(gflow.load(stored.folder), "robust-accuracy")
 
     assert finding.verdict == "OUTSIDE"
-    assert "5000 test samples: 30" in finding.opinion.reason
+    assert "5000 test samples, and here there are 30" in finding.opinion.reason
 
 
 def scaled(evidence, certified, attacked):
