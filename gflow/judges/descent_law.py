@@ -42,20 +42,26 @@ TRAIN = ("method", "step_size", "batch", "momentum", "epochs")
 def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     """SGD aligns and escapes when the flow does, at t = step size × steps (prediction P26).
 
-    Judged where the recursion of quiet growth alone is late by at most half of what is allowed, as
-    at the published step; for longer steps the times are only reported.
+    Judged where the recursion of quiet growth alone is late by at most half of what is allowed, and
+    batches move times by no more than that, as published; for longer steps and smaller batches the
+    times are only reported.
     """
     expected = f"alignment and escape times within {LATE:.0%} of the flow's"
     setting = (recorded(*evidences), normalized(*evidences), all_of(orthonormal, evidences))
     if opinion := unmet(expected, setting):
         return opinion
     pairs = _pairs(evidences)
-    fine = [pair for pair in pairs if quiet_delay(pair.steps) <= 1 + FINE]
+    fine = [
+        pair
+        for pair in pairs
+        if quiet_delay(pair.steps) <= 1 + FINE and batch_error(pair.steps) <= LATE
+    ]
     judged = [run for pair in fine for run in (pair.flow, pair.steps)]
     hypotheses = (
         *setting,
         Hypothesis(
-            f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth",
+            f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth, whose batches "
+            f"move times by <= {LATE:.0%}",
             f"{len(fine)} of {len(pairs)} pairs are", bool(fine),
         ),
         *[all_of(lambda run: vanishing(run, VANISHING_MASS), judged) for _ in fine[:1]],
