@@ -98,7 +98,14 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
             scatter(evidence, evidence.centers.K),
             _others(evidence),
         )
-    return earned(opinion_of(expected, [comparison], hypotheses, READ), *conditions)
+    undecided = (
+        "No neuron is read at three times while it closes in."
+        if evidence.alpha == 0
+        else "The angle, give or take what steps leave open, straddles the criterion; try a "
+        "smaller `flow.tolerance`."
+    )
+    opinion = opinion_of(expected, [comparison], hypotheses, READ, undecided=undecided)
+    return earned(opinion, *conditions)
 
 
 def _against(title: str, measured: Float[np.ndarray, " q"], law: float) -> Comparison:
