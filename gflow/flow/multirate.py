@@ -276,6 +276,7 @@ class _Multirate(AbstractLoop):
     def _take(self, attempt: _Attempt, end: float) -> None:
         """Take over a step that was accepted."""
         length, wish = end - self.t, self.step
+        beyond = float(self.moment.guess.times[0]) > self.t
         self.moment = _Moment(
             t=_put(end),
             state=attempt.stretch.end,
@@ -286,8 +287,9 @@ class _Multirate(AbstractLoop):
             outputs=attempt.reading.outputs,
         )
         self.effort += Effort(steps=1)
+        # A step that was predicted from beyond its end says little of one that will not be.
+        step = length * min(self._growth(attempt), 1.0 if beyond else GROWTH)
         # After a step that was cut short, the wish from before still stands.
-        step = length * self._growth(attempt)
         self.step = max(wish, step) if length < wish else step
 
     def _observe(self, attempt: _Attempt, scheduled: set[float]) -> tuple[list[_Note], _Note]:

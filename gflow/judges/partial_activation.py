@@ -68,7 +68,10 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
-    undecided = "Too few records, or an angle smaller than the tolerance resolves."
+    undecided = (
+        "Too few neurons can be read, or an angle, give or take what steps leave open, straddles "
+        "the criterion; try a smaller `flow.tolerance`."
+    )
     if evidence.alpha == 0:
         parts = [_average_of_the_awake(evidence)]
         return opinion_of(expected, parts, hypotheses, READ, undecided=undecided)

@@ -21,7 +21,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import at_rest
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import Prediction
-from gflow.judges.separation import law_angle
+from gflow.judges.separation import SMALLER, law_angle, law_at_center
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import equal_weights, vanishing, within
 from gflow.judges.slope import slope
@@ -94,6 +94,7 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
         comparison = _plateau(evidence, angle)
         conditions = (
             rested(evidence, angle),
+            _all_close(evidence),
             small_angle(evidence),
             scatter(evidence, evidence.centers.K),
             _others(evidence),
@@ -218,6 +219,17 @@ def scatter(evidence: Evidence, means: int) -> Hypothesis:
     off = float(3 / np.sqrt(2 * D * means) + (K + 1) / (2 * D))
     name = "the scatter of a tilt in D dimensions, three deviations,"
     return within(name, off, RESTING_ANGLE, cure="give more `data.dimension`")
+
+
+def _all_close(evidence: Evidence) -> Hypothesis:
+    """That the mass which is not yet within 10 degrees of a center by theory D3 does not count.
+
+    A share q of it at angles of order 1 adds q to the square of the angle.
+    """
+    far = 1 - float(evidence.share[law_at_center(evidence, last_quiet(evidence))].sum())
+    allowed = RESTING_ANGLE * law_angle(evidence) ** 2
+    name = "the share of the mass that is still on its way to a center"
+    return within(name, far, allowed, cure=SMALLER)
 
 
 def _others(evidence: Evidence) -> Hypothesis:
