@@ -90,7 +90,7 @@ def judge_angle_and_norm(evidence: Evidence) -> Opinion:
         comparison = _against("slope", _slopes(evidence, log_norm), -evidence.p)
         conditions = (_fine_steps(evidence), _linear(evidence))
     else:
-        angle = np.sqrt(chord_to_target(evidence) ** 2 @ evidence.share)
+        angle = np.sqrt(_chord_at_rest(evidence) ** 2 @ evidence.share)
         comparison = _plateau(evidence, angle)
         conditions = (
             rested(evidence, angle),
@@ -137,6 +137,16 @@ def chord_to_target(evidence: Evidence) -> Float[np.ndarray, "T h"]:
     """‖u_j - μ‖ to the reference that theory sends each neuron to."""
     chord = evidence.record["chord"].values.astype(np.float64)
     return to_target(chord, np.broadcast_to(evidence.target, chord.shape[:2]))
+
+
+def _chord_at_rest(evidence: Evidence) -> Float[np.ndarray, "T h"]:
+    """‖u_j - μ_k‖ to the own center that is closest when the network stops being negligible.
+
+    Long after fitting, neurons may turn to another one, which says nothing of where they rested.
+    """
+    chord = evidence.record["chord"].values.astype(np.float64)[..., : evidence.centers.K]
+    at_rest = np.where(own(evidence), chord[last_quiet(evidence)], np.inf)
+    return to_target(chord, np.broadcast_to(at_rest.argmin(axis=1), chord.shape[:2]))
 
 
 def _slopes(evidence: Evidence, x: Float[np.ndarray, "T h"]) -> Float[np.ndarray, " q"]:
