@@ -276,7 +276,7 @@ class _Multirate(AbstractLoop):
     def _take(self, attempt: _Attempt, end: float) -> None:
         """Take over a step that was accepted."""
         length, wish = end - self.t, self.step
-        beyond = float(self.moment.guess.times[0]) > self.t
+        beyond = float(np.asarray(self.moment.guess.times)[0]) > self.t
         self.moment = _Moment(
             t=_put(end),
             state=attempt.stretch.end,
