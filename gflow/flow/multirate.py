@@ -181,7 +181,15 @@ class _Multirate(AbstractLoop):
         reading = self._read(state)
         history = History.begin(t, reading.remainder, self.order + 1, self.unit)
         guess, fine_step = history.first(self.order), _put(self.step / 4)
-        self.moment = _Moment(t, state, history, guess, fine_step, reading.pull, reading.outputs)
+        self.moment = _Moment(
+            t,
+            state,
+            history,
+            guess=guess,
+            fine_step=fine_step,
+            pull=reading.pull,
+            outputs=reading.outputs,
+        )
         observation = self._observation(reading)
         self._record(True, observation)
         self.observer.watch(self.t, observation)
@@ -367,7 +375,15 @@ class _Multirate(AbstractLoop):
         zero = jnp.zeros(())
         history = History.begin(zero, zeros, self.order + 1, self.unit)
         nothing = Outputs.none(zero.dtype)
-        return _Moment(zero, self.start_state, history, history, zero, zero, nothing)
+        return _Moment(
+            zero,
+            self.start_state,
+            history,
+            guess=history,
+            fine_step=zero,
+            pull=zero,
+            outputs=nothing,
+        )
 
 
 def _put(value: Any) -> Float[Array, "..."]:

@@ -354,6 +354,7 @@ def _approaches(
 def slopes_opinion(
     expected: str, parts: list[Comparison], hypotheses: tuple[Hypothesis, ...]
 ) -> Opinion:
+    """The opinion that slopes add up to."""
     undecided = "Too few points, or an interval that straddles the criterion."
     return opinion_of(
         expected, parts, hypotheses, "Slope with its 95 % interval.", undecided=undecided
