@@ -135,7 +135,7 @@ class Form(NamedTuple):
 def report(result: "Run | Study", answer: "Answer", form: Form) -> None:
     """Print an answer that was just found, with the radii of its runs if there are any."""
     from gflow.report.card import unanswered_lines
-    from gflow.report.headline import MOST_LINES
+    from gflow.report.headline_lines import MOST_LINES
     from gflow.report.radii_table import robustness_table, rows_of
 
     rows = rows_of(result.entries)
@@ -148,7 +148,8 @@ def report(result: "Run | Study", answer: "Answer", form: Form) -> None:
 def _print_answer(answer: "Answer", form: Form, radii: Sequence[RenderableType] = ()) -> None:
     """Print an answer: as JSON, in one line per point, or in some dozen lines after the rest."""
     from gflow.report.card import run_card, verdict_table
-    from gflow.report.headline import Headline, headline_lines, quiet_lines
+    from gflow.report.headline import Headline
+    from gflow.report.headline_lines import headline_lines, quiet_lines
 
     if form.as_json:
         print_json(answer.to_json())
@@ -168,7 +169,8 @@ def _print_answer(answer: "Answer", form: Form, radii: Sequence[RenderableType] 
 
 def print_next(answer: "Answer", *, figures: bool) -> None:
     """Print where figures are, and what to type next."""
-    from gflow.report.headline import Headline, next_lines
+    from gflow.report.headline import Headline
+    from gflow.report.headline_lines import next_lines
 
     print_lines(["", *next_lines(Headline.from_json(answer.headline), figures)])
 

@@ -15,11 +15,9 @@ from gflow.report.headline import (
     Headline,
     PointAnswer,
     Remark,
-    headline_lines,
-    next_lines,
-    quiet_lines,
     where_neurons_end,
 )
+from gflow.report.headline_lines import headline_lines, next_lines, quiet_lines
 
 GOLDEN = Path(__file__).parent / "golden"
 
