@@ -134,7 +134,8 @@ def at_rest(
     aligned = aligned_end(evidence) or 0.0
     slow = abs(half - last) <= max(allowed * abs(last), resolved)
     met = True if slow and t >= aligned else None
-    measured = f"directions still turn, from {number(half)} at t/2 to {number(last)} at the end"
+    what = "the angle went" if met else "directions still turn,"
+    measured = f"{what} from {number(half)} at t/2 to {number(last)} at the end"
     if at < len(evidence.times) - 1:
         measured += " of the quiet growth"
         cure = "give a smaller `network.init_scale`"

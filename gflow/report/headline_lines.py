@@ -34,7 +34,7 @@ def headline_lines(headline: Headline, width: int) -> list[str]:
         _numerics(headline.points),
         _counts(headline.counts),
         *map(_sentence, headline.remarks),
-        _unanswered(headline.unanswered),
+        _unanswered(headline),
     ]
     parts = [
         textwrap.wrap(headline.question, width),
@@ -239,12 +239,16 @@ def _place(labels: Sequence[str]) -> str:
     return f" at {len(named)} points, such as {named[0]}"
 
 
-def _unanswered(unanswered: Sequence[str]) -> str:
-    if not unanswered:
+def _unanswered(headline: Headline) -> str:
+    """How many points of a study have no answer, and the first of them, a failed one if any."""
+    missing = headline.unanswered
+    if not missing:
         return ""
-    failed = [text for text in unanswered if f": {State.FAILED}" in text]
-    first = (failed or list(unanswered))[0]
-    return f"Not answered: {len(unanswered)} points, such as {first}."
+    failed = [text for text in missing if f": {State.FAILED}" in text]
+    first = (failed or list(missing))[0]
+    such_as = first if len(missing) == 1 else f"such as {first}"
+    points = len(headline.points) + len(missing)
+    return f"Not answered: {len(missing)} of {points} points, {such_as}."
 
 
 def _wrapped(text: str, width: int) -> list[str]:

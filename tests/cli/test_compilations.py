@@ -6,9 +6,10 @@ import sys
 import pytest
 from questions import GRID
 
-MOST = {"direct": 15, "multirate": 20}
+MOST = {"direct": 16, "multirate": 20}
 """Programs of a study of two powers. For each the observations and the outputs on test samples, and
-how to step: `begin` and `attempt`, or `read_remainder`, `follow`, `look` and `outputs`."""
+how to step: `begin` and `attempt`, or `read_remainder`, `follow`, `look` and `outputs`; for both
+the forces of a loss, for the judges."""
 
 STEPS = {"direct": "attempt", "multirate": "follow"}
 

@@ -145,9 +145,12 @@ def test_the_limit_of_the_margin_is_judged_without_noise_only():
 def test_a_resting_angle_below_what_kinks_allow_is_undecided():
     # p = 1, α = .01, N = 20: the law is α/√N or a bit more, about 3e-3; five tolerances are 5e-3.
     coarse = evidence_of(
-        QUESTION, data__noise=0.01, data__samples=80, network__power=1, flow__tolerance=1e-3
-    )
+        QUESTION,
+        data__noise=0.01, data__samples=80, data__dimension=240,
+        network__power=1, network__init_scale=1e-40, network__width=24,
+        flow__tolerance=1e-3, flow__precision="float32",
+    )  # fmt: skip
 
     assert judge_partial_activation(coarse).verdict is Verdict.UNDECIDED
-    wide = altered(coarse, chord=lambda chord: 5 * chord)  # beyond what kinks explain
+    wide = altered(coarse, chord=lambda chord: chord + 0.02)  # beyond what kinks explain
     assert judge_partial_activation(wide).verdict is Verdict.FAILS

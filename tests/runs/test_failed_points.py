@@ -103,7 +103,7 @@ def test_check_and_plot_say_which_points_are_missing(troubled):
     output, drawn = finish(check), finish(plot)
 
     assert check.returncode == Exit.BAD_INPUT and plot.returncode == Exit.OK
-    assert "Not answered: 1 of the study's points." in output and "failed" in output
+    assert "Not answered: 1 of 4 points, path=" in output and "failed" in output
     assert "Not drawn: path=" in drawn and "hole.npz: `X`" in drawn and "fit.pdf" in drawn
 
 
