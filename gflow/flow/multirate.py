@@ -304,13 +304,14 @@ class _Multirate(AbstractLoop):
         """What to record of a step, and the observation at its end or where a rule ends it."""
         notes: list[_Note] = []
         before, note = self.records.observations[-1], None
-        outputs = np.asarray(attempt.stretch.outputs(_padded(attempt.looks), self.samples))
+        outputs = jax.device_get(attempt.stretch.outputs(_padded(attempt.looks), self.samples))
         for i, t in enumerate(attempt.looks.tolist()):
             end = i == len(attempt.looks) - 1
             state = (
                 attempt.stretch.end if end else attempt.stretch.look(jax.device_put(np.asarray(i)))
             )
-            observation = jax.device_get(self.probe(_put(t), state, _put(outputs[i])))
+            then = jax.tree.map(lambda rows, i=i: _put(rows[i]), outputs)
+            observation = jax.device_get(self.probe(_put(t), state, then))
             note = _Note(t, t in scheduled, observation)
             if note.scheduled or self.observer.notable(before, observation):
                 before = observation

@@ -12,6 +12,7 @@ from gflow.flow.pull import pull_on, tangent
 from gflow.flow.response import Response, expected_output
 from gflow.flow.samples import Samples
 from gflow.flow.subclasses import Subclasses
+from gflow.network.scaled_outputs import ScaledOutputs
 
 
 class Remainder(eqx.Module):
@@ -38,7 +39,7 @@ class Reading(eqx.Module):
     pull: Float[Array, ""]
     """The same of the whole velocity, ‖G - radial part‖ and Φ, over S."""
     finite: Bool[Array, ""]
-    values: Float[Array, " n"]
+    values: ScaledOutputs
     """f(x_i)."""
     outputs: Outputs
     """Their sums."""
@@ -59,7 +60,7 @@ def read_remainder(
     u = network.direction
     y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
     # Outputs in units of the largest mass, so that none underflows however small the network is.
-    top = jnp.max(network.log_mass)
+    top = network.log_unit
     unit = network.scaled(-top)
     pull, output, outputs = pull_on(unit, loss, samples, top)
     f, count = expected_output(unit, subclasses, subclasses.mean)
@@ -88,7 +89,7 @@ def read_remainder(
         rest=_size(remainder.climb, remainder.phi),
         pull=_size(climb, phi),
         finite=jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all(),
-        values=f_i,
+        values=ScaledOutputs(output, top),
         outputs=outputs,
         doubt=jnp.sum(omega * jnp.abs(g) * (1 + jnp.abs(f_i))),
     )

@@ -16,6 +16,7 @@ from gflow.flow.stepper import either
 from gflow.flow.subclasses import Subclasses
 from gflow.flow.surrogate import Surrogate
 from gflow.flow.tolerance import Tolerance
+from gflow.network.scaled_outputs import ScaledOutputs
 
 MOST_STEPS = 4096
 """Steps of the surrogate within one stretch; it is not complete if it would need more."""
@@ -105,8 +106,8 @@ class Stretch(eqx.Module):
         return self.surrogate.lifted(jax.tree.map(lambda leaf: leaf[i], self.looks))
 
     @eqx.filter_jit
-    def outputs(self, looks: Float[Array, " looks"], samples: Samples) -> Float[Array, "looks n"]:
-        """f(x_i) at all requested times, by one pass over the samples."""
+    def outputs(self, looks: Float[Array, " looks"], samples: Samples) -> ScaledOutputs:
+        """f(x_i), (looks, n), at all requested times, by one pass over the samples."""
         return self.surrogate.outputs(looks, self.looks, samples)
 
 

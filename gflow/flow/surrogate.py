@@ -26,6 +26,7 @@ from gflow.flow.pull import tangent
 from gflow.flow.response import Response, expected_output
 from gflow.flow.samples import Samples
 from gflow.flow.subclasses import Subclasses
+from gflow.network.scaled_outputs import ScaledOutputs
 
 
 class Surrogate(eqx.Module):
@@ -84,12 +85,12 @@ class Surrogate(eqx.Module):
 
     def outputs(
         self, times: Float[Array, " L"], states: FlowState, samples: Samples
-    ) -> Float[Array, "L n"]:
-        """f(x_i) at L times, from the states then, by one pass over the samples."""
+    ) -> ScaledOutputs:
+        """f(x_i), (L, n), at L times, from the states then, by one pass over the samples."""
 
         def response(t: Float[Array, ""], state: FlowState) -> tuple[Response, Array, Array]:
             network = state.weights.projected().network(self.field.p)
-            top = jnp.max(network.log_mass)
+            top = network.log_unit
             unit = network.scaled(-top)
             mean, count = expected_output(unit, self.subclasses, self.mean)
             gradient = self.frame.combined(count, unit.direction)
@@ -97,4 +98,4 @@ class Surrogate(eqx.Module):
 
         responses, top, at = jax.vmap(response)(times, states)
         rest = responses.mass[:, None] * (at @ self.history.remainder.outputs)
-        return jnp.exp(top)[:, None] * (responses.on(samples, self.subclasses) + rest)
+        return ScaledOutputs(responses.on(samples, self.subclasses) + rest, top)

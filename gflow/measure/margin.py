@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
+from gflow.network.scaled_outputs import ScaledOutputs
+
 
 class Fit(NamedTuple):
     """How a network's outputs f_i sit against labels y_i."""
@@ -19,18 +21,20 @@ class Fit(NamedTuple):
 
 
 @jax.jit
-def fit(margin: Float[Array, " n"], omega: Float[Array, " n"]) -> Fit:
+def fit(margin: ScaledOutputs, omega: Float[Array, " n"]) -> Fit:
     """Margins and accuracy of outputs (dimensionless).
 
     **Arguments:**
 
-    - `margin`: y_i f_i of every sample, see `margins`.
+    - `margin`: y_i f_i of every sample, see `margins`; their signs count where they underflow.
     - `omega`: weights; any positive scale.
     """
     share = omega / jnp.sum(omega)
-    # Counting the misses makes a perfect accuracy exactly 1.
-    missed = jnp.sum(jnp.where(margin > 0, 0.0, share))
-    return Fit(jnp.min(margin), jnp.sum(share * margin), 1 - missed)
+    # Two sums, one of them without terms, make 0 and 1 exact.
+    values, unit = margin.values, jnp.exp(margin.log_unit)
+    right, wrong = (jnp.sum(jnp.where(m, share, 0.0)) for m in (values > 0, ~(values > 0)))
+    smallest, mean = unit * jnp.min(values), unit * jnp.sum(share * values)
+    return Fit(smallest, mean, right / (right + wrong))
 
 
 @jax.jit

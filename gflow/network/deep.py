@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from gflow.network.prelu import positive_power
+from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.network.weights import (
     AbstractHiddenLayers,
     Task,
@@ -86,6 +87,10 @@ class DeepNetwork(AbstractHiddenLayers):
         if self.bias is not None:
             out = out + self.bias.astype(z.dtype)[None]
         return out[:, 0] if self.output.shape[0] == 1 else out
+
+    def in_unit(self, x: Real[Array, "n D"]) -> ScaledOutputs:
+        """Outputs as they are: layers that are normalized have no other unit than 1."""
+        return ScaledOutputs.plain(self(x))
 
     def features(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n h"]:
         """Outputs of the last hidden layer."""

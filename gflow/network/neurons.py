@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gflow.network.prelu import Network, positive_power
+from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.network.weights import AbstractFirstLayer, Observables, named_arrays
 from gflow.scenario.networks import AbstractNetworkTable
 
@@ -200,14 +201,14 @@ def _log_mass(
     return degree * log_norm + log_output
 
 
-def outputs_by_block(network: Network, x: Float[Array, "B b D"], n: int) -> Float[Array, " n"]:
+def outputs_by_block(network: Network, x: Float[Array, "B b D"], n: int) -> ScaledOutputs:
     """f(x_i) of the first `n` samples in one pass over the blocks, in the precision of `x`."""
-    u = network.direction.astype(x.dtype)
-    mass = (network.sign * network.mass).astype(x.dtype)
+    u, unit = network.direction.astype(x.dtype), network.log_unit
+    mass = (network.sign * network.scaled(-unit).mass).astype(x.dtype)
 
     def block(_, rows: Float[Array, "b D"]):
         z = jnp.matmul(rows, u.T, precision=jax.lax.Precision.HIGHEST)
         return None, positive_power(z, network.p) @ mass
 
     _, f = jax.lax.scan(block, None, x)
-    return f.reshape(-1)[:n].astype(network.direction.dtype)
+    return ScaledOutputs(f.reshape(-1)[:n].astype(network.direction.dtype), unit)

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
+from gflow.network.scaled_outputs import ScaledOutputs
+
 
 def positive_power(z: Float[Array, "*s"], q: float) -> Float[Array, "*s"]:
     """σ(z)^q with σ = ReLU; for q = 0 the indicator of z > 0 (dimensionless).
@@ -85,6 +87,16 @@ class Network(eqx.Module):
     def scaled(self, log_factor: float | Float[Array, ""]) -> "Network":
         """The network e^{log_factor}·f."""
         return eqx.tree_at(lambda net: net.log_mass, self, self.log_mass + log_factor)
+
+    @property
+    def log_unit(self) -> Float[Array, ""]:
+        """log of the largest contribution; 0 for a network that is zero."""
+        largest = jnp.max(self.log_mass)
+        return jnp.where(jnp.isfinite(largest), largest, 0.0)
+
+    def in_unit(self, x: Real[Array, "*n D"]) -> ScaledOutputs:
+        """Outputs in units of the largest contribution, in the network's precision."""
+        return ScaledOutputs(self.scaled(-self.log_unit)(x), self.log_unit)
 
 
 # One program, where the operations one by one would be compiled as seven.

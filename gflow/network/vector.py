@@ -12,11 +12,13 @@ chart.
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
 from gflow.network.prelu import positive_power
+from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.network.weights import AbstractHiddenLayers, Task, class_of_in, named_arrays
 from gflow.random import stream
 from gflow.scenario.networks import AbstractOutputsTable
@@ -55,12 +57,22 @@ class VectorNetwork(eqx.Module):
     ) -> Float[Array, " n"] | Float[Array, "n C"]:
         """Outputs, one number per input if C = 1, in the precision of the inputs."""
         x = jnp.asarray(x)
-        _, hidden = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
-        weights = jnp.exp(2 * self.log_norm.astype(x.dtype))[:, None] * self.output.astype(x.dtype)
-        f = hidden @ weights
+        return self.in_unit(x).unscaled.astype(x.dtype)
+
+    def in_unit(self, x: Real[Array, "n D"]) -> ScaledOutputs:
+        """Outputs in units of the largest ‖w_j‖ ‖v_j‖, or of the bias where that is larger."""
+        # float: single or double precision as jax is set, without a warning.
+        r = self.log_norm.astype(float)
+        unit = 2 * r.max()
         if self.bias is not None:
-            f = f + self.bias.astype(x.dtype)[None]
-        return f[:, 0] if f.shape[1] == 1 else f
+            unit = jnp.maximum(unit, jnp.log(jnp.abs(self.bias.astype(float)).max()))
+        unit = jax.lax.stop_gradient(unit)
+        _, hidden = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
+        mass = jnp.exp(2 * r - unit).astype(x.dtype)
+        f = hidden @ (mass[:, None] * self.output.astype(x.dtype))
+        if self.bias is not None:
+            f = f + (self.bias.astype(float) * jnp.exp(-unit)).astype(x.dtype)[None]
+        return ScaledOutputs(f[:, 0] if f.shape[1] == 1 else f, unit)
 
     def features(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n h"]:
         """Outputs of the hidden layer over the largest ‖w_j‖, so that they do not underflow."""

@@ -11,14 +11,15 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from gflow.network.read_off import classifier
+from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.scenario.networks import AbstractNetworkTable
 
 
 class Observables(NamedTuple):
     """Observations of weights on samples at one time."""
 
-    outputs: Float[Array, " n"] | Float[Array, "n C"]
-    """f(x_i), in the precision of the state."""
+    outputs: ScaledOutputs
+    """f(x_i), (n,) or (n, C), in the precision of the state."""
     features: Float[Array, "n h"] | None
     """Outputs of the last hidden layer, in the precision of the samples; None if not observed."""
     numbers: dict[str, Array]
@@ -133,13 +134,14 @@ class AbstractHiddenLayers(AbstractFirstLayer):
         network: Any = self.network(p)
 
         def block(_, rows: Float[Array, "b D"]):
-            return None, (network(rows), network.features(rows))
+            return None, (network.in_unit(rows), network.features(rows))
 
         _, (f, z) = jax.lax.scan(block, None, x)
-        f = f.reshape(-1, *f.shape[2:])[:n].astype(self.dtype)
+        values = f.values.reshape(-1, *f.values.shape[2:])[:n].astype(self.dtype)
+        outputs = ScaledOutputs(values, f.log_unit[0].astype(self.dtype))
         sizes = network.sizes
         numbers = {"squared_norm": jnp.sum(sizes**2), "layer_size": sizes}
-        return Observables(f, z.reshape(-1, z.shape[-1])[:n], numbers)
+        return Observables(outputs, z.reshape(-1, z.shape[-1])[:n], numbers)
 
 
 def smallest_layer(weights: PyTree) -> Float[Array, ""]:

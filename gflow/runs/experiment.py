@@ -4,9 +4,8 @@ One idea: flow or descent, from any start, to the end or not so far, all end as 
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -208,16 +207,16 @@ def _run(
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
-def _test(network: Callable, test: Dataset, grain: Grain) -> dict[str, float]:
+def _test(network: Any, test: Dataset, grain: Grain) -> dict[str, float]:
     """Fit of test samples."""
     fitted = _fit(network, jax.device_put(test.x), jax.device_put(test.labels(grain)))
     return {name: float(value) for name, value in fitted._asdict().items()}
 
 
 @eqx.filter_jit
-def _fit(network: Callable, x: Float[Array, "m D"], y: Real[Array, " m"]) -> Fit:
-    margin = margins(y, network(x))
-    return fit(margin, jnp.ones_like(margin))
+def _fit(network: Any, x: Float[Array, "m D"], y: Real[Array, " m"]) -> Fit:
+    margin = network.in_unit(x).map(lambda f: margins(y, f))
+    return fit(margin, jnp.ones_like(margin.values))
 
 
 def _joined(run: Run, tail: Run) -> Run:

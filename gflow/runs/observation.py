@@ -1,7 +1,8 @@
 """The contents of a record: the probe that observes them, and the labeled arrays they become.
 
 Every name in the record is defined once, in `_LAYOUT`, with its dimensions and meaning, and the
-probe returns arrays under these names.  The core exists for every network and every method of
+probe returns arrays under these names.  Outputs and margins below 2e-308 are 0, with their sign;
+the accuracy counts them all the same.  The core exists for every network and every method of
 training; the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that needs
 a missing group is OUTSIDE.
 """
@@ -21,6 +22,7 @@ from gflow.measure.alignment import chords, cosines
 from gflow.measure.margin import fit, margins
 from gflow.measure.stable_rank import stable_rank
 from gflow.network.read_off import class_outputs
+from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.network.weights import AbstractFirstLayer
 from gflow.runs.problem import Problem
 
@@ -59,28 +61,29 @@ class Probe(eqx.Module):
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(
-        self, t: Float[Array, ""], state: FlowState, outputs: Float[Array, " n"] | None = None
+        self, t: Float[Array, ""], state: FlowState, outputs: ScaledOutputs | None = None
     ) -> dict[str, Array]:
         weights, samples = state.weights, self.samples
-        f, features, numbers = weights.observe(samples.x, samples.n, self.field.p)
-        f = f if outputs is None else outputs  # then the pass over the samples is not compiled
+        observed, features, numbers = weights.observe(samples.x, samples.n, self.field.p)
+        # Where outputs are known the pass over the samples is not compiled.
+        f = observed if outputs is None else outputs
         y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
-        loss = jnp.sum(omega * self.field.loss.value(y, f))
+        loss = jnp.sum(omega * self.field.loss.value(y, f.unscaled))
 
         # A network that is trained on subclasses is judged by its classes.
         if weights.class_of is not None:
             y = jnp.asarray(weights.class_of)[y.astype(int)]
-            f = class_outputs(f, weights.class_of)
+            f = f.map(lambda f: class_outputs(f, weights.class_of))
         observation = {
             "loss": loss,
-            **fit(margins(y, f), omega)._asdict(),
+            **fit(f.map(lambda f: margins(y, f)), omega)._asdict(),
             **numbers,
             "dissipated": state.dissipated,
         }
         if features is not None:
             observation["stable_rank"] = stable_rank(features).astype(state.dissipated.dtype)
         if "centers" in self.groups:
-            observation["center_output"] = weights.network(self.field.p)(self.mu)
+            observation["center_output"] = weights.network(self.field.p).in_unit(self.mu).unscaled
         return observation
 
 

@@ -23,6 +23,7 @@ from gflow.measure.margin import fit
 from gflow.measure.phases import Phases, escape_times, find_phases
 from gflow.network.prelu import Network, positive_power
 from gflow.network.reference import average_classifier, subclass_classifier
+from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.random import stream
 
 CENTERS = orthonormal_centers(9, 5, 3, "rotated", rng=stream(0, "centers"))
@@ -114,7 +115,7 @@ def test_the_first_time_at_a_level_lies_between_records():
 def test_fit_counts_margins_with_weights():
     y, f = jnp.array([1.0, -1.0, 1.0]), jnp.array([0.5, 0.25, 2.0])
 
-    quality = fit(y * f, jnp.array([1.0, 2.0, 1.0]))
+    quality = fit(ScaledOutputs.plain(y * f), jnp.array([1.0, 2.0, 1.0]))
 
     assert float(quality.margin_min) == -0.25
     assert float(quality.margin_mean) == pytest.approx((0.5 - 0.5 + 2) / 4)
@@ -122,7 +123,7 @@ def test_fit_counts_margins_with_weights():
 
 
 def test_perfect_accuracy_is_exactly_one():
-    assert float(fit(jnp.ones(2000), jnp.full(2000, 0.1)).accuracy) == 1.0
+    assert float(fit(ScaledOutputs.plain(jnp.ones(2000)), jnp.full(2000, 0.1)).accuracy) == 1.0
 
 
 def test_imbalance_is_the_difference_of_squares():
