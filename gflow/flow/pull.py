@@ -32,7 +32,8 @@ def pull_on(
     """G_j = p Σ_i ω_i g_i σ(<u_j, x_i>)^{p-1} x_i for every neuron, and the outputs.
 
     Rows are visited in blocks, so no temporary is larger than one block by h. The products run in
-    the precision of the samples; everything else runs in the precision of the state.
+    the precision of the samples, with forces in units of the largest of a block, which may be no
+    number of that precision; everything else runs in the precision of the state.
 
     **Arguments:**
 
@@ -52,17 +53,26 @@ def pull_on(
         value = ((gate * jnp.maximum(z, 0)) @ mass).astype(y.dtype)
         f = scale * value
         g = loss.force(y, f)
-        gated = gate * (omega * g).astype(z.dtype)[:, None]
+        force = omega * g
+        unit = power_of_two(jnp.max(jnp.abs(force)))
+        gated = gate * (force / unit).astype(z.dtype)[:, None]
         length = length**network.p
         rounding = rounding_of(total_mass * length, terms, x.dtype)
         now = Outputs.of(loss, y, f, omega, force=g, length=length, rounding=rounding)
-        return (total + product(gated.T, x), jax.tree.map(jnp.add, before, now)), value
+        pulled = unit * product(gated.T, x).astype(total.dtype)
+        return (total + pulled, jax.tree.map(jnp.add, before, now)), value
 
-    start = jnp.zeros_like(u), Outputs.none(samples.y.dtype)
+    start = jnp.zeros_like(network.direction), Outputs.none(samples.y.dtype)
     rows = (samples.x, samples.y, samples.omega, samples.length)
     (total, outputs), value = jax.lax.scan(block, start, rows)
-    vectors = network.p * total.astype(network.direction.dtype)
-    return Pull(vectors, value.reshape(-1)[: samples.n], outputs)
+    return Pull(network.p * total, value.reshape(-1)[: samples.n], outputs)
+
+
+def power_of_two(size: Float[Array, ""]) -> Float[Array, ""]:
+    """The power of 2 at or below a positive `size`, by which nothing is rounded; 1 for 0."""
+    least = jnp.finfo(size.dtype).tiny  # smaller numbers are 0 to a compiled program
+    exponent = jnp.frexp(jnp.maximum(size, least))[1] - 1
+    return jnp.ldexp(jnp.ones_like(size), jnp.where(size > 0, exponent, 0))
 
 
 def tangent(a: Float[Array, "h d"], u: Float[Array, "h d"]) -> Float[Array, "h d"]:

@@ -283,7 +283,8 @@ def judge_robustness_over_scale(evidences: Sequence[Evidence]) -> Opinion:
         return opinion
     parts = [_over_scale(one) for one in series(runs, "network.init_scale")]
     reason = "Medians over test samples, as [certified, attacked]."
-    opinion = opinion_of(expected, parts, hypotheses, reason)
+    loose = "Some brackets are so wide that a rise of the radius cannot be ruled out."
+    opinion = opinion_of(expected, parts, hypotheses, reason, undecided=loose)
     # A small start escapes later, so that its outputs are less alike at the same time.
     return earned(opinion, all_of(lambda run: late(run, LATE_START), runs))
 
