@@ -263,7 +263,7 @@ class _Multirate(AbstractLoop):
         wrong = difference * tolerance * float(reading.doubt)
         allowed = wrong + float(before.rounding) + float(after.rounding)
         uphill = float(after.loss) - float(before.loss) > allowed
-        return _Attempt(stretch, reading, history, looks, error, uphill)
+        return _Attempt(stretch, reading, history, looks, error=error, uphill=uphill)
 
     def _growth(self, attempt: _Attempt) -> float:
         """What the next step may be, over the one that was tried."""

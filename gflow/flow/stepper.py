@@ -149,8 +149,8 @@ def machine_of(field: AbstractField, samples: Samples, controls: Controls) -> Ma
         _Projected(SOLVERS[controls.solver]),
         samples,
         Tolerance(jnp.asarray(controls.rtol), jnp.asarray(controls.atol)),
-        jnp.asarray(controls.min_step),
-        jnp.asarray(controls.largest_forced),
+        min_step=jnp.asarray(controls.min_step),
+        largest_forced=jnp.asarray(controls.largest_forced),
     )
 
 
@@ -225,7 +225,12 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     known = jnp.where(error > 0, error, 1.0)
     next_moment = Moment(end, state, solver_state, known)
     return Attempt(
-        either(accepted, next_moment, moment), next_step, accepted, finite, uphill, error
+        either(accepted, next_moment, moment),
+        next_step,
+        accepted=accepted,
+        finite=finite,
+        uphill=uphill,
+        error=error,
     )
 
 

@@ -9,19 +9,22 @@ from collections.abc import Mapping, Sequence
 
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
+    alignment,
     conjecture,
     conservation,
     descent_law,
     distance_scaling,
     exponents,
     fitting,
+    late_outputs,
+    margin_growth,
     noise_free,
     partial_activation,
     radii_at_centers,
     resting,
     robust_accuracy,
-    specialization,
     unbalanced_times,
+    voronoi,
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Finding
@@ -29,9 +32,9 @@ from gflow.judges.prediction import Prediction
 from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
-    conjecture, conservation, descent_law, distance_scaling, exponents, fitting, noise_free,
-    partial_activation, radii_at_centers, resting, robust_accuracy, specialization,
-    unbalanced_times,
+    alignment, conjecture, conservation, descent_law, distance_scaling, exponents, fitting,
+    late_outputs, margin_growth, noise_free, partial_activation, radii_at_centers, resting,
+    robust_accuracy, unbalanced_times, voronoi,
 )  # fmt: skip
 
 NUMERICS = ("P1", "P2", "P3")

@@ -55,11 +55,15 @@ def followed(evidence: Evidence) -> list[Group]:
         named = [(f"class {name}", centers.label == s) for name, s in (("+", 1), ("-", -1))]
     return [
         Group(
-            name, float(pi[mine].mean()), mine, float(count[mine].sum()),
-            Spread(tau * float(mine.sum()) ** 0.5, evidence.p), z[:, mine].mean(axis=1),
+            name,
+            pi=float(pi[mine].mean()),
+            members=mine,
+            N=float(count[mine].sum()),
+            spread=Spread(tau * float(mine.sum()) ** 0.5, evidence.p),
+            z=z[:, mine].mean(axis=1),
         )
         for name, mine in named
-    ]  # fmt: skip
+    ]
 
 
 class Line(NamedTuple):
@@ -102,12 +106,12 @@ def potential_line(evidence: Evidence, group: Group) -> Line | None:
     risen = rise(z, loss, group.spread)
     return Line(
         at,
-        z[1:],
-        2 * group.pi * np.sqrt(group.m) * (t - t[0])[1:],
-        risen.potential[1:],
-        mean.deviation[at],
-        risen.deviation[1:],
-        risen.loss_deviation[1:],
+        z=z[1:],
+        law=2 * group.pi * np.sqrt(group.m) * (t - t[0])[1:],
+        rise=risen.potential[1:],
+        deviation=mean.deviation[at],
+        past_deviation=risen.deviation[1:],
+        loss_deviation=risen.loss_deviation[1:],
     )
 
 

@@ -254,6 +254,7 @@ def _others(evidence: Evidence) -> Hypothesis:
 
 
 def last_quiet(evidence: Evidence) -> int:
+    """Index of the last recorded time at which the network is negligible."""
     return int(np.flatnonzero(negligible(evidence, RESTED))[-1])
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from gflow.judges.alignment_phase import coordinates, own, signs
 from gflow.judges.evidence import Evidence
+from gflow.judges.shared_hypotheses import within
 from gflow.laws.growth import direction_at_growth
 from gflow.laws.hypothesis import Hypothesis, occupied_cells
 from gflow.laws.reduced import angle_at_average, capture_time, growth_rate, tilt
@@ -19,6 +20,9 @@ from gflow.measure.phases import escape_times
 
 CAPTURED = 1.5
 """Largest factor by which a sleeping coordinate wakes later than its scale law says (P8)."""
+
+LARGEST_TILT = 5.0
+"""Degrees by which samples may tilt targets for a cone of 10 degrees to mean something (P22)."""
 
 SMALLER = "give a smaller `network.init_scale`"
 
@@ -135,3 +139,10 @@ def samples_per_subclass(evidence: Evidence) -> float:
     """N of the smallest subclass that has samples, by its weight in the loss."""
     smallest = evidence.pi[evidence.pi > 0].min()
     return evidence.scenario.data.sizes.n * float(smallest / evidence.pi.sum())
+
+
+def little_tilt(evidence: Evidence, *, late: bool = False) -> Hypothesis:
+    """That the sample tilts targets by half the cone at most (theory D4)."""
+    angle = float(np.degrees(law_angle(evidence, late=late)))
+    cure = "give more `data.samples` or less `data.noise`"
+    return within("the tilt of targets by the sample", angle, LARGEST_TILT, "°", cure=cure)

@@ -14,8 +14,8 @@ CONFIDENCE = 0.95
 """Level of the intervals."""
 
 SHARP = 2.0
-"""Largest half-width of an interval, in units of the error allowed, at which a slope says
-something."""
+"""Largest half-width of an interval, and error of a law, in units of the error allowed, at which a
+slope says something."""
 
 
 class Slope(NamedTuple):
@@ -41,12 +41,14 @@ class Slope(NamedTuple):
     def verdict(self, expected: float, allowed: float, error: float = 0.0) -> bool | None:
         """Whether the slope is what a law says, whose own slope may be off by `error`.
 
-        True if it lies within `allowed` and its interval is sharp; False if the whole interval lies
-        beyond `allowed` and `error` together; else None.
+        True if it lies within `allowed`, and its interval and the law are sharp enough for that to
+        say something; False if the whole interval lies beyond `allowed` and `error` together; else
+        None.
         """
         if self.excludes(expected, allowed + error):
             return False
-        return True if self.within(expected, allowed) and self.sharp(allowed) else None
+        says = self.sharp(allowed) and error <= SHARP * allowed
+        return True if says and self.within(expected, allowed) else None
 
     def excludes(self, expected: float, allowed: float) -> bool:
         """Whether the whole interval lies farther than `allowed` from `expected`."""

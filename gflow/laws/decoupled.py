@@ -210,4 +210,6 @@ def _clock(a: Float[np.ndarray, " L"], push: Float[np.ndarray, " L"], p: float) 
     pace = abs(q) * np.abs(push).max() * max(1.0, awake.sum() ** (-q / 2))
     ends = bool(pole > 0)
     gain = speed / pole if ends else 1 + speed / pace
-    return _Clock(np.log(np.abs(a)), q, gain, 1 / (pole if ends else pace), ends, pace)
+    return _Clock(
+        np.log(np.abs(a)), q, gain, unit=1 / (pole if ends else pace), ends=ends, pace=pace
+    )

@@ -22,8 +22,8 @@ from gflow.judges.exponents import escape_law
 from gflow.judges.fitting_line import followed, potential_line
 from gflow.judges.noise_free import closed_form
 from gflow.judges.resting import chord_to_target
+from gflow.judges.selection import mass_by_place
 from gflow.judges.series import series
-from gflow.judges.specialization import mass_by_place
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
 from gflow.report.figure import NotDrawable, is_asked_about, registered

@@ -269,7 +269,7 @@ class _Reporter:
         seconds = time.perf_counter() - self.began
         end = float(self.times[-1])
         loss, phase = float(observation["loss"]), _phase(observation)
-        self.watch(Progress(t, end, passed, loss, phase, seconds))
+        self.watch(Progress(t, end, passed, loss=loss, phase=phase, seconds=seconds))
 
 
 def _phase(observation: PyTree) -> str:

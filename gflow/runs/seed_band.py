@@ -46,4 +46,4 @@ def over_seeds(table: xr.Dataset, column: str, x: str) -> list[SeedBand]:
 def _band(varied: dict[str, Any], seeds: dict[float, list[float]]) -> SeedBand:
     x = np.array(sorted(seeds))
     mean, low, high = (np.array([f(seeds[v]) for v in x]) for f in (np.mean, np.min, np.max))
-    return SeedBand(varied, x, mean, low, high, max(map(len, seeds.values())))
+    return SeedBand(varied, x, mean, low=low, high=high, count=max(map(len, seeds.values())))

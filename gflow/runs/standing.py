@@ -78,7 +78,7 @@ def _standing(one: Prediction, stored: list[_Stored]) -> Standing:
     made_for_it = [s for s in stored if _scenario(s) == one.scenario] or stored
     judged = [s for s in made_for_it if s.finding.verdict is not Verdict.OUTSIDE] or made_for_it
     if not judged:
-        return Standing(one, "", "no run of it", Verdict.NOT_MEASURED, "", "")
+        return Standing(one, "", "no run of it", Verdict.NOT_MEASURED, counts="", where="")
     decisive = [s for s in judged if s.is_about_study] or judged
     number = Counter(s.finding.verdict for s in decisive)
     counts = ", ".join(f"{v} {number[v]}" for v in _WORST_FIRST if number[v])

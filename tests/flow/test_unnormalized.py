@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from questions import NO_NOISE, SMALL
 
+from gflow.judges.alignment import judge_alignment
 from gflow.judges.conjecture import judge_conjecture
 from gflow.judges.conservation import (
     judge_balancedness,
@@ -14,7 +15,7 @@ from gflow.judges.conservation import (
     judge_orthogonal_invariant,
 )
 from gflow.judges.finding import Verdict
-from gflow.judges.specialization import judge_alignment, judge_voronoi_rule
+from gflow.judges.voronoi import judge_voronoi_rule
 from gflow.runs import store
 from gflow.runs.experiment import extend, simulate
 from gflow.scenario import parse_scenario

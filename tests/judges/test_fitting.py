@@ -10,8 +10,10 @@ from questions import ESCAPING
 from gflow.data.centers import Centers
 from gflow.flow.trajectory import Reason
 from gflow.judges.finding import Verdict
-from gflow.judges.fitting import judge_ei_law, judge_late_gap, judge_late_rates, judge_margin
+from gflow.judges.fitting import judge_ei_law
 from gflow.judges.fitting_line import followed, held, imperfection, potential_line, standing
+from gflow.judges.late_outputs import judge_late_gap, judge_late_rates
+from gflow.judges.margin_growth import judge_margin
 
 LATE_JUDGES = (judge_ei_law, judge_late_rates, judge_margin)
 

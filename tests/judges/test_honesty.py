@@ -11,12 +11,12 @@ import pytest
 from evidences import altered, as_if, evidence_of
 
 from gflow.flow.trajectory import Reason
+from gflow.judges.alignment import judge_alignment
 from gflow.judges.catalogue import CATALOGUE, check, check_study
 from gflow.judges.conjecture import judge_conjecture
 from gflow.judges.far_enough import at_rest, escape_end, escaped, late, left_start, settled
 from gflow.judges.finding import Verdict
 from gflow.judges.separation import counts_angle
-from gflow.judges.specialization import judge_alignment
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
 

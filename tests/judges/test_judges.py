@@ -9,7 +9,7 @@ from evidences import altered, as_if, evidence_of, slowed
 from gflow.judges.catalogue import check
 from gflow.judges.conservation import judge_orthogonal_invariant
 from gflow.judges.finding import Verdict
-from gflow.judges.fitting import judge_margin
+from gflow.judges.margin_growth import judge_margin
 from gflow.judges.noise_free import judge_closed_form, judge_continuum
 from gflow.judges.partial_activation import judge_partial_activation
 from gflow.judges.resting import judge_angle_and_norm, judge_stability

@@ -9,6 +9,7 @@ from questions import NO_NOISE, SMALL
 
 from gflow.data.mixture import equiangular_centers
 from gflow.flow.trajectory import Reason
+from gflow.judges.alignment import judge_alignment
 from gflow.judges.catalogue import CATALOGUE, check
 from gflow.judges.conjecture import judge_conjecture, targets
 from gflow.judges.conservation import (
@@ -17,7 +18,7 @@ from gflow.judges.conservation import (
     judge_orthogonal_invariant,
 )
 from gflow.judges.finding import Verdict
-from gflow.judges.specialization import judge_alignment, judge_voronoi_rule
+from gflow.judges.voronoi import judge_voronoi_rule
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.random import stream
 from gflow.runs.experiment import simulate

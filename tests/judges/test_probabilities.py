@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest, linregress, t
 
 from gflow.judges.slope import CONFIDENCE, slope
-from gflow.judges.specialization import _two_sided
+from gflow.judges.voronoi import _two_sided
 
 
 @pytest.mark.parametrize("trials", [1, 7, 120])

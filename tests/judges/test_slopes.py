@@ -75,6 +75,7 @@ def test_a_law_that_is_off_itself_is_refuted_beyond_that_only():
     assert line.verdict(1.0, 0.1, 0.2) is None
     # What lies where the law says is what the statement claims.
     assert Slope(1.0, 0.99, 1.01, 0.0, 4).verdict(1.0, 0.1, 0.2) is True
+    assert Slope(1.0, 0.99, 1.01, 0.0, 4).verdict(1.0, 0.1, 0.25) is None
 
 
 def test_two_points_decide_nothing():

@@ -21,16 +21,13 @@ from gflow.judges.exponents import (
     judge_polynomial_escape,
 )
 from gflow.judges.finding import Verdict
-from gflow.judges.fitting import (
-    judge_ei_law,
-    judge_late_gap,
-    judge_late_rates,
-    judge_margin,
-)
+from gflow.judges.fitting import judge_ei_law
 from gflow.judges.fitting_line import followed, potential_line
+from gflow.judges.late_outputs import judge_late_gap, judge_late_rates
+from gflow.judges.margin_growth import judge_margin
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
+from gflow.judges.selection import judge_selection
 from gflow.judges.series import series
-from gflow.judges.specialization import judge_selection
 from gflow.judges.unbalanced_times import judge_unbalanced_times
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_target
