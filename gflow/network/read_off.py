@@ -12,8 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from gflow.network.scaled_outputs import ScaledOutputs
-
 
 def class_outputs(f: Float[Array, "n K"], class_of: tuple[int, ...]) -> Float[Array, "n C"]:
     """The largest output among the subclasses of each class.
@@ -44,8 +42,3 @@ class ReadOff(eqx.Module):
     def __call__(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n C"]:
         """The output of each class."""
         return class_outputs(self.model(x), self.class_of)
-
-    def in_unit(self, x: Real[Array, "n D"]) -> ScaledOutputs:
-        """The output of each class, in the unit of the model."""
-        outputs = self.model.in_unit(x)  # pyright: ignore[reportFunctionMemberAccess]
-        return outputs.map(lambda f: class_outputs(f, self.class_of))

@@ -5,16 +5,15 @@ One idea: flow or descent, from any start, to the end or not so far, all end as 
 
 import time
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float, PyTree, Real
+from jaxtyping import PyTree
 
-from gflow.data.dataset import Dataset, Grain
+from gflow.cost.memory import ROWS
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
 from gflow.flow.field import AbstractNeuronField
@@ -23,13 +22,15 @@ from gflow.flow.multirate import SMALL, multirate
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.resumption import Resumption
+from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
-from gflow.measure.margin import Fit, fit, margins
+from gflow.measure.margin import Fit
 from gflow.measure.phases import ESCAPE_LEVEL
+from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
 from gflow.runs.index import data_checksum
-from gflow.runs.observation import observers, to_record
+from gflow.runs.observation import fit_by_class, observers, to_record
 from gflow.runs.problem import Problem, prepare
 from gflow.runs.provenance import provenance
 from gflow.runs.run import Run
@@ -202,21 +203,23 @@ def _run(
         outcome=trajectory.outcome,
         effort=trajectory.effort,
     )
-    test = {} if problem.test is None else _test(network, problem.test, scenario.network.grain)
+    test = {} if problem.test is None else _test(scenario, problem, trajectory.state.weights)
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
     return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
 
 
-def _test(network: Any, test: Dataset, grain: Grain) -> dict[str, float]:
+def _test(scenario: Scenario, problem: Problem, weights: AbstractFirstLayer) -> dict[str, float]:
     """Fit of test samples."""
-    fitted = _fit(network, jax.device_put(test.x), jax.device_put(test.labels(grain)))
-    return {name: float(value) for name, value in fitted._asdict().items()}
+    test, p = problem.test, problem.field.p
+    assert test is not None
+    targets = test.targets(scenario.network.grain).astype(np.float64)
+    samples = Samples.blocked(test.x, targets, np.ones(test.n), ROWS, dtype="float64")
+    return {name: float(value) for name, value in _fit(weights, samples, p)._asdict().items()}
 
 
 @eqx.filter_jit
-def _fit(network: Any, x: Float[Array, "m D"], y: Real[Array, " m"]) -> Fit:
-    margin = network.in_unit(x).map(lambda f: margins(y, f))
-    return fit(margin, jnp.ones_like(margin.values))
+def _fit(weights: AbstractFirstLayer, samples: Samples, p: float) -> Fit:
+    return fit_by_class(weights, samples, weights.observe(samples.x, samples.n, p).outputs)
 
 
 def _joined(run: Run, tail: Run) -> Run:

@@ -19,7 +19,7 @@ from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Trajectory
 from gflow.measure.alignment import chords, cosines
-from gflow.measure.margin import fit, margins
+from gflow.measure.margin import Fit, fit, margins
 from gflow.measure.stable_rank import stable_rank
 from gflow.network.read_off import class_outputs
 from gflow.network.scaled_outputs import ScaledOutputs
@@ -68,15 +68,9 @@ class Probe(eqx.Module):
         # Where outputs are known the pass over the samples is not compiled.
         f = observed if outputs is None else outputs
         y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
-        loss = jnp.sum(omega * self.field.loss.value(y, f.unscaled))
-
-        # A network that is trained on subclasses is judged by its classes.
-        if weights.class_of is not None:
-            y = jnp.asarray(weights.class_of)[y.astype(int)]
-            f = f.map(lambda f: class_outputs(f, weights.class_of))
         observation = {
-            "loss": loss,
-            **fit(f.map(lambda f: margins(y, f)), omega)._asdict(),
+            "loss": jnp.sum(omega * self.field.loss.value(y, f.unscaled)),
+            **fit_by_class(weights, samples, f)._asdict(),
             **numbers,
             "dissipated": state.dissipated,
         }
@@ -85,6 +79,15 @@ class Probe(eqx.Module):
         if "centers" in self.groups:
             observation["center_output"] = weights.network(self.field.p).in_unit(self.mu).unscaled
         return observation
+
+
+def fit_by_class(weights: AbstractFirstLayer, samples: Samples, f: ScaledOutputs) -> Fit:
+    """How outputs fit; a network that is trained on subclasses is judged by its classes."""
+    y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
+    if (class_of := weights.class_of) is not None:
+        y = jnp.asarray(class_of)[y.astype(int)]
+        f = f.map(lambda values: class_outputs(values, class_of))
+    return fit(f.map(lambda values: margins(y, values)), omega)
 
 
 class Portrait(eqx.Module):

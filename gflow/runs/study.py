@@ -111,18 +111,28 @@ def answer(
     if scenario.is_grid:
         tasks = _unsettled(scenario, write_index(scenario, folder), fresh)
         return _computed(folder, tasks, announce, crew)
+    return _settled(scenario, folder, fresh, announce)
+
+
+def _settled(scenario: Scenario, folder: Path, fresh: bool, announce: Announce) -> Run:
+    """The run of one flow, computed as far as its folder lacks it."""
     with held(folder):
         begin = functools.partial(announce, "", scenario)
         return settle(scenario, folder, fresh=fresh, until=None, begin=begin)
 
 
 def resume(folder: Path, fresh: bool, announce: Announce, crew: Crew = serial) -> Run | Study:
-    """Compute the points that a study lacks, by the scenario in its folder; a run is read back.
+    """Compute the points that a study lacks, by the scenario in its folder.
+
+    A run is read back, or goes on from where it was interrupted.
 
     **Raises:** `RecordError` for a folder that cannot be read.
     """
     if not is_study(folder):
-        return store.load(folder)
+        run = store.load(folder)
+        if run.outcome.reason is not Reason.INTERRUPTED:
+            return run
+        return _settled(run.scenario, folder, fresh, announce)
     places = read_index(folder)
     tasks = _unsettled(read_study_scenario(folder, places), places, fresh)
     return _computed(folder, tasks, announce, crew)

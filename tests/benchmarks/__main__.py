@@ -5,7 +5,7 @@
 
 `velocity`  one evaluation against a plain matrix product, and how it scales in n, D and h
 `memory`    the compiler's own account of temporaries, and the peak of a whole flow
-`scale`     a flow at init scale 1e-100 against one at 1e-7
+`scale`     flows at init scale 1e-100 and 1e-300 against one at 1e-7
 `plain`     a flow at n = 2000, h = 200 against a plain diffrax solve, with the errors of both
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure

@@ -183,14 +183,14 @@ def main(count: int, first: int = 0) -> None:
     tally, began = Counter[str](), time.perf_counter()
     for number in range(first, first + count):
         try:
-            found = fates(number, tally)
+            failures = fates(number, tally)
         except GflowError as error:
             tally["refused"] += 1
             print(f"scenario {number} is refused: {error}", flush=True)
             continue
         tally["scenarios"] += 1
-        tally["with a FAILS"] += bool(found)
-        for fate in found:
+        tally["with a FAILS"] += bool(failures)
+        for fate in failures:
             tally["survive" if fate.survives else "DEFECTS"] += 1
             print(fate, flush=True)
     minutes = (time.perf_counter() - began) / 60

@@ -78,7 +78,8 @@ def test_the_first_is_answered_within_a_long_step_and_the_second_ends_it():
     assert process.returncode == Exit.INTERRUPTED
 
 
-def test_an_interrupted_flow_is_neither_judged_nor_drawn_and_goes_on(tmp_path, pressed):
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_an_interrupted_flow_is_neither_judged_nor_drawn_and_goes_on(tmp_path, pressed, by_folder):
     (tmp_path / "s.toml").write_text(SMALL)
     command = ("run", tmp_path / "s.toml", "--out", tmp_path / "runs")
     pressed("")
@@ -92,7 +93,8 @@ def test_an_interrupted_flow_is_neither_judged_nor_drawn_and_goes_on(tmp_path, p
     assert stopped.reason is Reason.INTERRUPTED and 0 < stopped.t < 200
     assert not (folder / "findings.json").exists() and not (folder / "figures").exists()
     pressed()
-    assert call(*command).exit_code == Exit.OK
+    again = ("run", folder) if by_folder else command
+    assert call(*again).exit_code == Exit.OK
     assert load(folder).outcome.t == 200
 
 

@@ -8,10 +8,14 @@ from dataclasses import replace
 import pytest
 from benchmarks.honesty import ASYMPTOTIC, Fate, fates, question, remedies
 from evidences import evidence_of
+from processes import silent
 from questions import SMALL
 
 from gflow.judges.catalogue import CATALOGUE, check
 from gflow.judges.finding import Verdict
+from gflow.runs.study import answer
+from gflow.runs.verdicts import check as check_study
+from gflow.scenario import parse_scenario
 
 FAST = (0, 1, 2)
 
@@ -65,3 +69,37 @@ def test_a_flow_that_ends_at_once_fails_nothing():
     short = evidence_of(SMALL, flow__end_time=1)
 
     assert [one.id for one in check(short) if one.verdict is Verdict.FAILS] == []
+
+
+ORDINARY = """
+[data]
+dimension = 50
+subclasses = 4
+positive_subclasses = 2
+samples = 400
+test_samples = 400
+noise = 0.1
+
+[network]
+width = 40
+power = 3
+init_scale = 1e-6
+
+[flow]
+end_time = 400
+
+[vary]
+"network.power" = [1, 2, 3]
+"data.noise" = [0.0, 0.1, 0.3]
+"network.init_scale" = [1e-6, 1e-2]
+"""
+
+
+@pytest.mark.slow
+def test_an_ordinary_study_of_18_points_fails_nothing(tmp_path):
+    study = answer(parse_scenario(ORDINARY), tmp_path, False, silent)
+
+    findings = [one for point in check_study(study).values() for one in point]
+
+    assert len(study.entries) == 18 and len(findings) > 200
+    assert [str(one) for one in findings if one.verdict is Verdict.FAILS] == []
