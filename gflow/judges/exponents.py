@@ -22,6 +22,7 @@ from gflow.judges.far_enough import escaped
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import DEVIATIONS
 from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.separation import occupied
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
@@ -67,13 +68,15 @@ FEWEST = 3
 def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
-    even = all(run.p >= 2 or run.facts.imbalance == 1 for run in evidences)
+    # At p = 2 the heaviest subclass of a class draws all of its neurons (theory D5).
+    even = all(run.p > 2 or run.facts.imbalance == 1 for run in evidences)
     hypotheses = (
         *_over_scales(evidences),
         normalized(*evidences),
         _orthonormal(evidences),
-        Hypothesis.whether("subclasses of equal weight, for p < 2", even),
+        Hypothesis.whether("subclasses of equal weight, for p <= 2", even),
         *_all_vanish(evidences),
+        all_of(occupied, evidences),
         all_of(escaped, evidences),
     )
     if opinion := unmet(expected, hypotheses):

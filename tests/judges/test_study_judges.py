@@ -28,7 +28,9 @@ from gflow.judges.margin_growth import judge_margin
 from gflow.judges.radii_at_centers import judge_critical_radii, judge_radius_over_K
 from gflow.judges.selection import judge_selection
 from gflow.judges.series import series
+from gflow.judges.slope import slope
 from gflow.judges.unbalanced_times import judge_unbalanced_times
+from gflow.measure.phases import escape_times
 from gflow.network.prelu import Network
 from gflow.network.reference import average_classifier, subclass_target
 
@@ -91,9 +93,39 @@ def test_classes_of_unequal_weights_escape_at_the_mean_of_their_slopes(escaping)
     law = escape_law(series(runs, "network.init_scale")[0])[0].slope
 
     assert law == pytest.approx((1 / 0.4 + 1 / 0.1 + 1 / 0.4) / 3)  # κ = λ = 1
-    assert judge_escape_slopes(
-        [as_if(run, "data", imbalance=4.0) for run in escaping[3:]]
-    ).verdict is Verdict.OUTSIDE  # fmt: skip
+    uneven = [as_if(run, "data", imbalance=4.0) for run in escaping[3:]]
+    assert judge_escape_slopes(uneven).verdict is Verdict.OUTSIDE
+
+
+def test_at_power_2_the_heaviest_subclass_draws_all_neurons_of_its_class():
+    # With u_k' = 2 (π_k - Φ) u_k and m' = 2 Φ m, Φ → π_max, m u_k² grows at 4 π_k - 2 π_max, so
+    # that none but the heaviest escapes at the rate 2 π_k of the law.
+    runs = [
+        evidence_of(
+            ESCAPING, data__imbalance=2.0, network__power=2, network__init_scale=scale,
+            flow__end_time=150,
+        )
+        for scale in (1e-12, 1e-14, 1e-16)
+    ]  # fmt: skip
+
+    opinion = judge_escape_slopes(runs)
+
+    assert opinion.verdict is Verdict.OUTSIDE and "p <= 2" in opinion.reason
+    heavy = int(runs[0].pi.argmax())
+    times = [escape_times(run.times, np.abs(run.record["center_output"].values)) for run in runs]
+    first = slope(-np.log([1e-12, 1e-14, 1e-16]), np.array(times)[:, heavy]).value
+    assert first == pytest.approx(1 / runs[0].pi[heavy], rel=0.02)  # κ = λ = 1
+
+
+def test_escape_slopes_need_a_neuron_in_every_cell(escaping):
+    empty = [
+        altered(run, cosine=lambda c: np.where(np.arange(c.shape[-1]) == 0, -np.abs(c), c))
+        for run in escaping[:3]
+    ]
+
+    opinion = judge_escape_slopes(empty)
+
+    assert opinion.verdict is Verdict.OUTSIDE and "cell" in opinion.reason
 
 
 def test_studies_of_steps_and_of_no_normalization_are_outside(escaping):
