@@ -40,6 +40,10 @@ SMALL = 0.1
 """Share of the remainder in the velocity beyond which a direct integration costs less: mixtures
 have up to 0.03, pictures of digits 0.2 to 0.5."""
 
+ESTIMATE = 2.0
+"""The difference of predictor and corrector over the error of the corrector: its median on mixtures
+at p >= 2, by comparison with tight direct solves of every step (about 1 at p = 1)."""
+
 FINER = 30.0
 """The tolerance of a step over that of the surrogate within it."""
 
@@ -59,15 +63,6 @@ SAFETY = 0.8
 def order_of(p: float) -> int:
     """Number of exact velocities that predict the next: fewer where kinks make them rough."""
     return 1 if p < 2 else 2
-
-
-def overestimate(p: float) -> float:
-    """The difference of predictor and corrector over the error of the corrector.
-
-    Its median on mixtures, by comparison with tight direct solves of every step: 1.8 to 1.9 for
-    p >= 2, and 1 where kinks make the remainder rough.
-    """
-    return 1.0 if p < 2 else 2.0
 
 
 def multirate(
@@ -259,7 +254,7 @@ class _Multirate(AbstractLoop):
         history = past.then(_put(end), reading.remainder)
         stretch = self._follow(history, end, looks, predicted=predicted, outputs=reading.outputs)
         difference = float(stretch.difference)
-        error = difference / overestimate(self.field.p)
+        error = difference / ESTIMATE
         followed = complete and bool(stretch.complete) and np.isfinite(error)
         error = max(error, 1e-9) if followed else np.inf
         # The loss was read at the predicted end, whose outputs are off by this difference.

@@ -187,12 +187,12 @@ def test_few_velocities_give_the_flow_of_many(p, chart):
     trajectory = few(flow, subclasses, times, max_steps=2000)
     direct = flow.follow(times, tolerance=1e-6 if p > 1 else 1e-5)
 
-    # The mean error of a step is the tolerance (theory D16); at p = 1 the rough ones of some ten
-    # steps add up, and errors contract where the field is smooth.  One neuron may have √h of a mean
-    # error.
+    # The mean error of a step is the tolerance, at p = 1 up to twice that (theory D16), where the
+    # rough ones of some ten steps add up; errors contract where the field is smooth.  One neuron
+    # may have √h of a mean error.
     scheduled = np.flatnonzero(trajectory.scheduled)
     np.testing.assert_array_equal(trajectory.times[scheduled][1:], times)
-    allowed = (1 if p > 1 else 10) * 1e-3
+    allowed = (1 if p > 1 else 20) * 1e-3
     at = {t: i for i, t in enumerate(direct.times)}
     for i in scheduled[1:]:
         now = observed(trajectory, i)
@@ -219,12 +219,12 @@ def worst_contributing(a, b):
     ("power", "init_scale", "most"),
     [
         (3, 1e-7, 16),
-        pytest.param(1, 1e-7, 126, marks=pytest.mark.slow),
+        pytest.param(1, 1e-7, 100, marks=pytest.mark.slow),
         pytest.param(3, 1e-300, 24, marks=pytest.mark.slow),
     ],
 )
 def test_the_number_of_velocities_is_small_at_every_scale(power, init_scale, most):
-    # At p = 1, where rounding moves it, a quarter of the 504 of the direct loop.
+    # At p = 1, where rounding moves it, a fifth of the 504 of the direct loop.
     scenario = parse_scenario(MIXTURE.format(power=power, init_scale=init_scale))
 
     run = simulate(scenario)
