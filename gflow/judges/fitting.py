@@ -73,15 +73,16 @@ def _follows(evidence: Evidence, group: Group, allowed: float) -> Comparison:
     now = standing(evidence, group, line)
     bound = now.growth.bound
     derived = np.maximum.accumulate(line.deviation) <= LARGEST_DEVIATION
+    most = bound + now.numerical
     verdicts = [
-        held(miss, error, allowed)
-        for miss, error in zip(now.miss[derived], bound[derived], strict=True)
+        held(miss, error, allowed, bound=at_most)
+        for miss, error, at_most in zip(*(a[derived] for a in (now.miss, bound, most)), strict=True)
     ]
     if False in verdicts:
         first = verdicts.index(False)
         text = f"{now.miss[first]:.1%} at |f| = {line.z[first]:.3g}"
         return Comparison(
-            group.name, False, f"{text}, where the law may be off by {bound[first]:.1%}"
+            group.name, False, f"{text}, where the law may be off by {most[first]:.1%}"
         )
     within = derived & (np.maximum.accumulate(bound) <= allowed)
     if not within.any():

@@ -20,6 +20,9 @@ GROWN = 0.1
 SATURATED = 0.99
 """Output up to which it is followed under a loss that saturates at 1."""
 
+OUTPUT_ERROR = 10.0
+"""Tolerances by which an output may be off while it fits: the errors of some ten steps add up."""
+
 DEVIATIONS = 4.0
 """Standard deviations of a mean over the samples of a subclass that its law may be off by."""
 
@@ -75,6 +78,8 @@ class Line(NamedTuple):
     law: Float[np.ndarray, " q"]
     """2 π √m t, since the output was `GROWN`."""
     rise: Float[np.ndarray, " q"]
+    slope: Float[np.ndarray, " q"]
+    """dψ/dz."""
     deviation: Float[np.ndarray, " q"]
     """Standard deviation of the force, over its mean, within the group."""
     past_deviation: Float[np.ndarray, " q"]
@@ -109,6 +114,7 @@ def potential_line(evidence: Evidence, group: Group) -> Line | None:
         z=z[1:],
         law=2 * group.pi * np.sqrt(group.m) * (t - t[0])[1:],
         rise=risen.potential[1:],
+        slope=1 / (z[1:] * mean.force[at]),
         deviation=mean.deviation[at],
         past_deviation=risen.deviation[1:],
         loss_deviation=risen.loss_deviation[1:],
@@ -192,6 +198,9 @@ class Standing(NamedTuple):
     """Of the growth."""
     loss: Uncertainty
     """Of its loss times the time passed."""
+    numerical: Float[np.ndarray, " q"]
+    """What an output that is off by `OUTPUT_ERROR` tolerances, absolutely below 1 and relatively
+    beyond, changes of the growth."""
 
 
 def over_time(
@@ -219,10 +228,12 @@ def standing(evidence: Evidence, group: Group, line: Line) -> Standing:
         sampling = deviation / np.sqrt(group.N)
         return Uncertainty(rest + lean * sampling, sampling)
 
+    wrong = OUTPUT_ERROR * evidence.scenario.flow.tolerance * np.maximum(line.z, 1)
     return Standing(
         np.abs(line.rise / line.law - 1),
         uncertain(line.past_deviation),
         uncertain(line.loss_deviation),
+        numerical=wrong * line.slope / line.rise,
     )
 
 

@@ -107,13 +107,15 @@ def _gap(evidence: Evidence) -> Comparison:
     plus, minus = (float(group.z[-1]) for group, _ in lines)
     measured, law = plus - minus, float(laws[0, 0] - laws[0, 1])
     # An output moves by zE(z) times the relative error of its growth, and by its mean force.
-    bias, variance = 0.0, 0.0
+    bias, variance, numerical = 0.0, 0.0, 0.0
     for group, line in lines:
-        growth = standing(evidence, group, line).growth
+        now = standing(evidence, group, line)
+        growth = now.growth
         moved = float(group.z[-1] * scaled_exponential_integral(group.z[-1])) / abs(law)
         bias += moved * float(growth.bias[-1] + line.past_deviation[-1] ** 2 / 2)
         variance += (moved * float(growth.sampling[-1])) ** 2
-    error, bound = bias + variance**0.5, bias + DEVIATIONS * variance**0.5
+        numerical += moved * float(now.numerical[-1])
+    error, bound = bias + variance**0.5, bias + DEVIATIONS * variance**0.5 + numerical
     fits = held(abs(measured / law - 1), error, LATE_GAP, bound=bound)
     return Comparison("gap", fits, f"{measured:.4f} (law {law:.4f} ± {error:.1%})")
 
@@ -157,13 +159,14 @@ def _loss(evidence: Evidence) -> Comparison:
     for group, line in lines:
         mean = float(mean_force(group.z[-1:], evidence.loss, group.spread).loss[0])
         laws.append(group.m * group.pi * mean * float(line.rise[-1] / line.law[-1]))
-        off = standing(evidence, group, line).loss
-        errors.append((float(off.bias[-1]), float(off.sampling[-1])))
+        now = standing(evidence, group, line)
+        off = now.loss
+        errors.append(tuple(float(a[-1]) for a in (off.bias, off.sampling, now.numerical)))
     # Biases add up; samples of different subclasses err independently.
     law, share = sum(laws), np.array(laws) / sum(laws)
-    bias, sampling = np.array(errors).T
+    bias, sampling, numerical = np.array(errors).T
     systematic, random = float(share @ bias), float(np.sqrt(share**2 @ sampling**2))
-    error, bound = systematic + random, systematic + DEVIATIONS * random
+    error, bound = systematic + random, systematic + DEVIATIONS * random + float(share @ numerical)
     fits = held(abs(measured / law - 1), error, LATE, bound=bound, meaningful=MEANINGFUL)
     return Comparison("loss", fits, f"{measured:.4g} (law {law:.4g} ± {error:.1%})")
 
