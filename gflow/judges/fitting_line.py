@@ -199,8 +199,7 @@ class Standing(NamedTuple):
     loss: Uncertainty
     """Of its loss times the time passed."""
     numerical: Float[np.ndarray, " q"]
-    """What an output that is off by `OUTPUT_ERROR` tolerances, absolutely below 1 and relatively
-    beyond, changes of the growth."""
+    """What the errors of steps change of the growth (`_numerical`)."""
 
 
 def over_time(
@@ -228,13 +227,27 @@ def standing(evidence: Evidence, group: Group, line: Line) -> Standing:
         sampling = deviation / np.sqrt(group.N)
         return Uncertainty(rest + lean * sampling, sampling)
 
-    wrong = OUTPUT_ERROR * evidence.scenario.flow.tolerance * np.maximum(line.z, 1)
     return Standing(
         np.abs(line.rise / line.law - 1),
         uncertain(line.past_deviation),
         uncertain(line.loss_deviation),
-        numerical=wrong * line.slope / line.rise,
+        numerical=_numerical(evidence, group, line),
     )
+
+
+def _numerical(evidence: Evidence, group: Group, line: Line) -> Float[np.ndarray, " q"]:
+    """Relative error of the growth if the output is as wrong as tolerance and energy leave open.
+
+    The output may be off by `OUTPUT_ERROR` tolerances, absolutely below 1 and relatively beyond,
+    or by so much that its loss is the energy that steps have not accounted for (theory D2d).
+    """
+    loss, spent = (evidence.record[name].values for name in ("loss", "dissipated"))
+    lost = (loss + spent)[line.at] - (loss + spent)[line.at.start - 1]
+    force = 1 / (line.z * line.slope)  # that of a subclass on its output, over its weight
+    # Twice the first order: forces fall while an output is too small.
+    off = 2 * np.abs(lost) / (group.m * group.pi * force)
+    by_steps = OUTPUT_ERROR * evidence.scenario.flow.tolerance * np.maximum(line.z, 1)
+    return np.maximum(off, by_steps) * line.slope / line.rise
 
 
 def held(

@@ -16,7 +16,7 @@ from gflow.runs.experiment import simulate
 from gflow.runs.problem import prepare
 from gflow.scenario import Scenario, parse_scenario
 
-SIZES = ((2000, 200), (20_000, 500))
+SIZES = ((2000, 200), (20_000, 500), (20_000, 2000))
 
 
 def question(samples: int, width: int) -> Scenario:
