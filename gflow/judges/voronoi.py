@@ -111,7 +111,12 @@ def _choices(evidence: Evidence) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray,
     # What the neuron chose: its closest own center when it first reached 0.9, while all is quiet.
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
     best = np.where(own(evidence), cosine, -1.0)
-    reached = (best.max(axis=-1) >= SPECIALIZED) & quiet[:, None]
+    # On its way to a heavy center it may pass a light one, which it has chosen only where no other
+    # coordinate can have a larger score.
+    light, near = evidence.pi / evidence.pi.max(), np.maximum(best, 0)
+    most = (1 - np.minimum(near, 1) ** 2) ** ((p - 2) / 2)
+    settled = ((best >= SPECIALIZED) & (light * near ** (p - 2) > most)).any(axis=-1)
+    reached = settled & quiet[:, None]
     first = reached.argmax(axis=0)
     at_first = best[first, np.arange(best.shape[1])].argmax(axis=-1)
     return predicted, np.where(reached.any(axis=0), at_first, -1)

@@ -60,7 +60,7 @@ def test_every_fails_survives(number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [*range(3, 40), 79])
+@pytest.mark.parametrize("number", [*range(3, 40), 79, 115, 144])
 def test_every_fails_of_some_dozens_survives(number):
     assert [str(fate) for fate in fates(number) if not fate.survives] == []
 
