@@ -33,8 +33,9 @@ from gflow.scenario import SAFE_TOLERANCE
 BETWEEN = 4
 """Unscheduled records between two scheduled times, unless more are notable."""
 
-MOST_NOT_FINITE = 30
-"""Attempts in a row, each a fifth as long as the one before, before nan is where the flow ends."""
+MOST_NOT_FINITE = 20
+"""Attempts in a row, the k-th one 5^k times shorter than the one before, before nan is where the
+flow ends: a loss of e^100 at the start has a time scale of 1e-44."""
 
 
 def integrate(
@@ -147,7 +148,7 @@ class _Flow(AbstractLoop):
             if not_finite > MOST_NOT_FINITE:
                 return self._end(Reason.NOT_FINITE)
             self.settled = False
-            accepted = self._take(attempt, end - t)
+            accepted = self._take(attempt, end - t, not_finite)
             # Look at every accepted step.
             if accepted:
                 reason = self._observe(scheduled=self.t == target, gap=gap)
@@ -161,13 +162,13 @@ class _Flow(AbstractLoop):
                 self._keep()
         return None
 
-    def _take(self, attempt: stepper.Attempt, length: float) -> bool:
+    def _take(self, attempt: stepper.Attempt, length: float, not_finite: int) -> bool:
         """Take over the moment and tallies of an attempted step; whether it was accepted."""
         accepted = bool(attempt.accepted)
         self.moment = attempt.moment
         # The next step is the controller's, unless it knows nothing or this one was cut short.
         if not attempt.finite:
-            self.step = length / 5
+            self.step = length / 5**not_finite
         elif accepted and length < self.step:
             # The step was cut to land on a scheduled time; the wish from before still stands.
             self.step = max(self.step, float(attempt.next_step))

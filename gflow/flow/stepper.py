@@ -161,7 +161,7 @@ def begin(
     """The first moment at time `t`, and the length of the first step (None: searched)."""
     if first_step is None:
         first_step = _first_step(machine, t, state)
-    return _moment_at(machine, t, state), first_step
+    return _moment_at(machine, t, state), jnp.maximum(first_step, machine.min_step)
 
 
 def _first_step(machine: Machine, t: Float[Array, ""], state: FlowState) -> Float[Array, ""]:
