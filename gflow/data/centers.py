@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from gflow.data.checks import check_numbers
 from gflow.errors import DataError
 
 ORTHONORMAL = 1e-9
@@ -41,6 +42,7 @@ class Centers:
                 f"`label` must have one entry per center (K = {self.mu.shape[0]}), but has shape "
                 f"{self.label.shape}; give one +1 or -1 per row of `mu`."
             )
+        check_numbers(mu=self.mu)
         if not np.isin(self.label, (-1, 1)).all():
             raise DataError(
                 f"`label` must hold only +1 and -1, but holds {sorted(set(self.label.tolist()))}; "

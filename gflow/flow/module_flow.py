@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, Real
 
 from gflow.cost.memory import ROWS
+from gflow.data.checks import check_finite
 from gflow.errors import GflowWarning
 from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
@@ -213,6 +214,7 @@ def flow_of(
     _check(times, solver)
     with jax.enable_x64(True):
         x, y = np.array(data[0], np.float64), np.array(data[1])
+        check_finite(x, "inputs")
         weights, frame = _taken_apart(module)
         _check_shapes(loss, frame(weights), x, y)
         scale = float(weights.scale)

@@ -53,12 +53,16 @@ def chords(
 def contributing(log_mass: Float[np.ndarray, " h"]) -> Bool[np.ndarray, " h"]:
     """Which neurons contribute: the smallest set with 99.9 % of the total mass Σ m_j.
 
+    None do if one mass is not a number.
+
     **Arguments:**
 
     - `log_mass`: log m_j; only differences matter, so any scale will do.
     """
     share = mass_share(log_mass)
     order = np.argsort(-share, kind="stable")
+    if np.isnan(share).any():
+        return np.zeros(len(share), dtype=bool)
     count = int(np.searchsorted(np.cumsum(share[order]), CONTRIBUTING_SHARE)) + 1
     chosen = np.zeros(len(share), dtype=bool)
     chosen[order[:count]] = True
@@ -66,9 +70,12 @@ def contributing(log_mass: Float[np.ndarray, " h"]) -> Bool[np.ndarray, " h"]:
 
 
 def mass_share(log_mass: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
-    """m_j/Σ m from logarithms, at any scale; equal shares if every neuron is dead."""
+    """m_j/Σ m from logarithms, at any scale; equal shares if every neuron is dead.
+
+    All shares are nan if one mass is not a number.
+    """
     top = log_mass.max()
-    mass = np.exp(log_mass - top) if np.isfinite(top) else np.ones_like(log_mass)
+    mass = np.ones_like(log_mass) if top == -np.inf else np.exp(log_mass - top)
     return mass / mass.sum()
 
 
@@ -158,7 +165,7 @@ def first_time_at(
 ) -> float:
     """First time at which values reach a level, linear between recorded times; nan if never."""
     i = int((values >= level).argmax())
-    if values[i] < level:
+    if not values[i] >= level:
         return float("nan")
     if i == 0:
         return float(times[0])
@@ -169,8 +176,10 @@ def first_time_at(
 
 def contributing_share(log_mass: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
     """Share of each neuron in the mass of those that contribute; 0 for the others."""
-    share = np.where(contributing(log_mass), mass_share(log_mass), 0.0)
-    return share / share.sum()
+    share = mass_share(log_mass)
+    part = np.where(contributing(log_mass), share, 0 * share)
+    with np.errstate(invalid="ignore"):
+        return part / part.sum()
 
 
 def _unit(rows: Float[Array, "*T m D"]) -> Float[Array, "*T m D"]:

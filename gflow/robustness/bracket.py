@@ -11,6 +11,7 @@ from typing import TypeGuard
 import numpy as np
 from jaxtyping import Float, Real
 
+from gflow.data.checks import check_finite
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
@@ -76,6 +77,7 @@ def measure_radii(
     **Source:** theory D10.
     """
     at, label = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    check_finite(at, "`x`")
     if not _is_certifiable(network):
         return Robustness(label, _attacked(network, x, y, norms))
     whole = population_of(network).distinct
