@@ -42,6 +42,11 @@ def check_signs(**values: Any) -> None:
         _refuse(name, array, ~np.isin(array, (-1, 1)), "must be +1 or -1")
 
 
+def check_classes(y: Real[np.ndarray, " n"], C: int) -> None:
+    """Raise `DataError` unless every label is one of the classes 0 to C - 1."""
+    _refuse("y", y, ~np.isin(y, np.arange(C)), f"must be a class, 0 to {C - 1}")
+
+
 def check_not_negative(**values: Any) -> None:
     """Raise `DataError` unless every entry of every array is finite and at least 0."""
     for name, array in values.items():

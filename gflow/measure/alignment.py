@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
+from gflow.data.checks import check_signs
+
 CONTRIBUTING_SHARE = 0.999
 """Contributing neurons: the smallest set with this share of the final mass."""
 
@@ -99,6 +101,7 @@ def target(
 
     **Source:** Min and Vidal, ICML 2024, Theorem 2; theory D3, D5.
     """
+    check_signs(sign=sign)
     K = label.shape[0]
     average = np.where(sign > 0, K, K + 1)
     if p <= 2:
@@ -140,6 +143,7 @@ def mean_own_cosines(
     - `cosine`, `sign`, `label`: at one time, as for `target`.
     - `share`: mass share of each neuron, summing to 1.
     """
+    check_signs(sign=sign)
     own = np.where(sign[:, None] == label, cosine[:, : len(label)], -1.0)
     average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
     return float(share @ own.max(axis=1)), float(share @ average)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
-from gflow.data.checks import check_finite
+from gflow.data.checks import check_classes, check_finite
 from gflow.robustness.attack import LONGEST, Attack
 from gflow.robustness.bisection import bisected
 from gflow.robustness.model_margin import AbstractModelMargin, Perturbed, RivalMargin
@@ -94,6 +94,7 @@ def minimum_norm_of_classes(
     check_finite(x, "`x`")
     with jax.enable_x64(x.dtype == np.float64):
         z = np.array(f(jnp.asarray(x)))
+    check_classes(y, z.shape[1])
     z[np.arange(len(y)), y] = -np.inf
     ranked = np.argsort(-z, axis=1)[:, : min(most, z.shape[1] - 1)]
     margin = RivalMargin(f)
