@@ -77,7 +77,7 @@ class Centers:
     def averages(self) -> Float[np.ndarray, "2 D"]:
         """Unit class averages μ̄₊ and μ̄₋: normalized sums of the class's centers.
 
-        The row of a class without subclasses is zero.
+        The row of a class is zero if it has no subclasses, or centers that cancel.
         """
         return self._averages([self.label > 0, self.label < 0])
 
@@ -90,7 +90,16 @@ class Centers:
         return self._averages([classes == c for c in range(classes.max() + 1)])
 
     def _averages(self, members: list[Bool[np.ndarray, " K"]]) -> Float[np.ndarray, "C D"]:
-        return unit_rows(np.stack([self.mu[mine].sum(axis=0) for mine in members]))
+        sums = np.stack([self.mu[mine].sum(axis=0) for mine in members])
+        # What is left of centers that cancel is rounding, which points nowhere.
+        sizes = np.array([np.linalg.norm(self.mu[mine], axis=1).sum() for mine in members])
+        cancels = np.linalg.norm(sums, axis=1) <= ORTHONORMAL * sizes
+        return unit_rows(np.where(cancels[:, None], 0.0, sums))
+
+    @property
+    def lacks_average(self) -> bool:
+        """Whether the average of a class has length 0, so that nothing has a cosine to it."""
+        return not self.class_averages.any(axis=1).all()
 
     @property
     def references(self) -> Float[np.ndarray, "R D"]:

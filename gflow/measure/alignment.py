@@ -146,7 +146,13 @@ def mean_own_cosines(
     check_signs(sign=sign)
     own = np.where(sign[:, None] == label, cosine[:, : len(label)], -1.0)
     average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
-    return float(share @ own.max(axis=1)), float(share @ average)
+    return _mean(own.max(axis=1), share), _mean(average, share)
+
+
+def _mean(cosine: Float[np.ndarray, " h"], share: Float[np.ndarray, " h"]) -> float:
+    """Mean by mass; a neuron that died has no cosine, and no mass."""
+    some = share != 0
+    return float(share[some] @ cosine[some])
 
 
 def mean_closest_cosines(
@@ -160,7 +166,7 @@ def mean_closest_cosines(
     - `K`: number of centers.
     - `share`: mass share of each neuron, summing to 1.
     """
-    center, average = (float(share @ part.max(axis=1)) for part in (cosine[:, :K], cosine[:, K:]))
+    center, average = (_mean(part.max(axis=1), share) for part in (cosine[:, :K], cosine[:, K:]))
     return center, average
 
 

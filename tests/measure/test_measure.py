@@ -6,6 +6,7 @@ import pytest
 from scipy.special import expi
 from systems import polar, system
 
+from gflow.data.centers import Centers
 from gflow.data.mixture import orthonormal_centers
 from gflow.flow.losses import LOSSES, Exponential
 from gflow.measure.alignment import (
@@ -116,6 +117,24 @@ def test_the_first_time_at_a_level_lies_between_records():
     assert first_time_at(0.5, times, values) == pytest.approx(2.5)
     assert first_time_at(0.0, times, values) == 0
     assert np.isnan(first_time_at(0.7, times, values))
+
+
+def test_centers_that_cancel_have_no_average():
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+    crossed = np.array([[1, 0, 0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0.0]]) @ turn
+
+    centers = Centers(crossed, np.array([1, 1, -1, -1]), "given")
+
+    assert centers.lacks_average and not CENTERS.lacks_average
+    assert not centers.averages[0].any() and np.linalg.norm(centers.averages[1]) == pytest.approx(1)
+
+
+def test_neurons_that_died_do_not_count_in_mean_cosines():
+    cosine = np.array([[0.9, 0.1, 0.2], [np.nan, np.nan, np.nan]])
+    share, sign = np.array([1.0, 0.0]), np.array([1.0, 1.0])
+
+    assert mean_own_cosines(cosine, sign, np.array([1]), share) == (0.9, 0.1)
+    assert mean_closest_cosines(cosine, 1, share) == (0.9, 0.2)
 
 
 def test_fit_counts_margins_with_weights():
