@@ -11,11 +11,15 @@ Of a grid, the worst point decides.  Nothing here imports jax before a flow is c
 
 import os
 import platform
+import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 from gflow.cli import data, guide
 from gflow.cli.guard import Exit
 from gflow.cli.verbs import app
+from gflow.errors import GflowWarning
 
 __all__ = ["Exit", "app", "main"]
 
@@ -27,7 +31,17 @@ app.command("help")(guide.help_)
 def main() -> None:
     """Entry point of the `gflow` command."""
     _keep_compiled_code()
+    warnings.showwarning = _say
     app()
+
+
+def _say(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any
+) -> None:
+    """Print a warning as a sentence if it is gflow's, as Python does otherwise."""
+    if not issubclass(category, GflowWarning):
+        message = warnings.formatwarning(message, category, filename, lineno)
+    print(str(message).rstrip(), file=sys.stderr)
 
 
 def _keep_compiled_code() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from gflow.data.checks import check_numbers
 from gflow.errors import DataError
 
 ORTHONORMAL = 1e-9
@@ -41,6 +42,7 @@ class Centers:
                 f"`label` must have one entry per center (K = {self.mu.shape[0]}), but has shape "
                 f"{self.label.shape}; give one +1 or -1 per row of `mu`."
             )
+        check_numbers(mu=self.mu)
         if not np.isin(self.label, (-1, 1)).all():
             raise DataError(
                 f"`label` must hold only +1 and -1, but holds {sorted(set(self.label.tolist()))}; "
@@ -75,7 +77,7 @@ class Centers:
     def averages(self) -> Float[np.ndarray, "2 D"]:
         """Unit class averages μ̄₊ and μ̄₋: normalized sums of the class's centers.
 
-        The row of a class without subclasses is zero.
+        The row of a class is zero if it has no subclasses, or centers that cancel.
         """
         return self._averages([self.label > 0, self.label < 0])
 
@@ -88,7 +90,16 @@ class Centers:
         return self._averages([classes == c for c in range(classes.max() + 1)])
 
     def _averages(self, members: list[Bool[np.ndarray, " K"]]) -> Float[np.ndarray, "C D"]:
-        return unit_rows(np.stack([self.mu[mine].sum(axis=0) for mine in members]))
+        sums = np.stack([self.mu[mine].sum(axis=0) for mine in members])
+        # What is left of centers that cancel is rounding, which points nowhere.
+        sizes = np.array([np.linalg.norm(self.mu[mine], axis=1).sum() for mine in members])
+        cancels = np.linalg.norm(sums, axis=1) <= ORTHONORMAL * sizes
+        return unit_rows(np.where(cancels[:, None], 0.0, sums))
+
+    @property
+    def lacks_average(self) -> bool:
+        """Whether the average of a class has length 0, so that nothing has a cosine to it."""
+        return not self.class_averages.any(axis=1).all()
 
     @property
     def references(self) -> Float[np.ndarray, "R D"]:

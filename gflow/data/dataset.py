@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from gflow.data.centers import Centers
+from gflow.data.checks import check_both_signs, check_finite
 from gflow.errors import DataError
 
 Grain = Literal["sign", "classes", "subclasses"]
@@ -148,21 +149,3 @@ class Split:
 def outputs_of(grain: Grain, K: int, C: int) -> int:
     """Number of outputs of a network that is trained on labels of this grain."""
     return {"sign": 1, "classes": C, "subclasses": K}[grain]
-
-
-def check_finite(x: Float[np.ndarray, "n D"], name: str) -> None:
-    """Raise `DataError` for samples with nan or inf, naming the first such row."""
-    if not np.isfinite(x).all():
-        row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
-        raise DataError(
-            f"{name} must be finite, but row {row} is not; drop or repair samples with nan or inf."
-        )
-
-
-def check_both_signs(y: Float[np.ndarray, " n"], name: str) -> None:
-    """Raise `DataError` for labels ±1 that all have the same sign."""
-    for sign, word in ((1, "positive"), (-1, "negative")):
-        if not (y == sign).any():
-            raise DataError(
-                f"{name} must have samples of both classes, but has no {word} one; add some."
-            )

@@ -11,6 +11,8 @@ step may be, and forced steps are counted.  A step that raises the loss is no st
 flow: it is refused and counted, too.
 """
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
@@ -66,11 +68,12 @@ def integrate(
     **Returns:** a `Trajectory`. An integration that ends early is a `Trajectory` too; its
     `outcome` says why. Ctrl-C ends it early.
 
-    **Raises:** `PrecisionError` if `controls.atol` is not far below the smallest neuron at t = 0 in
-    the Cartesian chart: the solver would step over the whole alignment phase and report success.
+    **Raises:** `PrecisionError` if `controls.atol` is not far below the smallest neuron or layer at
+    t = 0 in plain coordinates: the solver would step over the whole alignment phase and report
+    success.
     """
     if start.t == 0:  # later on neurons may have shrunk below what they started from
-        _check_precision(float(weights.scale), controls)
+        _check_precision(weights, controls)
     state = FlowState.begin(weights, start.dissipated)
     loop = _Flow(
         field, state, samples, controls, start=start, observer=observer, checkpoint=checkpoint
@@ -78,14 +81,17 @@ def integrate(
     return loop.run(schedule)
 
 
-def _check_precision(scale: float, controls: Controls) -> None:
-    largest = SAFE_TOLERANCE * scale
-    if scale < 1 and not controls.atol <= largest * (1 + 1e-9):
+def _check_precision(weights: AbstractWeights, controls: Controls) -> None:
+    scale = float(weights.scale)
+    largest = SAFE_TOLERANCE * scale * (1 + 1e-9)
+    if scale < 1 and not controls.atol <= largest:
+        neurons = weights.chart == "cartesian"
+        smallest = "smallest ‖w_j‖ =" if neurons else "smallest layer has weights of"
         raise PrecisionError(
-            f"`atol` must be far below the smallest neuron in the Cartesian chart, but atol = "
-            f"{controls.atol:.3g} and the smallest ‖w_j‖ = {scale:.3g}. The solver would step over "
-            f"the whole alignment phase and still report success. Use atol <= {largest:.1g}, or "
-            "polar neurons."
+            f"`atol` must be far below the weights at the start, but atol = {controls.atol:.3g} "
+            f"and the {smallest} {scale:.3g}. The solver would step over the whole alignment "
+            "phase and still report success. Use an absolute tolerance of at most "
+            f"1e{math.floor(math.log10(largest))}{', or polar neurons' if neurons else ''}."
         )
 
 

@@ -52,6 +52,10 @@ class AbstractScalarLoss(AbstractLoss):
     def force_change(self, y: Recorded, f: Recorded) -> Recorded:
         """g(y, f) - g(y, 0), to all digits however small f is."""
 
+    def slowing(self, z: Recorded) -> Recorded:
+        """1 - |g|/κ at outputs of size z and the right sign, to all digits however small z is."""
+        return -self.force_change(np.ones_like(z), z) / self.kappa
+
 
 class Exponential(AbstractScalarLoss):
     """ℓ = e^{-y f} (final)."""

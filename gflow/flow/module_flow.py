@@ -1,10 +1,13 @@
 """Gradient flow of any equinox module with a loss: `flow_of`.
 
 The float arrays of a module are the state of the same loop that integrates neurons, so steps, error
-control, outcomes and Ctrl-C are those of every flow; the rest of the module stands aside.
+control, outcomes and Ctrl-C are those of every flow.  Its other arrays are arguments of the
+compiled velocity, never constants of it; what is no array stands aside.
 """
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -14,6 +17,8 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, Real
 
 from gflow.cost.memory import ROWS
+from gflow.data.checks import check_finite
+from gflow.errors import GflowWarning
 from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
@@ -22,39 +27,90 @@ from gflow.flow.observer import Observer
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
 from gflow.flow.stepper import SOLVERS, Controls
-from gflow.flow.trajectory import Outcome
+from gflow.flow.trajectory import Outcome, Reason
 from gflow.network.weights import AbstractWeights, smallest_layer
+from gflow.scenario import SAFE_TOLERANCE
+
+
+@dataclass(frozen=True)
+class ModuleOutcome(Outcome):
+    """How the flow of a module ended, in terms of the arguments of `flow_of` (final)."""
+
+    cures: ClassVar[Mapping[Reason, str]] = {
+        Reason.MAX_STEPS: (
+            "The budget `max_steps` was used up. Common reasons: slopes that jump, such as those "
+            "of ReLU, along which the flow slides (raise `tolerance`); a start so small that it "
+            "grows for long (raise `max_steps`)."
+        ),
+        Reason.NOT_FINITE: (
+            "The velocity is no longer a number. Common reasons: a module or loss that overflows, "
+            "or divides by 0, where the flow leads (scale the data); a slope that is infinite "
+            "there, such as that of a square root or a norm at 0."
+        ),
+        Reason.STALLED: (
+            "The step size fell below the resolution of time. Common reasons: a `tolerance` below "
+            "what float64 can deliver, or slopes that jump, such as those of ReLU (raise "
+            "`tolerance`); a gradient that is not that of the loss, so that every step raises it."
+        ),
+        Reason.INTERRUPTED: "Stopped by hand.",
+    }
 
 
 class ModuleFlow(NamedTuple):
     """A flow of a module, at T times (final)."""
 
     times: Float[np.ndarray, " T"]
+    """0, the times that were requested as far as they were reached, and where it ended."""
     loss: Float[np.ndarray, " T"]
     """Mean loss over the samples."""
     modules: tuple[Any, ...]
     """The module at each time."""
-    outcome: Outcome
+    outcome: ModuleOutcome
     """How the integration ended."""
 
 
+class _Pair(NamedTuple):
+    """A complex array as two real ones, which are what moves (final)."""
+
+    real: Float[Array, "..."]
+    imag: Float[Array, "..."]
+
+
+@dataclass(frozen=True, eq=False)
+class _Aside:
+    """What of a module is no array (final).
+
+    Equal to itself only, so that each flow compiles a program of its own: one that is there already
+    would not see what was changed in place since.
+    """
+
+    tree: PyTree
+
+
+class _Frame(eqx.Module):
+    """What of a module does not move: arrays that are no parameters, and all else (final)."""
+
+    buffers: PyTree
+    aside: _Aside = eqx.field(static=True)
+
+    def __call__(self, weights: "_Weights") -> Callable:
+        """The module of these weights."""
+        whole = jax.tree.map(
+            lambda a: jax.lax.complex(*a) if isinstance(a, _Pair) else a,
+            weights.arrays,
+            is_leaf=lambda a: isinstance(a, _Pair),
+        )
+        return eqx.combine(whole, self.buffers, self.aside.tree)
+
+
 class _Weights(AbstractWeights):
-    """The float arrays of a module, and the module around them (final)."""
+    """The float arrays of a module, in double precision (final)."""
 
     arrays: PyTree
-    rest: PyTree = eqx.field(static=True)
     chart: ClassVar[str] = "module"
 
-    def __init__(self, arrays: PyTree, rest: PyTree):
+    def __init__(self, arrays: PyTree):
         self.arrays = arrays
-        self.rest = rest
-
-    @property
-    def module(self) -> Callable:
-        return eqx.combine(self.arrays, self.rest)
-
-    def __call__(self, x: Float[Array, "n D"]) -> Array:
-        return self.module(x)
 
     @property
     def width(self) -> int:
@@ -72,6 +128,32 @@ class _Weights(AbstractWeights):
 
     def projected(self) -> "_Weights":
         return self
+
+
+def _taken_apart(module: Callable) -> tuple[_Weights, _Frame]:
+    """What moves, in double precision, and what does not; all arrays are copies."""
+    given, aside = eqx.partition(module, _is_numeric)
+    # A copy, so that one that the caller changes later changes no module that was returned.
+    moving, buffers = eqx.partition(jax.tree.map(jnp.array, given), eqx.is_inexact_array)
+    if not jax.tree.leaves(moving):
+        raise ValueError(
+            "`module` must have a float array, which is what the flow moves, but has none; make "
+            "parameters jax or numpy arrays, since Python floats stay as they are."
+        )
+
+    def real(a: Array) -> Array | _Pair:
+        if jnp.iscomplexobj(a):
+            return _Pair(a.real.astype(jnp.float64), a.imag.astype(jnp.float64))
+        return a.astype(jnp.float64)
+
+    return _Weights(jax.tree.map(real, moving)), _Frame(buffers, _Aside(aside))
+
+
+def _is_numeric(leaf: object) -> bool:
+    """Whether a leaf is an array that jax can hold; a numpy scalar is none."""
+    return isinstance(leaf, jax.Array) or (
+        isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"
+    )
 
 
 class _CallersLoss(AbstractLoss):
@@ -99,10 +181,20 @@ def flow_of(
 ) -> ModuleFlow:
     """Follow dθ/dt = -∇ mean_i loss(f_θ(x_i), y_i) over the float arrays θ of a module.
 
+    Trained are the jax and numpy arrays of real or complex floats, which move in double precision,
+    the two parts of a complex one as two real arrays.  All else stays as it is: arrays of integers
+    and booleans, numpy scalars such as `np.float64(2)`, Python numbers, functions and static
+    fields.
+
+    Coordinates are plain, and a number of size 1 holds nothing below 2e-16.  What is still of the
+    size of the start once weights have grown is rounded off where both make up the same numbers, as
+    the modes of a matrix do.  So differences that shrink before they grow are lost for a start
+    below about 1e-16, and there is a warning.
+
     **Arguments:**
 
-    - `module`: an equinox module on batches: inputs (n, D) to outputs (n, …). One written for a
-        single input becomes one by `jax.vmap` inside another module.
+    - `module`: an equinox module on batches: inputs (n, D) to real outputs (n, …). One written for
+        a single input becomes one by `jax.vmap` inside another module.
     - `loss`: from outputs and labels to a loss for each sample.
     - `data`: inputs, and labels as the loss takes them: integers stay integers.
     - `times`: flow times to return it at, increasing, after t = 0, which is returned too.
@@ -111,41 +203,49 @@ def flow_of(
     - `solver`: a name in `gflow.flow.stepper.SOLVERS`.
     - `max_steps`: budget of steps.
 
-    **Returns:** a `ModuleFlow` in float64. A flow that ended early is one too; its `outcome` says
-    why.
+    **Returns:** a `ModuleFlow` in float64. A flow that ended early is one too, up to where it
+    ended; its `outcome` says why.
 
-    **Raises:** `ValueError` for times that do not increase from above 0, an unknown solver, or a
-    loss that is not one number per sample.
+    **Raises:** `ValueError` for times that do not increase from above 0, an unknown solver, a
+    module without a float array, complex outputs, or a loss that is not one real number per sample.
 
     **Source:** theory section 3.
     """
-    x, y = np.asarray(data[0], np.float64), np.asarray(data[1])
     _check(times, solver)
     with jax.enable_x64(True):
-        arrays, rest = eqx.partition(module, eqx.is_inexact_array)
-        weights = _Weights(jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), arrays), rest)
+        x, y = np.array(data[0], np.float64), np.array(data[1])
+        check_finite(x, "inputs")
+        weights, frame = _taken_apart(module)
+        _check_shapes(loss, frame(weights), x, y)
+        scale = float(weights.scale)
+        _warn_of_rounding(scale)
         samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, dtype="float64")
-        _check_loss(loss, module, x, y)
-        field = ModuleField(_CallersLoss(loss), 1.0)
-        absolute = min(1e-6, tolerance) * float(weights.scale)
+        field = ModuleField(_CallersLoss(loss), 1.0, frame)
         trajectory = integrate(
             field,
             weights,
             samples,
             Schedule(np.asarray(times, np.float64)),
             controls=Controls(
-                solver=solver, rtol=tolerance, atol=absolute, min_step=0.0, max_steps=max_steps
+                solver=solver,
+                rtol=tolerance,
+                atol=min(SAFE_TOLERANCE, tolerance) * scale,
+                min_step=0.0,
+                max_steps=max_steps,
             ),
             observer=Observer(_probe(field, samples)),
         )
-        # Records at other times than these are of the solver's own steps.
-        chosen = np.flatnonzero(trajectory.scheduled)
+        # Other records are of the solver's own steps, but the last one is where it ended.
+        last = len(trajectory.times) - 1
+        chosen = np.union1d(np.flatnonzero(trajectory.scheduled), last)
         records = jax.tree.map(lambda a: a[chosen], trajectory.observations)
         modules = tuple(
-            eqx.combine(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), records["arrays"]), rest)
+            frame(_Weights(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), records["arrays"])))
             for i in range(len(chosen))
         )
-        return ModuleFlow(trajectory.times[chosen], records["loss"], modules, trajectory.outcome)
+    end = trajectory.outcome
+    outcome = ModuleOutcome(end.reason, end.t, end.end_time, end.steps)
+    return ModuleFlow(trajectory.times[chosen], records["loss"], modules, outcome)
 
 
 def _check(times: Sequence[float] | Float[np.ndarray, " T"], solver: str) -> None:
@@ -158,13 +258,37 @@ def _check(times: Sequence[float] | Float[np.ndarray, " T"], solver: str) -> Non
         raise ValueError(f"`solver` must be one of {', '.join(SOLVERS)}, but is {solver!r}.")
 
 
-def _check_loss(loss: Callable, module: Callable, x: np.ndarray, y: np.ndarray) -> None:
-    """Refuse a loss that is not one number for each sample, which would be averaged wrongly."""
-    shape = eqx.filter_eval_shape(lambda: loss(module(jnp.asarray(x)), jnp.asarray(y))).shape
-    if shape != (len(x),):
+def _check_shapes(loss: Callable, module: Callable, x: np.ndarray, y: np.ndarray) -> None:
+    """Refuse complex outputs, and a loss that is not one real number for each sample."""
+    outputs = eqx.filter_eval_shape(lambda: module(jnp.asarray(x)))
+    if jnp.issubdtype(outputs.dtype, jnp.complexfloating):
         raise ValueError(
-            f"`loss` must give one number per sample, shape ({len(x)},), but gives shape {shape}; "
-            "do not average in it, and let outputs have the shape of labels."
+            f"`module` must give real outputs, but gives {outputs.dtype}; return the real part, or "
+            "both parts as two outputs."
+        )
+    values = eqx.filter_eval_shape(lambda: loss(module(jnp.asarray(x)), jnp.asarray(y)))
+    if values.shape != (len(x),):
+        raise ValueError(
+            f"`loss` must give one number per sample, shape ({len(x)},), but gives shape "
+            f"{values.shape}; do not average in it, and let outputs have the shape of labels."
+        )
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        raise ValueError(
+            f"`loss` must give real numbers, but gives {values.dtype}; try its real part."
+        )
+
+
+def _warn_of_rounding(scale: float) -> None:
+    """Say it where a start is below the rounding of what it grows to."""
+    rounding = np.finfo(np.float64).eps
+    if scale < rounding:
+        warnings.warn(
+            f"`module` starts at a scale of {scale:.1g} (its smallest layer), below the rounding "
+            f"{rounding:.1g} of numbers of size 1. Once weights have grown to 1, what is still "
+            "smaller than that in the same numbers is lost: differences that shrink before they "
+            "grow never grow, or grow from rounding. Try a start of 1e-12 or above.",
+            GflowWarning,
+            stacklevel=3,
         )
 
 
@@ -174,8 +298,7 @@ def _probe(field: ModuleField, samples: Samples) -> Callable[..., dict[str, Any]
 
         def block(total, rows):
             x, y, omega = rows
-            module: Any = state.weights
-            return total + jnp.sum(omega * field.loss.value(y, module(x))), None
+            return total + jnp.sum(omega * field.loss.value(y, field.whole(state.weights)(x))), None
 
         start = jnp.zeros((), state.dissipated.dtype)
         loss, _ = jax.lax.scan(block, start, (samples.x, samples.y, samples.omega))

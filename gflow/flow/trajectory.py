@@ -5,8 +5,9 @@ there, and the outcome's text names the common reasons and the cure.
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -81,6 +82,8 @@ class Outcome:
     """Flow time at which the schedule ends."""
     steps: int
     """Accepted steps."""
+    cures: ClassVar[Mapping[Reason, str]] = _CURES
+    """Common reasons of an early end and what to do, in the words of whoever asked."""
 
     @property
     def complete(self) -> bool:
@@ -97,7 +100,7 @@ class Outcome:
             return f"Reached {word} at t = {self.t:.6g} after {self.steps} steps."
         return (
             f"Stopped at t = {self.t:.6g} of {self.end_time:.6g} after {self.steps} steps "
-            f"(`{self.reason.name}`). {_CURES[self.reason]} The part computed so far was kept."
+            f"(`{self.reason.name}`). {self.cures[self.reason]} The part computed so far was kept."
         )
 
 

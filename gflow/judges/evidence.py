@@ -137,6 +137,7 @@ class Evidence:
             self.aligned_share,
             self.record["center_output"].values,
             self.record["margin_min"].values,
+            slowing=self.loss.slowing,
         )
 
     def mean_cosines(self, at: int) -> tuple[float, float]:

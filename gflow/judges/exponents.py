@@ -112,7 +112,7 @@ def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
 
 
 def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
-    return np.stack([escape_times(run.times, _outputs(run)) for run in one.runs])
+    return np.stack([escape_times(run.times, _outputs(run), run.loss.slowing) for run in one.runs])
 
 
 def _escapes(one: Series) -> list[Comparison]:
@@ -139,7 +139,7 @@ def _rate_error(run: Evidence, s: int) -> float:
     **Source:** theory D4, D7, D8.
     """
     mine, p = run.centers.label == s, run.p
-    times = escape_times(run.times, _outputs(run))[mine]
+    times = escape_times(run.times, _outputs(run), run.loss.slowing)[mine]
     if not np.isfinite(times).any():
         return np.inf
     at = int(np.searchsorted(run.times, np.nanmin(times)))

@@ -85,7 +85,8 @@ def awake_by_escape(evidence: Evidence) -> Bool[np.ndarray, " h"]:
     """
     centers, start, mine = evidence.centers, coordinates(evidence)[0], own(evidence)
     rate = evidence.loss.kappa * float(evidence.pi.mean())
-    escape = escape_times(evidence.times, evidence.record["center_output"].values)
+    outputs = evidence.record["center_output"].values
+    escape = escape_times(evidence.times, outputs, evidence.loss.slowing)
     done = np.zeros(len(start), dtype=bool)
     for j, s in enumerate(signs(evidence)):
         m, asleep = int((mine[j] & (start[j] > 0)).sum()), start[j][mine[j] & (start[j] <= 0)]

@@ -87,6 +87,10 @@ def soundness_of(evidence: Evidence) -> Soundness:
     return Soundness(tuple(check for check in checks if check is not None))
 
 
+_OUTPUTS = ("margin_min", "margin_mean", "squared_norm", "center_output")
+"""What must be finite wherever it is recorded."""
+
+
 def _in_range(evidence: Evidence) -> Hypothesis:
     record, text = evidence.record, "finite numbers in their range"
     if evidence.outcome.reason in (Reason.NOT_FINITE, Reason.DIVERGED):
@@ -95,12 +99,17 @@ def _in_range(evidence: Evidence) -> Hypothesis:
         return Hypothesis(text, measured, False, "the line about how it ended says what helps")
     cure = _finer(evidence)
     ranges = {"loss": (0, np.inf), "accuracy": (0, 1), "dissipated": (0, np.inf)}
+    ranges |= {name: (-np.inf, np.inf) for name in _OUTPUTS if name in record}
     slack = {"accuracy": 1e-6}
     for name, (low, high) in ranges.items():
         values, spare = record[name].values, slack.get(name, 0.0)
         if not (np.isfinite(values) & (values >= low - spare) & (values <= high + spare)).all():
             worst = "not finite" if not np.isfinite(values).all() else "out of range"
             return Hypothesis(text, f"the recorded `{name}` is {worst}", False, cure)
+    # The norm of a neuron that died has the logarithm -inf.
+    for name in ("log_norm", "log_output"):
+        if name in record and np.isnan(record[name].values).any():
+            return Hypothesis(text, f"the recorded `{name}` is not a number", False, cure)
     # The cosine of a neuron that died is nan, which is a gap and no error.
     if "cosine" in record and np.nanmax(np.abs(record["cosine"].values)) > 1 + COSINE_EXCESS:
         return Hypothesis(text, "a recorded cosine exceeds 1", False, cure)

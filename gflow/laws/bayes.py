@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import logsumexp
 
 from gflow.data.centers import Centers
+from gflow.data.checks import check_numbers, check_samples
 from gflow.robustness.bisection import bisected
 from gflow.robustness.radius import Radii
 
@@ -34,6 +35,7 @@ def bayes_margin(
 
     **Source:** Min and Vidal, ICML 2025, Proposition 2; theory section 3.
     """
+    check_samples(x, y)
     return _log_odds(x @ centers.mu.T, y, centers, tau)
 
 
@@ -60,6 +62,8 @@ def bayes_radii(
 
     **Source:** theory D6.
     """
+    check_samples(x, y)
+    check_numbers(tau=tau)
     z = x @ centers.mu.T
     own = np.equal.outer(y > 0, centers.label > 0)
     mine = np.where(own, z, -np.inf)

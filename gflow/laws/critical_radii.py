@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtr
 
 from gflow.data.centers import Centers
+from gflow.data.checks import check_not_negative, check_samples, check_signs
 from gflow.measure.assignment import dual
 from gflow.robustness.norm import Norm
 
@@ -32,6 +33,8 @@ def critical_radii(
 
     **Source:** theory D6.
     """
+    check_not_negative(m=m)
+    check_signs(label=label)
     against = np.array([np.linalg.norm(m[label != s], ord=dual(2, p)) for s in label])
     with np.errstate(divide="ignore"):
         return 1 / np.hypot(1, (against / m) ** (1 / p))
@@ -74,6 +77,7 @@ def two_neuron_radii(plus: float, minus: float, K1: int, K2: int) -> tuple[float
 
     **Source:** theory D6.
     """
+    check_not_negative(plus=plus, minus=minus)
     both = np.hypot(plus, minus)
     return float(plus / (K1**0.5 * both)), float(minus / (K2**0.5 * both))
 
@@ -130,6 +134,7 @@ def average_distance(
 
     **Source:** theory D6.
     """
+    check_samples(x, y)
     plus, minus = (x @ centers.mu[centers.label == s].sum(axis=0) for s in (1, -1))
     own, other = np.where(y > 0, (plus, minus), (minus, plus))
     size = np.where(y > 0, centers.K1, centers.K2)
@@ -148,6 +153,7 @@ def quadratic_distance(
 
     **Source:** theory D6.
     """
+    check_samples(x, y)
     z = x @ centers.mu.T
     mine = np.equal.outer(y > 0, centers.label > 0)
     own = np.linalg.norm(np.where(mine, np.maximum(z, 0), 0), axis=1)

@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.checks import check_numbers
+
 _X, _W = np.polynomial.legendre.leggauss(16)
 _NODES, _SHARES = (_X + 1) / 2, _W / 2
 
@@ -52,6 +54,7 @@ def log_coordinates(
 
     **Source:** theory D3.
     """
+    check_numbers(a=a, push=push)
     if not (p >= 1 and np.all(t_hat >= 0)):
         raise ValueError(
             f"`p` must be at least 1 and `t_hat` must not be negative, but p = {p:g} and the "

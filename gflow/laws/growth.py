@@ -30,7 +30,7 @@ def direction_at_growth(
 
     **Source:** theory D3.
     """
-    awake = np.where(u0 > 0, u0, 0.0)
+    awake = np.where(u0 > 0, u0, 0 * u0)  # a nan stays what it is
     rest = np.sqrt(np.clip(1 - (awake**2).sum(axis=1), 0, None))
     top, q = awake.max(axis=1), p - 2
     some, grown = top > 0, p * np.maximum(log_growth, 0.0)
@@ -54,4 +54,4 @@ def direction_at_growth(
         short = at(middle)[1] < grown
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     ratio, length = at(high)
-    return np.where(some[:, None], ratio * np.exp(high - length)[:, None], 0.0)
+    return np.where(some[:, None], ratio * np.exp(high - length)[:, None], 0 * top[:, None])

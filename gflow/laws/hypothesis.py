@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from gflow.data.centers import ORTHONORMAL, Centers
+from gflow.data.checks import check_signs
 
 BALANCED = 1e-6
 """Largest relative |‖w‖² - v²| that counts as balanced: rounding of recorded logarithms."""
@@ -198,6 +199,7 @@ def own_coordinates(
 
     Such a center wins no neuron, and bounds no cell: (u_k + 1)/√2 > u_k.
     """
+    check_signs(sign=sign, label=label)
     return np.where(np.equal.outer(sign, label), u0, -1.0)
 
 

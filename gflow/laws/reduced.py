@@ -17,6 +17,7 @@ from scipy.integrate import quad
 from scipy.optimize import root_scalar
 from scipy.special import exprel, gamma, ndtr
 
+from gflow.data.checks import check_numbers, check_signs
 from gflow.laws.decoupled import log_coordinates, log_length
 
 
@@ -98,6 +99,7 @@ def blow_up(
 
     **Source:** theory D3.
     """
+    check_signs(y=y)
     if p <= 2:
         return np.inf
     return float(np.exp(-_score(u0, y > 0, _given(weights, u0), p).max()) / (p - 2))
@@ -128,6 +130,7 @@ def winner(
     """
     if p <= 2:
         raise ValueError(f"`p` must exceed 2 for one center to win, but p = {p:g}; try `limit`.")
+    check_signs(sign=sign, label=label)
     score = _score(u0, sign[:, None] == label, pi, p)
     return np.where(np.isfinite(score).any(axis=1), score.argmax(axis=1), -1)
 
@@ -151,6 +154,8 @@ def limit(
     **Source:** theory D3.
     """
     pi, awake = _given(weights, u0), (u0 > 0) & (y > 0)
+    check_signs(y=y)
+    check_numbers(u0=u0, pi=pi)
     if not awake.any():
         return np.zeros_like(u0)
     if p < 2:
@@ -233,7 +238,7 @@ def capture_time(
     **Source:** theory D4.
     """
     scale = np.sqrt(D * m) * np.abs(u_k)
-    reach = np.log(np.maximum(scale / alpha, 1)) if alpha > 0 else np.full_like(scale, np.inf)
+    reach = np.full_like(scale, np.inf) if alpha == 0 else np.log(np.maximum(scale / alpha, 1))
     return reach / np.sqrt(m)
 
 
@@ -292,6 +297,7 @@ def _score(
     p: float,
 ) -> Float[np.ndarray, "*h K"]:
     """log(π_k u_k^{p-2}) of awake own centers, -inf of all others."""
+    check_numbers(u0=u0, pi=pi)
     awake = own & (u0 > 0)
     return np.where(awake, np.log(pi) + (p - 2) * np.log(np.where(awake, u0, 1)), -np.inf)
 

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
+from gflow.data.checks import check_signs
+
 CONTRIBUTING_SHARE = 0.999
 """Contributing neurons: the smallest set with this share of the final mass."""
 
@@ -53,12 +55,16 @@ def chords(
 def contributing(log_mass: Float[np.ndarray, " h"]) -> Bool[np.ndarray, " h"]:
     """Which neurons contribute: the smallest set with 99.9 % of the total mass Σ m_j.
 
+    None do if one mass is not a number.
+
     **Arguments:**
 
     - `log_mass`: log m_j; only differences matter, so any scale will do.
     """
     share = mass_share(log_mass)
     order = np.argsort(-share, kind="stable")
+    if np.isnan(share).any():
+        return np.zeros(len(share), dtype=bool)
     count = int(np.searchsorted(np.cumsum(share[order]), CONTRIBUTING_SHARE)) + 1
     chosen = np.zeros(len(share), dtype=bool)
     chosen[order[:count]] = True
@@ -66,9 +72,12 @@ def contributing(log_mass: Float[np.ndarray, " h"]) -> Bool[np.ndarray, " h"]:
 
 
 def mass_share(log_mass: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
-    """m_j/Σ m from logarithms, at any scale; equal shares if every neuron is dead."""
+    """m_j/Σ m from logarithms, at any scale; equal shares if every neuron is dead.
+
+    All shares are nan if one mass is not a number.
+    """
     top = log_mass.max()
-    mass = np.exp(log_mass - top) if np.isfinite(top) else np.ones_like(log_mass)
+    mass = np.ones_like(log_mass) if top == -np.inf else np.exp(log_mass - top)
     return mass / mass.sum()
 
 
@@ -92,6 +101,7 @@ def target(
 
     **Source:** Min and Vidal, ICML 2024, Theorem 2; theory D3, D5.
     """
+    check_signs(sign=sign)
     K = label.shape[0]
     average = np.where(sign > 0, K, K + 1)
     if p <= 2:
@@ -133,9 +143,16 @@ def mean_own_cosines(
     - `cosine`, `sign`, `label`: at one time, as for `target`.
     - `share`: mass share of each neuron, summing to 1.
     """
+    check_signs(sign=sign)
     own = np.where(sign[:, None] == label, cosine[:, : len(label)], -1.0)
     average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
-    return float(share @ own.max(axis=1)), float(share @ average)
+    return _mean(own.max(axis=1), share), _mean(average, share)
+
+
+def _mean(cosine: Float[np.ndarray, " h"], share: Float[np.ndarray, " h"]) -> float:
+    """Mean by mass; a neuron that died has no cosine, and no mass."""
+    some = share != 0
+    return float(share[some] @ cosine[some])
 
 
 def mean_closest_cosines(
@@ -149,7 +166,7 @@ def mean_closest_cosines(
     - `K`: number of centers.
     - `share`: mass share of each neuron, summing to 1.
     """
-    center, average = (float(share @ part.max(axis=1)) for part in (cosine[:, :K], cosine[:, K:]))
+    center, average = (_mean(part.max(axis=1), share) for part in (cosine[:, :K], cosine[:, K:]))
     return center, average
 
 
@@ -158,7 +175,7 @@ def first_time_at(
 ) -> float:
     """First time at which values reach a level, linear between recorded times; nan if never."""
     i = int((values >= level).argmax())
-    if values[i] < level:
+    if not values[i] >= level:
         return float("nan")
     if i == 0:
         return float(times[0])
@@ -169,8 +186,10 @@ def first_time_at(
 
 def contributing_share(log_mass: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
     """Share of each neuron in the mass of those that contribute; 0 for the others."""
-    share = np.where(contributing(log_mass), mass_share(log_mass), 0.0)
-    return share / share.sum()
+    share = mass_share(log_mass)
+    part = np.where(contributing(log_mass), share, 0 * share)
+    with np.errstate(invalid="ignore"):
+        return part / part.sum()
 
 
 def _unit(rows: Float[Array, "*T m D"]) -> Float[Array, "*T m D"]:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import fminbound
 
+from gflow.data.checks import check_not_negative
 from gflow.measure.assignment import Assigned, Bound, assign, dual, missed, norm
 from gflow.measure.expansion import led, split
 from gflow.measure.relu_supremum import enumerable, relu_supremum
@@ -54,6 +55,7 @@ def certify(network: Network | Population, target: Target, c: float) -> Certifie
 
     **Source:** theory D9, bounds B1 to B7.
     """
+    check_not_negative(c=c)
     return min(Certified(bound.at(c), bound.name) for bound in bounds(network, target))
 
 
@@ -67,6 +69,7 @@ def certify_best(network: Network | Population, target: Target, c: float) -> Cer
 
     **Returns:** a `Certified`: an upper bound on inf_{c>0} sup_{‖x‖=1} |c f - target|.
     """
+    check_not_negative(c=c)
     certificates = [Certified(target.supremum, "trivial")]
     for bound in bounds(network, target)[1:] if c > 0 else ():
         best = c if bound.name == "B5" else fminbound(bound.at, 0, 2 * c, xtol=1e-7 * c)

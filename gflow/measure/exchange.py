@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gflow.data.centers import Centers
+from gflow.data.checks import check_numbers
 from gflow.measure.ascent import ascend
 from gflow.measure.certificate import unit_tilt
 from gflow.measure.relu_supremum import enumerable, relu_supremum
@@ -200,6 +201,7 @@ def least_maximum(f: Float[np.ndarray, " n"], goal: Float[np.ndarray, " n"]) -> 
     The maximum is convex and piecewise linear in c.  The pieces highest at the two ends of a
     bracket cross inside it; the piece highest there replaces one of them, until it is no other.
     """
+    check_numbers(f=f, goal=goal)
     left = _highest_piece(f, goal, 0.0)
     if left[0] >= 0:
         return 0.0, left[1]

@@ -44,6 +44,7 @@ def margins(
     """y f for one output and labels ±1; for many the own output less the largest other one."""
     if f.ndim == 1:
         return y * f
-    true = jnp.arange(f.shape[1])[None] == y.astype(int)[:, None]
-    own = jnp.where(true, f, 0).sum(axis=1)
+    true = jnp.arange(f.shape[1], dtype=y.dtype)[None] == y[:, None]
+    # A label without an output has no margin.
+    own = jnp.where(true.any(axis=1), jnp.where(true, f, 0).sum(axis=1), jnp.nan)
     return own - jnp.where(true, -jnp.inf, f).max(axis=1)

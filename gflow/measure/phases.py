@@ -5,13 +5,21 @@ contributing mass is within 10 degrees of its target.  Escape: first |f(μ_k)| =
 min_i y_i f_i > 0 once every subclass has escaped.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.integrate import fixed_quad
+
+Slowing = Callable[[Float[np.ndarray, "*q"]], Float[np.ndarray, "*q"]]
+"""From outputs z >= 0 of the right sign to 1 - |g(z)|/κ, by how much the force has fallen."""
 
 ALIGNED_SHARE = 0.95
 ESCAPE_LEVEL = 0.5
+
+_NODES = 64
+_LEAST_FORCE = 0.01  # in units of κ; beyond it a square loss has all but reached its pole
 
 
 class Phases(NamedTuple):
@@ -37,6 +45,8 @@ def find_phases(
     aligned_share: Float[np.ndarray, " T"],
     center_output: Float[np.ndarray, "T K"],
     margin_min: Float[np.ndarray, " T"],
+    *,
+    slowing: Slowing,
 ) -> Phases:
     """Phases of a recorded flow.
 
@@ -46,12 +56,13 @@ def find_phases(
     - `aligned_share`: share of the final contributing mass within 10 degrees of its target.
     - `center_output`: f(μ_k).
     - `margin_min`: min_i y_i f_i.
+    - `slowing`: of the loss, such as `Exponential().slowing`.
 
-    **Returns:** `Phases`. Escape is interpolated (log-linearly in the output, which grows
-    exponentially then); the other two are the first recorded time at which the condition holds,
-    for fitting once every subclass has escaped: signs may be right while outputs are still ε².
+    **Returns:** `Phases`. Escape is that of `escape_times`; the other two are the first recorded
+    time at which the condition holds, for fitting once every subclass has escaped: signs may be
+    right while outputs are still ε². A nan meets no condition.
     """
-    escapes = escape_times(times, center_output)
+    escapes = escape_times(times, center_output, slowing)
     return Phases(
         _first(times, aligned_share >= ALIGNED_SHARE),
         float(min(escapes[np.isfinite(escapes)], default=np.nan)),
@@ -60,22 +71,58 @@ def find_phases(
 
 
 def escape_times(
-    times: Float[np.ndarray, " T"], center_output: Float[np.ndarray, "T K"]
+    times: Float[np.ndarray, " T"],
+    center_output: Float[np.ndarray, "T K"],
+    slowing: Slowing,
 ) -> Float[np.ndarray, " K"]:
-    """First time at which |f(μ_k)| = 1/2, for every subclass; nan where never (theory D7)."""
-    return np.array([_crossing(times, np.abs(z)) for z in center_output.T])
+    """First time at which |f(μ_k)| = 1/2, for every subclass (theory D7).
+
+    Between two records it is read along dz/dt ∝ |g(z)| z, z = |f(μ_k)|, by which outputs grow once
+    neurons are aligned (theory D8), so nothing is lost however far apart the records are: without
+    noise a crossing is as exact as they are.  With noise, or while directions still turn, it is off
+    by the share of the interval by which the logarithmic speed of z departs from that law.
+
+    **Arguments:**
+
+    - `times`, `center_output`: as for `find_phases`.
+    - `slowing`: of the loss, such as `Exponential().slowing`.
+
+    **Returns:** flow times; the first recorded one for an output that starts above 1/2; nan for one
+    that never escapes, or is not a number before it does.
+
+    **Source:** theory D7, D8.
+    """
+    return np.array([_crossing(times, np.abs(z), slowing) for z in center_output.T])
 
 
-def _crossing(times: Float[np.ndarray, " T"], z: Float[np.ndarray, " T"]) -> float:
-    """First time at which z = 1/2, interpolated along exponential growth; nan if never."""
+def _crossing(
+    times: Float[np.ndarray, " T"], z: Float[np.ndarray, " T"], slowing: Slowing
+) -> float:
+    """First time at which z = 1/2; nan if never."""
     above = np.flatnonzero(z >= ESCAPE_LEVEL)
     if above.size == 0:
         return float("nan")
     i = int(above[0])
-    if i == 0 or z[i - 1] <= 0:
+    if i == 0 or z[i - 1] == 0:
         return float(times[i])
-    fraction = np.log(ESCAPE_LEVEL / z[i - 1]) / np.log(z[i] / z[i - 1])
-    return float(times[i - 1] + fraction * (times[i] - times[i - 1]))
+    share = _potential(z[i - 1], ESCAPE_LEVEL, slowing) / _potential(z[i - 1], z[i], slowing)
+    return float(times[i - 1] + share * (times[i] - times[i - 1]))
+
+
+def _potential(a: float, b: float, slowing: Slowing) -> float:
+    """κ ∫_a^b dz/(z |g(z)|), or log b/a where the force at the last output is all but 0.
+
+    The integral is log b/a and that of (κ/g - 1)/z, which is regular at 0.
+    """
+    growth = float(np.log(b / a))
+    if not 1 - slowing(np.array([b], np.float64))[0] >= _LEAST_FORCE:
+        return growth
+
+    def delay(z: Float[np.ndarray, " q"]) -> Float[np.ndarray, " q"]:
+        slow = slowing(z)
+        return slow / (z * (1 - slow))
+
+    return growth + float(fixed_quad(delay, a, b, n=_NODES)[0])
 
 
 def _first(times: Float[np.ndarray, " T"], holds: Bool[np.ndarray, " T"]) -> float:

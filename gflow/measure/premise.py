@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from gflow.data.centers import unit_rows
+from gflow.data.checks import check_finite, check_numbers
 from gflow.data.clusters import estimated, silhouettes
 from gflow.data.dataset import Dataset, Grain
 from gflow.random import stream
@@ -121,6 +122,8 @@ def premise(
 
     **Source:** theory D14; the first panels of Min and Vidal, ICML 2024, show the same cosines.
     """
+    check_finite(x, "`x`")
+    check_numbers(label=label)
     # Subclasses in the order of their classes: `place` is where a sample's one comes.
     unit = unit_rows(x)
     names, index = np.unique(subclass, return_inverse=True)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import nnls
 
+from gflow.data.checks import check_numbers
 from gflow.network.folded import folded
 from gflow.network.population import Population
 
@@ -52,6 +53,7 @@ def relu_supremum(
 
     **Source:** theory D9, bound B5.
     """
+    check_numbers(c=c)
     # Everything happens in the span of the neurons.
     rows = np.concatenate([f.u, goal.u])
     weight = np.concatenate([c * f.s * f.m, -goal.s * goal.m])

@@ -21,4 +21,4 @@ def stable_rank(features: Float[Array, "n h"], rounds: int = 60) -> Float[Array,
 
     v = jax.lax.fori_loop(0, rounds, step, v)
     top = ((H @ v) ** 2).sum()
-    return jnp.where(top > 0, (H**2).sum() / jnp.where(top > 0, top, 1), 0.0)
+    return jnp.where(top == 0, 0.0, (H**2).sum() / jnp.where(top == 0, 1, top))

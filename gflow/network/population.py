@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from gflow.data.checks import check_not_negative, check_numbers, check_signs
 from gflow.errors import DataError
 from gflow.network.prelu import Network, host_power
 
@@ -33,6 +34,13 @@ class Population:
     """Power of the activation."""
     log_scale: float
     """log of the unit of `m`; 0 for a network that is zero."""
+
+    def __post_init__(self):
+        check_numbers(u=self.u, log_scale=self.log_scale)
+        check_not_negative(m=self.m)
+        check_signs(s=self.s)
+        if not 1 <= self.p < np.inf:
+            raise DataError(f"`p` must be finite and at least 1, but is {self.p:g}; 1 is ReLU.")
 
     @classmethod
     def of(cls, network: Network) -> "Population":

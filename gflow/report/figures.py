@@ -21,6 +21,7 @@ from gflow.report import (
 )
 from gflow.report.figure import FIGURES, FigureKind, NotDrawable
 from gflow.report.subjects import COLUMNS, Runs, as_study
+from gflow.runs.files import writing
 from gflow.runs.freshness import is_current
 from gflow.runs.watch import Stage, unstaged
 
@@ -53,13 +54,15 @@ def draw(
 
     **Returns:** the files written, in the order of `known`.
 
-    **Raises:** `GflowError` if there is no figure of that name.
+    **Raises:** `GflowError` if there is no figure of that name; `RecordError` if one cannot be
+    written, those drawn before being kept.
     """
     tell = tell or _warn
     study = as_study(result)
     kinds = [_named(only)] if only is not None else default(result)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if len(study.runs) > COLUMNS and any(kind.side_by_side for kind in kinds):
         tell(
             f"The figures show the first {COLUMNS} of {len(study.runs)} runs; give a figure "

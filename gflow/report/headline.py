@@ -46,8 +46,9 @@ class PointAnswer:
     """Where neurons end; empty where that was not recorded or there are no laws of it."""
     shares: tuple[float, float] | None
     """Shares of the final mass within 10 degrees of an own center, of the class average."""
-    cosines: tuple[float, float] | None
-    """To the closest own center and the class average at the end, weighted by mass."""
+    cosines: tuple[float | None, float | None] | None
+    """To the closest own center and the class average at the end, weighted by mass; None to an
+    average of length 0."""
     conjecture: str
     """Verdict on Conjecture 1; empty if it was not judged."""
     distance: tuple[float, float] | None
@@ -65,6 +66,11 @@ class PointAnswer:
     def cosine(self) -> float | None:
         """Cosine to where neurons end; to the closest own center where that is neither."""
         return self.cosines and self.cosines[self.place == AVERAGES]
+
+
+def _cosines(evidence: "Evidence") -> tuple[float | None, float | None]:
+    center, average = evidence.mean_cosines(len(evidence.times) - 1)
+    return None if center != center else center, None if average != average else average
 
 
 @dataclass(frozen=True)
@@ -189,7 +195,7 @@ def _answer(
         fit=fit,
         place=place,
         shares=shares,
-        cosines=evidence.mean_cosines(len(evidence.times) - 1) if known else None,
+        cosines=_cosines(evidence) if known else None,
         conjecture=conjecture.verdict.value if conjecture else "",
         distance=conjecture.opinion.bracket if conjecture else None,
         target="F" if evidence.p < 2 else f"F^({evidence.p:g})",

@@ -8,8 +8,8 @@ The font is STIX, which comes with matplotlib, so a figure is the same on every 
 """
 
 import functools
+import io
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy import ndarray
+
+from gflow.runs.files import write_bytes
 
 SINGLE, DOUBLE = 3.25, 6.75
 """Widths in inches of one and two columns of a two-column paper."""
@@ -260,6 +262,9 @@ def save(figure: Figure, folder: Path, name: str, pdf: bool = True) -> list[Path
     """Store a figure in its `files`, each completely or not at all.
 
     Its layout is computed once for both, which have the same size in points.
+
+    **Raises:** `RecordError` if one cannot be written; an older one, and what was drawn before, is
+    then still there.
     """
     figure.set_dpi(_DPI)  # text is measured once for the layout and for the png
     with styled():
@@ -282,15 +287,13 @@ def files(folder: Path, name: str, pdf: bool = True) -> tuple[Path, ...]:
 
 
 def _save(figure: Figure, path: Path, kind: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     # Without a creation date, the same figure is the same file.
     metadata = {"CreationDate": None} if kind == "pdf" else None
-    try:
-        with styled():
-            figure.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # In memory first: on a full disk the libraries that draw fail in ways of their own.
+    drawing = io.BytesIO()
+    with styled():
+        figure.savefig(drawing, format=kind, dpi=_DPI, metadata=metadata)
+    write_bytes(path, drawing.getbuffer())
     return path
 
 

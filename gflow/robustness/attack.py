@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.linalg import orth
 
+from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.bisection import bisected
@@ -52,7 +53,8 @@ def share_beyond(
     radius: Float[np.ndarray, " n"], R: Float[np.ndarray, " B"]
 ) -> Float[np.ndarray, " B"]:
     """Share of radii above each R: a robust accuracy, monotone in R."""
-    return 1 - np.searchsorted(np.sort(radius), R, side="right") / len(radius)
+    known = np.where(radius >= 0, radius, 0.0)  # what is not a number is beyond nothing
+    return 1 - np.searchsorted(np.sort(known), R, side="right") / len(known)
 
 
 def attack(
@@ -76,6 +78,7 @@ def attack(
 
     **Source:** theory D10.
     """
+    check_samples(x, y)
     f = population_of(network)
     f = f.distinct.take(f.distinct.m > 0)
     if not len(f.m):

@@ -30,7 +30,8 @@ class Lowest(eqx.Module):
 
     def or_lower(self, other: "Lowest") -> "Lowest":
         """The lower of both, sample by sample."""
-        better = other.margin < self.margin
+        # A margin that is not a number is not right, so there is none lower.
+        better = ~(other.margin >= self.margin) & ~jnp.isnan(self.margin)
         return Lowest(
             jnp.where(better[:, None], other.delta, self.delta),
             jnp.where(better, other.margin, self.margin),

@@ -11,6 +11,7 @@ from typing import TypeGuard
 import numpy as np
 from jaxtyping import Float, Real
 
+from gflow.data.checks import check_classes, check_finite, check_signs
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
@@ -76,6 +77,7 @@ def measure_radii(
     **Source:** theory D10.
     """
     at, label = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    check_finite(at, "`x`")
     if not _is_certifiable(network):
         return Robustness(label, _attacked(network, x, y, norms))
     whole = population_of(network).distinct
@@ -96,9 +98,12 @@ def _attacked(
     f: Callable, x: Real[np.ndarray, "n D"], y: Real[np.ndarray, " n"], norms: Sequence[Norm]
 ) -> dict[Norm, Radii]:
     """Radii in [0, attacked] of a model of one output or of many, in float32."""
-    at, label = x.astype(np.float32), y.astype(np.int64)
+    at = x.astype(np.float32)
+    outputs = f(at[:1])
+    many = np.ndim(outputs) == 2
+    check_classes(y, np.shape(outputs)[1]) if many else check_signs(y=y)
+    label = y.astype(np.int64)
     toward = rivals(at, label, at, label)
-    many = np.ndim(f(at[:1])) == 2
     brackets = {}
     for norm in norms:
         if many:

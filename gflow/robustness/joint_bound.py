@@ -7,6 +7,7 @@ falls by the largest singular value of both stacked (theory D10).
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.checks import check_not_negative, check_samples
 from gflow.network.geometry import largest_singular
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
@@ -32,6 +33,8 @@ def radii_together(
 
     **Arguments:** as for `certified_radii`; at most 500 neurons, or nothing is certified.
     """
+    check_samples(x, y)
+    check_not_negative(rest=rest)
     f = population_of(network).distinct
     f = f.take(f.m > 0)
     certified = np.zeros(len(x))

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
+from gflow.data.checks import check_classes, check_finite
 from gflow.robustness.attack import LONGEST, Attack
 from gflow.robustness.bisection import bisected
 from gflow.robustness.model_margin import AbstractModelMargin, Perturbed, RivalMargin
@@ -55,6 +56,7 @@ def minimum_norm(
 
     **Source:** Pintor et al., NeurIPS 2021.
     """
+    check_finite(x, "`x`")
     n, D = x.shape
     along = np.zeros((n, 0, D), x.dtype) if toward is None else toward.astype(x.dtype)
     rows = min(n, max(_ENTRIES // D, 1))
@@ -89,8 +91,10 @@ def minimum_norm_of_classes(
     - `y`: labels 0, 1, …
     - `most`: number of other classes tried for each sample, those of the largest outputs.
     """
+    check_finite(x, "`x`")
     with jax.enable_x64(x.dtype == np.float64):
         z = np.array(f(jnp.asarray(x)))
+    check_classes(y, z.shape[1])
     z[np.arange(len(y)), y] = -np.inf
     ranked = np.argsort(-z, axis=1)[:, : min(most, z.shape[1] - 1)]
     margin = RivalMargin(f)
@@ -165,7 +169,7 @@ def _shortest(margin: Perturbed, toward: Float[Array, "n k D"], steps: int) -> _
     shorter = straight[0] < radius
     radius = jnp.where(shorter, straight[0], radius)
     delta = jnp.where(shorter[:, None], straight[1], delta)
-    wrong = margin(jnp.zeros_like(x)) <= 0
+    wrong = ~(margin(jnp.zeros_like(x)) > 0)  # a nan is not right
     return jnp.where(wrong, 0.0, radius), jnp.where(wrong[:, None], 0.0, delta)
 
 
@@ -180,7 +184,7 @@ def _on_line(margin: Perturbed, way: Float[Array, "n D"]) -> _Turns:
     """The first change of prediction on a grid from x to x + way, or none."""
 
     def turned(t: Float[Array, " n"]) -> Bool[Array, " n"]:
-        return margin(t[:, None] * way) <= 0
+        return ~(margin(t[:, None] * way) > 0)
 
     def look(i: Array, t: Float[Array, " n"]) -> Float[Array, " n"]:
         s = jnp.full_like(t, i / _RADII)
@@ -208,7 +212,7 @@ def _walked(margin: Perturbed, start: _Turns, steps: int) -> _Turns:
         (_, value), slope = value_and_slope(delta)
 
         # Whatever is wrong and shorter than before is the best so far.
-        size, wrong = norm.size(delta), value <= 0
+        size, wrong = norm.size(delta), ~(value > 0)
         shorter = wrong & (size < radius)
         best = jnp.where(shorter[:, None], delta, best)
         radius = jnp.where(shorter, size, radius)

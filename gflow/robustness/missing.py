@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.checks import check_not_negative
 from gflow.network.prelu import host_power
 
 
@@ -18,6 +19,9 @@ class Missing:
     """‖x‖₂."""
     stretch: float
     """max ‖δ‖₂/‖δ‖."""
+
+    def __post_init__(self):
+        check_not_negative(bound=self.bound)
 
     def cost(
         self, own: Float[np.ndarray, " n"], own_rate: float, R: Float[np.ndarray, " n"]

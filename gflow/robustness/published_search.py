@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import orth
 
+from gflow.data.checks import check_finite, check_not_negative, check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, positive_power
 from gflow.robustness.cast import casts_of
@@ -54,6 +55,8 @@ def published_accuracy(
     - `R`: radii.
     - `iterations`: 2000 in the published code.
     """
+    check_samples(x, y)
+    check_not_negative(R=R)
     f = _few(network)
     basis = orth(f.u.T)
     with jax.enable_x64(True):
@@ -127,6 +130,7 @@ def published_distance(
     - `seed`: of the points.
     - `iterations`: 2000 in the published code.
     """
+    check_finite(x, "`x`")
     f, F = _few(network), _few(target)
     mine, theirs = f(x), F(x)
     scale = float(mine @ theirs / (mine @ mine)) if (mine != 0).any() else 0.0

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.attack import Attack, attack, share_beyond
@@ -69,6 +70,7 @@ def radii(
 
     **Source:** theory D10.
     """
+    check_samples(x, y)
     whole = population_of(network).distinct
     casts = casts_of(whole)
 
@@ -76,7 +78,7 @@ def radii(
     bounds = [certified_radii(cast, x, y, norm=norm) for cast in casts]
     if norm.euclidean:
         bounds.append(radii_together(whole, x, y))
-    certified = np.maximum(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
+    certified = np.fmax(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
 
     # Above: perturbations of the folded network, lengthened until they flip the whole one.
     shortest, factor = _verified(whole, casts, x, y, seed=seed, norm=norm)
@@ -124,5 +126,5 @@ def _stretch(
         z, dz = x[some] @ f.u.T, delta[some] @ f.u.T
         for factor in _LONGER[::-1]:
             value = y[some] * (host_power(z + factor * dz, f.p) @ (f.s * f.m))
-            least[some] = np.where(value <= 0, factor, least[some])
+            least[some] = np.where(value > 0, least[some], factor)
     return least

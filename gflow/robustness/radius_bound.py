@@ -8,6 +8,7 @@ follows in closed form (theory D10), in any norm.
 import numpy as np
 from jaxtyping import Float
 
+from gflow.data.checks import check_not_negative, check_samples
 from gflow.network.geometry import largest_singular
 from gflow.network.population import Population
 from gflow.network.prelu import Network, host_power
@@ -57,6 +58,8 @@ def certified_radii(
 
     **Source:** theory D10.
     """
+    check_samples(x, y)
+    check_not_negative(rest=rest)
     cast = network if isinstance(network, Cast) else Cast.alone(network)
     certified = np.zeros(len(x))
     for s in (1.0, -1.0):

@@ -80,12 +80,14 @@ def _about(folder: Path, question: str) -> dict[str, object]:
 
 def _run(place: Place) -> list[str]:
     """Seals of a run that has ended, the files in its manifest verified."""
+    # Seals first: of an altered file nothing is said here, but where the runs are read instead.
+    seals = _seals(place.folder, (MANIFEST, FINDINGS, RADII))
     if status_of(place).state not in (State.FINISHED, State.STOPPED):
         raise RecordError(f"{place.folder}: must have ended, but has not; run it again.")
     manifest = read_manifest(place.folder)
     for name in PARTS:
         verified(place.folder / name, manifest)
-    return _seals(place.folder, (MANIFEST, FINDINGS, RADII))
+    return seals
 
 
 def _seals(folder: Path, names: Sequence[str]) -> list[str]:

@@ -277,6 +277,6 @@ class _Reporter:
 
 def _phase(observation: PyTree) -> str:
     """A phase as far as one observation tells; `measure.phases` reads it from the whole record."""
-    if observation["margin_mean"] < ESCAPE_LEVEL:
+    if not observation["margin_mean"] >= ESCAPE_LEVEL:
         return "alignment"
     return "margin growth" if observation["margin_min"] > 0 else "fitting"

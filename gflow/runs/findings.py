@@ -14,7 +14,7 @@ from gflow.judges.finding import Finding, Opinion, Verdict
 from gflow.laws.hypothesis import Hypothesis
 from gflow.runs.code import code_hash
 from gflow.runs.manifest import FINDINGS, MANIFEST, RADII
-from gflow.runs.sealed import read_sealed, seal_of, write_sealed
+from gflow.runs.sealed import read_sealed, seal_of, warn_unused, write_sealed
 
 
 def save_findings(
@@ -44,6 +44,8 @@ def read_findings(
 ) -> tuple[Finding, ...] | None:
     """Stored verdicts; None if there are none that are about the run or study as it is now.
 
+    Warns if they were altered or cut short.
+
     **Arguments:**
 
     - `folder`: a run or study folder.
@@ -52,11 +54,14 @@ def read_findings(
     - `runs`: run folders of a study.
     """
     try:
-        values = read_sealed(folder / FINDINGS)
+        values = read_sealed(folder / FINDINGS, "its verdicts are not used and are judged anew")
         findings = tuple(finding_of(row) for row in values["findings"])
         stamp, today = values["judged_by"], _stamp(folder, ids or [], runs)
         same = stamp == today if ids is not None else stamp["about"] == today["about"]
-    except (OSError, RecordError, KeyError, TypeError, ValueError):
+    except RecordError as error:
+        warn_unused(error)
+        return None
+    except (OSError, KeyError, TypeError, ValueError):
         return None
     return findings if same else None
 

@@ -26,7 +26,7 @@ from gflow.laws.timescales import alignment_end
 from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
-from gflow.scenario import SAFE_TOLERANCE, Scenario
+from gflow.scenario import PLAIN_CHARTS, SAFE_TOLERANCE, Scenario
 
 
 class Problem(NamedTuple):
@@ -207,9 +207,9 @@ def _controls(scenario: Scenario, pull: float, scale: float) -> Controls:
     length across it is wrong by min_step, in radians; a forced step may be as wrong as that.
     """
     flow = scenario.flow
-    plain = scenario.chart in ("cartesian", "module")
-    # By default the absolute tolerance follows the smallest initial neuron.
-    absolute = flow.absolute_tolerance or SAFE_TOLERANCE * scale
+    plain = scenario.chart in PLAIN_CHARTS
+    # By default the absolute tolerance follows the smallest initial neuron or layer.
+    absolute = flow.absolute_tolerance or min(SAFE_TOLERANCE, flow.tolerance) * scale
     return Controls(
         solver=scenario.solver,
         rtol=flow.tolerance if plain else 0.0,

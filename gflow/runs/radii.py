@@ -33,11 +33,13 @@ from gflow.runs.index import data_checksum
 from gflow.runs.manifest import MANIFEST, RADII
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.run import Run
-from gflow.runs.sealed import read_sealed, seal_of, write_sealed
+from gflow.runs.sealed import read_sealed, seal_of, warn_unused, write_sealed
 from gflow.scenario import RobustnessTable, Scenario
 
 ARRAYS = "robustness.nc"
 """File of a run folder, sealed by the file `RADII`."""
+
+_CURE = "its radii are not used and are measured anew where they are needed"
 
 
 def attacked(run: Run, requested: RobustnessTable, fresh: bool = False) -> Run:
@@ -153,7 +155,9 @@ def _save(folder: Path, robustness: Robustness, requested: RobustnessTable, seco
 
 
 def read_robustness(folder: Path, requested: RobustnessTable | None = None) -> Robustness | None:
-    """Stored radii; None if there are none about the run as it is now, or they were altered.
+    """Stored radii; None if there are none about the run as it is now.
+
+    Warns if they were altered or cut short, which counts as none.
 
     **Arguments:**
 
@@ -194,20 +198,26 @@ def _arrays(folder: Path, requested: RobustnessTable | None) -> xr.Dataset | Non
     seal = _seal(folder)
     if not seal or (requested is not None and not _answers(seal, requested)):
         return None
+    data = b""
     with suppress(OSError):
         data = (folder / ARRAYS).read_bytes()
-        if seal["checksum"] == hashlib.sha256(data).hexdigest():
-            return _opened(data)
+    if seal["checksum"] == hashlib.sha256(data).hexdigest():
+        return _opened(data)
+    what = "has another; it was altered or cut short" if data else "is missing or empty"
+    warn_unused(f"{folder / ARRAYS}: must have the checksum in {RADII}, but {what}, so {_CURE}.")
     return None
 
 
 def _seal(folder: Path) -> dict:
     """What is said of the stored radii; empty unless it is whole and about the run as it is."""
-    with suppress(OSError, RecordError):
-        seal = read_sealed(folder / RADII)
-        if seal["about"] == seal_of(folder / MANIFEST):
-            return seal
-    return {}
+    try:
+        seal = read_sealed(folder / RADII, _CURE)
+    except FileNotFoundError:
+        return {}
+    except RecordError as error:
+        warn_unused(error)
+        return {}
+    return seal if seal["about"] == seal_of(folder / MANIFEST) else {}
 
 
 def _opened(data: bytes) -> xr.Dataset:

@@ -71,10 +71,8 @@ class Run:
         escaped = int(np.searchsorted(evidence.times, phases.escape))
         moments = {"escape": escaped} if np.isfinite(phases.escape) else {}
         cosines = _at_moments(evidence.mean_cosines, moments | {"the end": len(evidence.times) - 1})
-        return {
-            "phases": str(phases),
-            "cosines": f"{cosines} (closest own center, class average)",
-        }
+        meaning = self._meaning("closest own center", "class average")
+        return {"phases": str(phases), "cosines": f"{cosines} ({meaning})"}
 
     @property
     def _closest(self) -> str:
@@ -84,7 +82,13 @@ class Run:
         best = max(range(last + 1), key=lambda at: evidence.closest_cosines(at)[0])
         moments = {f"t = {evidence.times[best]:.4g}": best, "the end": last}
         cosines = _at_moments(evidence.closest_cosines, moments)
-        return f"{cosines} (closest center, closest class average)"
+        return f"{cosines} ({self._meaning('closest center', 'closest class average')})"
+
+    def _meaning(self, center: str, average: str) -> str:
+        """What a pair of cosines is to."""
+        if self.centers.lacks_average:
+            return f"{center}; the average of a class has length 0"
+        return f"{center}, {average}"
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -132,6 +136,9 @@ class Run:
 
 
 def _at_moments(cosines: Callable[[int], tuple[float, float]], moments: Mapping[str, int]) -> str:
-    """Cosines to a center and an average as text, at record indices by the word for each."""
-    pairs = {word: cosines(at) for word, at in moments.items()}
-    return ", ".join(f"{a:.3f} and {b:.3f} at {word}" for word, (a, b) in pairs.items())
+    """Cosines to a center and an average as text, at record indices by the word for each.
+
+    One that is nan, as to an average of length 0, is left out.
+    """
+    pairs = {word: [f"{c:.3f}" for c in cosines(at) if c == c] for word, at in moments.items()}
+    return ", ".join(f"{' and '.join(pair)} at {word}" for word, pair in pairs.items() if pair)

@@ -6,11 +6,12 @@ another version is refused and never guessed at.
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gflow.errors import RecordError
+from gflow.errors import GflowWarning, RecordError
 from gflow.runs.files import to_json, write_text
 
 FORMAT = 3
@@ -61,6 +62,11 @@ def read_sealed(path: Path, cure: str = "run its scenario again with --fresh") -
             f"short, so {cure}."
         )
     return values
+
+
+def warn_unused(reason: object) -> None:
+    """Say of something stored why it is not used, and what is done about it."""
+    warnings.warn(str(reason), GflowWarning, stacklevel=3)
 
 
 def _check_format(path: Path, written: object) -> None:

@@ -24,8 +24,9 @@ import xarray as xr
 from gflow.errors import RecordError, ScenarioError
 from gflow.flow.trajectory import Reason
 from gflow.runs import store
-from gflow.runs.files import write_bytes, write_text
+from gflow.runs.files import write_bytes
 from gflow.runs.findings import read_findings
+from gflow.runs.freshness import is_current
 from gflow.runs.index import (
     Place,
     home,
@@ -35,11 +36,12 @@ from gflow.runs.index import (
     write_index,
 )
 from gflow.runs.lock import held
-from gflow.runs.manifest import is_run
+from gflow.runs.manifest import FINDINGS, RADII, is_run
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.point import continued, judged_in_folder, requested_predictions, settle
 from gflow.runs.radii import attacked, read_robustness
 from gflow.runs.run import Entry, Run
+from gflow.runs.sealed import warn_unused
 from gflow.runs.status import State, Status, status_of
 from gflow.runs.study_table import tabulate, to_csv
 from gflow.runs.watch import Stage, unstaged
@@ -218,12 +220,21 @@ def attack(
 
 
 def save_table(study: Run | Study) -> None:
-    """Store the table of a study in its folder, as table.csv and table.nc; a run has none."""
+    """Store the table of a study in its folder, as table.csv and table.nc; a run has none.
+
+    Warns of one that is newer than all it shows and yet says something else.
+    """
     if isinstance(study, Run):
         return
     table = study.table
-    write_text(study.folder / "table.csv", to_csv(table))
-    write_bytes(study.folder / "table.nc", to_netcdf(table))
+    for name, data in (("csv", to_csv(table).encode()), ("nc", bytes(to_netcdf(table)))):
+        path = study.folder / f"table.{name}"
+        if is_current([path], study.runs, (FINDINGS, RADII)) and path.read_bytes() != data:
+            warn_unused(
+                f"{path}: must be what gflow makes of the runs beside it, but is not; it was "
+                "altered or cut short, or another gflow made it. It is made anew."
+            )
+        write_bytes(path, data)
 
 
 def _unsettled(scenario: Scenario, places: tuple[Place, ...], fresh: bool) -> list[Task]:

@@ -12,13 +12,14 @@ and never imports jax, so `gflow show` answers at once.
 from gflow.scenario.networks import LayersTable, NeuronsTable, VectorTable
 from gflow.scenario.question import NUMERICS, Scenario, schema
 from gflow.scenario.reading import load_scenario, parse_scenario
-from gflow.scenario.rules import SAFE_TOLERANCE
+from gflow.scenario.rules import PLAIN_CHARTS, SAFE_TOLERANCE
 from gflow.scenario.tables import LETTERS, SLIDING_STEP, FlowTable, RobustnessTable
 from gflow.scenario.words import PREDICTIONS
 
 __all__ = [
     "LETTERS",
     "NUMERICS",
+    "PLAIN_CHARTS",
     "PREDICTIONS",
     "SAFE_TOLERANCE",
     "SLIDING_STEP",

@@ -19,7 +19,10 @@ from gflow.scenario.tables import FlowTable, RobustnessTable, TrainTable
 from gflow.table import RULES, Mistake, Table, rule
 
 SAFE_TOLERANCE = 1e-6
-"""Largest absolute tolerance in units of `init_scale`, in the Cartesian chart."""
+"""Largest absolute tolerance in units of `init_scale`, in plain coordinates."""
+
+PLAIN_CHARTS = ("cartesian", "module")
+"""Charts whose numbers are the weights, so that errors have an absolute tolerance, too."""
 
 SMALLEST_CARTESIAN = 1e-140
 """Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow.  Without
@@ -97,16 +100,23 @@ def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> s
     eps, atol = network.init_scale, flow.absolute_tolerance
     if atol is None:
         return None
-    if flow.chart != "cartesian":
+    chart = network.chart(flow.chart, True)
+    if chart == "vector":
+        return (
+            f'must be left out for network.kind = "{network.kind}", whose coordinates have only '
+            f"`flow.tolerance`, but is {atol!r}; remove it."
+        )
+    if chart not in PLAIN_CHARTS:
         return (
             f'must be left out unless flow.chart = "cartesian", but flow.chart = "{flow.chart}", '
             "which has only `flow.tolerance`; remove it."
         )
     if atol > SAFE_TOLERANCE * eps * (1 + 1e-9):
+        where = "the Cartesian chart" if chart == "cartesian" else "plain coordinates"
         can_change = "lightcone" in network.charts and network.degree == 1
         other = f", or set {_SCALE_FREE}" if can_change else ""
         return (
-            "must be far below `network.init_scale` in the Cartesian chart, but absolute_tolerance "
+            f"must be far below `network.init_scale` in {where}, but absolute_tolerance "
             f"= {atol!r} and init_scale = {eps!r}. The solver would step over the whole alignment "
             "phase and still report success. Use absolute_tolerance <= "
             f"{SAFE_TOLERANCE * eps:.3g}{other}."

@@ -69,7 +69,8 @@ class FlowTable(Table):
     )
     absolute_tolerance: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="absolute error of one step in the Cartesian chart; by default 1e-6·init_scale",
+        description="absolute error of one step of plain weights; by default flow.tolerance, at "
+        "most 1e-6, in units of the smallest initial neuron or layer",
         examples=[1e-13],
     )
     min_step: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(

@@ -3,8 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import expi
+from systems import polar, system
 
+from gflow.data.centers import Centers
 from gflow.data.mixture import orthonormal_centers
+from gflow.flow.losses import LOSSES, Exponential
 from gflow.measure.alignment import (
     aligned_share,
     chords,
@@ -27,6 +31,9 @@ from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.random import stream
 
 CENTERS = orthonormal_centers(9, 5, 3, "rotated", rng=stream(0, "centers"))
+
+STEADY = np.zeros_like
+"""A force that stays what it is: outputs grow exponentially."""
 
 
 def test_cosines_of_references_are_their_gram_matrix():
@@ -112,6 +119,24 @@ def test_the_first_time_at_a_level_lies_between_records():
     assert np.isnan(first_time_at(0.7, times, values))
 
 
+def test_centers_that_cancel_have_no_average():
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+    crossed = np.array([[1, 0, 0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0.0]]) @ turn
+
+    centers = Centers(crossed, np.array([1, 1, -1, -1]), "given")
+
+    assert centers.lacks_average and not CENTERS.lacks_average
+    assert not centers.averages[0].any() and np.linalg.norm(centers.averages[1]) == pytest.approx(1)
+
+
+def test_neurons_that_died_do_not_count_in_mean_cosines():
+    cosine = np.array([[0.9, 0.1, 0.2], [np.nan, np.nan, np.nan]])
+    share, sign = np.array([1.0, 0.0]), np.array([1.0, 1.0])
+
+    assert mean_own_cosines(cosine, sign, np.array([1]), share) == (0.9, 0.1)
+    assert mean_closest_cosines(cosine, 1, share) == (0.9, 0.2)
+
+
 def test_fit_counts_margins_with_weights():
     y, f = jnp.array([1.0, -1.0, 1.0]), jnp.array([0.5, 0.25, 2.0])
 
@@ -130,13 +155,48 @@ def test_imbalance_is_the_difference_of_squares():
     assert imbalance(np.log([3.0]), np.log([2.0])) == pytest.approx([5.0])
 
 
-def test_escape_is_interpolated_along_exponential_growth():
-    times = np.array([0.0, 10.0, 20.0])
-    z = np.exp(np.outer(times - 12.0, [1.0, -1.0])) * [[0.5, 1e-9]]
+POTENTIAL = {
+    "exponential": expi,
+    "logistic": lambda z: np.log(z) + expi(z),
+    "half_square": lambda z: np.log(z / (1 - z)),
+    "square": lambda z: np.log(z / (1 - z)) / 2,
+}
+"""ψ with dz/dt = z |g(z)| exactly where ψ(z(t)) = ψ(z(0)) + t (theory D8)."""
 
-    escapes = escape_times(times, z)
 
-    assert escapes[0] == pytest.approx(12.0) and np.isnan(escapes[1])
+@pytest.mark.parametrize("loss", POTENTIAL)
+@pytest.mark.parametrize(
+    ("before", "after"), [(0.49, 0.51), (0.3, 0.9), (1e-3, 0.9), (1e-300, 0.7)]
+)
+def test_escape_is_read_along_the_law_of_growth(loss, before, after):
+    psi = POTENTIAL[loss]
+    times, z = np.array([psi(before), psi(after)]), np.array([[before, -1e-9], [after, -1e-8]])
+
+    escapes = escape_times(times, z, LOSSES[loss].slowing)
+
+    # The potentials are sums of logarithms of up to 690 and of integrals right to rounding.
+    assert escapes[0] == pytest.approx(psi(0.5), abs=1e-12 * max(1, abs(psi(before))))
+    assert np.isnan(escapes[1])
+
+
+def test_escape_times_do_not_depend_on_when_a_flow_was_recorded():
+    # One sample at a neuron that points to it: d log f/dt = 2 |g(f)|, so ψ(f) = ψ(ε²) + 2t.
+    law = (expi(0.5) - expi(1e-8)) / 2
+    for times in (np.linspace(2, 30, 4), np.linspace(0.1, 30, 200)):
+        neuron = polar([[1.0, 0.0]], np.log(1e-4), [1.0])
+        flow = system(neuron, [[1.0, 0.0]], [1.0], 3).follow(times, 1e-11)
+        at = flow.scheduled
+        f = np.exp(2 * np.asarray(flow.observations.weights.log_norm)[at])
+
+        escape = escape_times(flow.times[at], f, Exponential().slowing)[0]
+
+        assert escape == pytest.approx(law, abs=1e-8)
+
+
+def test_an_output_that_is_no_number_has_not_escaped():
+    for z in ([np.nan, np.nan, 1.0], [np.nan, np.nan, np.nan], [0.1, 0.2, np.nan]):
+        escapes = escape_times(np.arange(3.0), np.array(z)[:, None], Exponential().slowing)
+        assert np.isnan(escapes).all()
 
 
 def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():
@@ -146,7 +206,7 @@ def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():
     later = np.array([1e-8, 1e-7, 1e-5, 0.01, 0.25, 1.0])
     margin = np.array([1e-7, 1e-6, 1e-6, -0.1, 0.2, 1.0])
 
-    phases = find_phases(times, aligned, np.stack([first, -later], axis=1), margin)
+    phases = find_phases(times, aligned, np.stack([first, -later], axis=1), margin, slowing=STEADY)
 
     assert phases == Phases(2.0, 3.5, 5.0)
     assert [phases.name(t) for t in (1.0, 3.0, 4.0, 5.0)] == [
@@ -155,7 +215,7 @@ def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():
 
 
 def test_phases_never_reached_are_nan():
-    phases = find_phases(np.arange(2.0), np.zeros(2), np.zeros((2, 1)), -np.ones(2))
+    phases = find_phases(np.arange(2.0), np.zeros(2), np.zeros((2, 1)), -np.ones(2), slowing=STEADY)
 
     assert np.isnan(phases).all() and phases.name(1.0) == "alignment"
 

@@ -1,5 +1,7 @@
 """How figures look and how they are stored: colors, names of phases, whole files."""
 
+import resource
+
 import matplotlib
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from drawing import FLOWS
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from gflow.errors import RecordError
 from gflow.report import figures, style
 from gflow.report.style import Span
 
@@ -21,19 +24,17 @@ def test_subclass_colors_differ(K1, K2):
     assert apart.min() > 0.1
 
 
-def test_a_stored_figure_is_replaced_only_when_the_new_one_is_complete(
-    prelu, tmp_path, monkeypatch
-):
+def test_a_disk_that_is_full_leaves_the_stored_figure_and_is_named(prelu, tmp_path):
     (tmp_path / "norms.pdf").write_text("old")
     figure = figures.norms(prelu)
 
-    def broken(path, **options):
-        path.write_text("half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(figure, "savefig", broken)
-    with pytest.raises(OSError, match="disk full"):
-        style.save(figure, tmp_path, "norms")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(RecordError, match=r"norms\.pdf: must be written, but cannot be \(File"):
+            style.save(figure, tmp_path, "norms")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert (tmp_path / "norms.pdf").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["norms.pdf"]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import gflow
 from gflow.cli import app
-from gflow.errors import DataError, RecordError
+from gflow.errors import DataError, GflowWarning, RecordError
 from gflow.judges.catalogue import CATALOGUE
 from gflow.judges.robust_accuracy import accuracy_law, judge_robustness_over_scale
 from gflow.laws.bayes import bayes_margin, bayes_radii
@@ -120,10 +120,11 @@ def test_altered_radii_are_not_used(stored):
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
 
-    assert gflow.load(stored.folder).evidence.robustness is None
-    with pytest.raises(RecordError, match="gflow attack"):
-        read_witnesses(stored.folder, Norm.L2)
-    gflow.attack(gflow.load(stored.folder), stored.scenario.robustness)
+    with pytest.warns(GflowWarning, match=r"robustness\.nc.* measured anew"):
+        assert gflow.load(stored.folder).evidence.robustness is None
+        with pytest.raises(RecordError, match="gflow attack"):
+            read_witnesses(stored.folder, Norm.L2)
+        gflow.attack(gflow.load(stored.folder), stored.scenario.robustness)
     assert read_robustness(stored.folder) is not None
 
 

@@ -8,7 +8,7 @@ import pytest
 from questions import SEEDS
 
 import gflow
-from gflow.errors import RecordError
+from gflow.errors import GflowWarning, RecordError
 from gflow.runs import store
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import write_index
@@ -66,7 +66,9 @@ def test_altered_verdicts_are_not_used(folder):
 
     path.write_text(path.read_text().replace("HOLDS", "FAILS"))
 
-    assert read_findings(folder, ["balancedness"]) is None and read_findings(folder) is None
+    for ids in (["balancedness"], None):
+        with pytest.warns(GflowWarning, match=r"findings\.json.* judged anew"):
+            assert read_findings(folder, ids) is None
 
 
 def test_verdicts_of_other_predictions_or_another_run_are_not_used(folder):

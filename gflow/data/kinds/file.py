@@ -13,8 +13,9 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from gflow.data.centers import Centers
+from gflow.data.checks import check_both_signs, check_finite
 from gflow.data.clusters import clustered, estimated, silhouettes
-from gflow.data.dataset import Dataset, Split, check_both_signs, check_finite
+from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractData, Facts, Sizes
 from gflow.data.npz import array_shapes, read_arrays
 from gflow.errors import DataError
