@@ -205,9 +205,7 @@ def test_constants_are_those_of_the_integration():
         assert SOLVERS[name].evaluations == solver.tableau.num_stages - solver.tableau.fsal
         assert SOLVERS[name].order == solver.order(None)
     assert (minutes.WALKS, minutes.WALK_STEPS) == (minimum_norm._WALKS + 1, bracket.STEPS)
-    assert (minutes.LINE_LOOKS, minutes.RIVALS) == (
-        minimum_norm._RADII + minimum_norm._HALVINGS, bracket.MOST_RIVALS,
-    )  # fmt: skip
+    assert minutes.LINE_LOOKS == minimum_norm._RADII + minimum_norm._HALVINGS
 
 
 # --- Memory -------------------------------------------------------------------------------------
