@@ -8,7 +8,7 @@ from jaxtyping import install_import_hook
 
 HOT = {
     f"gflow.robustness.{name}"
-    for name in ("attack", "bisection", "leaning", "lengths", "refinement", "witness")
+    for name in ("attack", "bisection", "leaning", "lengths", "refinement", "starts", "witness")
 }
 """Modules whose functions run a million times in a test; checks would take longer than they do."""
 
