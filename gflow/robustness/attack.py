@@ -249,7 +249,10 @@ def _directions(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray,
 
 
 def first_flip(
-    samples: Samples, way: Float[np.ndarray, "r d"], reach: Float[np.ndarray, " r"]
+    samples: Samples,
+    way: Float[np.ndarray, "r d"],
+    reach: Float[np.ndarray, " r"],
+    halvings: int = _HALVINGS,
 ) -> Float[np.ndarray, " r"]:
     """Distance along unit directions to the first sign change on a grid; inf if there is none."""
     lines = Lines.of(samples, way)
@@ -262,7 +265,7 @@ def first_flip(
         flipped = lines.take(unflipped).flipped(t)
         at = np.flatnonzero(unflipped)
         high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
-    return lines.bisected(low, high)
+    return lines.bisected(low, high, halvings)
 
 
 def _walked(

@@ -30,9 +30,11 @@ What a certificate computes are sums of at most some thousand products of inputs
 right to D·2e-16 of the size of the input (1e-12 at D = 4000), and closed formulas of these.
 """
 
-_CLOSE, _EXACT, _CHEAP = 1e-2, 1e-6, 20_000
-"""Relative distances of attacked and certified radius below which no search goes on: that of few
-samples times neurons goes on until both agree."""
+_CLOSE, _EXACT = 1e-2, 1e-6
+"""Relative distances of attacked and certified radius below which neither a search nor an attack on
+the finest cast can matter."""
+_CHEAP = 20_000
+"""Samples times neurons of the finest cast that are attacked wherever that may matter."""
 
 
 class Radii(NamedTuple):
@@ -95,8 +97,8 @@ def radii(
     coarse, fine = casts[-1].leader, casts[0].leader
     confirmed = flips.offer(attack(coarse, x, y, seed, norm=norm).perturbation)
     if fine is not coarse:
-        close = _CLOSE if len(x) * len(fine.m) > _CHEAP else _EXACT
-        apart = np.flatnonzero(~confirmed | (flips.radius > certified * (1 + close)))
+        cheap = len(x) * len(fine.m) <= _CHEAP
+        apart = np.flatnonzero(~confirmed | (cheap & (flips.radius > certified * (1 + _EXACT))))
         flips.offer(attack(fine, x[apart], y[apart], seed, norm=norm).perturbation, apart)
 
     # Where the two ends are still apart, a search from many starts.

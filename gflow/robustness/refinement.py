@@ -16,7 +16,7 @@ from gflow.robustness.norm import Norm
 from gflow.robustness.starts import FROM_RAYS, STARTS, errors, on_rays, to_errors
 
 _ROUNDS = ((16, 64), (6, 128), (3, 128))  # walks of each sample that go on, and their rounds
-_WORK, _LEAST_EFFORT, _MOST_EFFORT = 6e3, 0.02, 3.0
+_WORK, _LEAST_EFFORT, _MOST_EFFORT = 2e3, 0.02, 3.0
 _HALVINGS, _LEAST_GAIN = 12, 1e-7
 _BOLD, _NEAR = 0.3, 4  # size of the first turns, and neurons that count as about to change
 _ENTRIES = 1 << 20  # of walks times neurons or coordinates, held at once

@@ -17,10 +17,10 @@ from gflow.robustness.norm import Norm
 STARTS, FROM_RAYS = 8, 4
 """Starts of each sample at errors, and at first flips along rays."""
 
-_DRAWN, _ENTRIES = 1024, 1 << 16  # inputs drawn, and entries of all errors that are kept
+_DRAWN, _ENTRIES = 1024, 1 << 14  # inputs drawn, and entries of all errors that are kept
 _CLIMBERS, _CLIMBS = 256, 64  # inputs that climb to errors, and their steps
 _SCALES = np.geomspace(0.03, 1, 8)  # of multiples of an error, in units of ‖x‖
-_RAYS, _RAYS_OF_ALL = 512, 1 << 13  # of each sample at most, and of all together
+_RAYS, _RAYS_OF_ALL, _HALVINGS = 512, 1 << 12, 10  # of each sample at most, and of all together
 
 
 def errors(
@@ -87,7 +87,7 @@ def on_rays(samples: Samples, total: int, rng: np.random.Generator) -> Float[np.
     ways = np.where(entries, rng.standard_normal((n * rays, d)), 0.0)
     ways = scaled(norm, ways, ways)
     reach = np.repeat(np.asarray(norm.size(samples.x)), rays)
-    length = first_flip(samples.repeated(rays), ways, reach)
+    length = first_flip(samples.repeated(rays), ways, reach, _HALVINGS)
     deltas = np.where(np.isfinite(length), length, 0.0)[:, None] * ways
     best = np.argsort(length.reshape(n, rays), axis=1)[:, :FROM_RAYS]
     return np.take_along_axis(deltas.reshape(n, rays, d), best[..., None], 1).transpose(1, 0, 2)

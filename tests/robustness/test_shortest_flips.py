@@ -205,7 +205,7 @@ def test_perturbations_of_a_model_are_errors_in_double_precision(outputs):
     y = np.where(z > 0, 1.0, -1.0) if outputs == 1 else z.argmax(axis=1).astype(float)
 
     def margin(x, y):
-        z = np.asarray(f(x))
+        z = np.array(f(x))
         if outputs == 1:
             return y * z
         own = np.take_along_axis(z, y.astype(int)[:, None], axis=1)[:, 0]
