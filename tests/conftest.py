@@ -6,7 +6,10 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
-HOT = {"gflow.robustness.attack", "gflow.robustness.bisection"}
+HOT = {
+    f"gflow.robustness.{name}"
+    for name in ("attack", "bisection", "leaning", "lengths", "refinement", "starts", "witness")
+}
 """Modules whose functions run a million times in a test; checks would take longer than they do."""
 
 

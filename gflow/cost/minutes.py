@@ -25,8 +25,8 @@ CORE_RATE = 8e10
 MOVED_BYTES, MEMORY_RATE = 80, 5e9
 """Bytes moved per weight in one step of descent, and bytes moved per second."""
 
-WALKS, WALK_STEPS, LINES, LINE_LOOKS, RIVALS = 4, 200, 8, 72, 4
-"""Attack on one sample: walks, steps of each, lines, evaluations on each, rival classes."""
+WALKS, WALK_STEPS, LINES, LINE_LOOKS = 4, 200, 8, 72
+"""Attack on one sample: walks, steps of each, lines, evaluations on each."""
 
 WORTH, PER_VELOCITY = 1e11, 2e9
 """Operations that take as long as compiling a surrogate, and as following it between two exact
@@ -204,7 +204,7 @@ def _attack_operations(scenario: Scenario, sizes: Sizes) -> int:
     if network.certifiable:
         return 0
     samples = min(robustness.attacked or sizes.m, sizes.m)
-    rivals = 1 if network.grain == "sign" else min(RIVALS, sizes.C - 1)
+    rivals = 1 if network.grain == "sign" else sizes.C - 1
     # A gradient costs as much again as a value.
     passes = 2 * WALKS * WALK_STEPS + LINES * LINE_LOOKS
     return len(robustness.norms) * rivals * passes * 2 * samples * weights_of(scenario, sizes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -110,10 +111,11 @@ class Population:
 
     @property
     def network(self) -> Network:
-        """The same function as a `Network`."""
+        """The same function as a `Network`, in double precision wherever it is asked for."""
         with np.errstate(divide="ignore"):
             log_mass = np.log(self.m) + self.log_scale
-        return Network(jnp.asarray(self.u), jnp.asarray(log_mass), jnp.asarray(self.s), self.p)
+        with jax.enable_x64(True):
+            return Network(jnp.asarray(self.u), jnp.asarray(log_mass), jnp.asarray(self.s), self.p)
 
 
 def population_of(network: Network | Population) -> Population:

@@ -10,6 +10,8 @@ reference classifier and a folded network are the same type.  Contributions are 
 logarithms: they underflow at initialization scales below 1e-154.
 """
 
+from functools import reduce
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,7 +37,11 @@ def positive_power(z: Float[Array, "*s"], q: float) -> Float[Array, "*s"]:
 
 def host_power(z: Float[np.ndarray, "*s"], q: float) -> Float[np.ndarray, "*s"]:
     """σ(z)^q as `positive_power`, in numpy."""
-    return (z > 0).astype(np.float64) if q == 0 else np.maximum(z, 0) ** q
+    if q == 0:
+        return (z > 0).astype(np.float64)
+    positive = np.maximum(z, 0)
+    # numpy takes a cube by logarithms, nine times as long as two products.
+    return reduce(np.multiply, [positive] * int(q)) if q in (1, 2, 3, 4) else positive**q
 
 
 def lipschitz(p: float) -> float:

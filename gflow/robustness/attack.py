@@ -19,8 +19,9 @@ from scipy.linalg import orth
 
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
-from gflow.network.prelu import Network, host_power
+from gflow.network.prelu import Network
 from gflow.robustness.bisection import bisected
+from gflow.robustness.leaning import Leaning
 from gflow.robustness.norm import Norm
 
 LONGEST = 2.0
@@ -86,8 +87,7 @@ def attack(
 
     # What is orthogonal to every neuron only lengthens a perturbation, if rotations do not count.
     basis = orth(f.u.T) if norm.euclidean else None
-    flat = f if basis is None else replace(f, u=f.u @ basis)
-    samples = _Samples(flat, x if basis is None else x @ basis, y, norm)
+    samples = Samples.of(f, x, y, norm, basis)
 
     # As many samples at a time as fit into memory with all of their directions.
     rng = np.random.default_rng(seed)
@@ -102,72 +102,90 @@ def attack(
 
 
 @dataclass(frozen=True)
-class _Samples:
+class Samples:
     """Samples, the network they are to be perturbed against, and the norm that counts."""
 
     f: Population
+    leaning: Leaning
+    """Of `f`."""
     x: Float[np.ndarray, "n d"]
     y: Float[np.ndarray, " n"]
+    size: Float[np.ndarray, " n"]
+    """‖x‖₂, in all dimensions."""
     norm: Norm
 
-    def take(self, index: slice | Int[np.ndarray, " r"]) -> "_Samples":
-        return replace(self, x=self.x[index], y=self.y[index])
+    @classmethod
+    def of(
+        cls,
+        f: Population,
+        x: Float[np.ndarray, "n D"],
+        y: Float[np.ndarray, " n"],
+        norm: Norm,
+        basis: Float[np.ndarray, "D d"] | None,
+    ) -> "Samples":
+        """Samples and neurons in coordinates of a basis of the span of all neurons."""
+        flat = f if basis is None else replace(f, u=f.u @ basis)
+        at = x if basis is None else x @ basis
+        return cls(flat, Leaning.of(flat), at, y, np.linalg.norm(x, axis=1), norm)
 
-    def repeated(self, count: int) -> "_Samples":
-        return replace(self, x=np.repeat(self.x, count, axis=0), y=np.repeat(self.y, count, axis=0))
+    def take(self, index: slice | Int[np.ndarray, " r"]) -> "Samples":
+        return replace(self, x=self.x[index], y=self.y[index], size=self.size[index])
+
+    def repeated(self, count: int) -> "Samples":
+        return self.take(np.repeat(np.arange(len(self.x)), count))
 
 
 @dataclass(frozen=True)
-class _Lines:
+class Lines:
     """Lines x + t·way, as the neurons see them: z + t dz."""
 
-    f: Population
+    leaning: Leaning
     y: Float[np.ndarray, " r"]
     z: Float[np.ndarray, "r h"]
     dz: Float[np.ndarray, "r h"]
 
     @classmethod
-    def of(cls, samples: _Samples, way: Float[np.ndarray, "r d"]) -> "_Lines":
-        u = samples.f.u
-        return cls(samples.f, samples.y, samples.x @ u.T, way @ u.T)
+    def of(cls, samples: Samples, way: Float[np.ndarray, "r d"]) -> "Lines":
+        leaning = samples.leaning
+        z = leaning.views(samples.x, samples.y, samples.size)
+        return cls(leaning, samples.y, z, way @ leaning.w.T)
 
-    def take(self, index: Bool[np.ndarray, " r"]) -> "_Lines":
+    def take(self, index: Bool[np.ndarray, " r"] | Int[np.ndarray, " q"]) -> "Lines":
         return replace(self, y=self.y[index], z=self.z[index], dz=self.dz[index])
 
     def flipped(self, t: Float[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
-        """Where y f <= 0 at distance t."""
-        z = self.z + t[:, None] * self.dz
-        return self.y * (host_power(z, self.f.p) @ (self.f.s * self.f.m)) <= 0
+        """Where y f <= 0 at distance t, however it is rounded."""
+        return self.leaning.wrong(self.z + t[:, None] * self.dz, self.y)
 
     def bisected(
-        self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"]
+        self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"], halvings: int = _HALVINGS
     ) -> Float[np.ndarray, " r"]:
         """The upper ends of brackets after halving them until rounding; inf where that is inf."""
         some = np.isfinite(high)
-        high[some] = bisected(self.take(some).flipped, low[some], high[some], _HALVINGS)[1]
+        high[some] = bisected(self.take(some).flipped, low[some], high[some], halvings)[1]
         return high
 
 
 def _shortest(
-    samples: _Samples, reach: Float[np.ndarray, " n"], rng: np.random.Generator
+    samples: Samples, reach: Float[np.ndarray, " n"], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
     """The shortest of what all directions lead to, and the perturbations."""
     f, x, y, norm = samples.f, samples.x, samples.y, samples.norm
 
     # At the origin every network is 0, and where own neurons are silent it is not right.
     own = np.where(y[:, None] * f.s > 0, np.maximum(x @ f.u.T, 0), 0)
-    to_zero = [_scaled(norm, way, _steepest(norm, -x))[:, None] for way in (-x, -own @ f.u)]
-    ways = [_steepest(norm, _directions(samples, rng)), *to_zero]
+    to_zero = [scaled(norm, way, steepest(norm, -x))[:, None] for way in (-x, -own @ f.u)]
+    ways = [steepest(norm, _directions(samples, rng)), *to_zero]
     if not norm.euclidean:
         # A step may be worth one neuron only: in l1 that of a sum is that of its heaviest part.
         some = f.take(_heaviest(f))
-        ways.append(_steepest(norm, -(y[:, None] * some.s)[..., None] * some.u))
+        ways.append(steepest(norm, -(y[:, None] * some.s)[..., None] * some.u))
     ways = np.concatenate(ways, axis=1)
 
     # Every direction is followed to its first flip, and a walk starts at the shortest of them.
     n, count, d = ways.shape
     every = samples.repeated(count)
-    length = _first_flip(every, ways.reshape(-1, d), np.repeat(reach, count)).reshape(n, count)
+    length = first_flip(every, ways.reshape(-1, d), np.repeat(reach, count)).reshape(n, count)
     best = np.argsort(length, axis=1)[:, :_WALKS]
     walks = best.shape[1]
     way = np.take_along_axis(ways, best[..., None], axis=1).reshape(-1, d)
@@ -178,11 +196,12 @@ def _shortest(
     winner = length.reshape(n, walks).argmin(axis=1)
     length = length.reshape(n, walks)[np.arange(n), winner]
     way = way.reshape(n, walks, d)[np.arange(n), winner]
-    radius = np.where(y * f(x) <= 0, 0.0, length)
+    wrong = samples.leaning.wrong(samples.leaning.views(x, y, samples.size), y)
+    radius = np.where(wrong, 0.0, length)
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way
 
 
-def _steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
+def steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
     """Unit steps along `ways` in the norm; along the first axis where there is no way."""
     step = np.asarray(norm.steepest(ways))
     still = np.asarray(norm.size(step)) == 0
@@ -190,7 +209,7 @@ def _steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, 
     return step
 
 
-def _scaled(
+def scaled(
     norm: Norm, ways: Float[np.ndarray, "n d"], fallback: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "n d"]:
     """Rows at size 1 in the norm; those of `fallback` where a row is 0."""
@@ -202,7 +221,7 @@ def _heaviest(f: Population) -> Int[np.ndarray, " q"]:
     return np.argsort(-f.m, kind="stable")[:_TOWARD]
 
 
-def _directions(samples: _Samples, rng: np.random.Generator) -> Float[np.ndarray, "n w d"]:
+def _directions(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray, "n w d"]:
     """Where to look: down the slope, and from own neurons to opposite ones.
 
     From the strongest own neuron to each neuron, and to all opposite ones by their gains; from all
@@ -223,19 +242,22 @@ def _directions(samples: _Samples, rng: np.random.Generator) -> Float[np.ndarray
     against = np.where(signs < 0, f.m ** (1 / f.p), 0.0) @ f.u
     spread = np.where(signs < 0, 1.0, 0.0) @ (gain[:, None] * f.u)
     every = -(signs * f.m) @ f.u
-    slope = -y[:, None] * f.value_and_gradient(x)[1]
-    between = _steepest(Norm.L2, against) - _steepest(Norm.L2, pull)
+    slope = -y[:, None] * samples.leaning.slope(x)
+    between = steepest(Norm.L2, against) - steepest(Norm.L2, pull)
     more = np.stack([-pull, between, -pull + spread, every, slope], axis=1)
 
     random = rng.standard_normal((len(x), _RANDOM, x.shape[1]))
     return np.concatenate([toward, more, random], axis=1)
 
 
-def _first_flip(
-    samples: _Samples, way: Float[np.ndarray, "r d"], reach: Float[np.ndarray, " r"]
+def first_flip(
+    samples: Samples,
+    way: Float[np.ndarray, "r d"],
+    reach: Float[np.ndarray, " r"],
+    halvings: int = _HALVINGS,
 ) -> Float[np.ndarray, " r"]:
     """Distance along unit directions to the first sign change on a grid; inf if there is none."""
-    lines = _Lines.of(samples, way)
+    lines = Lines.of(samples, way)
     low, high = np.zeros(len(way)), np.full(len(way), np.inf)
     for step in np.arange(1, _RADII + 1) / _RADII:
         unflipped = np.isinf(high)
@@ -245,11 +267,11 @@ def _first_flip(
         flipped = lines.take(unflipped).flipped(t)
         at = np.flatnonzero(unflipped)
         high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
-    return lines.bisected(low, high)
+    return lines.bisected(low, high, halvings)
 
 
 def _walked(
-    samples: _Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
+    samples: Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
 ) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, "r d"]]:
     """Lengths and directions after walking along the boundary while that shortens them."""
     damping = np.ones(len(way))
@@ -272,25 +294,25 @@ def _walked(
 
 
 def _toward_tangent(
-    samples: _Samples,
+    samples: Samples,
     way: Float[np.ndarray, "r d"],
     length: Float[np.ndarray, " r"],
     damping: Float[np.ndarray, " r"],
 ) -> Float[np.ndarray, "r d"]:
     """Directions turned toward the point of the tangent plane of the boundary closest to x."""
     norm, boundary = samples.norm, samples.x + length[:, None] * way
-    slope = samples.y[:, None] * samples.f.value_and_gradient(boundary)[1]
-    closest = _steepest(norm, -slope)
+    slope = samples.y[:, None] * samples.leaning.slope(boundary)
+    closest = steepest(norm, -slope)
     turned = way + damping[:, None] * (closest - way)
     if not norm.euclidean:
-        return _scaled(norm, turned, closest)
+        return scaled(norm, turned, closest)
     ahead = (closest * way).sum(axis=1, keepdims=True) > 0
-    return np.where(ahead, _steepest(norm, turned), way)
+    return np.where(ahead, steepest(norm, turned), way)
 
 
 def _flip_within(
-    samples: _Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
+    samples: Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
 ) -> Float[np.ndarray, " r"]:
     """Where a direction flips, if it does at `length`; inf else."""
-    lines = _Lines.of(samples, way)
+    lines = Lines.of(samples, way)
     return lines.bisected(np.zeros(len(way)), np.where(lines.flipped(length), length, np.inf))

@@ -6,16 +6,19 @@ included, so a curve is never computed point by point and cannot rise.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import TypeGuard
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Float, Int, Real
 
 from gflow.data.checks import check_classes, check_finite, check_signs
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
+from gflow.robustness.attack import Attack
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
 from gflow.robustness.model_margin import OutputMargin
+from gflow.robustness.model_witness import in_double
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII, published_accuracy
 from gflow.robustness.radius import Radii, radii
@@ -61,7 +64,8 @@ def measure_radii(
     """Bracket the radius of every sample in every norm.
 
     A network that is `certifiable` gets radii from both sides, in float64.  Any other model is
-    attacked only, in float32, and its radii are certified to be at least 0.
+    attacked only, in float32, and its radii are certified to be at least 0.  Every perturbation
+    flips in float64, and the shortest in any norm bounds the radii in all others.
 
     **Arguments:**
 
@@ -79,39 +83,77 @@ def measure_radii(
     at, label = np.asarray(x, np.float64), np.asarray(y, np.float64)
     check_finite(at, "`x`")
     if not _is_certifiable(network):
-        return Robustness(label, _attacked(network, x, y, norms))
+        return Robustness(label, _attacked(network, at, label, norms))
     whole = population_of(network).distinct
-    brackets = {norm: radii(whole, at, label, seed, norm=norm) for norm in norms}
+    brackets: dict[Norm, Radii] = {}
+    for norm in norms:
+        known = [_perturbation(radii) for radii in brackets.values()]
+        brackets[norm] = radii(whole, at, label, seed, norm=norm, known=known)
+    brackets = _shortest_of_all(brackets)
     curve = published_accuracy(whole, at, label, PUBLISHED_RADII) if published else None
     return Robustness(label, brackets, curve)
+
+
+def _shortest_of_all(brackets: Mapping[Norm, Radii]) -> dict[Norm, Radii]:
+    """Radii in each norm, where a flip that is known in another norm may be shorter."""
+    return {
+        norm: reduce(
+            lambda radii, other, norm=norm: _or_shorter(radii, _perturbation(other), norm),
+            (other for other in brackets.values() if other is not radii),
+            radii,
+        )
+        for norm, radii in brackets.items()
+    }
+
+
+def _or_shorter(radii: Radii, delta: Float[np.ndarray, "n D"], norm: Norm) -> Radii:
+    """Radii, or the sizes of perturbations where these are shorter; those of zeros flip nothing."""
+    size = np.asarray(norm.size(delta))
+    shorter = (size > 0) & (size < radii.attacked)
+    if not shorter.any():
+        return radii
+    attacked = np.where(shorter, size, radii.attacked)
+    best = np.where(shorter[:, None], delta, _perturbation(radii))
+    return radii._replace(attacked=attacked, witness=Attack(attacked, best, None))
+
+
+def _perturbation(radii: Radii) -> Float[np.ndarray, "n D"]:
+    assert radii.witness is not None, "they were just measured"
+    return radii.witness.perturbation
 
 
 def _is_certifiable(network: Network | Population | Callable) -> TypeGuard[Network | Population]:
     return getattr(network, "certifiable", False)
 
 
-MOST_RIVALS, STEPS = 4, 200
-"""Other classes tried for each sample, those of the largest outputs, and steps of each walk."""
+STEPS = 200
+"""Of each walk."""
 
 
 def _attacked(
-    f: Callable, x: Real[np.ndarray, "n D"], y: Real[np.ndarray, " n"], norms: Sequence[Norm]
+    f: Callable, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], norms: Sequence[Norm]
 ) -> dict[Norm, Radii]:
-    """Radii in [0, attacked] of a model of one output or of many, in float32."""
-    at = x.astype(np.float32)
-    outputs = f(at[:1])
+    """Radii in [0, attacked] of a model of one output or of many.
+
+    Attacks run in float32; what they find counts where the model errs in float64.
+    """
+    single = x.astype(np.float32)
+    outputs = f(single[:1])
     many = np.ndim(outputs) == 2
     check_classes(y, np.shape(outputs)[1]) if many else check_signs(y=y)
-    label = y.astype(np.int64)
-    toward = rivals(at, label, at, label)
+    toward = rivals(single, y, single, y)
+
+    def search(norm: Norm, rows: slice | Int[np.ndarray, " r"], at: np.ndarray) -> Attack:
+        ways = toward[rows]
+        if many:
+            label = y[rows].astype(np.int64)
+            return minimum_norm_of_classes(f, at[rows], label, norm, toward=ways, steps=STEPS)
+        label = y[rows].astype(at.dtype)
+        return minimum_norm(OutputMargin(f), at[rows], label, norm, toward=ways, steps=STEPS)
+
     brackets = {}
     for norm in norms:
-        if many:
-            attack = minimum_norm_of_classes(
-                f, at, label, norm, toward=toward, steps=STEPS, most=MOST_RIVALS
-            )
-        else:
-            sign = label.astype(np.float32)
-            attack = minimum_norm(OutputMargin(f), at, sign, norm, toward=toward, steps=STEPS)
-        brackets[norm] = Radii(np.zeros(len(at)), attack.radius, 0, attack)
-    return brackets
+        first = search(norm, slice(None), single)
+        attack = in_double(f, x, y, first, partial(search, norm, at=x), norm=norm)
+        brackets[norm] = Radii(np.zeros(len(x)), attack.radius, 0, attack)
+    return _shortest_of_all(brackets)

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from gflow.network.geometry import largest_singular
 from gflow.robustness.cast import Cast
+from gflow.robustness.lengths import positive_length
 from gflow.robustness.missing import Missing, lasting
 from gflow.robustness.norm import Norm
 
@@ -53,7 +54,7 @@ class Opposite:
             f.p,
             gain[:, None] * f.u[groups],
             gain * np.stack(views, axis=1) if views else np.zeros((len(z), 0)),
-            float(np.linalg.norm(gain * cast.spread(norm)[groups], ord=f.p)),
+            float(positive_length(gain * cast.spread(norm)[groups], f.p)),
         )
 
     @cached_property
@@ -124,9 +125,9 @@ def _face(opposite: Opposite, i: int) -> _Face:
 
     # The numerator: group i with the end of the interval that makes more of it, and the others.
     mine = opposite.views[:, i, None]
-    beside = np.delete(np.maximum(opposite.views, 0), i, axis=1)
+    beside = np.delete(opposite.views, i, axis=1)
     part = np.where(mine > 0, high, low) * mine
-    part = part + np.linalg.norm(beside, ord=p, axis=1)[:, None] * others
+    part = part + positive_length(beside, p)[:, None] * others
 
     # The denominator, from the ‖·‖₂ of the other β.
     if p >= 2:

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from gflow.data.checks import check_not_negative, check_samples
 from gflow.network.geometry import largest_singular
 from gflow.network.population import Population, population_of
-from gflow.network.prelu import Network, host_power
+from gflow.network.prelu import Network
+from gflow.robustness.lengths import positive_length
 from gflow.robustness.missing import Missing, lasting
 
 _MOST = 500  # neurons whose largest singular values are affordable
@@ -55,8 +56,8 @@ def _together(
     missing = Missing(bound, p, np.linalg.norm(x, axis=1), 1.0)
 
     # What either class sees of the samples.
-    powers = f.m * host_power(x @ f.u.T, p)
-    a, zeta = (powers[:, side].sum(axis=1) ** (1 / p) for side in (own, ~own))
+    views = f.m ** (1 / p) * (x @ f.u.T)
+    a, zeta = (positive_length(views[:, side], p) for side in (own, ~own))
 
     # How fast that of own neurons falls, and the difference.
     mine, theirs = (_weighted(f.take(side)) for side in (own, ~own))

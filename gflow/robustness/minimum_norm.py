@@ -78,7 +78,6 @@ def minimum_norm_of_classes(
     *,
     toward: Float[np.ndarray, "n k D"] | None = None,
     steps: int = 500,
-    most: int = 9,
 ) -> Attack:
     """Find a short δ by which a model of C outputs takes each sample for one of another class.
 
@@ -89,14 +88,13 @@ def minimum_norm_of_classes(
 
     - `f`: the model, from inputs (n, D) to outputs (n, C).
     - `y`: labels 0, 1, …
-    - `most`: number of other classes tried for each sample, those of the largest outputs.
     """
     check_finite(x, "`x`")
     with jax.enable_x64(x.dtype == np.float64):
         z = np.array(f(jnp.asarray(x)))
     check_classes(y, z.shape[1])
     z[np.arange(len(y)), y] = -np.inf
-    ranked = np.argsort(-z, axis=1)[:, : min(most, z.shape[1] - 1)]
+    ranked = np.argsort(-z, axis=1)[:, : z.shape[1] - 1]
     margin = RivalMargin(f)
     attacks = [
         minimum_norm(margin, x, np.stack([y, rival], axis=1), norm, toward=toward, steps=steps)

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.data.checks import check_not_negative
-from gflow.network.prelu import host_power
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,15 @@ class Missing:
     ) -> Float[np.ndarray, " n"]:
         """κ: by how much a - ζ must exceed Λ R so that the rest changes nothing within R.
 
-        What own neurons see is a - own_rate R at least, T, so (T^p - rest)^{1/p} misses T by at
-        most what is returned; or, by the triangle inequality, by rest^{1/p}.
+        What own neurons see is a - own_rate R at least, T, and the rest is r^p at most, so (T^p -
+        r^p)^{1/p} misses T by at most what is returned; or, by the triangle inequality, by r.
         """
-        rest = self.bound * (self.size + self.stretch * R) ** self.p
+        rest = self.bound ** (1 / self.p) * (self.size + self.stretch * R)
         least = np.maximum(own - own_rate * R, 0)
-        left = least**self.p - rest
-        exact = least - host_power(left, 1 / self.p)
-        return np.where(left > 0, exact, rest ** (1 / self.p))
+        some = least > rest
+        share = np.divide(rest, least, out=np.zeros_like(rest), where=some)
+        exact = -least * np.expm1(np.log1p(-(share**self.p)) / self.p)
+        return np.where(some, exact, rest)
 
 
 def lasting(

@@ -17,8 +17,8 @@ from jaxtyping import Array, Bool, Float
 from numpy import ndarray
 
 from gflow.data.kind import Scale
-from gflow.network.prelu import host_power
 from gflow.robustness.bisection import bisected
+from gflow.robustness.lengths import positive_length
 from gflow.scenario.words import NORMS as WORDS
 
 Rows = Float[Array | ndarray, "*n D"]
@@ -149,8 +149,8 @@ class _L1(Norm):
 
     def rate(self, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float) -> float:
         """The exact one: it is convex in δ, so largest at a corner of the ball, on an axis."""
-        up = _positive_length(-own, p) + _positive_length(other, p)
-        down = _positive_length(own, p) + _positive_length(-other, p)
+        up = positive_length(-own, p, axis=0) + positive_length(other, p, axis=0)
+        down = positive_length(own, p, axis=0) + positive_length(-other, p, axis=0)
         return float(max(up.max(), down.max()))
 
     def center_radii(self, K: int) -> tuple[float, float, float]:
@@ -249,12 +249,7 @@ def _rate_of_rows(
     norm: Norm, own: Float[ndarray, "a D"], other: Float[ndarray, "b D"], p: float
 ) -> float:
     """‖(‖w_j‖*)_j‖_p over own rows and over others: <w, δ> is at most ‖w‖* for δ of size 1."""
-    return sum(float(np.linalg.norm(norm.dual.size(rows), ord=p)) for rows in (own, other))
-
-
-def _positive_length(rows: Float[ndarray, "a D"], p: float) -> Float[ndarray, " D"]:
-    """‖[·]₊‖_p of each column."""
-    return host_power(rows, p).sum(axis=0) ** (1 / p)
+    return sum(float(positive_length(np.asarray(norm.dual.size(rows)), p)) for rows in (own, other))
 
 
 def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray, "n 1"]) -> Rows:

@@ -1,23 +1,28 @@
 """The radius at which a prediction falls, sample by sample, as [certified, attacked].
 
-Certificate and attack both work on the folded network.  What folding left out, and rounding,
-is inside the certificate; the attack is verified on the whole network.
+Certificate and attack both work on folded networks.  What folding left out, and rounding, is
+inside the certificate; an attack counts where the whole network confirms it.  Samples whose two
+ends are apart are searched again, on the network that is folded least.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
+from scipy.linalg import orth
 
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
-from gflow.network.prelu import Network, host_power
-from gflow.robustness.attack import Attack, attack, share_beyond
-from gflow.robustness.cast import Cast, casts_of
+from gflow.network.prelu import Network
+from gflow.robustness.attack import Attack, Samples, attack, share_beyond
+from gflow.robustness.cast import casts_of
 from gflow.robustness.joint_bound import radii_together
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius_bound import certified_radii
+from gflow.robustness.refinement import refined
+from gflow.robustness.witness import factors_on
 
 ROUNDING = 1e-10
 """Taken off every certified radius, in units of the size of its sample.
@@ -26,8 +31,11 @@ What a certificate computes are sums of at most some thousand products of inputs
 right to D·2e-16 of the size of the input (1e-12 at D = 4000), and closed formulas of these.
 """
 
-_LONGER = 1 + np.concatenate([[0], 10.0 ** np.arange(-9, -0.5)])
-_ENTRIES = 1 << 25  # of samples times neurons held at once
+_CLOSE, _EXACT = 1e-2, 1e-6
+"""Relative distances of attacked and certified radius below which neither a search nor an attack on
+the finest cast can matter."""
+_CHEAP = 20_000
+"""Samples times neurons of the finest cast that are attacked wherever that may matter."""
 
 
 class Radii(NamedTuple):
@@ -56,6 +64,7 @@ def radii(
     seed: int,
     *,
     norm: Norm = Norm.L2,
+    known: Sequence[Float[np.ndarray, "n D"]] = (),
 ) -> Radii:
     """Bracket the distance of every sample to the nearest input of the wrong sign.
 
@@ -65,12 +74,17 @@ def radii(
     - `x`, `y`: samples and their labels ±1.
     - `seed`: of the attack.
     - `norm`: in which distance is measured.
+    - `known`: perturbations to start from as well, such as the shortest in other norms.
 
-    **Returns:** `Radii` with their witness; certified <= attacked up to rounding.
+    **Returns:** `Radii` with their witness, which flips however it is rounded; attacked <= ‖x‖,
+    since f(0) = 0.
 
     **Source:** theory D10.
     """
     check_samples(x, y)
+    # Powers of two change no digit, and inputs of any size become as good as those of size 1.
+    unit = _unit(x)
+    x, known = x / unit, [delta / unit for delta in known]
     whole = population_of(network).distinct
     casts = casts_of(whole)
 
@@ -80,51 +94,77 @@ def radii(
         bounds.append(radii_together(whole, x, y))
     certified = np.fmax(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
 
-    # Above: perturbations of the folded network, lengthened until they flip the whole one.
-    shortest, factor = _verified(whole, casts, x, y, seed=seed, norm=norm)
-    with np.errstate(invalid="ignore"):
-        attacked = np.where(np.isfinite(factor), shortest.radius * factor, np.inf)
-    scale = np.where(np.isfinite(factor), factor, 0.0)[:, None]
-    witness = Attack(attacked, shortest.coordinates * scale, shortest.basis)
-    return Radii(certified, attacked, len(casts[-1].leader.m), witness)
+    # Above: perturbations of the coarsest cast, and of the finest where these may be too long.
+    flips = _Flips.at_origin(whole, x, y, norm)
+    coarse, fine = casts[-1].leader, casts[0].leader
+    confirmed = flips.offer(attack(coarse, x, y, seed, norm=norm).perturbation)
+    if fine is not coarse:
+        cheap = len(x) * len(fine.m) <= _CHEAP
+        apart = np.flatnonzero(~confirmed | (cheap & (flips.radius > certified * (1 + _EXACT))))
+        flips.offer(attack(fine, x[apart], y[apart], seed, norm=norm).perturbation, apart)
+
+    # Where the two ends are still apart, a search from many starts.
+    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    if len(apart) and len(fine.m):
+        for delta in known:
+            flips.offer(delta[apart], apart)
+        starts = np.stack([delta[apart] for delta in (flips.delta, *known)])
+        shorter = refined(fine, x[apart], y[apart], starts, seed, norm=norm)
+        flips.offer(shorter.perturbation, apart)
+    span = np.concatenate([coarse.u, fine.u]) if norm.euclidean else np.zeros((0, x.shape[1]))
+    witness = flips.witness(unit, span)
+    return Radii(certified * unit[:, 0], witness.radius, len(coarse.m), witness)
 
 
-def _verified(
-    whole: Population,
-    casts: Sequence[Cast],
-    x: Float[np.ndarray, "n D"],
-    y: Float[np.ndarray, " n"],
-    *,
-    seed: int,
-    norm: Norm,
-) -> tuple[Attack, Float[np.ndarray, " n"]]:
-    """An attack on the coarsest cast that gets no sample wrong which the whole network gets right.
-
-    Where one does, its perturbation is 0 and no multiple of it flips the whole network.
-
-    **Returns:** the attack, and the factors by which its perturbations flip the whole network.
-    """
-    for cast in reversed(casts):
-        shortest = attack(cast.leader, x, y, seed, norm=norm)
-        factor = _stretch(whole, x, y, shortest.perturbation)
-        if not ((shortest.radius == 0) & ~np.isfinite(factor)).any():
-            break
-    return shortest, factor
+def _unit(x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n 1"]:
+    """The power of two below the largest entry of each sample; 1 for a sample of zeros."""
+    largest = np.abs(x).max(axis=1, keepdims=True, initial=0)
+    return np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1))))
 
 
-def _stretch(
-    f: Population,
-    x: Float[np.ndarray, "n D"],
-    y: Float[np.ndarray, " n"],
-    delta: Float[np.ndarray, "n D"],
-) -> Float[np.ndarray, " n"]:
-    """The least factor tried by which δ flips the whole network; inf where none does."""
-    least = np.full(len(x), np.inf)
-    rows = max(_ENTRIES // max(len(f.m), 1), 1)
-    for begin in range(0, len(x), rows):
-        some = slice(begin, begin + rows)
-        z, dz = x[some] @ f.u.T, delta[some] @ f.u.T
-        for factor in _LONGER[::-1]:
-            value = y[some] * (host_power(z + factor * dz, f.p) @ (f.s * f.m))
-            least[some] = np.where(value > 0, least[some], factor)
-    return least
+@dataclass
+class _Flips:
+    """The shortest flips so far that the whole network confirms."""
+
+    samples: Samples
+    radius: Float[np.ndarray, " n"]
+    delta: Float[np.ndarray, "n D"]
+
+    @classmethod
+    def at_origin(
+        cls,
+        whole: Population,
+        x: Float[np.ndarray, "n D"],
+        y: Float[np.ndarray, " n"],
+        norm: Norm,
+    ) -> "_Flips":
+        """Perturbations to the origin, since f(0) = 0 is wrong."""
+        samples = Samples.of(whole.take(whole.m > 0), x, y, norm, None)
+        return cls(samples, np.asarray(norm.size(x), float), -x)
+
+    def offer(
+        self, delta: Float[np.ndarray, "r D"], rows: Int[np.ndarray, " r"] | None = None
+    ) -> Bool[np.ndarray, " r"]:
+        """Take perturbations where they flip, lengthened until they do, at a shorter distance.
+
+        **Returns:** which of them flip.
+        """
+        rows = np.arange(len(self.radius)) if rows is None else rows
+        factor = factors_on(self.samples.take(rows), delta)
+        flips = np.isfinite(factor)
+        delta = np.where(flips, factor, 0)[:, None] * delta
+        size = np.where(flips, self.samples.norm.size(delta), np.inf)
+        shorter = size < self.radius[rows]
+        self.radius[rows[shorter]], self.delta[rows[shorter]] = size[shorter], delta[shorter]
+        return flips
+
+    def witness(self, unit: Float[np.ndarray, "n 1"], span: Float[np.ndarray, "q D"]) -> Attack:
+        """Perturbations in units of the inputs, in a basis of a span if all of them lie in it."""
+        radius, delta = self.radius * unit[:, 0], self.delta * unit
+        basis = orth(span.T)
+        coordinates = delta @ basis
+        if basis.shape[1] < len(basis) and np.allclose(
+            coordinates @ basis.T, delta, rtol=0, atol=1e-14 * unit
+        ):
+            return Attack(radius, coordinates, basis)
+        return Attack(radius, delta, None)

@@ -11,9 +11,10 @@ from jaxtyping import Float
 from gflow.data.checks import check_not_negative, check_samples
 from gflow.network.geometry import largest_singular
 from gflow.network.population import Population
-from gflow.network.prelu import Network, host_power
+from gflow.network.prelu import Network
 from gflow.robustness.cast import Cast
 from gflow.robustness.half_spaces import Lead, Opposite, half_space_radii
+from gflow.robustness.lengths import positive_length
 from gflow.robustness.missing import Missing, lasting
 from gflow.robustness.norm import Norm
 
@@ -78,17 +79,17 @@ def _certified_of_class(
 
     # What opposite neurons see is the same whichever own ones are counted.
     z = x @ cast.whole.u.T
-    powers = cast.whole.m * host_power(z, p)
+    gains = cast.whole.m ** (1 / p)
+    views = gains * z
     against = (cast.whole.s == -s) & (cast.group >= 0)
-    zeta = powers[:, against].sum(axis=1) ** (1 / p)
-    gains = cast.whole.m[:, None] ** (1 / p)
+    zeta = positive_length(views[:, against], p)
 
     opposite = Opposite.of(cast, -s, z, norm) if norm.euclidean and p > 1 else None
 
     # T is one own group at a time, and the best of them counts.
     best = np.zeros(len(x))
     for k in np.flatnonzero(f.s == s).tolist():
-        a = powers[:, cast.group == k].sum(axis=1) ** (1 / p)
+        a = positive_length(views[:, cast.group == k], p)
         if norm.euclidean:
             speed = f.m[k] ** (1 / p) * (1 + cast.spread(norm)[k])
             radius = lasting(a, a - zeta, speed, _rate_by_groups(cast, k, norm), missing=missing)
@@ -97,7 +98,9 @@ def _certified_of_class(
                 faces = half_space_radii(cast, Lead(k, a, speed), opposite, missing)
                 best = np.maximum(best, faces)
         else:
-            own, other = (gains[some] * cast.whole.u[some] for some in (cast.group == k, against))
+            own, other = (
+                gains[some, None] * cast.whole.u[some] for some in (cast.group == k, against)
+            )
             rate = norm.rate(own, other, p)
             best = np.maximum(best, lasting(a, a - zeta, rate, rate, missing=missing))
 
@@ -117,7 +120,7 @@ def _rate_by_groups(cast: Cast, k: int, norm: Norm) -> float:
     """
     f, p, spread = cast.leader, cast.leader.p, cast.spread(norm)
     theirs, length = f.s == -f.s[k], f.m[k] ** (1 / f.p)
-    wide = float((f.m[theirs] @ spread[theirs] ** p) ** (1 / p))
+    wide = float(positive_length(f.m[theirs] ** (1 / p) * spread[theirs], p))
     return _fastest_loss(f.u[k], length, f.take(theirs)) + float(length * spread[k]) + wide
 
 
