@@ -135,7 +135,7 @@ def test_numbers_may_be_written_as_integers_but_not_the_other_way():
         ("[" * 100_000, "must be valid TOML, but is not (lists are nested too deeply)"),
         ("9" * 5000, "must be valid TOML, but is not"),
         (hex(16**5000), "must be an integer >= 1, but is inf"),
-        (f"{2**63}", "must be an integer >= 1, but is 9.223372036854776e+18"),
+        (f"{2**63}", "must be an integer >= 1 of at most 64 bits, but is 9.223372036854776e+18"),
     ],
     ids=["deep", "long", "vast", "beyond 64 bits"],
 )
@@ -217,6 +217,21 @@ def test_a_bad_override_is_a_mistake_that_names_it():
         "--set nonsense",
         "--set seed=1 name='a'",
     ]
+
+
+def test_what_is_wrong_only_with_the_overrides_is_not_blamed_on_the_file():
+    toml = text(network={"init_scale": 1e-200})
+    (own,) = mistakes(text(network={"width": -1}), "flow.tolerance=1e-4")
+    (line,) = mistakes(toml, "flow.chart=cartesian", "seed=3")
+    both = mistakes(text(data={"noise": -1.0}), "data.dimension=8")
+
+    assert own.startswith("mine.toml:10: `network.width` must be")
+    assert line.startswith(
+        "--set flow.chart=cartesian --set seed=3, with mine.toml:12: `network.init_scale` must be"
+    )
+    assert [one.partition(": `")[0] for one in both] == [
+        "--set data.dimension=8, with mine.toml:4", "mine.toml:6",
+    ]  # fmt: skip
 
 
 def test_an_override_ends_the_variation_of_its_key():
