@@ -1,4 +1,4 @@
-"""What an npz file of samples may hold besides the plain form, and how it is named what is wrong."""
+"""What an npz file of samples may hold besides the plain form, and how flaws of it are named."""
 
 import zipfile
 from dataclasses import replace
@@ -140,7 +140,7 @@ def test_shapes_of_any_arrays_give_sizes_or_a_complaint(tmp_path, arrays):
         try:
             assert data.sizes.D == 4
         except DataError as error:
-            assert "must be inputs of shape (n, D), but" in str(error)  # noqa: PT017
+            assert "must be inputs of shape (n, D), but" in str(error)
 
 
 def test_a_member_that_is_no_array_is_refused(tmp_path):
