@@ -34,8 +34,8 @@ class Centers:
     """"given", "subclass means", "means of clusters" or "class means"."""
     class_of: tuple[int, ...] | None = None
     """Class of each center, 0..C-1, where there are more than two classes of several centers."""
-    zero_rows: int = 0
-    """Number of training samples that are zero, and so lie around no center."""
+    strays: int = 0
+    """Number of training samples that lie around no center of their class: zero, or flipped."""
 
     def __post_init__(self):
         if self.label.shape != (self.mu.shape[0],):
@@ -121,5 +121,5 @@ class Centers:
 
     @property
     def orthonormal(self) -> bool:
-        """Whether samples lie around centers that are orthonormal up to rounding."""
-        return self.orthonormality_error <= ORTHONORMAL and not self.zero_rows
+        """Whether all samples lie around centers that are orthonormal up to rounding."""
+        return self.orthonormality_error <= ORTHONORMAL and not self.strays

@@ -41,9 +41,9 @@ def normalized(*evidences: Evidence) -> Hypothesis:
 def orthonormal(evidence: Evidence) -> Hypothesis:
     """That the centers are orthonormal up to rounding."""
     centers = evidence.centers
-    if centers.zero_rows:
-        zero = f"{centers.zero_rows} training samples are zero"
-        return Hypothesis("every sample around an orthonormal center", zero, False)
+    if centers.strays:
+        text = "every sample around an orthonormal center of its class"
+        return Hypothesis(text, f"{centers.strays} training samples are not", False)
     error = f"max |C Cᵀ - I| = {centers.orthonormality_error:.1e}"
     return Hypothesis("orthonormal centers", error, centers.orthonormal)
 

@@ -3,6 +3,7 @@
 This is where the words of scenario files become the letters of the code.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -64,7 +65,10 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
     with jax.enable_x64(True):
         # The data: samples with their weights and targets, in blocks.
         split = scenario.data.read(scenario.seed)
-        train, centers = split.train, split.centers_for(grain)
+        train = split.train.with_flips(scenario.data.flip, stream(scenario.seed, "flips"))
+        strays = 0 if train.flipped is None else int(train.flipped.sum())
+        centers = split.centers_for(grain)
+        centers = replace(centers, strays=centers.strays + strays)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         targets = train.targets(grain).astype(np.float64)
         samples = Samples.blocked(train.x, targets, omega, ROWS, dtype=flow.precision)
@@ -153,6 +157,7 @@ def _subclasses(
 ) -> Subclasses | None:
     """The subclasses of the samples where few velocities are to be tried; else None."""
     known = train.subclasses_known and len(np.unique(train.subclass)) <= train.D
+    known = known and train.flipped is None  # flipped samples pull another way than their subclass
     possible = field.has_surrogate and scenario.train.is_flow and known
     if scenario.flow.method == "multirate" and not possible:
         raise DataError(

@@ -154,6 +154,15 @@ def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str
         )
 
 
+@rule("data.flip", "network.outputs")
+def _flips_are_of_signs(data: AbstractData, network: AbstractOutputsTable) -> str | None:
+    if data.flip and network.outputs != "sign":
+        return (
+            f"must be 0 unless one output is trained on labels ±1, but is {data.flip:g} with "
+            f'network.outputs = "{network.outputs}"; remove it, or set network.outputs = "sign".'
+        )
+
+
 @rule("robustness.published")
 def _published_of_neurons(network: AbstractNetworkTable, robustness: RobustnessTable) -> str | None:
     if robustness.published and not network.certifiable:

@@ -85,11 +85,11 @@ def test_zero_samples_are_named_with_their_rows_and_no_law_of_unit_centers_is_ju
     with pytest.warns(GflowWarning, match=r"`X`: rows 3, 7 are zero, samples on which every netw"):
         run = gflow.simulate(scenario)
 
-    assert run.centers.zero_rows == 2 and not run.centers.orthonormal
+    assert run.centers.strays == 2 and not run.centers.orthonormal
     judged = {f.id for f in gflow.check(run) if f.verdict in (Verdict.HOLDS, Verdict.FAILS)}
     assert judged <= INDEPENDENT_OF_CENTERS
     # The same centers without the zero samples are those of the theory.
-    assert replace(run.centers, zero_rows=0).orthonormal
+    assert replace(run.centers, strays=0).orthonormal
 
 
 def test_a_file_that_is_cut_short_encrypted_or_one_array_is_named_as_such(tmp_path):

@@ -126,17 +126,17 @@ def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int, n
     x, y = _samples(arrays, "X", "y", note)
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
     test = _test_split(arrays, x.shape[1], note)
-    zero_rows = int((~x.any(axis=1)).sum())
+    strays = int((~x.any(axis=1)).sum())
     if clusters == "none":
         train, centers = _with_centers(arrays, x, y, subclass)
-        return Split(train, test, replace(centers, zero_rows=zero_rows))
+        return Split(train, test, replace(centers, strays=strays))
     if subclass is not None:
         raise DataError(
             '`data.clusters` must be "none" where the file has an array `subclass`, but is '
             f"{clusters}; remove one of them."
         )
     train, centers = _with_centers(arrays, x, y, _clustered(x, y, clusters, seed))
-    centers = replace(centers, origin="means of clusters", zero_rows=zero_rows)
+    centers = replace(centers, origin="means of clusters", strays=strays)
     return Split(train, test, centers)
 
 
