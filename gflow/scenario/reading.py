@@ -95,7 +95,7 @@ def _parsed(
     # Overrides come first: they replace values and end the variation of their keys.
     replaced, mistakes = _overrides(overrides)
     tables = assigned({"name": _default_name(source), **values}, replaced)
-    axes, in_axes = read_axes(tables.pop("vary", {}), tables.get("seed"))
+    axes, in_axes = read_axes(tables.pop("vary", {}), tables)
     axes = tuple(axis for axis in (axis.without(replaced) for axis in axes) if axis.keys)
     tables, axes = _with_absolute_paths(tables, axes, folder)
     flows, in_flows = read_flows(tables, axes)

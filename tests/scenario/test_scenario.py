@@ -244,6 +244,28 @@ def test_an_override_ends_the_variation_of_its_key():
     assert {(p.scenario.seed, p.scenario.flow.end_time) for p in scenario.points()} == {(7, 5.0)}
 
 
+def test_tables_that_vary_together_inherit_what_they_leave_out():
+    rows = (
+        '{"network.power" = 1, "flow.end_time" = 100, "flow.end_loss" = 0.1}, '
+        '{"network.power" = 4}, {"flow.tolerance" = 1e-4, seed = 3}'
+    )
+    scenario = parse_scenario(text() + f"[vary]\ntogether = [{rows}]\n")
+
+    points = [point.scenario for point in scenario.points()]
+    table = [
+        (p.network.power, p.flow.end_time, p.flow.end_loss, p.flow.tolerance, p.seed)
+        for p in points
+    ]
+    assert table == [
+        (1, 100, 0.1, 1e-3, 0), (4, 16000, None, 1e-3, 0), (3, 16000, None, 1e-4, 3),
+    ]  # fmt: skip
+    assert [p.label for p in parse_scenario(scenario.to_toml()).points()] == [
+        p.label for p in scenario.points()
+    ]
+    again = parse_scenario(scenario.to_toml()).points()
+    assert [p.scenario.digest() for p in again] == [p.digest() for p in points]
+
+
 def test_an_override_may_vary_a_key():
     scenario = parse_scenario(text(), overrides=["vary.network.power=[1, 3]"])
 
