@@ -69,6 +69,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         strays = 0 if train.flipped is None else int(train.flipped.sum())
         centers = split.centers_for(grain)
         centers = replace(centers, strays=centers.strays + strays)
+        _check_lengths(train, power, flow.precision)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         targets = train.targets(grain).astype(np.float64)
         samples = Samples.blocked(train.x, targets, omega, ROWS, dtype=flow.precision)
@@ -106,6 +107,29 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         subclasses=subclasses,
         recipe=recipe,
     )
+
+
+def _check_lengths(train: Dataset, power: float, precision: str) -> None:
+    """Refuse inputs so long or short that forces leave the range of their precision.
+
+    **Raises:** `DataError` naming the longest input, and a length that will do.
+    """
+    largest = np.abs(train.x).max()
+    # Of inputs divided by their largest entry, since squares of the entries may overflow.
+    with np.errstate(divide="ignore"):
+        length = np.log10(largest) + np.log10(np.linalg.norm(train.x / (largest or 1.0), axis=1))
+    longest, limit = float(length.max()), LARGEST_PULL[precision] / power
+    if abs(longest) > limit:
+        size = f"1e{longest:.0f}" if largest else "0"
+        raise DataError(
+            f"inputs must be of a length whose power {power:g} is within 1e±"
+            f"{LARGEST_PULL[precision]} in {precision}, but the longest is {size}; divide "
+            "all by one number, such as their mean length."
+        )
+
+
+LARGEST_PULL = {"float32": 30, "float64": 250}
+"""Decimal exponent of the largest ‖x‖^p, which a force is proportional to, by `flow.precision`."""
 
 
 def _task(scenario: Scenario, train: Dataset, centers: Centers) -> Task:
