@@ -28,6 +28,7 @@ from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
 from gflow.scenario import SAFE_TOLERANCE, Scenario
+from gflow.scenario.rules import CLOSEST
 
 
 class Problem(NamedTuple):
@@ -88,6 +89,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
             if weights.aligns
             else _even_times(scenario, end)
         )
+        times = _with_own_times(times, np.asarray(scenario.record.times))
         # A sample pulls on a neuron by ‖x‖^p at most, so long ones call for shorter steps.
         length = np.linalg.norm(train.x, axis=1) ** power
         pull = float(rate.mean() * (omega @ length) / omega.sum())
@@ -161,6 +163,14 @@ def _even_times(scenario: Scenario, end: float) -> Float[np.ndarray, " T"]:
     linear = np.linspace(0, end, scenario.record.linear + 1)[1:]
     early = np.geomspace(1e-3 * linear[0], linear[0], scenario.record.geometric + 1)
     return np.unique(np.concatenate([early[:-1], linear]))
+
+
+def _with_own_times(
+    times: Float[np.ndarray, " T"], own: Float[np.ndarray, " S"]
+) -> Float[np.ndarray, " U"]:
+    """Both, without those of the first that are one of the second up to rounding."""
+    near = np.isclose(times[:, None], own[None], rtol=CLOSEST, atol=0).any(axis=1)
+    return np.union1d(times[~near], own[own <= times[-1] * (1 + CLOSEST)])
 
 
 def _pace(weights: AbstractFirstLayer) -> float:

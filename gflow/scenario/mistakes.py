@@ -113,7 +113,7 @@ def _demand(field: dict[str, Any]) -> str:
         return f"a list of {words} without repeats" if field.get("type") == "array" else words
     if field.get("type") == "array":
         one = _demand(field["items"]).removeprefix("an ").removeprefix("a ")
-        one = one.replace("integer", "integers")
+        one = one.replace("integer", "integers").replace("number", "numbers")
         count = f"{field['minItems']} " if field.get("minItems") == field.get("maxItems", 0) else ""
         return f"a list of {count}{one}" + (" without repeats" if field.get("uniqueItems") else "")
     bounds = " and ".join(f"{sign} {_bound(field[b])}" for b, sign in _BOUNDS.items() if b in field)

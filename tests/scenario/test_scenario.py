@@ -108,7 +108,7 @@ def test_no_key_takes_values_of_another_kind(key):
         ("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5),
         ("data.extract", True), ("data.centered", True), ("data.positive", [3]),
         ("network.input_normalized", True), ("network.bias", True), ("network.skip", True),
-        ("network.layer_norm", True),
+        ("network.layer_norm", True), ("record.times", [3]),
     ]  # fmt: skip
     wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
     models = models_of(table)
@@ -264,6 +264,13 @@ def test_tables_that_vary_together_inherit_what_they_leave_out():
     ]
     again = parse_scenario(scenario.to_toml()).points()
     assert [p.scenario.digest() for p in again] == [p.digest() for p in points]
+
+
+def test_own_record_times_increase_and_end_with_the_flow():
+    assert parse_scenario(text(record={"times": [1, 2.5, 16000]})).record.times == (1, 2.5, 16000)
+    assert "must increase" in mistakes(text(record={"times": [2.0, 1.0]}))[0]
+    assert "must not be after `flow.end_time`" in mistakes(text(record={"times": [16001.0]}))[0]
+    assert "a list of numbers > 0" in mistakes(text(record={"times": [0.0]}))[0]
 
 
 def test_an_override_may_vary_a_key():
@@ -556,7 +563,7 @@ grids = st.dictionaries(
         "network.init": st.just(["nudged", "sphere"]),
         "seed": st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
         "together": st.lists(numbers, min_size=1, max_size=3, unique=True).map(
-            lambda times: [{"flow.end_time": t, "network.power": 2 + 1 / t} for t in times]
+            lambda times: [{"flow.end_time": t, "network.power": 2 + 0.09 / t} for t in times]
         ),
     },
 )
