@@ -13,12 +13,13 @@ import os
 import platform
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 from gflow.cli import data, guide
 from gflow.cli.guard import Exit
+from gflow.cli.spelling import spell_what_cannot_be_encoded
 from gflow.cli.verbs import app
+from gflow.data.caches import cache_folder
 from gflow.errors import GflowWarning
 
 __all__ = ["Exit", "app", "main"]
@@ -30,23 +31,29 @@ app.command("help")(guide.help_)
 
 def main() -> None:
     """Entry point of the `gflow` command."""
+    spell_what_cannot_be_encoded()
+    warnings.showwarning = _show_warning
+    os.environ["MPLBACKEND"] = "agg"  # figures are files, whatever a notebook or a desktop needs
     _keep_compiled_code()
-    warnings.showwarning = _say
     app()
-
-
-def _say(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any
-) -> None:
-    """Print a warning as a sentence if it is gflow's, as Python does otherwise."""
-    if not issubclass(category, GflowWarning):
-        message = warnings.formatwarning(message, category, filename, lineno)
-    print(str(message).rstrip(), file=sys.stderr)
 
 
 def _keep_compiled_code() -> None:
     """Let jax store compiled code for the next command, unless its own variables say otherwise."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     # Compiled code is for one kind of processor, but machines may share a home folder.
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "gflow" / platform.node()))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    if (caches := cache_folder()) is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / platform.node()))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *where: Any, **more: Any
+) -> None:
+    """A warning of gflow in one line; the place in its code is of no use to its reader."""
+    if issubclass(category, GflowWarning):
+        print(f"Note: {message}", file=sys.stderr)
+    else:
+        _as_before(message, category, *where, **more)
+
+
+_as_before = warnings.showwarning

@@ -10,6 +10,7 @@ import typer
 
 from gflow.cli.guard import Exit, guarded
 from gflow.cli.options import Json, Overrides, ScenarioFile
+from gflow.cli.request import folder_to_write
 from gflow.cli.results import print_json
 from gflow.scenario import load_scenario
 
@@ -54,6 +55,7 @@ def premise(
     from gflow.report import style
     from gflow.report.premise_report import premise_figure, premise_json, premise_lines
 
+    folder_to_write(out)
     points = load_scenario(scenario, set_ or ()).points()
     first = points[0].scenario
     train = first.data.read(first.seed).train

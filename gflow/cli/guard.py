@@ -1,7 +1,7 @@
 """Exit codes, and how every error ends in one.
 
-One idea: whatever a verb raises becomes a sentence on stderr and an exit code; a traceback is a
-mistake in gflow, and says so.
+One idea: whatever a verb raises becomes a sentence on stderr and an exit code, also what libraries
+and the machine raise; a traceback is a mistake in gflow, and says so.
 """
 
 import enum
@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from gflow.errors import GflowError, RecordError
+from gflow.errors import GflowError, RecordError, as_own
 
 
 class Exit(enum.IntEnum):
@@ -33,6 +33,7 @@ MENDABLE = {
     "ScenarioError": Exit.BAD_INPUT,
     "DataError": Exit.BAD_INPUT,
     "PrecisionError": Exit.BAD_INPUT,
+    "MachineError": Exit.BAD_INPUT,
     "RecordError": Exit.BAD_RECORD,
 }
 """Exit codes of points that failed, by the class of the error; others are `Exit.INTERNAL`."""
@@ -65,10 +66,13 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
                 file=sys.stderr,
             )
             code = Exit.BAD_RECORD
-        except Exception:
-            traceback.print_exc()
-            print("This is a mistake in gflow, not yours; please report it.", file=sys.stderr)
-            code = Exit.INTERNAL
+        except Exception as error:
+            own = as_own(error)
+            if own is None:
+                traceback.print_exc()
+                own = "This is a mistake in gflow, not yours; please report it."
+            print(own, file=sys.stderr)
+            code = Exit.INTERNAL if isinstance(own, str) else Exit.BAD_INPUT
         raise typer.Exit(code)
 
     return run

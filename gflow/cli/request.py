@@ -74,6 +74,15 @@ def prediction_of(name: str, own: "Sequence[Prediction]") -> "Prediction":
     return prediction
 
 
+def folder_to_write(out: Path | None) -> None:
+    """Refuse an `--out` that is a file, or inside of one."""
+    places = () if out is None else (out, *out.parents)
+    if wrong := [place for place in places if place.exists() and not place.is_dir()]:
+        raise ScenarioError(
+            (f"`--out` must be a folder, new or not, but {wrong[0]} is a file; name another.",)
+        )
+
+
 def refuse(given: object, option: str, what: str) -> None:
     """Raise if an option is given together with what makes no use of it."""
     if given:

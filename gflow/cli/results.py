@@ -27,7 +27,8 @@ NARROWEST = 60
 
 def print_json(value: object) -> None:
     """Print plain values as one JSON value."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 def terminal(quiet: bool = False) -> Console:

@@ -5,13 +5,13 @@ the result into text and an exit code.
 """
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from gflow import __version__
 from gflow.cli.guard import Exit, guarded
 from gflow.cli.names import FIGURES, PREDICTIONS, THE_FIGURES, THE_PREDICTIONS
 from gflow.cli.options import (
@@ -28,6 +28,7 @@ from gflow.cli.options import (
 )
 from gflow.cli.request import (
     crew_of,
+    folder_to_write,
     prediction_of,
     predictions_in,
     radii_of,
@@ -81,7 +82,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> bool:
     if wanted:
-        print(f"gflow {version('gflow')}")
+        print(f"gflow {__version__}")
         raise typer.Exit
     return wanted
 
@@ -135,6 +136,7 @@ def run(
         refuse(fresh and not is_study, "--fresh", "a run folder; run its scenario anew")
         folder = source
     else:
+        folder_to_write(out)
         check_memory(scenario, workers)
         folder = index.home(scenario, out or Path("runs"))
         if scenario.is_grid:
@@ -370,6 +372,7 @@ def plot(
         from gflow.report import figures
         from gflow.runs import study
 
+        folder_to_write(out)
         result = study.load(folder)
         notes: list[str] = []
         paths = figures.draw(

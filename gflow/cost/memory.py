@@ -1,6 +1,7 @@
 """The memory that a scenario needs, by use, and whether this machine has it."""
 
 import os
+import sys
 
 from gflow.cost.solver import SOLVERS
 from gflow.data.dataset import outputs_of
@@ -99,7 +100,9 @@ _CURES = {
 
 
 def physical_memory() -> int:
-    """Memory of this machine in bytes."""
+    """Memory of this machine in bytes; without end where the system does not say."""
+    if not hasattr(os, "sysconf"):
+        return sys.maxsize
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

@@ -35,6 +35,8 @@ class Centers:
     """"given", "subclass means", "means of clusters" or "class means"."""
     class_of: tuple[int, ...] | None = None
     """Class of each center, 0..C-1, where there are more than two classes of several centers."""
+    strays: int = 0
+    """Number of training samples that lie around no center of their class: zero, or flipped."""
 
     def __post_init__(self):
         if self.label.shape != (self.mu.shape[0],):
@@ -130,5 +132,5 @@ class Centers:
 
     @property
     def orthonormal(self) -> bool:
-        """Whether the centers are orthonormal up to rounding."""
-        return self.orthonormality_error <= ORTHONORMAL
+        """Whether all samples lie around centers that are orthonormal up to rounding."""
+        return self.orthonormality_error <= ORTHONORMAL and not self.strays

@@ -60,7 +60,8 @@ def clustered(x: Float[np.ndarray, "n D"], k: int, seed: int) -> Int[np.ndarray,
         )
     # Ordinary k-means on unit vectors is a good start; then centers are made unit vectors too.
     unit = unit_rows(x)
-    means = _sklearn().cluster.KMeans(k, n_init=_STARTS, random_state=seed).fit(unit)
+    state = seed % 2**32  # scikit-learn takes no larger one
+    means = _sklearn().cluster.KMeans(k, n_init=_STARTS, random_state=state).fit(unit)
     centers = unit_rows(means.cluster_centers_)
     for _ in range(_ROUNDS):
         label = (unit @ centers.T).argmax(axis=1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 
 from gflow.data.centers import Centers
 from gflow.data.checks import check_both_signs, check_finite
@@ -35,6 +35,8 @@ class Dataset:
     """Sign of each subclass, +1 or -1."""
     subclasses_known: bool = True
     """False where subclasses are unlabeled, so that the two signs stand in for them."""
+    flipped: Bool[np.ndarray, " n"] | None = None
+    """Samples whose sign is the opposite of that of their subclass; None for no sample."""
 
     def __post_init__(self):
         check_finite(self.x, "inputs")
@@ -84,6 +86,7 @@ class Dataset:
         if grain != "sign":
             return np.asarray(self.class_of)[self.subclass]
         y = np.asarray(self.sign, np.float64)[self.subclass]
+        y = y if self.flipped is None else np.where(self.flipped, -y, y)
         check_both_signs(y, "labels")
         return y
 
@@ -107,6 +110,12 @@ class Dataset:
         np.add.at(sums, self.subclass, self.x)
         return sums / counts[:, None]
 
+    def with_flips(self, share: float, rng: np.random.Generator) -> "Dataset":
+        """The same samples with the signs of round(share·n) random ones flipped."""
+        flipped = np.zeros(self.n, bool)
+        flipped[rng.permutation(self.n)[: round(share * self.n)]] = True
+        return replace(self, flipped=flipped) if flipped.any() else self
+
     def subset(self, count: int, rng: np.random.Generator) -> "Dataset":
         """`count` random samples, as evenly over the subclasses as possible; 0 means all.
 
@@ -126,7 +135,8 @@ class Dataset:
             mine = order[self.subclass[order] == k]
             rank[mine] = np.arange(len(mine))
         rows = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
-        return replace(self, x=self.x[rows], subclass=self.subclass[rows])
+        flipped = None if self.flipped is None else self.flipped[rows]
+        return replace(self, x=self.x[rows], subclass=self.subclass[rows], flipped=flipped)
 
 
 @dataclass(frozen=True)

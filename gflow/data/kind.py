@@ -65,6 +65,13 @@ class AbstractData(Table, abc.ABC):
     """The labels that a network can be trained on."""
 
     kind: Any = None
+    flip: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="share of training samples, chosen at random, whose label ±1 is flipped",
+        examples=[0.1],
+    )
 
     @property
     @abc.abstractmethod

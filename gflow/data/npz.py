@@ -1,20 +1,13 @@
 """Reading the arrays of an npz file, or reporting what is wrong with it."""
 
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from gflow.errors import DataError
-
-_BROKEN = (
-    OSError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, KeyError, MemoryError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What numpy and zipfile raise for files that are of another kind, truncated or altered."""
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -45,6 +38,26 @@ def array_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         return {name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()}
 
 
+def matrix_shape(path: Path, shapes: dict[str, tuple[int, ...]], name: str) -> tuple[int, int]:
+    """The shape of an array of inputs, by `array_shapes`.
+
+    **Raises:** `DataError` if there is no such array, or it is no matrix.
+    """
+    shape = shapes.get(name, ())
+    if len(shape) != 2:
+        what = f"has shape {shape}" if name in shapes else "is missing"
+        raise DataError(
+            f"{path}: array `{name}` must be inputs of shape (n, D), but {what}; write it with "
+            f"numpy.savez(path, {name}=..., y=...)."
+        )
+    return shape[0], shape[1]
+
+
+def length_of(shapes: dict[str, tuple[int, ...]], name: str, default: int) -> int:
+    """The length of the first axis of an array that may be missing or without axes."""
+    return (*shapes.get(name, ()), default)[0]
+
+
 @contextmanager
 def _reading(path: Path, arguments: str = "") -> Iterator[None]:
     """Raise what is wrong with a file as a `DataError`."""
@@ -54,11 +67,29 @@ def _reading(path: Path, arguments: str = "") -> Iterator[None]:
         raise DataError(
             f"{path}: must be an npz file, but does not exist; set data.path to one."
         ) from None
-    except _BROKEN as error:
-        raise DataError(
-            f"{path}: must be an npz file of plain arrays, but cannot be read ({error}); write it "
-            f"with numpy.savez{arguments}."
-        ) from None
+    # A file of another kind may make zipfile, its decompressors and numpy raise anything.
+    except Exception as error:
+        raise DataError(f"{path}: {_complaint(path, error, arguments)}.") from None
+
+
+def _complaint(path: Path, error: Exception, arguments: str) -> str:
+    """What a file that cannot be read must be, what it is, and the cure."""
+    must = "must be an npz file of plain arrays, but"
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(6)
+        if head == b"\x93NUMPY":
+            return f"{must} holds a single array (npy); write it with numpy.savez{arguments}"
+        if head.startswith(b"PK\3\4") and not zipfile.is_zipfile(path):
+            return f"{must} is cut short; download it or save it again"
+        if zipfile.is_zipfile(path) and any(m.flag_bits & 1 for m in _members(path)):
+            return f"{must} is encrypted; save it without a password"
+    return f"{must} cannot be read ({error}); write it with numpy.savez{arguments}"
+
+
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return archive.infolist()
+    return []
 
 
 def _npy_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:

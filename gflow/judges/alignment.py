@@ -108,6 +108,8 @@ def _share_at_target(evidence: Evidence) -> Float[np.ndarray, " T"]:
 def attracted_by_others(evidence: Evidence) -> str:
     """Why neurons need not go to centers or averages of these centers; empty if they should."""
     centers = evidence.centers
+    if centers.strays:
+        return f"{centers.strays} training samples lie around no center of their class."
     if centers.origin == "given":
         error, allowed, what = centers.orthonormality_error, ORTHONORMAL, "max |C Cᵀ - I|"
     else:

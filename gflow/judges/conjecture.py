@@ -101,6 +101,8 @@ def _no_distance(evidence: Evidence) -> str:
     centers = evidence.centers
     if centers.origin != "given":
         return f"The subclass centers are not known (taken from {centers.origin})."
+    if centers.strays:
+        return f"{centers.strays} training samples lie around no center of their class."
     if not centers.orthonormal:
         error = centers.orthonormality_error
         return f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g})."

@@ -41,6 +41,9 @@ def normalized(*evidences: Evidence) -> Hypothesis:
 def orthonormal(evidence: Evidence) -> Hypothesis:
     """That the centers are orthonormal up to rounding."""
     centers = evidence.centers
+    if centers.strays:
+        text = "every sample around an orthonormal center of its class"
+        return Hypothesis(text, f"{centers.strays} training samples are not", False)
     error = f"max |C Cᵀ - I| = {centers.orthonormality_error:.1e}"
     return Hypothesis("orthonormal centers", error, centers.orthonormal)
 

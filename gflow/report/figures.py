@@ -78,6 +78,14 @@ def draw(
             figure = kind.draw(result)
         except NotDrawable as reason:
             tell(f"Figure {kind.name} is left out: {reason}")
+        except Exception as error:
+            if only is not None:
+                raise
+            # One figure that fails keeps no other from being drawn, nor an answer from being kept.
+            tell(
+                f"Figure {kind.name} is left out by a mistake in gflow ({type(error).__name__}: "
+                f"{error}); please report it."
+            )
         else:
             written += style.save(figure, folder, kind.name, pdf)
     return written

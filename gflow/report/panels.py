@@ -248,8 +248,8 @@ def _neuron_curves(run: Run, ax: Axes, values: Float[np.ndarray, "T h"]) -> None
 
 def output_ceiling(run: Run) -> float:
     """Upper limit of |f(μ_k)| in a figure, above the level of escape."""
-    largest = float(np.nanmax(np.abs(run.record["center_output"].values)))
-    return 3 * max(largest, ESCAPE_LEVEL)
+    outputs = np.abs(run.record["center_output"].values)
+    return 3 * float(outputs[np.isfinite(outputs)].max(initial=ESCAPE_LEVEL))
 
 
 def _average_levels(run: Run) -> dict[float, str]:

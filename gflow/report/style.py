@@ -208,7 +208,7 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
         before, after = (lengths[k] if 0 <= k < len(inside) else 0.0 for k in (i - 1, i + 1))
         slack = (room - _width(name)) / 2
         reach = math.copysign(slack, after - before)
-        center = math.sqrt(span.begin * span.end)
+        center = math.sqrt(span.begin) * math.sqrt(span.end)  # at 1e-300, too
         middle = scale * math.log(center / left)
         half = (_width(name) + _GAP) / 2
         shifts = (0.0, -slack, slack) if slack >= 0 else (reach, -reach)

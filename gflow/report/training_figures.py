@@ -1,6 +1,7 @@
 """The figures of networks of any depth, and of images that were attacked."""
 
 import numpy as np
+from jaxtyping import Int
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -8,6 +9,7 @@ from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, has_radii, registered
 from gflow.report.style import CURVES
 from gflow.report.subjects import Runs, as_study, by_seed, titles
+from gflow.robustness.attack import Attack
 from gflow.robustness.norm import NORMS, Norm
 from gflow.runs.manifest import RADII
 from gflow.runs.radii import read_witnesses
@@ -68,17 +70,25 @@ def adversarial(runs: Runs) -> Figure:
     """
     firsts = [(label, seeds[0]) for label, seeds in by_seed(as_study(runs).entries).items()]
     attacked = [
-        (name, run, norm)
+        (name, run, norm, read_witnesses(run.folder, norm))
         for name, (_, run) in zip(titles(firsts), firsts, strict=True)
         if run.scenario.data.facts.picture and run.folder is not None
         for norm in _measured(run)
-    ][:3]
+    ]
     if not attacked:
         raise NotDrawable("images must have been attacked, but none were; run `gflow attack`.")
-    figure, axes = style.panels(3 * len(attacked), IMAGES, "", 0.62)
-    for i, (name, run, norm) in enumerate(attacked):
-        _image_rows(name.replace("\n", " "), run, norm, axes[3 * i : 3 * i + 3])
+    some = [one for one in attacked if len(_flipped(one[-1]))][:3]
+    if not some:
+        raise NotDrawable("an image must be classified correctly and be flipped, but none is.")
+    figure, axes = style.panels(3 * len(some), IMAGES, "", 0.62)
+    for i, (name, run, norm, attack) in enumerate(some):
+        _image_rows(name.replace("\n", " "), run, norm, attack, rows=axes[3 * i : 3 * i + 3])
     return figure
+
+
+def _flipped(attack: Attack) -> Int[np.ndarray, " k"]:
+    """The first samples that are classified correctly and were flipped, at most `IMAGES`."""
+    return np.flatnonzero((attack.radius > 0) & np.isfinite(attack.radius))[:IMAGES]
 
 
 def _measured(run: Run) -> list[Norm]:
@@ -87,13 +97,12 @@ def _measured(run: Run) -> list[Norm]:
     return [norm for norm in reversed(NORMS.values()) if norm in radii][:1]
 
 
-def _image_rows(name: str, run: Run, norm: Norm, rows: np.ndarray) -> None:
+def _image_rows(name: str, run: Run, norm: Norm, attack: Attack, *, rows: np.ndarray) -> None:
     shape = run.scenario.data.facts.picture
-    assert run.folder is not None and shape is not None
+    assert shape is not None
     test = run.scenario.data.read_test(run.scenario.seed)
     assert test is not None
-    attack = read_witnesses(run.folder, norm)
-    flipped = np.flatnonzero((attack.radius > 0) & np.isfinite(attack.radius))[:IMAGES]
+    flipped = _flipped(attack)
     rows[0, 0].set_title(name, loc="left")
     scale = float(np.abs(test.x[flipped]).max())
     for i, column in zip(flipped, rows.T, strict=False):

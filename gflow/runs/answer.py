@@ -6,9 +6,9 @@ that were made of them.  Otherwise it is no answer, and the runs are read.  Noth
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from gflow import __version__
 from gflow.errors import RecordError
 from gflow.runs.code import code_hash
 from gflow.runs.index import Place, is_study, read_index
@@ -69,7 +69,7 @@ def _about(folder: Path, question: str) -> dict[str, object]:
     study = is_study(folder)
     places = read_index(folder) if study else (Place("", {}, folder),)
     return {
-        "gflow": version("gflow"),
+        "gflow": __version__,
         "code": code_hash("cli"),
         "folder": str(folder),
         "question": question,

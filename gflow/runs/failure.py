@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gflow.errors import GflowError, RecordError
+from gflow.errors import RecordError, as_own
 from gflow.runs.files import write_json
 
 _NAME = "failure.json"
@@ -28,14 +28,11 @@ class Failure(NamedTuple):
 
 def failure_of(error: Exception) -> Failure:
     """The failure that an error causes."""
-    kind = type(error).__name__
-    if isinstance(error, GflowError):
-        return Failure(kind, str(error))
-    trace = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError):
-        text = "There was not enough memory; use fewer samples, neurons, or --workers."
-        return Failure(kind, text, trace)
-    return Failure(kind, f"{kind}: {error}", trace)
+    kind, own = type(error).__name__, as_own(error)
+    trace = "" if own is error else "".join(traceback.format_exception(error))
+    if own is None:
+        return Failure(kind, f"{kind}: {error}", trace)
+    return Failure(type(own).__name__, str(own), trace)
 
 
 def save_failure(folder: Path, failure: Failure) -> None:

@@ -136,6 +136,8 @@ def _move_into_place(stage: Path, folder: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap two folders atomically; False where the system cannot."""
+    if os.name != "posix":
+        return False
     swap = getattr(ctypes.CDLL(None), "renameat2", None)
     here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     return swap is not None and not swap(

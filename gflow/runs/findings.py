@@ -6,9 +6,9 @@ one of them differs, it is judged anew.
 """
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from gflow import __version__
 from gflow.errors import RecordError
 from gflow.judges.finding import Finding, Opinion, Verdict
 from gflow.laws.hypothesis import Hypothesis
@@ -73,7 +73,7 @@ def read_verdicts(folder: Path) -> dict[str, str]:
 
 def _stamp(folder: Path, ids: Sequence[str], runs: Sequence[Path]) -> dict[str, object]:
     return {
-        "gflow": version("gflow"),
+        "gflow": __version__,
         "judges": code_hash("judges"),
         "ids": list(ids),
         "about": [seal for run in runs or (folder,) for seal in _seals(run)],

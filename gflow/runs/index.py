@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 def home(scenario: Scenario, root: Path) -> Path:
     """The folder in which a scenario is answered."""
-    return root / f"{scenario.name}-{_digest(scenario)}"
+    return root / f"{scenario.name}-{digest_of(scenario)}"
 
 
 def is_study(folder: Path) -> bool:
@@ -44,7 +44,7 @@ def is_study(folder: Path) -> bool:
 def write_index(scenario: Scenario, folder: Path) -> tuple[Place, ...]:
     """Begin or resume a study: write its scenario and the places of its points."""
     places = tuple(
-        Place(p.label, p.varied, folder / f"{p.label[:_LONGEST]}-{_digest(p.scenario)}")
+        Place(p.label, p.varied, folder / f"{p.label[:_LONGEST]}-{digest_of(p.scenario)}")
         for p in scenario.points()
     )
     rows = [{"label": p.label, "varied": p.varied, "folder": p.folder.name} for p in places]
@@ -89,7 +89,7 @@ def verify_question(scenario: Scenario, folder: Path) -> None:
     **Raises:** `DataError` if the samples changed; `RecordError` if the question, or the
     numerics, did.
     """
-    if folder.name.endswith(f"-{_digest(scenario)}"):
+    if folder.name.endswith(f"-{digest_of(scenario)}"):
         return
     if files := scenario.data.files:
         place = files[0].parent if files[1:] else files[0]
@@ -103,11 +103,11 @@ def verify_question(scenario: Scenario, folder: Path) -> None:
     )
 
 
-def _digest(scenario: Scenario) -> str:
-    """Short hash of the question: data, network, flow, record, seed, and the points of a grid."""
+def digest_of(scenario: Scenario) -> str:
+    """Short hash of a question: data, network, flow, record, seed, and the points of a grid."""
     if not scenario.is_grid:
         return scenario.digest(data_checksum(scenario))
-    parts = [f"{point.label}:{_digest(point.scenario)}" for point in scenario.points()]
+    parts = [f"{point.label}:{digest_of(point.scenario)}" for point in scenario.points()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 

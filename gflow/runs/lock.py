@@ -5,9 +5,9 @@ killed process leaves none behind.  The process writes its progress into the loc
 `gflow status` and waiting processes read it.
 """
 
-import fcntl
 import json
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from gflow.errors import RecordError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where all that needs no lock works
+    fcntl = None
 
 _SIZE = 512
 """Bytes of a lock file that has been written to; nobody reads half of one write."""
@@ -32,7 +37,7 @@ class Lock:
 
     def publish(self, progress: Mapping[str, object]) -> None:
         """Let other processes know the progress of this one."""
-        text = json.dumps({"pid": os.getpid(), "host": os.uname().nodename, **progress})
+        text = json.dumps({"pid": os.getpid(), "host": platform.node(), **progress})
         # On a full disk the flow goes on, and others do not see how far.
         with suppress(OSError):
             os.pwrite(self._descriptor, text.ljust(_SIZE).encode("utf-8"), 0)
@@ -53,6 +58,11 @@ def acquire(folder: Path) -> Lock | None:
     **Raises:** `RecordError` where the folder's file system has no locks or cannot be written.
     """
     path = _path(folder)
+    if fcntl is None:
+        raise RecordError(
+            f"{path}: must be locked, but this system has no fcntl; run gflow on Linux, macOS or "
+            "the Windows Subsystem for Linux, or call `gflow.simulate`, which stores nothing."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
@@ -86,6 +96,8 @@ def held(folder: Path, patient: bool = True) -> Iterator[Lock | None]:
 
 def holder(folder: Path) -> dict[str, Any] | None:
     """The last progress of the process that has the lock; None if no process has it."""
+    if fcntl is None:
+        return None
     try:
         descriptor = os.open(_path(folder), os.O_RDONLY)
     except OSError:

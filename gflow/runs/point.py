@@ -22,6 +22,7 @@ from gflow.runs.interrupt import between_steps, look
 from gflow.runs.manifest import is_run
 from gflow.runs.radii import attacked
 from gflow.runs.run import Run
+from gflow.runs.twin import copy_of_twin
 from gflow.runs.watch import Progress, Watch, unwatched
 from gflow.scenario import Scenario
 
@@ -53,7 +54,8 @@ def settle(
     run = None if fresh else _final(folder, scenario.flow.end_time)
     if run is None:
         verify_question(scenario, folder)
-        run = _computed(scenario, folder, fresh, watch.begin())
+        run = None if fresh else copy_of_twin(scenario, folder)
+        run = run or _computed(scenario, folder, fresh, watch.begin())
     if until is not None and run.outcome.t < until:
         run = continued(run, folder, until, watch.begin())
     if run.outcome.reason is Reason.INTERRUPTED:

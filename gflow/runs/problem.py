@@ -3,6 +3,7 @@
 This is where the words of scenario files become the letters of the code.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
 from gflow.scenario import PLAIN_CHARTS, SAFE_TOLERANCE, Scenario
+from gflow.scenario.rules import CLOSEST
 
 
 class Problem(NamedTuple):
@@ -64,7 +66,11 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
     with jax.enable_x64(True):
         # The data: samples with their weights and targets, in blocks.
         split = scenario.data.read(scenario.seed)
-        train, centers = split.train, split.centers_for(grain)
+        train = split.train.with_flips(scenario.data.flip, stream(scenario.seed, "flips"))
+        strays = 0 if train.flipped is None else int(train.flipped.sum())
+        centers = split.centers_for(grain)
+        centers = replace(centers, strays=centers.strays + strays)
+        _check_lengths(train, power, flow.precision)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         targets = train.targets(grain).astype(np.float64)
         samples = Samples.blocked(train.x, targets, omega, ROWS, dtype=flow.precision)
@@ -83,6 +89,7 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
             if weights.aligns
             else _even_times(scenario, end)
         )
+        times = _with_own_times(times, np.asarray(scenario.record.times))
         # A sample pulls on a neuron by ‖x‖^p at most, so long ones call for shorter steps.
         length = np.linalg.norm(train.x, axis=1) ** power
         pull = float(rate.mean() * (omega @ length) / omega.sum())
@@ -102,6 +109,29 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         subclasses=subclasses,
         recipe=recipe,
     )
+
+
+def _check_lengths(train: Dataset, power: float, precision: str) -> None:
+    """Refuse inputs so long or short that forces leave the range of their precision.
+
+    **Raises:** `DataError` naming the longest input, and a length that will do.
+    """
+    largest = np.abs(train.x).max()
+    # Of inputs divided by their largest entry, since squares of the entries may overflow.
+    with np.errstate(divide="ignore"):
+        length = np.log10(largest) + np.log10(np.linalg.norm(train.x / (largest or 1.0), axis=1))
+    longest, limit = float(length.max()), LARGEST_PULL[precision] / power
+    if abs(longest) > limit:
+        size = f"1e{longest:.0f}" if largest else "0"
+        raise DataError(
+            f"inputs must be of a length whose power {power:g} is within 1e±"
+            f"{LARGEST_PULL[precision]} in {precision}, but the longest is {size}; divide "
+            "all by one number, such as their mean length."
+        )
+
+
+LARGEST_PULL = {"float32": 30, "float64": 250}
+"""Decimal exponent of the largest ‖x‖^p, which a force is proportional to, by `flow.precision`."""
 
 
 def _task(scenario: Scenario, train: Dataset, centers: Centers) -> Task:
@@ -135,6 +165,14 @@ def _even_times(scenario: Scenario, end: float) -> Float[np.ndarray, " T"]:
     return np.unique(np.concatenate([early[:-1], linear]))
 
 
+def _with_own_times(
+    times: Float[np.ndarray, " T"], own: Float[np.ndarray, " S"]
+) -> Float[np.ndarray, " U"]:
+    """Both, without those of the first that are one of the second up to rounding."""
+    near = np.isclose(times[:, None], own[None], rtol=CLOSEST, atol=0).any(axis=1)
+    return np.union1d(times[~near], own[own <= times[-1] * (1 + CLOSEST)])
+
+
 def _pace(weights: AbstractFirstLayer) -> float:
     """Initial speed of directions relative to a normalized flow: ‖w_j‖^{q-1}, at most 1."""
     return float(np.exp(min((weights.degree - 1) * np.asarray(weights.log_norm).mean(), 0.0)))
@@ -153,6 +191,7 @@ def _subclasses(
 ) -> Subclasses | None:
     """The subclasses of the samples where few velocities are to be tried; else None."""
     known = train.subclasses_known and len(np.unique(train.subclass)) <= train.D
+    known = known and train.flipped is None  # flipped samples pull another way than their subclass
     possible = field.has_surrogate and scenario.train.is_flow and known
     if scenario.flow.method == "multirate" and not possible:
         raise DataError(

@@ -2,24 +2,33 @@
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import jax
 
+from gflow import __version__
 from gflow.runs.lane import usable_cores
 
-_PACKAGES = ("gflow", "jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
+_PACKAGES = ("jax", "jaxlib", "diffrax", "equinox", "numpy", "scipy", "xarray")
 
 
 def provenance() -> dict[str, object]:
     """Versions, device and threads of this process, for a run's manifest."""
     return {
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {"gflow": __version__} | {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "device": jax.devices()[0].device_kind,
         "cores": cores(),
         "threads": threads(),
     }
+
+
+def _version(name: str) -> str:
+    """Version of an installed package; "unknown" without its metadata, as in a bundle."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def cores() -> int:

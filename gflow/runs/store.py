@@ -14,7 +14,7 @@ written.
                      `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`; balanced
                      with many outputs: `output_direction` instead of `sign`), `time`,
                      `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
-                     `alpha`, `center_class`
+                     `alpha`, `center_class`, `strays`
     robustness.*     radii of test samples, if measured (see `gflow.runs.radii`)
     findings.json    verdicts and what judged them, if judged (see `gflow.runs.findings`)
     failure.json     why the last attempt at this point of a grid failed, if it did
@@ -129,15 +129,18 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
 
 def _centers(arrays: dict[str, np.ndarray]) -> Centers:
     class_of = tuple(arrays["center_class"].tolist()) if "center_class" in arrays else None
-    return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), class_of)
+    strays = int(arrays.get("strays", 0))
+    return Centers(arrays["mu"], arrays["label"], str(arrays["origin"]), class_of, strays)
 
 
 def _final_arrays(run: Run) -> dict[str, np.ndarray]:
     weights, centers = run.state.weights, run.centers
     many = {} if centers.class_of is None else {"center_class": np.asarray(centers.class_of)}
+    zero = {"strays": np.asarray(centers.strays)} if centers.strays else {}
     return (
         weights.arrays()
         | many
+        | zero
         | {
             "time": np.asarray(run.outcome.t),
             "dissipated": np.asarray(run.state.dissipated),

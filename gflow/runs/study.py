@@ -1,7 +1,8 @@
 """A study: the runs of a grid, in one folder; and the verbs that runs and studies share.
 
 One idea: a scenario of one flow and a scenario of many are used by the same verbs.  The same
-question lands in the same folder, so a finished answer is not computed twice.
+question lands in the same folder, so a finished answer is not computed twice; a point that another
+study or run on the shelf has answered is copied from there (see `gflow.runs.twin`).
 
     RUNS/quickstart-1a2b3c4d/            a study
         study.json                       label, varied keys and folder of each point

@@ -37,7 +37,9 @@ class Axis(NamedTuple):
         """The axis as an entry of [vary]."""
         if len(self.keys) == 1:
             return {self.keys[0]: [value for (value,) in self.rows]}
-        return {"together": [dict(zip(self.keys, row, strict=True)) for row in self.rows]}
+        rows = (zip(self.keys, row, strict=True) for row in self.rows)
+        # TOML has no null: a key without a value is one that is left out.
+        return {"together": [{k: v for k, v in row if v is not None} for row in rows]}
 
     def mapped(self, change: Callable[[str, Any], Any]) -> "Axis":
         """The axis with `change(key, value)` in place of every value."""
@@ -70,6 +72,8 @@ def _texts(values: Sequence[Any]) -> list[str]:
 
 def _word(value: Any) -> str:
     match value:
+        case None:
+            return "none"
         case float():
             return f"{value:g}"
         case list():

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gflow.scenario.tables import LETTERS, REMOVED, TABLES, meanings
+from gflow.scenario.tables import LETTERS, REMOVED, TABLES, meanings, variable_keys
 from gflow.scenario.toml_lines import toml_value
 from gflow.table import Mistake
 
@@ -80,12 +80,28 @@ def must(key: str, field: dict[str, Any], value: Any) -> Mistake:
     demand = _demand(field)
     if isinstance(value, float) and not math.isfinite(value):
         demand = demand.replace("a number", "a finite number")
-    return Mistake(
-        key, f"`{key}` must be {demand}, but is {describe(value)}; try {_cure(field, value)}."
-    )
+    elif isinstance(value, float) and abs(value) >= BEYOND_TOML and field.get("type") == "integer":
+        demand += "" if "maximum" in field else " of at most 64 bits"
+    cure = _cure(field, value)
+    if isinstance(value, list) and value[1:] and key in variable_keys() and not _takes_lists(field):
+        cure = f"{cure}, or, for several values, {_entry(key, value)} under [vary]"
+    return Mistake(key, f"`{key}` must be {demand}, but is {describe(value)}; try {cure}.")
 
 
-_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}
+BEYOND_TOML = 2.0**63
+"""Integers of this size and more are none of TOML's, and are read as floats."""
+
+
+def _takes_lists(field: dict[str, Any]) -> bool:
+    return any(one.get("type") == "array" for one in (field, *field.get("anyOf", ())))
+
+
+def _entry(key: str, values: list[Any]) -> str:
+    """An entry of [vary], which quotes a dotted key."""
+    return f"{toml_value(key) if '.' in key else key} = {_short(toml_value(values))}"
+
+
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
 def _demand(field: dict[str, Any]) -> str:
@@ -97,10 +113,10 @@ def _demand(field: dict[str, Any]) -> str:
         return f"a list of {words} without repeats" if field.get("type") == "array" else words
     if field.get("type") == "array":
         one = _demand(field["items"]).removeprefix("an ").removeprefix("a ")
-        one = one.replace("integer", "integers")
+        one = one.replace("integer", "integers").replace("number", "numbers")
         count = f"{field['minItems']} " if field.get("minItems") == field.get("maxItems", 0) else ""
         return f"a list of {count}{one}" + (" without repeats" if field.get("uniqueItems") else "")
-    bounds = " and ".join(f"{sign} {field[b]:g}" for b, sign in _BOUNDS.items() if b in field)
+    bounds = " and ".join(f"{sign} {_bound(field[b])}" for b, sign in _BOUNDS.items() if b in field)
     words = {
         "integer": f"an integer {bounds}",
         "number": f"a number {bounds}",
@@ -108,6 +124,10 @@ def _demand(field: dict[str, Any]) -> str:
         "string": "1 to 100 letters, digits, - _ or ." if "pattern" in field else "a string",
     }
     return words[field["type"]].strip()
+
+
+def _bound(value: int | float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _choices(field: dict[str, Any]) -> list[str]:
@@ -133,8 +153,7 @@ def _cure(field: dict[str, Any], value: Any) -> str:
 
 def describe(value: Any) -> str:
     """A value as TOML, preceded by its type where that is not obvious."""
-    text = toml_value(value)
-    text = text if len(text) <= 60 else f"{text[:57]}..."
+    text = _short(toml_value(value))
     match value:
         case bool() | int() | float():
             return text
@@ -145,3 +164,7 @@ def describe(value: Any) -> str:
         case dict():
             return "a table"
     return f"the date or time {text}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -31,7 +31,7 @@ class AbstractNetworkTable(Table, abc.ABC):
     kind: Any = None
     width: int = Field(ge=1, description="number of neurons", examples=[200])
     power: float = Field(
-        ge=1, description="power of the pReLU activation; 1 is ReLU", examples=[1, 3]
+        ge=1, le=100, description="power of the pReLU activation; 1 is ReLU", examples=[1, 3]
     )
     init_scale: float = Field(
         ge=1e-300,

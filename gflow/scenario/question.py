@@ -57,7 +57,7 @@ class Scenario(Table):
         default="scenario", pattern=r"^[A-Za-z0-9_.-]{1,100}$", description=HEAD["name"]
     )
     question: str = Field(default="", description=HEAD["question"])
-    seed: int = Field(default=0, ge=0, description=HEAD["seed"])
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description=HEAD["seed"])
     data: SerializeAsAny[AbstractData] = Field(description=HEAD["data"])
     network: SerializeAsAny[AbstractNetworkTable] = Field(description=HEAD["network"])
     flow: FlowTable = Field(description=HEAD["flow"])

@@ -15,7 +15,7 @@ from gflow.scenario.axis import Axis
 from gflow.scenario.grid import read_flows, twins
 from gflow.scenario.mistakes import describe
 from gflow.scenario.question import Scenario, assigned
-from gflow.scenario.toml_lines import key_lines, read_toml
+from gflow.scenario.toml_lines import key_lines, read_toml, repeated_key
 from gflow.scenario.vary import read_axes
 from gflow.table import Mistake
 
@@ -65,10 +65,37 @@ def parse_scenario(
 
     **Raises:** `ScenarioError` with every mistake in the text and the overrides.
     """
+    values = _read(text, source)
+    if not values and not overrides:
+        raise ScenarioError((f"{source}: {_EMPTY}",))
+    scenario, mistakes, axes = _parsed(values, source, folder, overrides)
+    if not mistakes:
+        assert scenario is not None
+        return scenario
+    # What is wrong only with the overrides is no mistake of the file.
+    own = _parsed(values, source, folder, ())[1] if overrides else mistakes
+    places = _places(text, source, axes, overrides)
+    given = " ".join(f"--set {override}" for override in overrides)
+    for mistake in mistakes:
+        if mistake not in own and not places.get(mistake.key, "").startswith("--set"):
+            places[mistake.key] = f"{given}, with {places.get(mistake.key, source)}"
+    raise ScenarioError(_lines(mistakes, source, places))
+
+
+_EMPTY = (
+    "the file must be a scenario, but is empty; `gflow init` writes one to start from, and "
+    "`gflow schema` lists all keys."
+)
+
+
+def _parsed(
+    values: dict[str, Any], source: str, folder: str | Path | None, overrides: Sequence[str]
+) -> tuple[Scenario | None, list[Mistake], tuple[Axis, ...]]:
+    """A file as a scenario, or every mistake in it; and the axes of its grid."""
     # Overrides come first: they replace values and end the variation of their keys.
     replaced, mistakes = _overrides(overrides)
-    tables = assigned({"name": _default_name(source), **_read(text, source)}, replaced)
-    axes, in_axes = read_axes(tables.pop("vary", {}), tables.get("seed"))
+    tables = assigned({"name": _default_name(source), **values}, replaced)
+    axes, in_axes = read_axes(tables.pop("vary", {}), tables)
     axes = tuple(axis for axis in (axis.without(replaced) for axis in axes) if axis.keys)
     tables, axes = _with_absolute_paths(tables, axes, folder)
     flows, in_flows = read_flows(tables, axes)
@@ -77,11 +104,8 @@ def parse_scenario(
     refused = {mistake.key for mistake in in_axes}
     mistakes += [*(m for m in in_flows if f"vary.{m.key}" not in refused), *in_axes]
     mistakes = mistakes or twins(flows, axes)
-    if mistakes:
-        raise ScenarioError(_lines(mistakes, source, _places(text, source, axes, overrides)))
-    scenario = flows[0]
-    assert scenario is not None
-    return scenario.model_copy(update={"vary": axes} if axes else {})
+    scenario = None if mistakes else flows[0]
+    return scenario and scenario.model_copy(update={"vary": axes} if axes else {}), mistakes, axes
 
 
 def _read(text: str, source: str) -> dict[str, Any]:
@@ -90,11 +114,27 @@ def _read(text: str, source: str) -> dict[str, Any]:
     except RecursionError:
         where, why = source, "lists are nested too deeply"
     except ValueError as error:
+        _refuse_repetition(text, source)
         line = re.search(r" \(at line (\d+), column \d+\)", str(error))
         where = f"{source}:{line[1]}" if line else source
         why = str(error).replace(line[0], "") if line else str(error)
     cure = "check quotes, brackets and `key = value`"
     raise ScenarioError((f"{where}: the file must be valid TOML, but is not ({why}); {cure}.",))
+
+
+def _refuse_repetition(text: str, source: str) -> None:
+    """Name a key that is given twice, which the parser does not."""
+    try:
+        key, first, second = repeated_key(text) or ("", 0, 0)
+    except RecursionError:
+        return
+    if key:
+        raise ScenarioError(
+            (
+                f"{source}:{second}: `{key}` must be given once, but is given on lines {first} and "
+                f"{second}; remove one of them.",
+            )
+        ) from None
 
 
 def _overrides(texts: Sequence[str]) -> tuple[dict[str, Any], list[Mistake]]:

@@ -7,6 +7,7 @@ is reported twice, and a mistake in one key hides none in the others.
 import json
 import math
 from collections.abc import Container, Iterable, Iterator
+from itertools import pairwise
 
 from gflow.data.kind import AbstractData
 from gflow.data.kinds.mixture import MixtureData
@@ -15,7 +16,7 @@ from gflow.scenario.networks import (
     AbstractOutputsTable,
     NeuronsTable,
 )
-from gflow.scenario.tables import FlowTable, RobustnessTable, TrainTable
+from gflow.scenario.tables import FlowTable, RecordTable, RobustnessTable, TrainTable
 from gflow.table import RULES, Mistake, Table, rule
 
 SAFE_TOLERANCE = 1e-6
@@ -28,6 +29,9 @@ SMALLEST_CARTESIAN = 1e-140
 """Smallest `init_scale` in the Cartesian chart; squares of smaller weights underflow.  Without
 normalization this bounds init_scale^power, the initial speed of neurons."""
 
+
+CLOSEST = 1e-9
+"""Relative distance of two times within which they are one."""
 
 MOST_STEPS = 1e12
 """Largest number of steps of descent."""
@@ -123,6 +127,18 @@ def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> s
         )
 
 
+@rule("record.times", "flow.end_time")
+def _times_until_the_end(record: RecordTable, flow: FlowTable) -> str | None:
+    t = record.times
+    if any(b <= a * (1 + CLOSEST) for a, b in pairwise(t)):
+        return f"must increase, each by more than {CLOSEST:g} of itself, but is {list(t)}; sort it."
+    if t and t[-1] > flow.end_time:
+        return (
+            f"must not be after `flow.end_time`, but the last is {t[-1]:g} and end_time = "
+            f"{flow.end_time:g}; raise flow.end_time, or leave it out."
+        )
+
+
 @rule("train.momentum", "train.method")
 def _momentum_is_used(train: TrainTable) -> str | None:
     if train.momentum and train.method == "adam":
@@ -161,6 +177,15 @@ def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str
         return (
             f'must be "sign" for data.kind = "{data.kind}", whose labels are ±1, but is '
             f'"{network.outputs}"; remove it.'
+        )
+
+
+@rule("data.flip", "network.outputs")
+def _flips_are_of_signs(data: AbstractData, network: AbstractOutputsTable) -> str | None:
+    if data.flip and network.outputs != "sign":
+        return (
+            f"must be 0 unless one output is trained on labels ±1, but is {data.flip:g} with "
+            f'network.outputs = "{network.outputs}"; remove it, or set network.outputs = "sign".'
         )
 
 

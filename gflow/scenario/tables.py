@@ -134,6 +134,11 @@ class RecordTable(Table):
         ge=2,
         description="number of times recorded after alignment, geometrically spaced",
     )
+    times: Annotated[tuple[Annotated[float, Field(gt=0)], ...], LAX, DISTINCT] = Field(
+        default=(),
+        description="further flow times to record at, increasing",
+        examples=[[10.0, 100.0]],
+    )
     groups: Annotated[tuple[Literal["neurons", "centers", "orthogonal"], ...], LAX, DISTINCT] = (
         Field(
             default=("neurons", "centers", "orthogonal"),

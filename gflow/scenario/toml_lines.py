@@ -35,6 +35,37 @@ def key_lines(text: str) -> dict[str, int]:
     return lines
 
 
+def repeated_key(text: str) -> tuple[str, int, int] | None:
+    """The first key or table of a text that is given twice, and the lines of both; None if none is.
+
+    A table is in brackets, as it is written.
+    """
+    lines: dict[str, int] = {}
+    header = ""
+    for line, statement, tables in _statements(text):
+        leaf = ".".join(_path(tables))
+        if statement.lstrip().startswith("[["):
+            header = f"{leaf}, line {line}."  # each entry of an array of tables is a table anew
+            continue
+        if statement.lstrip().startswith("["):
+            header, key = f"{leaf}.", f"[{leaf}]"
+        elif leaf:
+            key = header + leaf
+        else:
+            continue
+        if key in lines:
+            return key, lines[key], line
+        lines[key] = line
+    return None
+
+
+def _path(tables: dict[str, Any]) -> Iterator[str]:
+    """The keys on the way to the value of one statement; an inline table is the value."""
+    while isinstance(tables, dict) and len(tables) == 1:
+        ((key, tables),) = tables.items()
+        yield key
+
+
 def toml_value(value: Any) -> str:
     """One value as TOML, on one line."""
     match value:

@@ -56,7 +56,8 @@ def vary_schema() -> dict[str, Any]:
         "description": "keys that vary over the points of a grid",
         "properties": {
             "together": {
-                "description": "keys that vary together, one table per point",
+                "description": "keys that vary together, one table per point; a key that a table "
+                "leaves out has its value of the file",
                 "type": "array",
                 "minItems": 1,
                 "items": {"type": "object", "propertyNames": {"enum": keys}},
@@ -73,15 +74,25 @@ def vary_schema() -> dict[str, Any]:
     }
 
 
-def read_axes(vary: Any, seed: Any) -> tuple[tuple[Axis, ...], list[Mistake]]:
-    """The axes of a grid, and the mistakes in entries that give none."""
+def read_axes(vary: Any, tables: dict[str, Any]) -> tuple[tuple[Axis, ...], list[Mistake]]:
+    """The axes of a grid, and the mistakes in entries that give none.
+
+    **Arguments:**
+
+    - `vary`: the table [vary].
+    - `tables`: the rest of the file, whose values hold where a table of `together` gives none.
+    """
     if not isinstance(vary, dict):
         return (), [not_a_table("vary", vary)]
     axes: list[Axis] = []
     mistakes: list[Mistake] = []
     for key, value in vary.items():
         try:
-            axes.append(_together(value) if key == "together" else _axis(key, value, seed))
+            axes.append(
+                _together(value, tables)
+                if key == "together"
+                else _axis(key, value, tables.get("seed"))
+            )
         except Refused as refused:
             mistakes += refused.mistakes
     mistakes += _varied_twice(axes)
@@ -142,23 +153,38 @@ def _is_whole(key: str) -> bool:
     return key == "seed" or any(field.get("type") == "integer" for field in fields)
 
 
-def _together(rows: Any) -> Axis:
+def _together(rows: Any, tables: dict[str, Any]) -> Axis:
     if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) and r for r in rows):
         sentence = (
             f"`vary.together` must be a list of tables, but is {describe(rows)}; try e.g. together "
             '= [{"network.power" = 1, "flow.end_time" = 100}].'
         )
         raise Refused(Mistake("vary.together", sentence))
-    keys = tuple(rows[0])
-    for key in dict.fromkeys(key for row in rows for key in row):
+    keys = tuple(dict.fromkeys(key for row in rows for key in row))
+    for key in keys:
         _check_variable(key, "vary.together")
-        if not all(key in row for row in rows):
-            sentence = (
-                f"`vary.together` must name the same keys in every table, but `{key}` is not in "
-                "all of them; add it to the others."
-            )
-            raise Refused(Mistake("vary.together", sentence))
-    return Axis(keys, tuple(tuple(row[key] for key in keys) for row in rows))
+    # A table that does not name a key has the value of the file.
+    own = {key: _own(key, tables) for key in keys if not all(key in row for row in rows)}
+    return Axis(keys, tuple(tuple(row.get(key, own.get(key)) for key in keys) for row in rows))
+
+
+def _own(key: str, tables: dict[str, Any]) -> Any:
+    """The value of a key outside of [vary], or its default."""
+    table, _, name = key.rpartition(".")
+    values = tables.get(table, {}) if table else tables
+    if isinstance(values, dict) and name in values:
+        return values[name]
+    model = next((m for m in models_of(table) if name in m.model_fields), None)
+    field = model.model_fields[name] if model else None
+    if field is None or field.is_required():
+        if key == "seed":
+            return 0
+        sentence = (
+            f"`vary.together` must give `{key}` in every table, but does not, and the file has no "
+            "value of its own; add it."
+        )
+        raise Refused(Mistake("vary.together", sentence))
+    return field.default
 
 
 def _check_variable(key: str, place: str) -> None:

@@ -1,10 +1,12 @@
 """Digits, images and features: sound files, damaged files, and labels."""
 
+import contextlib
 import functools
 import gzip
 import hashlib
 import http.server
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from gflow.data.kinds.cifar10 import PIXELS, TEST, TRAIN, read_cifar
 from gflow.data.kinds.features import read_features, split_by_category
 from gflow.data.kinds.mnist import FILES, Digits, read_digits, read_idx, unpacked, write_idx
 from gflow.data.labels import prepared, signs_of
+from gflow.data.make import download
 from gflow.data.make.download import download_mnist
 from gflow.errors import DataError, ScenarioError
 from gflow.runs.index import home
@@ -385,6 +388,38 @@ def test_a_mirror_with_another_content_leaves_nothing(tmp_path, mirror):
     with pytest.raises(DataError, match=r"but is not .*content differs from the published file"):
         download_mnist(tmp_path / "data", [address])
 
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+class _Dribble(http.server.BaseHTTPRequestHandler):
+    """Promises a file, and sends one byte of it every hundredth of a second."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.01)
+
+    def log_message(self, format, *args):
+        pass
+
+
+def test_a_mirror_that_dribbles_is_given_up_after_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    began = time.monotonic()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Dribble) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        with pytest.raises(DataError, match=r"must be available .*bytes arrived in 0.3 s"):
+            download_mnist(tmp_path / "data", [address])
+        server.shutdown()
+
+    assert time.monotonic() - began < 5
     assert list((tmp_path / "data").iterdir()) == []
 
 

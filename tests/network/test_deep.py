@@ -14,6 +14,9 @@ from gflow.judges.conservation import ENERGY
 from gflow.measure.stable_rank import stable_rank
 from gflow.network.deep import deep_network
 from gflow.network.weights import Task
+from gflow.report import training_figures
+from gflow.report.figure import NotDrawable
+from gflow.robustness.attack import Attack
 from gflow.robustness.norm import Norm
 from gflow.runs import store
 from gflow.runs.radii import attacked, read_witnesses, some_of_test
@@ -473,6 +476,16 @@ def test_a_deep_run_that_was_attacked_is_drawn(stored, tmp_path):
     names = {path.stem for path in written}
     assert names == {"training", "robust_accuracy", "radii", "adversarial"}
     assert all(path.stat().st_size > 1000 for path in written)
+
+
+@pytest.mark.slow
+def test_images_of_which_none_is_right_and_flipped_have_no_figure(stored, monkeypatch):
+    held = Attack(np.array([0.0, np.inf]), np.zeros((2, 784)), None)
+    monkeypatch.setattr(training_figures, "_measured", lambda run: [Norm.LINF])
+    monkeypatch.setattr(training_figures, "read_witnesses", lambda folder, norm: held)
+
+    with pytest.raises(NotDrawable, match="must be classified correctly and be flipped"):
+        training_figures.adversarial(stored)
 
 
 LATE = """

@@ -108,7 +108,7 @@ def test_no_key_takes_values_of_another_kind(key):
         ("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5),
         ("data.extract", True), ("data.centered", True), ("data.positive", [3]),
         ("network.input_normalized", True), ("network.bias", True), ("network.skip", True),
-        ("network.layer_norm", True),
+        ("network.layer_norm", True), ("record.times", [3]),
     ]  # fmt: skip
     wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
     models = models_of(table)
@@ -135,7 +135,7 @@ def test_numbers_may_be_written_as_integers_but_not_the_other_way():
         ("[" * 100_000, "must be valid TOML, but is not (lists are nested too deeply)"),
         ("9" * 5000, "must be valid TOML, but is not"),
         (hex(16**5000), "must be an integer >= 1, but is inf"),
-        (f"{2**63}", "must be an integer >= 1, but is 9.223372036854776e+18"),
+        (f"{2**63}", "must be an integer >= 1 of at most 64 bits, but is 9.223372036854776e+18"),
     ],
     ids=["deep", "long", "vast", "beyond 64 bits"],
 )
@@ -219,6 +219,21 @@ def test_a_bad_override_is_a_mistake_that_names_it():
     ]
 
 
+def test_what_is_wrong_only_with_the_overrides_is_not_blamed_on_the_file():
+    toml = text(network={"init_scale": 1e-200})
+    (own,) = mistakes(text(network={"width": -1}), "flow.tolerance=1e-4")
+    (line,) = mistakes(toml, "flow.chart=cartesian", "seed=3")
+    both = mistakes(text(data={"noise": -1.0}), "data.dimension=8")
+
+    assert own.startswith("mine.toml:10: `network.width` must be")
+    assert line.startswith(
+        "--set flow.chart=cartesian --set seed=3, with mine.toml:12: `network.init_scale` must be"
+    )
+    assert [one.partition(": `")[0] for one in both] == [
+        "--set data.dimension=8, with mine.toml:4", "mine.toml:6",
+    ]  # fmt: skip
+
+
 def test_an_override_ends_the_variation_of_its_key():
     rows = [{"network.power": 1, "flow.end_time": 9}, {"network.power": 3, "flow.end_time": 10}]
     vary = {"seed": {"count": 2}, "together": rows}
@@ -227,6 +242,35 @@ def test_an_override_ends_the_variation_of_its_key():
 
     assert [point.label for point in scenario.points()] == ["power=1", "power=3"]
     assert {(p.scenario.seed, p.scenario.flow.end_time) for p in scenario.points()} == {(7, 5.0)}
+
+
+def test_tables_that_vary_together_inherit_what_they_leave_out():
+    rows = (
+        '{"network.power" = 1, "flow.end_time" = 100, "flow.end_loss" = 0.1}, '
+        '{"network.power" = 4}, {"flow.tolerance" = 1e-4, seed = 3}'
+    )
+    scenario = parse_scenario(text() + f"[vary]\ntogether = [{rows}]\n")
+
+    points = [point.scenario for point in scenario.points()]
+    table = [
+        (p.network.power, p.flow.end_time, p.flow.end_loss, p.flow.tolerance, p.seed)
+        for p in points
+    ]
+    assert table == [
+        (1, 100, 0.1, 1e-3, 0), (4, 16000, None, 1e-3, 0), (3, 16000, None, 1e-4, 3),
+    ]  # fmt: skip
+    assert [p.label for p in parse_scenario(scenario.to_toml()).points()] == [
+        p.label for p in scenario.points()
+    ]
+    again = parse_scenario(scenario.to_toml()).points()
+    assert [p.scenario.digest() for p in again] == [p.digest() for p in points]
+
+
+def test_own_record_times_increase_and_end_with_the_flow():
+    assert parse_scenario(text(record={"times": [1, 2.5, 16000]})).record.times == (1, 2.5, 16000)
+    assert "must increase" in mistakes(text(record={"times": [2.0, 1.0]}))[0]
+    assert "must not be after `flow.end_time`" in mistakes(text(record={"times": [16001.0]}))[0]
+    assert "a list of numbers > 0" in mistakes(text(record={"times": [0.0]}))[0]
 
 
 def test_an_override_may_vary_a_key():
@@ -519,7 +563,7 @@ grids = st.dictionaries(
         "network.init": st.just(["nudged", "sphere"]),
         "seed": st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
         "together": st.lists(numbers, min_size=1, max_size=3, unique=True).map(
-            lambda times: [{"flow.end_time": t, "network.power": 2 + 1 / t} for t in times]
+            lambda times: [{"flow.end_time": t, "network.power": 2 + 0.09 / t} for t in times]
         ),
     },
 )

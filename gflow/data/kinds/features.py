@@ -19,7 +19,7 @@ from pydantic import Field
 
 from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
-from gflow.data.npz import array_shapes, read_arrays
+from gflow.data.npz import array_shapes, length_of, matrix_shape, read_arrays
 from gflow.errors import DataError
 from gflow.random import stream
 
@@ -29,7 +29,7 @@ LEAST = 2
 MOST = 1_000_000
 """Category indices are smaller than this."""
 
-PACKAGED = {"x": (800, 1280), "names": (40,)}
+PACKAGED: dict[str, tuple[int, ...]] = {"x": (800, 1280), "names": (40,)}
 """Shapes of the arrays that come with gflow."""
 
 
@@ -50,10 +50,10 @@ class FeatureData(AbstractRealData):
     @property
     def sizes(self) -> Sizes:
         shapes = PACKAGED if self.path is None else array_shapes(self.path)
-        n, D = shapes.get("x", (0, 0))
+        n, D = matrix_shape(self.path or Path("features"), shapes, "x")
         m = round(n * self.test_share)
         # Without names, the header does not say how many categories there are.
-        (K,) = shapes.get("names", (10,))
+        K = length_of(shapes, "names", 10)
         return Sizes(self.samples or n - m, self.test_samples or m, D, K, self.class_count)
 
     @property

@@ -4,6 +4,8 @@ A flow needs only inputs and labels.  Subclasses and centers matter to the theor
 be missing and are then replaced by the best substitute that the arrays allow.
 """
 
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,8 +19,8 @@ from gflow.data.checks import check_both_signs, check_finite
 from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractData, Facts, Sizes
-from gflow.data.npz import array_shapes, read_arrays
-from gflow.errors import DataError
+from gflow.data.npz import array_shapes, length_of, matrix_shape, read_arrays
+from gflow.errors import DataError, GflowWarning
 
 Clusters = Literal["none", "estimate"] | tuple[int, ...]
 """What replaces missing subclasses: nothing, clusters, or given numbers of them per sign."""
@@ -50,14 +52,8 @@ class FileData(AbstractData):
     @property
     def sizes(self) -> Sizes:
         shapes = array_shapes(self.path)
-        if len(shapes.get("X", ())) != 2:
-            what = f"has shape {shapes['X']}" if "X" in shapes else "is missing"
-            raise DataError(
-                f"{self.path}: array `X` must be inputs of shape (n, D), but {what}; write it with "
-                "numpy.savez(path, X=..., y=...)."
-            )
-        n, D = shapes["X"]
-        return Sizes(n, shapes.get("X_test", (0,))[0], D, shapes.get("centers", (2,))[0], 2)
+        n, D = matrix_shape(self.path, shapes, "X")
+        return Sizes(n, length_of(shapes, "X_test", 0), D, length_of(shapes, "centers", 2), 2)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -90,7 +86,8 @@ def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
     **Arguments:**
 
     - `path`: a file with arrays `X` (n, D) and `y` (n,) of +1 and -1, and optionally `subclass`
-        (n,), `centers` (K, D), `X_test` (m, D), `y_test` (m,).
+        (n,), `centers` (K, D), `X_test` (m, D), `y_test` (m,).  Labels may be of shape (n, 1),
+        and bool or 0 and 1, which a warning says; it also names zero inputs and unused arrays.
     - `clusters`: "none"; or clusters within each class that replace a missing `subclass`: as many
         as silhouettes suggest, or these numbers of +1 and of -1.
     - `seed`: seed of the clustering.
@@ -102,40 +99,46 @@ def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
     """
     arrays = read_arrays(path, "X=..., y=...")
     try:
-        return _from_arrays(arrays, clusters, seed)
+        return _from_arrays(arrays, clusters, seed, lambda text: _note(f"{path}: {text}"))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int) -> Split:
-    # Names first: what is needed exists, and nothing is ignored because its name is misspelled.
+Note = Callable[[str], None]
+"""Called with a sentence about what was read in a way that a careful reader should know of."""
+
+
+def _note(text: str) -> None:
+    warnings.warn(text, GflowWarning, stacklevel=2)
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int, note: Note) -> Split:
+    # Names first: what is needed exists, and nothing is ignored without a word.
     for name in ("X", "y"):
         if name not in arrays:
             raise DataError(
                 f"array `{name}` ({_ARRAYS[name]}) must exist, but the file holds only "
                 f"{sorted(arrays)}; write it with numpy.savez(path, X=..., y=...)."
             )
-    unknown = sorted(set(arrays) - set(_ARRAYS))
-    if unknown:
-        raise DataError(
-            f"arrays must be among {sorted(_ARRAYS)}, but the file also holds {unknown}; leave "
-            "them out."
-        )
+    if unknown := ", ".join(f"`{name}`" for name in sorted(set(arrays) - set(_ARRAYS))):
+        note(f"{unknown} is not used; the arrays that are used are {', '.join(_ARRAYS)}.")
 
     # Then the samples, with the subclasses of the file or with clusters in their place.
-    x, y = _samples(arrays, "X", "y")
+    x, y = _samples(arrays, "X", "y", note)
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
-    test = _test_split(arrays, x.shape[1])
+    test = _test_split(arrays, x.shape[1], note)
+    strays = int((~x.any(axis=1)).sum())
     if clusters == "none":
         train, centers = _with_centers(arrays, x, y, subclass)
-        return Split(train, test, centers)
+        return Split(train, test, replace(centers, strays=strays))
     if subclass is not None:
         raise DataError(
             '`data.clusters` must be "none" where the file has an array `subclass`, but is '
             f"{clusters}; remove one of them."
         )
     train, centers = _with_centers(arrays, x, y, _clustered(x, y, clusters, seed))
-    return Split(train, test, replace(centers, origin="means of clusters"))
+    centers = replace(centers, origin="means of clusters", strays=strays)
+    return Split(train, test, centers)
 
 
 def _clustered(
@@ -153,16 +156,26 @@ def _clustered(
 
 
 def _samples(
-    arrays: dict[str, np.ndarray], inputs: str, labels: str
+    arrays: dict[str, np.ndarray], inputs: str, labels: str, note: Note
 ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
     """Inputs and their labels ±1."""
-    x, y = _real(arrays, inputs, 2), _real(arrays, labels, 1)
+    x = _real(arrays, inputs, 2)
+    check_finite(x, f"`{inputs}`")
+    if len(zero := np.flatnonzero(~x.any(axis=1))):
+        note(_about_zero_rows(inputs, zero.tolist()))
+
+    # Labels in any form that can mean only one thing.
+    given = _vector(arrays[labels], len(x))
+    if given.dtype == bool or (given.dtype.kind in "iuf" and _holds(given, (0, 1))):
+        no, yes = given.dtype.type(0), given.dtype.type(1)
+        note(f"`{labels}` holds {no} and {yes}, which are read as -1 and +1.")
+        given = np.where(given.astype(bool), 1.0, -1.0)
+    y = _real({labels: given}, labels, 1)
     if y.shape != (len(x),):
         raise DataError(
             f"`{labels}` must have one label per row of `{inputs}` (n = {len(x)}), but has shape "
             f"{y.shape}; give a vector of +1 and -1."
         )
-    check_finite(x, f"`{inputs}`")
     if not np.isin(y, (-1, 1)).all():
         raise DataError(
             f"`{labels}` must hold only +1 and -1, but holds {np.unique(y)[:5].tolist()}; map the "
@@ -170,6 +183,26 @@ def _samples(
         )
     check_both_signs(y, f"`{labels}`")
     return x, y
+
+
+def _holds(labels: np.ndarray, both: tuple[int, int]) -> bool:
+    """Whether labels take exactly these two values."""
+    return tuple(np.unique(labels)[:3].tolist()) == both
+
+
+def _vector(array: np.ndarray, n: int) -> np.ndarray:
+    """An array of shape (n, 1) or (1, n) as a vector; any other as it is."""
+    return array.reshape(-1) if array.shape in ((n, 1), (1, n)) else array
+
+
+def _about_zero_rows(inputs: str, rows: list[int]) -> str:
+    """That samples are zero: which, and what follows."""
+    first = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
+    are = f"row {first} is zero, a sample" if len(rows) == 1 else f"rows {first} are zero, samples"
+    return (
+        f"`{inputs}`: {are} on which every network is 0; laws of samples around unit centers are "
+        "not judged."
+    )
 
 
 def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:
@@ -183,7 +216,9 @@ def _real(arrays: dict[str, np.ndarray], name: str, ndim: int) -> np.ndarray:
 
 
 def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
-    subclass = arrays["subclass"]
+    subclass = _vector(arrays["subclass"], n)
+    if subclass.dtype.kind == "f" and (subclass == np.round(subclass)).all():
+        subclass = subclass.astype(np.int64)
     if (
         subclass.shape != (n,)
         or not np.issubdtype(subclass.dtype, np.integer)
@@ -197,7 +232,7 @@ def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
     return subclass.astype(np.int64)
 
 
-def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
+def _test_split(arrays: dict[str, np.ndarray], D: int, note: Note) -> Dataset | None:
     present = {"X_test", "y_test"} & set(arrays)
     if not present:
         return None
@@ -206,7 +241,7 @@ def _test_split(arrays: dict[str, np.ndarray], D: int) -> Dataset | None:
             f"`X_test` and `y_test` must come together, but only {present.pop()} exists; add the "
             "other."
         )
-    x, y = _samples(arrays, "X_test", "y_test")
+    x, y = _samples(arrays, "X_test", "y_test", note)
     if x.shape[1] != D:
         raise DataError(
             f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."

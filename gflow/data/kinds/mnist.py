@@ -13,6 +13,7 @@ package.
 import gzip
 import hashlib
 import os
+import tempfile
 import zlib
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from pydantic import Field
 
+from gflow.data.caches import cache_folder
 from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
 from gflow.errors import DataError
@@ -118,8 +120,7 @@ def read_digits(
 
 def download_folder() -> Path:
     """The folder into which `gflow data mnist` downloads the files."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return caches / "gflow" / "mnist"
+    return (cache_folder() or Path(tempfile.gettempdir()) / "gflow") / "mnist"
 
 
 def digit_folder(folder: Path | None) -> Path:

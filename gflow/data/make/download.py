@@ -4,7 +4,11 @@ A file gets its name only after its content was checked against the published on
 that exists later is complete.
 """
 
+import http.client
+import time
+import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from gflow.data.kinds.mnist import FILES, is_published, unpacked
@@ -15,6 +19,15 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 """Addresses of folders with the gzipped files."""
+
+SILENCE = 30.0
+"""Seconds that a mirror may say nothing."""
+
+PATIENCE = 600.0
+"""Seconds that the download of one file may take from one mirror."""
+
+LARGEST = 100_000_000
+"""Bytes beyond which an answer is none of the files."""
 
 
 def download_mnist(
@@ -28,7 +41,7 @@ def download_mnist(
     - `mirrors`: addresses that end in a slash, tried in turn.
     - `tell`: called with one line per file.
 
-    **Raises:** `DataError` if pooch is not installed, or if no mirror has a file as published.
+    **Raises:** `DataError` if no mirror has a file as published.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
@@ -49,25 +62,17 @@ def _is_whole(name: str, path: Path) -> bool:
 
 
 def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> None:
-    try:
-        import pooch
-    except ImportError:
-        raise DataError(
-            "pooch must be installed to download files, but is not; try pip install 'gflow[data]', "
-            "or put the files into a folder of your own and set data.path."
-        ) from None
-
-    # Download beside the final name, which only a file with the published content gets.
+    # Write beside the final name, which only a file with the published content gets.
     failures = []
     for mirror in mirrors:
         part = path.with_suffix(".part")
         try:
-            pooch.retrieve(mirror + path.name, None, part.name, part.parent)
+            part.write_bytes(_content(mirror + path.name))
             if is_published(name, unpacked(part)):
                 part.replace(path)
                 return
             failures.append(f"{mirror}: content differs from the published file")
-        except (OSError, ValueError, DataError) as error:
+        except (OSError, ValueError, http.client.HTTPException, DataError) as error:
             failures.append(f"{mirror}: {error}")
         finally:
             part.unlink(missing_ok=True)
@@ -75,3 +80,17 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> None:
         f"{path.name}: must be available from one of {len(mirrors)} mirrors, but is not "
         f"({'; '.join(failures)}); try again, or put the files into a folder and set data.path."
     )
+
+
+def _content(address: str) -> bytes:
+    """What is at an address; a mirror that sends a few bytes now and then is given up."""
+    last, data = time.monotonic() + PATIENCE, bytearray()
+    with closing(urllib.request.urlopen(address, timeout=SILENCE)) as answer:
+        # `read1` returns what has arrived, `read` would wait for all of it.
+        while more := answer.read1(1 << 20):
+            data += more
+            if time.monotonic() > last:
+                raise TimeoutError(f"only {len(data):,} bytes arrived in {PATIENCE:g} s")
+            if len(data) > LARGEST:
+                raise ValueError(f"it sends more than {LARGEST:,} bytes")
+    return bytes(data)
