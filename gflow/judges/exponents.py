@@ -19,13 +19,14 @@ from gflow.judges.alignment_phase import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import escaped
-from gflow.judges.finding import Opinion, unmet
+from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.fitting_line import DEVIATIONS
 from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.separation import occupied
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
+    equal_weights,
     normalized,
     orthonormal,
     recorded,
@@ -82,7 +83,8 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [t for one in series(evidences, SCALE) for t in _escapes(one)]
-    return slopes_opinion(expected, parts, hypotheses)
+    # A light subclass may be served by a neuron that leaves a heavy one once that is fitted.
+    return earned(slopes_opinion(expected, parts, hypotheses), *equal_weights(evidences[0]))
 
 
 class EscapeLaw(NamedTuple):
