@@ -209,6 +209,12 @@ ELSEWHERE = {
     "robustness.minimum_norm.rivals", "robustness.ball_attack.random_starts",
     "robustness.square_attack.square_attack", "laws.published_flow.learning_hypotheses",
     "laws.hypothesis.orthonormal_centers",
+    # Parts of the search for shortest flips, whose samples and networks `radii` checks.
+    "robustness.attack.first_flip", "robustness.attack.scaled", "robustness.attack.steepest",
+    "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
+    "robustness.model_witness.in_double", "robustness.refinement.refined",
+    "robustness.starts.errors", "robustness.starts.on_rays", "robustness.starts.to_errors",
+    "robustness.witness.factors_on", "robustness.witness.least_factors",
 }  # fmt: skip
 
 

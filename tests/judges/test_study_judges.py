@@ -112,7 +112,10 @@ def test_at_power_2_the_heaviest_subclass_draws_all_neurons_of_its_class():
 
     assert opinion.verdict is Verdict.OUTSIDE and "p <= 2" in opinion.reason
     heavy = int(runs[0].pi.argmax())
-    times = [escape_times(run.times, np.abs(run.record["center_output"].values)) for run in runs]
+    times = [
+        escape_times(run.times, np.abs(run.record["center_output"].values), run.loss.slowing)
+        for run in runs
+    ]
     first = slope(-np.log([1e-12, 1e-14, 1e-16]), np.array(times)[:, heavy]).value
     assert first == pytest.approx(1 / runs[0].pi[heavy], rel=0.02)  # κ = λ = 1
 

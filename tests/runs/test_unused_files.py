@@ -121,5 +121,5 @@ def test_the_command_line_says_it_in_a_sentence(folder):
     )
 
     lines = told.stderr.splitlines()
-    assert len(lines) == 1 and lines[0].startswith(f"{folder / 'findings.json'}: must ")
+    assert len(lines) == 1 and lines[0].startswith(f"Note: {folder / 'findings.json'}: must ")
     assert lines[0].endswith("judged anew.")
