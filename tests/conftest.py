@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import pytest
 from jaxtyping import install_import_hook
@@ -33,3 +34,17 @@ def strict_jax():
         jax.numpy_dtype_promotion("strict"),
     ):
         yield
+
+
+MOST_MAPS = 20_000
+"""Pieces of memory of a test process beyond which compiled programs are let go; Linux allows some
+65,000, and a compiler that gets no more crashes."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs():
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_text(encoding="utf-8").count("\n") > MOST_MAPS:
+        eqx.clear_caches()
+        jax.clear_caches()
