@@ -50,6 +50,7 @@ def study(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::gflow.errors.GflowWarning")
 def test_a_damaged_study_is_read_or_refused(study, tmp_path):
     rng, whole = np.random.default_rng(0), []
     for copy in copies(study, tmp_path / "copy", 200):

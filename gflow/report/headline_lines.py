@@ -245,7 +245,7 @@ def _unanswered(headline: Headline) -> str:
     if not missing:
         return ""
     failed = [text for text in missing if f": {State.FAILED}" in text]
-    first = (failed or list(missing))[0]
+    first = (failed or list(missing))[0].rstrip(".")
     such_as = first if len(missing) == 1 else f"such as {first}"
     points = len(headline.points) + len(missing)
     return f"Not answered: {len(missing)} of {points} points, {such_as}."

@@ -13,6 +13,7 @@ study or run on the shelf has answered is copied from there (see `gflow.runs.twi
         answer.json                      what `gflow run` printed of it (see `gflow.runs.answer`)
 """
 
+import csv
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -223,19 +224,27 @@ def attack(
 def save_table(study: Run | Study) -> None:
     """Store the table of a study in its folder, as table.csv and table.nc; a run has none.
 
-    Warns of one that is newer than all it shows and yet says something else.
+    Warns of one that is newer than all it shows and yet says something else about as many points.
     """
     if isinstance(study, Run):
         return
     table = study.table
-    for name, data in (("csv", to_csv(table).encode()), ("nc", bytes(to_netcdf(table)))):
+    rows, before = to_csv(table), study.folder / "table.csv"
+    shown = _answers(before.read_text(errors="replace")) if before.is_file() else None
+    for name, data in (("csv", rows.encode()), ("nc", bytes(to_netcdf(table)))):
         path = study.folder / f"table.{name}"
-        if is_current([path], study.runs, (FINDINGS, RADII)) and path.read_bytes() != data:
+        current = shown == _answers(rows) and is_current([path], study.runs, (FINDINGS, RADII))
+        if current and path.read_bytes() != data:
             warn_unused(
                 f"{path}: must be what gflow makes of the runs beside it, but is not; it was "
                 "altered or cut short, or another gflow made it. It is made anew."
             )
         write_bytes(path, data)
+
+
+def _answers(rows: str) -> int:
+    """Points of a table that have a run."""
+    return sum(bool(row.get("outcome")) for row in csv.DictReader(rows.splitlines()))
 
 
 def _unsettled(scenario: Scenario, places: tuple[Place, ...], fresh: bool) -> list[Task]:

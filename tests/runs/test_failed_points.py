@@ -60,7 +60,7 @@ def troubled(tmp_path_factory):
     hole = sound["X"].copy()
     hole[7, 3] = np.nan
     # The velocity of the first step overflows.
-    for name, x in {"sound": sound["X"], "huge": 1e20 * sound["X"], "hole": hole}.items():
+    for name, x in {"sound": sound["X"], "huge": 1e9 * sound["X"], "hole": hole}.items():
         np.savez(folder / f"{name}.npz", **{**sound, "X": x})
     np.savez(folder / "last.npz", **{**sound, "X": sound["X"][:, ::-1]})
     text = OF_A_FILE + '[checks]\npredictions = ["balancedness"]\n'
