@@ -238,16 +238,20 @@ def standing(evidence: Evidence, group: Group, line: Line) -> Standing:
 def _numerical(evidence: Evidence, group: Group, line: Line) -> Float[np.ndarray, " q"]:
     """Relative error of the growth if the output is as wrong as tolerance and energy leave open.
 
-    The output may be off by `OUTPUT_ERROR` tolerances, absolutely below 1 and relatively beyond,
-    or by so much that its loss is the energy that steps have not accounted for (theory D2d).
+    The output may be off by `OUTPUT_ERROR` tolerances, absolutely below 1 and relatively beyond.
+    Before, it may have been off by so much that its loss was the energy a step did not account for
+    (theory D2d), which has moved ψ ever since.  At p < 2 steps along kinks count energy twice;
+    under a loss that does not saturate that goes on for ever and says nothing.
     """
-    loss, spent = (evidence.record[name].values for name in ("loss", "dissipated"))
-    lost = (loss + spent)[line.at] - (loss + spent)[line.at.start - 1]
+    by_steps = OUTPUT_ERROR * evidence.scenario.flow.tolerance * np.maximum(line.z, 1) * line.slope
+    if evidence.p < 2 and not evidence.loss.saturates:
+        return by_steps / line.rise
+    total = evidence.record["loss"].values + evidence.record["dissipated"].values
+    lost = np.abs(np.diff(total[line.at.start - 1 : line.at.stop]))
     force = 1 / (line.z * line.slope)  # that of a subclass on its output, over its weight
     # Twice the first order: forces fall while an output is too small.
-    off = 2 * np.abs(lost) / (group.m * group.pi * force)
-    by_steps = OUTPUT_ERROR * evidence.scenario.flow.tolerance * np.maximum(line.z, 1)
-    return np.maximum(off, by_steps) * line.slope / line.rise
+    moved = np.cumsum(2 * lost / (group.m * group.pi * force) * line.slope)
+    return np.maximum(moved, by_steps) / line.rise
 
 
 def held(
