@@ -30,7 +30,7 @@ def test_conjecture_1_holds_in_the_quickstart(label):
 
 def test_directions_are_right_on_the_way_at_the_default_tolerance():
     # The bar of 0.01 for p >= 2 was set before it was measured.
-    way, end = errors(solve(3, 1e-3), solve(3, 1e-5))
+    way, end = errors(*(solve("exponential", 3, tolerance) for tolerance in (1e-3, 1e-5)))
 
     assert way < 0.01
     assert end < 1e-3
