@@ -249,8 +249,8 @@ def _numerical(evidence: Evidence, group: Group, line: Line) -> Float[np.ndarray
     total = evidence.record["loss"].values + evidence.record["dissipated"].values
     lost = np.abs(np.diff(total[line.at.start - 1 : line.at.stop]))
     force = 1 / (line.z * line.slope)  # that of a subclass on its output, over its weight
-    # Twice the first order: forces fall while an output is too small.
-    moved = np.cumsum(2 * lost / (group.m * group.pi * force) * line.slope)
+    # The energy itself is summed by the step that erred, so it may show a part of the error only.
+    moved = np.cumsum(OUTPUT_ERROR * lost / (group.m * group.pi * force) * line.slope)
     return np.maximum(moved, by_steps) / line.rise
 
 
