@@ -15,8 +15,9 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import data, guide
+from gflow.cli import data, guide, pictures
 from gflow.cli.guard import Exit
+from gflow.cli.names import THE_FIGURES
 from gflow.cli.spelling import spell_what_cannot_be_encoded
 from gflow.cli.verbs import app
 from gflow.data.caches import cache_folder
@@ -25,6 +26,7 @@ from gflow.errors import GflowWarning
 __all__ = ["Exit", "app", "main"]
 
 app.add_typer(data.app, name="data")
+app.command("plot", epilog=THE_FIGURES)(pictures.plot)
 app.command("init")(guide.init)
 app.command("help")(guide.help_)
 

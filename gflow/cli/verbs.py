@@ -1,10 +1,9 @@
-"""The verbs about scenarios and runs: run, status, show, check, attack, theory, plot and others.
+"""The verbs about scenarios and runs: run, status, show, check, attack, theory and others.
 
 One idea: a verb takes a scenario or a folder, passes it to one function of the library, and turns
 the result into text and an exit code.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from typer.core import TyperGroup
 
 from gflow import __version__
 from gflow.cli.guard import Exit, guarded
-from gflow.cli.names import FIGURES, PREDICTIONS, THE_FIGURES, THE_PREDICTIONS
+from gflow.cli.names import PREDICTIONS, THE_PREDICTIONS
 from gflow.cli.options import (
     All,
     Folder,
@@ -353,35 +352,6 @@ def theory(
     else:
         terminal().print(table.findings_table(found))
     return Exit.FAILS if any(one.verdict == "FAILS" for one in found) else Exit.OK
-
-
-@app.command(epilog=THE_FIGURES)
-@guarded
-def plot(
-    folder: Folder,
-    only: Annotated[
-        str | None,
-        typer.Option(help="Draw only this figure.", autocompletion=lambda: list(FIGURES)),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
-) -> int:
-    """Draw the figures of a stored run, as pdf and png."""
-    from gflow.report.progress import telling
-
-    with telling(terminal()) as tell:
-        from gflow.report import figures
-        from gflow.runs import study
-
-        folder_to_write(out)
-        result = study.load(folder)
-        notes: list[str] = []
-        paths = figures.draw(
-            result, out or folder / "figures", only, notes.append, stage=tell.stage
-        )
-    for point in result.unanswered:
-        print(f"Not drawn: {point}", file=sys.stderr)
-    print("\n".join([*notes, *map(str, paths)]))
-    return Exit.OK
 
 
 @app.command()

@@ -29,6 +29,9 @@ from gflow.runs.problem import Problem
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which weights are recorded (theory D2b)."""
 
+PICTURED = 3
+"""Largest dimension whose neurons and inputs can be drawn; their directions are always recorded."""
+
 _LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
     "loss": (("time",), "L = Σ_i ω_i ℓ(y_i, f(x_i))"),
     "margin_min": (("time",), "min_i y_i f(x_i)"),
@@ -44,6 +47,7 @@ _LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
     "log_norm": (("time", "neuron"), "log ‖w_j‖; counts p times in log m_j without normalization"),
     "log_output": (("time", "neuron"), "log |v_j|"),
     "sign": (("time", "neuron"), "sign of v_j"),
+    "direction": (("time", "neuron", "input"), "u_j = w_j/‖w_j‖"),
     "orthogonal": (
         ("time", "neuron", "complement"),
         "log |<e, w_j>| + (p-1) log ‖w_j‖, without normalization log |<e, w_j>|; e orthogonal to "
@@ -101,6 +105,8 @@ class Portrait(eqx.Module):
 
     def __call__(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
         portrait = self._neurons(neurons) if "neurons" in self.groups else {}
+        if "directions" in self.groups:
+            portrait["direction"] = neurons.direction
         if "orthogonal" in self.groups and self.complement.shape[0]:
             along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
             portrait["orthogonal"] = along + self.p / neurons.degree * neurons.log_norm[:, None]
@@ -128,6 +134,8 @@ def observers(
     - `rng`: chooses the directions orthogonal to the samples, if there are any.
     """
     centers, samples, p = problem.centers, problem.samples, problem.field.p
+    if centers.D <= PICTURED and "neurons" in groups:
+        groups = (*groups, "directions")
     x = np.asarray(samples.x, np.float64).reshape(-1, centers.D)
     complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (
