@@ -26,7 +26,7 @@ from gflow.judges.shared_hypotheses import (
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import step_delay
-from gflow.measure.alignment import contributing_share, first_time_at, to_target
+from gflow.measure.alignment import contributing_share, first_time_at
 from gflow.measure.phases import ALIGNED_SHARE
 
 LATE = 0.05
@@ -178,8 +178,7 @@ def moments(run: Evidence) -> tuple[float, float]:
 
 def tilt(run: Evidence) -> float:
     """Mass-weighted angle of contributing neurons to their targets at the end, radians."""
-    chord = to_target(run.record["chord"].values[-1].astype(np.float64), run.target)
-    angle = 2 * np.arcsin(np.minimum(chord / 2, 1))
+    angle = 2 * np.arcsin(np.minimum(run.target_chord[-1] / 2, 1))
     return float(contributing_share(run.log_mass[-1]) @ angle)
 
 

@@ -223,7 +223,7 @@ def _alignment_times(
     scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], end: float
 ) -> Float[np.ndarray, " T"]:
     """Times evenly spaced during alignment, then geometrically spaced to the end."""
-    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in (1, -1)), end)
+    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in centers.signs), end)
     linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
     later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
     times = np.unique(np.concatenate([linear, later, [end]]))
