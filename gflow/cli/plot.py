@@ -1,7 +1,4 @@
-"""The verb about pictures: plot.
-
-It draws what is stored, without simulating.
-"""
+"""The verb `plot`: figures and movies of a stored run, drawn without simulating."""
 
 import sys
 from pathlib import Path
