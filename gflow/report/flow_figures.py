@@ -170,6 +170,7 @@ def _align_times(axes: np.ndarray, columns: list[tuple[str, Run]]) -> None:
         ax.set_xlim(window(runs))
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
+    style.place_axes(axes[0, 0].figure)
     lines = [style.name_spans(ax, spans(run)) for run, ax in zip(runs, axes[0], strict=True)]
     for ax in axes[0]:
         ax.set_title(ax.get_title(), pad=4 + style.LINE * max(lines))

@@ -55,6 +55,8 @@ def input_space(runs: Runs) -> Figure:
         )
     on_sphere = {3} == D
     height = (0.5 if on_sphere else 0.9) * paper.width() / len(MOMENTS) + 0.1
+    # A name stands beside its row.
+    height = max(height, max(style.title_width(title) for title, _ in rows) / 72 + 0.3)
     options = {"subplot_kw": {"projection": "hammer"}} if on_sphere else {}
     figure, axes = _grid(len(rows), note, height, options)
     for (title, run), line in zip(rows, axes, strict=True):

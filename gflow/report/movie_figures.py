@@ -82,6 +82,8 @@ def movie(runs: Runs, pair: tuple[int, int] | None = None) -> Movie:
     clock = _clock([run for _, run in columns])
     for (_, run), ax in zip(columns, axes[1], strict=True):
         loss_curve(run, ax).set_xlim(window([run for _, run in columns]))
+    style.place_axes(figure)
+    for (_, run), ax in zip(columns, axes[1], strict=True):
         style.name_spans(ax, spans(run))
     axes[1, 0].set_ylabel("loss")
     stages = [_stage(run, pair, *column) for (_, run), column in zip(columns, axes.T, strict=True)]

@@ -197,22 +197,18 @@ def escape(runs: Runs) -> Figure:
     if len({e.scenario.network.init_scale for e in evidences}) < 2:
         raise NotDrawable("`network.init_scale` must vary, but does not; add it to [vary].")
     studied = series(evidences, "network.init_scale")
-    laws = [
-        (one, law, sign)
-        for one in studied
-        for law, sign in zip(escape_law(one), (1, -1), strict=True)
-    ]
-    if not any(np.isfinite(law.times).any() for _, law, _ in laws):
+    laws = [(one, law) for one in studied for law in escape_law(one)]
+    if not any(np.isfinite(law.times).any() for _, law in laws):
         raise NotDrawable("a run must have escaped, but none has; raise `flow.end_time`.")
     figure, axes = style.panels(2, 1, "", 1.6, sharex=True)
     upper, lower = axes[:, 0]
     # Theory gives the slope; the offset is fitted, and left out of the difference below.
     paints = dict(zip([one.title for one in studied], cycle(CURVES)))
-    for one, law, sign in laws:
+    for one, law in laws:
         if not np.isfinite(law.times).any():
             continue
         paint = paints[one.title]
-        look: dict[str, Any] = {"color": paint, "mfc": paint if sign > 0 else "white"}
+        look: dict[str, Any] = {"color": paint, "mfc": paint if law.sign > 0 else "white"}
         x = np.array([-np.log10(run.scenario.network.init_scale) for run in one.runs])
         line = law.slope * np.log(10) * x
         shift = float(np.nanmean(law.times - line))

@@ -221,7 +221,8 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
 
     **Arguments:**
 
-    - `ax`: its logarithmic time axis must have its final limits.
+    - `ax`: its logarithmic time axis must have its final limits, and its width, as after
+        `place_axes`.
     - `spans`: phases.
 
     **Returns:** the number of lines of text above the axes.
@@ -294,6 +295,12 @@ def _place(
                     row.append((begin, end))
                 return line, shift
     raise AssertionError("there is always room above all lines")
+
+
+def place_axes(figure: Figure) -> None:
+    """Give axes the width that their labels leave, before the layout is computed for all."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
 
 
 def lay_out(figure: Figure) -> None:
