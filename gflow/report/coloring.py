@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy import ndarray
@@ -97,7 +97,7 @@ class Coloring(NamedTuple):
         if part is None:
             return INK
         if self.is_scale:
-            share = float(self.norm(part.number))
+            share = float(self.norm(part.number or 0.0))
             return style.to_hex(_SHADES(_LIGHTEST + (_DARKEST - _LIGHTEST) * share))
         return CURVES[self.hue.index(part) % len(CURVES)]
 
@@ -124,7 +124,7 @@ class Coloring(NamedTuple):
 
     def _bar(self, figure: Figure, axes: list[Axes]) -> None:
         ramp = _SHADES([_LIGHTEST + (_DARKEST - _LIGHTEST) * i / 255 for i in range(256)])
-        colors = matplotlib.colors.ListedColormap(ramp)
+        colors = ListedColormap(ramp)
         bar = figure.colorbar(
             ScalarMappable(self.norm, colors), ax=axes, pad=0.02, aspect=25,
             label=quantity(self.hue[0].word),

@@ -98,8 +98,11 @@ class _Moment(NamedTuple):
         length = np.linalg.norm(x, axis=1, keepdims=True)
         unit = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
         with jax.enable_x64(True):
-            parts = (self.u, self.log_mass - self.log_mass.max(), self.sign)
-            network = Network(*(jax.device_put(np.asarray(a, np.float64)) for a in parts), self.p)
+            u, log_mass, sign = (
+                jax.device_put(np.asarray(part, np.float64))
+                for part in (self.u, self.log_mass - self.log_mass.max(), self.sign)
+            )
+            network = Network(u, log_mass, sign, self.p)
             return np.sign(np.asarray(network(unit))).astype(int)
 
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from gflow.data.centers import Centers
 from gflow.judges.evidence import Evidence
 from gflow.judges.radii_at_centers import ideal_radii
 from gflow.judges.robust_accuracy import accuracy_law, radius_law
@@ -151,7 +152,7 @@ def _accuracy_band(group: Group, norm: Norm, ax: Axes, *, color: str, end: float
 def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
     if norm != Norm.L2 or not evidence.centers.orthonormal:
         return
-    for R, name in _levels(evidence.centers.K):
+    for R, name in _levels(evidence.centers):
         if end < R:
             continue
         ax.axvline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
@@ -159,9 +160,13 @@ def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> No
                     annotation_clip=False)  # fmt: skip
 
 
-def _levels(K: int) -> tuple[tuple[float, str], ...]:
-    """The l2 radii at which F falls, and beyond which no classifier is robust."""
-    return (K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$")
+def _levels(centers: Centers) -> list[tuple[float, str]]:
+    """The l2 radii at which F falls, and, of two classes, beyond which no classifier is robust."""
+    falls = (centers.K**-0.5, r"$1/\sqrt{K}$")
+    beyond = (0.5**0.5, r"$\sqrt{2}/2$")
+    if len(centers.signs) == 1:
+        return [falls]
+    return [beyond] if centers.K == 2 else [falls, beyond]
 
 
 def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) -> None:
@@ -259,7 +264,7 @@ def critical_radius(runs: Runs) -> Figure:
     if centers.orthonormal:
         if key == "network.power":
             _power_laws(evidences, ax)
-        for R, name in _levels(centers.K):
+        for R, name in _levels(centers):
             ax.axhline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
             ax.annotate(name, (1.01, R), xycoords=("axes fraction", "data"), va="center",
                         fontsize=style.SMALL, color=INK, annotation_clip=False)  # fmt: skip

@@ -33,7 +33,10 @@ class _Locator(LogLocator):
         # From the densest to the sparsest; at least two where they fit.
         room = max(self.axis.get_tick_space() * (1.0 if _is_plain(vmin, vmax) else 0.45), 1)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
         choices = [self._with(subs, vmin, vmax) for subs in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))]
-        choices += [MaxNLocator(n, steps=[1, 2, 5, 10]).tick_values(vmin, vmax) for n in (4, 3, 2)]
+        choices += [
+            np.asarray(MaxNLocator(n, steps=[1, 2, 5, 10]).tick_values(vmin, vmax))
+            for n in (4, 3, 2)
+        ]
         counts = [int(((t >= vmin) & (t <= vmax)).sum()) for t in choices]
         fitting = [k for k, count in enumerate(counts) if 2 <= count <= room]
         sparsest = min(range(len(counts)), key=lambda k: (counts[k] == 0, counts[k]))
