@@ -110,15 +110,18 @@ def _axes(columns: int, note: str) -> tuple[Figure, np.ndarray]:
 
 
 def _widen(columns: list[tuple[str, Run]], pair: tuple[int, int] | None, axes: np.ndarray) -> None:
-    """Let every neuron be in view, also before it has turned."""
+    """Let every neuron and every name be in view, also before neurons have turned."""
     places = [
         run.record["cosine"].values[:, np.concatenate(plane_neurons(run, two))][..., list(two)]
         for _, run in columns
         for two in [plane_pair(run, pair)]
     ]
     low = min(min(float(place.min(initial=0.0)) for place in places) - 0.08, -0.2)
+    # The names of the centers need 20 points beyond them.
+    room = 20 / (54 * style.column_width(len(columns)))
+    high = (1 - room * low) / (1 - room)
     for ax in axes:
-        ax.set(xlim=(low, 1.25), ylim=(low, 1.25))
+        ax.set(xlim=(low, high), ylim=(low, high))
 
 
 def _clock(runs: list[Run]) -> Float[np.ndarray, " frames"]:
