@@ -26,7 +26,7 @@ from gflow.report.headline import Headline, PointAnswer
 from gflow.report.headline_lines import cells, clauses, remarks
 from gflow.report.theory_table import Fact, facts, grounds
 from gflow.report.words import readable
-from gflow.runs.files import write_text
+from gflow.runs.files import write_text, writing
 from gflow.runs.run import Run
 from gflow.runs.study import Study
 from gflow.runs.verdicts import judged
@@ -63,7 +63,10 @@ def page(result: Run | Study, out: str | Path | None = None, stage: Stage = unst
     stage("drawing")
     pictures = _pictures(result, stage)
     stage("writing the page")
-    write_text(path, _html(result, findings, pictures))
+    html = _html(result, findings, pictures)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, html)
     return path
 
 
