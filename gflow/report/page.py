@@ -76,7 +76,8 @@ class Judgment(NamedTuple):
     verdict: str
     title: str
     statement: str
-    measured: str
+    gist: str
+    """What was measured, or why it does not apply."""
     facts: list[Fact]
     """Law, source, and the grounds of the verdict."""
 
@@ -125,7 +126,6 @@ def _html(
     points = _points(result, findings, headline)
     heads, rows = _table(result, headline, findings)
     together = findings.get("", ()) if isinstance(result, Study) else ()
-    radii = radii_table.rows_of(result.entries)
     scripts = [_bokeh(), _asset("page.js")]
     environment = Environment(
         loader=PackageLoader("gflow.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -143,8 +143,8 @@ def _html(
         together=_judgments(together),
         verdicts=[verdict.value for verdict in _ORDER],
         pictures=pictures,
-        radii=radii,
-        radii_cells=radii_table.cells,
+        radii=radii_table.by_norm(radii_table.rows_of(result.entries)),
+        radii_table=radii_table,
         published=radii_table.published_lines(result.entries),
         provenance=_provenance(result),
         scenario=result.scenario.to_toml(),
@@ -206,11 +206,16 @@ def _judgments(findings: Sequence[Finding]) -> list[Judgment]:
             verdict=finding.verdict.value,
             title=f"{one.number} {one.id}" if (one := CATALOGUE.get(finding.id)) else finding.id,
             statement=finding.statement,
-            measured=readable(finding.opinion.measured),
+            gist=readable(_gist(finding)),
             facts=[*(facts(one) if one else []), *grounds(finding)],
         )
         for finding in ordered
     ]
+
+
+def _gist(finding: Finding) -> str:
+    opinion = finding.opinion
+    return opinion.reason if finding.verdict is Verdict.OUTSIDE else opinion.measured
 
 
 def _table(
@@ -333,13 +338,14 @@ _WORD = re.compile(rf"\b({'|'.join(verdict.value for verdict in _ORDER)})\b")
 
 
 def _typeset(text: str) -> Any:
-    """A text as HTML: a verdict in its color, a key in its font, and relations as one sign."""
+    """A text as HTML: verdicts in color, keys in their font, relations as signs, superscripts."""
     from markupsafe import Markup, escape
 
     html = str(escape(text))
     for written, sign in _SIGNS.items():
         html = html.replace(written, sign)
     html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
+    html = re.sub(r"\^(\([^)]+\))", r"<sup>\1</sup>", html)
     return Markup(_WORD.sub(lambda m: f'<b class="word {m[0].lower()}">{m[0]}</b>', html))
 
 
