@@ -69,10 +69,8 @@ class Flow {
     this.slider.value = frame;
     const t = this.values.times[frame];
     for (const cursor of this.cursors) cursor.location = t;
-    if (this.view) {
-      this.moveNeurons();
-      this.fillMap();
-    }
+    if (this.view) this.moveNeurons();
+    if (this.sources.image) this.fillMap();
     this.writeReadout();
   }
 
