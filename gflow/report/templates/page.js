@@ -141,7 +141,7 @@ class Flow {
     this.selects.forEach((select, i) => {
       if (i === 2) select.add(new Option("none", ""));
       for (const k of range(centers)) select.add(new Option(this.values.references[k], k));
-      select.value = this.values.pair[i] ?? "";
+      select.value = this.values.view[i] ?? "";
       select.addEventListener("change", () => {
         this.look();
         this.show(this.frame);
