@@ -51,6 +51,10 @@ def values_of(html, id):
     return json.loads(re.search(rf'id="{id}-values">(.*?)</script>', html, re.DOTALL)[1])
 
 
+def panels_in(html):
+    return re.findall(r'data-panel="(\w+)"', html)
+
+
 @pytest.fixture
 def unjudged(prelu, monkeypatch):
     """Pages of runs that are not stored, without the minutes that judging and drawing take."""
@@ -151,10 +155,17 @@ def test_a_cosine_that_is_nan_is_sent_as_unknown(prelu):
 def test_sections_without_data_are_left_out(prelu, unjudged, tmp_path):
     html = page(without(prelu, "neurons"), tmp_path / "a.html").read_text(encoding="utf-8")
 
-    panels = re.findall(r'data-panel="(\w+)"', html)
-    assert panels == ["outputs", "loss", "norms"]
+    assert panels_in(html) == ["outputs", "loss", "norms"]
     titles = re.findall(r"<h[23][^>]*>([^<]+)", html)
     assert titles == ["The flow", "How to make it again"]
+
+
+def test_a_flow_that_never_moved_has_no_curves(prelu, unjudged, tmp_path):
+    start = with_evidence(prelu, record=prelu.record.isel(time=slice(0, 1)))
+
+    html = page(start, tmp_path / "a.html").read_text(encoding="utf-8")
+
+    assert panels_in(html) == ["place", "map"]
 
 
 def test_a_study_that_waits_is_a_table_of_its_points(tmp_path):
