@@ -29,22 +29,24 @@ class _Locator(LogLocator):
     def tick_values(self, vmin: float, vmax: float):  # pyright: ignore[reportIncompatibleMethodOverride]
         decades = _decades(vmin, vmax)
         if decades >= 2:
-            return self._with((1.0,), vmin, vmax)
+            return super().tick_values(vmin, vmax)
         # From the densest to the sparsest; at least two where they fit.
         room = max(self.axis.get_tick_space() * (1.0 if _is_plain(vmin, vmax) else 0.45), 1)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
-        choices = [self._with(subs, vmin, vmax) for subs in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))]
+        choices = [_between(vmin, vmax, factors) for factors in ((1, 2, 5), (1, 3), (1,))]
         choices += [
             np.asarray(MaxNLocator(n, steps=[1, 2, 5, 10]).tick_values(vmin, vmax))
             for n in (4, 3, 2)
         ]
-        counts = [int(((t >= vmin) & (t <= vmax)).sum()) for t in choices]
-        fitting = [k for k, count in enumerate(counts) if 2 <= count <= room]
-        sparsest = min(range(len(counts)), key=lambda k: (counts[k] == 0, counts[k]))
-        return choices[fitting[0] if fitting else sparsest]
+        choices = [ticks[(ticks >= vmin) & (ticks <= vmax)] for ticks in choices]
+        fitting = (ticks for ticks in choices if 2 <= len(ticks) <= room)
+        sparsest = min(choices, key=lambda ticks: (len(ticks) == 0, len(ticks)))
+        return next(fitting, sparsest)
 
-    def _with(self, subs: tuple[float, ...], vmin: float, vmax: float) -> ndarray:
-        self.set_params(subs=subs)
-        return np.asarray(super().tick_values(vmin, vmax))
+
+def _between(low: float, high: float, factors: tuple[int, ...]) -> ndarray:
+    """The factors times powers of ten from the power below `low` to the one above `high`."""
+    powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return np.outer(powers, factors).ravel()
 
 
 class _Formatter(LogFormatterMathtext):
