@@ -12,6 +12,9 @@ from gflow.data.centers import Centers
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.judges.evidence import Evidence
+from gflow.network.snapshot import Snapshot
+from gflow.runs.given import Given
+from gflow.runs.moment import snapshot_at
 from gflow.runs.status import Status
 from gflow.scenario import Scenario
 
@@ -39,6 +42,8 @@ class Run:
     """Versions, device, threads, wall time."""
     folder: Path | None = None
     """The run folder; None if the run is not stored."""
+    given: Given = Given()  # noqa: RUF009 (frozen)
+    """What was given beside the scenario; of a run that was read from its folder, its neurons."""
 
     def __repr__(self) -> str:
         return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
@@ -89,6 +94,31 @@ class Run:
         if self.centers.lacks_average:
             return f"{center}; the average of a class has length 0"
         return f"{center}, {average}"
+
+    def at(self, t: float) -> Snapshot:
+        """The network at the recorded time closest to flow time `t`; nothing is interpolated.
+
+        `network, neurons = run.at(t)` unpacks it, `run.at(t).t` is the time that was recorded.
+        Other times than the last need the record groups "directions" and "neurons".
+
+        **Raises:** `RecordError` for a time after the end, or without these groups.
+        """
+        return snapshot_at(self.evidence, self.state.weights, t)
+
+    def save(self, folder: str | Path) -> "Run":
+        """Store the run for `gflow.load` and the commands; `gflow.attack` stores radii beside it.
+
+        **Arguments:**
+
+        - `folder`: a new one, an empty one, or a run folder, which is replaced.
+
+        **Returns:** the run with its folder.
+
+        **Raises:** `RecordError` for a folder that holds something else, or cannot be written.
+        """
+        from gflow.runs.store import save_in
+
+        return save_in(Path(folder), self)
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -333,7 +333,7 @@ def _look(place: Place) -> tuple[Run | None, Status | None]:
 def _continue_alone(run: Run, until: float, announce: Announce) -> Run:
     if run.folder is None:
         raise RecordError(
-            "`run` must be stored to be continued in its folder, but is not; use `extend`."
+            "`run` must be stored to be continued in its folder, but is not; use `gflow.continue_`."
         )
     with held(run.folder):
         # Another process may have continued it while this one waited for the lock.
