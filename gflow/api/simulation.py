@@ -14,6 +14,7 @@ from gflow.report.progress import telling_by_itself
 from gflow.runs import continuation, experiment
 from gflow.runs.checkpoint import SECONDS, FileCheckpoint
 from gflow.runs.given import Observable, received
+from gflow.runs.index import digest_of
 from gflow.runs.run import Run
 from gflow.runs.watch import Watch
 from gflow.scenario import Scenario
@@ -69,7 +70,7 @@ def simulate(
     question = scenario_of(scenario)
     given = received(neurons, loss, observe, question)
     if isinstance(checkpoint, str | Path):
-        checkpoint = FileCheckpoint(Path(checkpoint), question.digest(), SECONDS)
+        checkpoint = FileCheckpoint(Path(checkpoint), digest_of(question), SECONDS)
     with _watched(progress, question) as watch:
         return experiment.simulate(question, watch, checkpoint, given)
 

@@ -1,11 +1,10 @@
 """Flows from a caller's weights, against an integration of (W, v) without a line of gflow."""
 
-from typing import ClassVar
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from own import Logistic, weights
 from questions import SMALL
 from scipy.integrate import solve_ivp
 
@@ -19,13 +18,6 @@ TIGHT = ("flow.tolerance=1e-8", "flow.precision=float64", "flow.end_time=12.0")
 
 def question(*overrides, text=SMALL):
     return gflow.parse_scenario(text, overrides=overrides)
-
-
-def weights(h=6, D=20, size=0.3, balanced=True, seed=0):
-    rng = np.random.default_rng(seed)
-    W = size * rng.standard_normal((h, D)) / np.sqrt(D)
-    v = rng.choice([-1.0, 1.0], h) * np.linalg.norm(W, axis=1)
-    return W, v if balanced else size * rng.standard_normal(h)
 
 
 def simulate(scenario, W, v, **rest):
@@ -134,19 +126,6 @@ def test_the_start_of_a_scenario_given_back_is_the_same_flow_and_another_questio
     # All that is asked of given neurons is true of random ones, here.
     verdicts = [{one.id: one.verdict for one in gflow.check(run)} for run in (own, again)]
     assert verdicts[0] == verdicts[1]
-
-
-class Logistic(gflow.AbstractScalarLoss):
-    """ℓ = log(1 + e^{-c y f}), which for c = 1 scenario files call logistic (final)."""
-
-    c: float = 1.0
-    kappa: ClassVar[float] = 0.5
-
-    def value(self, y, f):
-        return jax.nn.softplus(-self.c * y * f)
-
-    def force(self, y, f):
-        return self.c * y * jax.nn.sigmoid(-self.c * y * f)
 
 
 def test_a_loss_of_ones_own_is_followed_and_no_law_of_another_is_judged():

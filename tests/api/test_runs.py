@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from own import Logistic, weights
 from questions import GRID, SMALL
-from test_own_weights import Logistic, weights
 
 import gflow
 from gflow.errors import RecordError, ScenarioError
