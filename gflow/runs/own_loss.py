@@ -1,4 +1,4 @@
-"""A loss of a caller's: held against itself before anything descends it, and named by a checksum."""
+"""A loss of a caller's: held against itself before it is descended, and named by a checksum."""
 
 from typing import Any, NamedTuple, NoReturn
 
@@ -48,12 +48,11 @@ def own_loss(loss: Any, scenario: Scenario) -> AbstractScalarLoss:
 
 def name_of(loss: AbstractScalarLoss) -> str:
     """Name and checksum of a loss that no scenario file can name."""
-    y, f = jnp.ones(2), jnp.zeros(2)
 
     def whole(y: Any, f: Any) -> Any:
         return loss.value(y, f), loss.force(y, f), jnp.asarray(float(loss.kappa))
 
-    return f"{type(loss).__name__} {fingerprint(whole, y, f)}"
+    return f"{type(loss).__name__} {fingerprint(whole, np.ones(2), np.zeros(2))}"
 
 
 class _Tried(NamedTuple):
