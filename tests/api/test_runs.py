@@ -149,14 +149,14 @@ def test_what_cannot_be_observed_is_refused(observe, message):
 
 
 def test_a_comparison_names_exactly_what_differs(run):
-    scenario = question()
-    a = gflow.simulate(scenario, progress=False)
-    b = gflow.simulate(question("network.power=2.5", "flow.end_time=150"), progress=False)
+    cheap = 'checks.predictions=["balancedness"]'
+    a = gflow.simulate(question(cheap), progress=False)
+    b = gflow.simulate(question(cheap, "seed=2", "flow.end_time=150"), progress=False)
 
     comparison = gflow.compare(a, b)
 
     assert {(one.what, one.a, one.b) for one in comparison.question} == {
-        ("network.power", 3.0, 2.5),
+        ("seed", 1, 2),
         ("flow.end_time", 200.0, 150.0),
     }
     answers = {one.what: (one.a, one.b) for one in comparison.answer}
@@ -164,7 +164,7 @@ def test_a_comparison_names_exactly_what_differs(run):
     assert comparison.origin == () and comparison.recorded_alike is False
     same = gflow.compare(a, a)
     assert same.question == same.answer == same.origin == () and same.recorded_alike
-    assert "equal to the bit" in repr(same) and "network.power: 3 | 2.5" in repr(comparison)
+    assert "equal to the bit" in repr(same) and "seed: 1 | 2" in repr(comparison)
 
 
 def test_questions_are_compared_without_an_answer():
@@ -189,7 +189,7 @@ def test_results_show_themselves_in_a_notebook(run):
 
     backend = matplotlib.get_backend()
     assert "<td" in run._repr_html_() and "Reached its end time" in run._repr_html_()
-    assert "color:#15803d" in gflow.check(run)._repr_html_()  # HOLDS
+    assert "color:#15803d" in gflow.check(run, ["P1"])._repr_html_()  # HOLDS
     assert "network" in run.scenario._repr_html_()
     assert gflow.figures.fit(run)._repr_png_().startswith(b"\x89PNG")
     assert matplotlib.get_backend() == backend
