@@ -162,7 +162,7 @@ def test_a_cost_prints_as_a_card_with_its_basis():
     card = str(estimate(scenario(), rate=123e9))
 
     assert [line.split()[0] for line in card.splitlines()] == [
-        "flows", "evaluations", "operations", "memory", "minutes", "basis",
+        "flows", "evaluations", "operations", "memory", "disk", "minutes", "basis",
     ]  # fmt: skip
     assert "down to 62" in card
 

@@ -153,8 +153,17 @@ def watched(monkeypatch):
     return attempts
 
 
-@pytest.mark.parametrize("solver", stepper.SOLVERS)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("dtype", "solver"),
+    [
+        *(("float64", solver) for solver in stepper.SOLVERS),
+        ("float32", "tsit5"),
+        *(
+            pytest.param("float32", other, marks=pytest.mark.slow)
+            for other in sorted({*stepper.SOLVERS} - {"tsit5"})
+        ),
+    ],
+)
 def test_no_step_raises_the_loss_however_loose_the_tolerance(solver, dtype):
     # Errors never reject a step here, so that only the loss can.
     x, y, w, sign, _ = random_problem(n=30, h=12)
