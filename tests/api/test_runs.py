@@ -211,3 +211,12 @@ def test_progress_says_nothing_where_nobody_looks(capsys):
 
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err == ""
+
+
+def test_a_function_is_told_of_every_step():
+    steps = []
+
+    run = gflow.simulate(question("flow.end_time=1.0"), progress=steps.append)
+
+    # The start, and each accepted step.
+    assert len(steps) == run.outcome.steps + 1 and steps[-1].t == run.outcome.t == 1.0
