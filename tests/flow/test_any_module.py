@@ -65,23 +65,3 @@ def test_labels_stay_integers_where_they_are():
     flow = gflow.flow_of(Table(jnp.zeros((3, 3))), loss, (x, y), [100.0])
 
     np.testing.assert_array_equal(np.asarray(flow.modules[-1].a).argmax(axis=1), y)
-
-
-@pytest.mark.parametrize(
-    ("keys", "words"),
-    [
-        (dict(loss=lambda f, y: ((f - y) ** 2).mean()), "one number per sample, shape (2,), but"),
-        (dict(loss=lambda f, y: (f[:, None] - y[None]) ** 2), "but gives shape (2, 2)"),
-        (dict(times=[]), "`times` must increase, all of them after 0"),
-        (dict(times=[1.0, 0.5]), "`times` must increase, all of them after 0"),
-        (dict(solver="euler"), "`solver` must be one of tsit5"),
-    ],
-)
-def test_what_a_flow_of_a_module_cannot_take_is_told(keys, words):
-    line = Line(jnp.zeros(()), jnp.zeros(()))
-    arguments = dict(loss=lambda f, y: (f - y) ** 2, times=[1.0]) | keys
-
-    with pytest.raises(ValueError) as caught:
-        gflow.flow_of(line, data=(np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])), **arguments)
-
-    assert words in str(caught.value)
