@@ -15,7 +15,20 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import attack, check, data, diff, doctor, guide, plot, run, show, status, theory
+from gflow.cli import (
+    attack,
+    check,
+    data,
+    diff,
+    doctor,
+    guide,
+    plot,
+    report,
+    run,
+    show,
+    status,
+    theory,
+)
 from gflow.cli.app import app
 from gflow.cli.guard import Exit
 from gflow.cli.names import THE_FIGURES, THE_PREDICTIONS
@@ -33,6 +46,7 @@ app.command()(attack.attack)
 app.command()(diff.diff)
 app.command()(theory.theory)
 app.command(epilog=THE_FIGURES)(plot.plot)
+app.command()(report.report)
 app.command()(show.show)
 app.command()(show.schema)
 app.command()(doctor.doctor)
