@@ -3,7 +3,9 @@
 import dataclasses
 
 import numpy as np
+from matplotlib.axes._base import _AxesBase as Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from gflow.report import style
 from gflow.runs.experiment import simulate
@@ -78,3 +80,44 @@ def shaded(ax):
 def panels_of(figure: Figure, columns: int):
     """The axes of a figure by row and column, without colorbars and second axes."""
     return np.array(figure.axes[: len(figure.axes) // columns * columns]).reshape(-1, columns)
+
+
+def written(figure: Figure):
+    """Every text that a figure shows, with its place in pixels."""
+    figure.draw_without_rendering()
+    every = [ax for ax in figure.findobj(Axes) if ax.get_visible()]
+    axes = [axis for ax in every for axis in (ax.xaxis, ax.yaxis)]
+    # Ticks out of view keep their texts.
+    labels, shown = (
+        {label for axis in of for tick in ticks(axis) for label in (tick.label1, tick.label2)}
+        for of, ticks in (
+            (axes, lambda axis: [*axis.get_major_ticks(), *axis.get_minor_ticks()]),
+            ([axis for axis in axes if axis.axes.axison], lambda axis: axis._update_ticks()),
+        )
+    )
+    texts = [text for text in figure.findobj(Text) if text not in labels - shown]
+    visible = [t for t in texts if t.get_text().strip() and t.get_visible()]
+    return [(text.get_text(), text.get_window_extent()) for text in visible]
+
+
+def clipped(figure: Figure):
+    """Texts that reach beyond the edge of a figure."""
+    edge = figure.bbox.padded(1)
+    return [
+        text
+        for text, box in written(figure)
+        if box.x0 < edge.x0 or box.y0 < edge.y0 or box.x1 > edge.x1 or box.y1 > edge.y1
+    ]
+
+
+def colliding(figure: Figure):
+    """Pairs of texts that overlap, by more than the white around letters."""
+    slack = figure.dpi / 72
+    boxes = [(text, box.padded(-slack)) for text, box in written(figure)]
+    return [
+        (text, other)
+        for i, (text, box) in enumerate(boxes)
+        for other, another in boxes[:i]
+        if box.width > 0 and box.height > 0 and box.overlaps(another)
+        and another.width > 0 and another.height > 0
+    ]  # fmt: skip

@@ -52,8 +52,8 @@ def premise(
     """
     from gflow.data.clusters import can_cluster
     from gflow.measure.premise import look
-    from gflow.report import style
     from gflow.report.premise_report import premise_figure, premise_json, premise_lines
+    from gflow.report.saving import save
 
     folder_to_write(out)
     points = load_scenario(scenario, set_ or ()).points()
@@ -69,7 +69,7 @@ def premise(
         print("\n".join(premise_lines(measured)))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        for path in style.save(premise_figure(measured), out, "premise"):
+        for path in save(premise_figure(measured), out, "premise"):
             print(path)
     return Exit.OK
 

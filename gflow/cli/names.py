@@ -1,9 +1,10 @@
 """Names that help texts list, which would take seconds to import from where they are defined."""
 
 FIGURES = (
-    "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "closed_forms",
-    "fitting_law", "rates", "escape", "sphere", "power_map", "bands", "overview",
-    "robust_accuracy", "radii", "critical_radius", "training", "adversarial",
+    "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
+    "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
+    "power_map", "bands", "overview", "robust_accuracy", "radii", "critical_radius", "training",
+    "adversarial", "movie",
 )  # fmt: skip
 """Figures, in the order in which they are drawn."""
 

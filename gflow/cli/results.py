@@ -116,7 +116,7 @@ def draw(result: "Run | Study", stage: Stage) -> list[str]:
     notes: list[str] = []
     if result.entries:
         folder = home_of(result) / "figures"
-        figures.draw(result, folder, tell=notes.append, keep=True, pdf=False, stage=stage)
+        figures.draw(result, folder, tell=notes.append, formats=("png",), keep=True, stage=stage)
     return notes
 
 

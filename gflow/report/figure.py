@@ -4,6 +4,7 @@ A figure is registered where it is drawn, by `@registered`.  A new one touches t
 it and, if this file is new, the list of modules in `gflow.report.figures`.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 
 from gflow.errors import GflowError
 from gflow.judges.catalogue import CATALOGUE
-from gflow.report import style
+from gflow.report import style, ticks
+from gflow.report.movie import Movie
 from gflow.runs.study import Study
 
 ByDefault = Callable[[Study, str], bool]
@@ -32,29 +34,53 @@ class FigureKind:
 
     name: str
     """What the command line and predictions call it."""
-    draw: Callable[..., Figure]
+    draw: Callable[..., Figure | Movie]
     """Takes `Runs`; raises `NotDrawable` if they do not have what it shows."""
     by_default: ByDefault
     side_by_side: bool
-    """Whether it shows the first `COLUMNS` runs, one column per run, rather than all runs."""
+    """Whether it shows `representatives` of the runs, one column per run, rather than all runs."""
     rests_on: tuple[str, ...]
     """Files of a run folder, besides its manifest, whose contents it shows."""
+    moves: bool
+    """Whether it is a movie."""
+
+    @property
+    def about(self) -> str:
+        """What it shows, in a sentence."""
+        return " ".join((self.draw.__doc__ or "").split("\n\n")[0].split())
 
 
 def registered(
-    by_default: ByDefault, *, side_by_side: bool = False, rests_on: tuple[str, ...] = ()
+    by_default: ByDefault,
+    *,
+    side_by_side: bool = False,
+    rests_on: tuple[str, ...] = (),
+    moves: bool = False,
 ) -> Callable[[Any], Any]:
     """Register a function that draws a figure, under its own name and in the style of gflow.
 
     **Arguments:** the fields of `FigureKind`.
     """
 
-    def register(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-        name, styled = draw.__name__, style.styled()(draw)
-        FIGURES[name] = FigureKind(name, styled, by_default, side_by_side, rests_on)
-        return styled
+    def register(draw: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(draw)
+        def dressed(*args: Any, **options: Any) -> Any:
+            with style.styled():
+                drawing = draw(*args, **options)
+                ticks.dress(drawing.figure if isinstance(drawing, Movie) else drawing)
+            return drawing
+
+        FIGURES[draw.__name__] = FigureKind(
+            draw.__name__, dressed, by_default, side_by_side, rests_on, moves
+        )
+        return dressed
 
     return register
+
+
+def never(study: Study, name: str) -> bool:
+    """For a figure that is drawn only if it is named."""
+    return False
 
 
 def has_laws(study: Study, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The figures of flows: up to four runs side by side, one column per run, on common axes.
+"""The figures of flows: a few runs side by side, one column per run, on common axes.
 
 A figure composes panels, each of which draws one run in one `Axes` (see `gflow.report.panels`).
 """
@@ -135,19 +135,15 @@ def plane(runs: Runs, pair: tuple[int, int] | None = None) -> Figure:
         or the first two negative ones if there is only one positive.
     """
     columns, note = chosen(runs, laws=True)
-    side = style.DOUBLE / max(len(columns), 2)
-    figure, axes = style.panels(1, len(columns), note, 0.86 * side)
+    figure, axes = style.panels(1, len(columns), note, 0.86 * style.column_width(len(columns)))
     for (title, run), ax in zip(columns, axes[0], strict=True):
         plane_paths(run, ax, pair).set_title(title)
-    figure.legend(
-        handles=[
-            Line2D([], [], color=INK, ls="", marker="o", ms=1.6, label="start"),
-            Line2D([], [], color=INK, ls="", marker="o", ms=4, label="end"),
-            Line2D([], [], color=FAINT, lw=1.2, label="neuron of the class that ends elsewhere"),
-        ],
-        loc="outside lower center",
-        ncols=3,
-    )
+    handles = [
+        Line2D([], [], color=INK, ls="", marker="o", ms=1.6, label="start"),
+        Line2D([], [], color=INK, ls="", marker="o", ms=4, label="end"),
+        Line2D([], [], color=FAINT, lw=1.2, label="neuron that ends elsewhere"),
+    ]
+    style.legend(figure, handles)
     return figure
 
 
@@ -174,6 +170,7 @@ def _align_times(axes: np.ndarray, columns: list[tuple[str, Run]]) -> None:
         ax.set_xlim(window(runs))
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
+    style.place_axes(axes[0, 0].figure)
     lines = [style.name_spans(ax, spans(run)) for run, ax in zip(runs, axes[0], strict=True)]
     for ax in axes[0]:
         ax.set_title(ax.get_title(), pad=4 + style.LINE * max(lines))

@@ -14,20 +14,20 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
 
 from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import escape_law
-from gflow.judges.fitting_line import followed, potential_line
+from gflow.judges.fitting_line import Group, followed, potential_line
 from gflow.judges.noise_free import closed_form
 from gflow.judges.selection import mass_by_place
 from gflow.judges.series import series
 from gflow.laws.reduced import aligned, stability_rates
 from gflow.report import style
 from gflow.report.figure import NotDrawable, is_asked_about, registered
-from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL
+from gflow.report.style import CURVES, DASHED, DOTTED, FAINT, INK, LEVEL, MINUS, PLUS
 from gflow.report.subjects import Runs, as_study, chosen
+from gflow.report.symbols import in_symbols, quantity, tex_number
 from gflow.runs.run import Run
 from gflow.runs.study import Study
 
@@ -73,7 +73,8 @@ def _side_by_side(
     for (title, run), column in zip(columns, axes.T, strict=True):
         panel(run.evidence, *column)
         column[0].set_title(title)
-    _key(figure, *recorded)
+    curves = [line for ax in axes[0] for line in ax.get_legend_handles_labels()[0]]
+    _key(figure, *recorded, curves)
     return figure, axes
 
 
@@ -120,25 +121,29 @@ def fitting_law(runs: Runs) -> Figure:
 
 def _fitting_panel(evidence: Evidence, upper: Axes, lower: Axes) -> None:
     groups = followed(evidence)
-    lines = [(g.name, line) for g in groups if (line := potential_line(evidence, g))]
+    lines = [(g, line) for g in groups if (line := potential_line(evidence, g))]
     if not lines:
         raise NotDrawable("an output must grow to 0.1 and be recorded three times, but none is.")
-    for i, (name, line) in enumerate(lines):
-        color = CURVES[i % len(CURVES)]
+    for group, line in lines:
+        name, color = group.name, _group_color(evidence, group)
         upper.loglog(line.law, line.law, color=color, lw=0.8, label=_typeset(name))
         upper.loglog(line.law, line.rise, ".", color=color, ms=2.5)
         lower.semilogx(line.law, line.rise / line.law - 1, color=color, lw=0.8)
     lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
-    upper.legend(loc="upper left", ncols=2)
-    for ax in (upper, lower):
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.yaxis.set_minor_formatter(NullFormatter())
     lower.set_xlabel(r"$2\,\pi_k\sqrt{m}\,(t-t_0)$")
 
 
+def _group_color(evidence: Evidence, group: Group) -> str:
+    """The color of a subclass, or of a class if its subclasses grow as one."""
+    first = int(group.members.argmax())
+    if group.m == 1:
+        return style.reference_colors(evidence.centers.label)[first]
+    return PLUS if evidence.centers.label[first] > 0 else MINUS
+
+
 def _typeset(name: str) -> str:
-    """A name such as "μ_10" as a formula; other names as they are."""
-    return f"$\\mu_{{{name[2:]}}}$" if name.startswith("μ_") else name
+    """A name such as "μ_10" or "class -" with its symbol as a formula."""
+    return f"$\\mu_{{{name[2:]}}}$" if name.startswith("μ_") else f"{name[:-1]}${name[-1]}$"
 
 
 @registered(is_asked_about, side_by_side=True)
@@ -169,7 +174,8 @@ def _rate_panel(evidence: Evidence, ax: Axes) -> None:
         slope = stability_rates(evidence.p, m).outside
         ax.semilogy(span, 0.5 * np.exp(slope * (span - begin)), color=INK, lw=1.2, ls=DASHED)
     ax.set_xlim(0, begin + 1.2 * (end - begin))
-    ax.set_ylim(FINEST, 2)
+    lowest = np.nanmin(chord[quiet][:, some], initial=1.0)
+    ax.set_ylim(max(FINEST, 0.5 * float(lowest)), 2)
     ax.set_xlabel(r"alignment time  $p\,\kappa\,\pi\,t$")
 
 
@@ -197,19 +203,27 @@ def escape(runs: Runs) -> Figure:
     figure, axes = style.panels(2, 1, "", 1.6, sharex=True)
     upper, lower = axes[:, 0]
     # Theory gives the slope; the offset is fitted, and left out of the difference below.
-    for (one, law), paint in zip(laws, cycle(CURVES)):
+    paints = dict(zip([one.title for one in studied], cycle(CURVES)))
+    for one, law in laws:
         if not np.isfinite(law.times).any():
             continue
+        paint = paints[one.title]
+        look: dict[str, Any] = {"color": paint, "mfc": paint if law.sign > 0 else "white"}
         x = np.array([-np.log10(run.scenario.network.init_scale) for run in one.runs])
         line = law.slope * np.log(10) * x
         shift = float(np.nanmean(law.times - line))
         upper.plot(x, line + shift, color=paint, lw=0.8)
-        upper.plot(x, law.times, "o", color=paint, ms=3, label=law.title)
-        lower.plot(x, law.times - line - shift, "o-", color=paint, ms=2.5, lw=0.6)
+        upper.plot(x, law.times, "o", ms=3, mew=0.8, **look)
+        lower.plot(x, law.times - line - shift, "o-", ms=2.5, mew=0.6, lw=0.6, **look)
     upper.set_ylabel("escape time $t$")
-    upper.legend()
     lower.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED)
     lower.set(xlabel=r"$\log_{10} 1/\varepsilon$", ylabel="recorded − law")
+    handles = [Line2D([], [], color=paints[title], lw=2.2, label=in_symbols(title))
+               for title in paints if title]  # fmt: skip
+    for word, face in (("$+$", INK), ("$-$", "white")):
+        handles.append(Line2D([], [], color=INK, ls="", marker="o", ms=3, mew=0.8, mfc=face,
+                              label=f"class {word}"))  # fmt: skip
+    style.legend(figure, handles)
     return figure
 
 
@@ -217,16 +231,24 @@ def escape(runs: Runs) -> Figure:
 def sphere(runs: Runs) -> Figure:
     """The directions of a three-subclass class: flow lines of theory D3, saddles, real neurons.
 
-    Seen from the class average. Colored: basins of the centers for p > 2. Filled: attractors; open:
-    other averages of centers, which repel in some direction, or in none at p = 2, where every
-    direction rests. Black: neurons of the run that are awake to all three, projected to their span.
+    Seen from the class average. Colored: basins, of the centers for p > 2 and of the class average
+    for p < 2. Filled: attractors; open: other averages of centers, which repel in some direction,
+    or in none at p = 2, where every direction rests. Black: neurons of the run that are awake to
+    all three, projected to their span.
     """
     columns, note = chosen(runs, laws=True)
-    side = style.DOUBLE / max(len(columns), 2)
-    figure, axes = style.panels(1, len(columns), note, 0.95 * side)
+    figure, axes = style.panels(1, len(columns), note, 0.95 * style.column_width(len(columns)))
     for (title, run), ax in zip(columns, axes[0], strict=True):
         _sphere_panel(run, ax)
-        ax.set_title(title)
+        ax.set_title(title, pad=14)
+    place = {"color": INK, "ls": "", "marker": "o", "ms": 5, "mew": 0.9}
+    handles = [
+        Line2D([], [], color=LEVEL, lw=0.6, label="flow line of theory"),
+        Line2D([], [], color="k", marker=".", ms=2.5, lw=0.8, label="neuron, from its start"),
+        Line2D([], [], **place, label="attracts"),
+        Line2D([], [], **place, mfc="white", label="does not"),
+    ]
+    style.legend(figure, handles)
     return figure
 
 
@@ -243,12 +265,17 @@ def _sphere_panel(run: Run, ax: Axes) -> None:
         )
     p = run.evidence.p
     colors = [style.reference_colors(label)[k] for k in members]
-    _basins(ax, p, colors)
+    average = PLUS if label[members[0]] > 0 else MINUS
+    _basins(ax, colors if p > 2 else [average if p < 2 else "white"] * 3)
     for start in _triangle(FLOW_LINES):
         path = aligned(start, 0.0, np.ones(3), p, t_hat=np.linspace(0, 12 if p > 2 else 5, 80)).u
         ax.plot(path @ _EAST, path @ _NORTH, color=LEVEL, lw=0.35, alpha=0.7)
     _fixed_points(ax, p)
     _neurons_on(ax, run, members)
+    for corner, k, color in zip(np.eye(3), members, colors, strict=True):
+        x, y = 1.13 * corner @ _EAST, 1.13 * corner @ _NORTH
+        name = style.reference_labels(len(label))[k]
+        ax.text(x, y, name, ha="center", va="center", color=color)
     ax.set_aspect("equal")
     ax.set_axis_off()
 
@@ -260,10 +287,10 @@ def _triangle(count: int) -> Float[np.ndarray, "q 3"]:
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
-def _basins(ax: Axes, p: float, colors: Sequence[str]) -> None:
+def _basins(ax: Axes, colors: Sequence[str]) -> None:
+    """Shade directions by the center that they are closest to."""
     points = _triangle(120)
-    basins = colors if p > 2 else [LEVEL] * len(colors)
-    shade = np.array([to_rgb(color) for color in basins])[points.argmax(axis=1)]
+    shade = np.array([to_rgb(color) for color in colors])[points.argmax(axis=1)]
     ax.scatter(points @ _EAST, points @ _NORTH, c=0.75 + 0.25 * shade, s=7, lw=0, rasterized=True)
 
 
@@ -282,6 +309,8 @@ def _neurons_on(ax: Axes, run: Run, members: np.ndarray) -> None:
     """Paths of neurons of the class while f ≪ 1, projected to the sphere of their span."""
     evidence = run.evidence
     quiet = negligible(evidence, 1e-2)
+    if not quiet.any():
+        return
     of_class = signs(evidence) == evidence.centers.label[members[0]]
     u = coordinates(evidence)[quiet][:, of_class][..., members]
     awake = (u[0] > 0).all(axis=1)
@@ -303,20 +332,20 @@ def power_map(runs: Runs) -> Figure:
     if len(powers) < 2 or len(scales) < 2:
         raise NotDrawable("`network.power` and `network.init_scale` must vary; add them to [vary].")
     sizes = sorted({e.centers.D for e in evidences})
-    figure, axes = style.panels(1, len(sizes), "", 0.22 * len(scales) + 1.2, sharey=True)
-    for D, ax in zip(sizes, axes[0], strict=True):
+    figure, axes = style.row(len(sizes), "", 0.22 * len(scales) + 0.7, sharey=True)
+    for D, ax in zip(sizes, axes, strict=True):
         _map_panel([e for e in evidences if e.centers.D == D], powers, scales, ax)
         ax.set_title(f"$D = {D}$")
-    axes[0, 0].set_ylabel(r"$\varepsilon$")
+    axes[0].set_ylabel(quantity("init_scale"))
     handles = [
         Line2D([], [], ls="", marker="s", ms=6, color=color, label=name)
         for name, color in _PLACES.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    style.legend(figure, handles)
     return figure
 
 
-_PLACES = {"at a center": "#018e8b", "at the class average": "#c3160a", "elsewhere": "#d9d9d9"}
+_PLACES = {"at a center": CURVES[1], "at the class average": CURVES[0], "elsewhere": FAINT}
 
 
 def _map_panel(
@@ -329,16 +358,18 @@ def _map_panel(
         image[place] = np.array(mass_by_place(e)) @ paint
     ax.imshow(image, aspect="auto", interpolation="nearest")
     ax.set_xticks(range(len(powers)), [f"{p:g}" for p in powers])
-    ax.set_yticks(range(len(scales)), [f"{s:g}" for s in scales])
+    ax.set_yticks(range(len(scales)), [f"${tex_number(f'{s:g}')}$" for s in scales])
     ax.set_xlabel("power $p$")
 
 
-def _key(figure: Figure, name: str, mark: str) -> None:
-    """A legend of the law and the record: a line and points, or a dashed line and lines."""
+def _key(figure: Figure, name: str, mark: str, curves: Sequence[Line2D] = ()) -> None:
+    """A legend of curves by color, and of the law and the record: a line and points, or dashes."""
     if mark == "-":
         law = Line2D([], [], color=INK, lw=1.2, ls=DASHED, label="slope of theory")
         record = Line2D([], [], color=INK, lw=0.6, label=name)
     else:
         law = Line2D([], [], color=INK, lw=0.9, label="theory")
         record = Line2D([], [], color=INK, ls="", marker=mark, ms=4, label=name)
-    figure.legend(handles=[law, record], loc="outside lower center", ncols=2)
+    colors = {str(one.get_label()): one.get_color() for one in curves}
+    named = [Line2D([], [], color=paint, lw=2.2, label=word) for word, paint in colors.items()]
+    style.legend(figure, [law, record, *named])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gflow.errors import MachineError
-from gflow.report import figures, radii_table, style
+from gflow.report import figures, radii_table
 from gflow.report.headline import Findings, Headline
 from gflow.report.headline_lines import remarks
 from gflow.report.page_contents import (
@@ -121,16 +121,10 @@ def _pictures(result: Run | Study, stage: Stage) -> list[Picture]:
     if not result.entries:
         return []
     with _figure_folder(result) as folder:
-        figures.draw(result, folder, tell=lambda _: None, keep=True, pdf=False, stage=stage)
-        files = {
-            kind: style.files(folder, kind.name, False)[-1] for kind in figures.default(result)
-        }
+        figures.draw(result, folder, tell=lambda _: None, formats=("png",), keep=True, stage=stage)
+        files = {kind: folder / f"{kind.name}.png" for kind in figures.default(result)}
         return [
-            Picture(
-                kind.name,
-                (kind.draw.__doc__ or kind.name).splitlines()[0],
-                base64.b64encode(path.read_bytes()).decode(),
-            )
+            Picture(kind.name, kind.about, base64.b64encode(path.read_bytes()).decode())
             for kind, path in files.items()
             if path.is_file()
         ]

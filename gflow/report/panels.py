@@ -120,7 +120,7 @@ def contribution_bars(run: Run, ax: Axes, log: bool = False) -> Axes:
         np.arange(1, len(bars) + 1),
         evidence.share[bars],
         width=0.8 if len(bars) <= 60 else 1.0,
-        color=_colors(run)[bars],
+        color=target_colors(run)[bars],
         log=log,
     )
     text = f"{len(order)} of {len(evidence.share)} neurons\nhold 99.9 %"
@@ -135,13 +135,13 @@ def contribution_bars(run: Run, ax: Axes, log: bool = False) -> Axes:
 def cosine_image(run: Run, ax: Axes) -> Axes:
     """Final cosines of the dominant neurons, one column each, by class, target and contribution.
 
-    Cells of a class without subclasses are gray.
+    Cells of a class without subclasses are hatched.
     """
     # One row per reference: the class averages first, then the centers.
     chosen, K = _dominant(run), run.centers.K
     rows = np.array([K, K + 1, *range(K)])
     cells = run.record["cosine"].values[-1][np.ix_(chosen, rows)].T
-    ax.set_facecolor(FAINT)  # visible where a cosine is nan
+    ax.patch.set(hatch="//////", edgecolor=LEVEL, lw=0)  # visible where a cosine is nan
     ax.imshow(
         cells, cmap=style.DIVERGING, vmin=-1, vmax=1, aspect="auto", interpolation="none"
     )  # fmt: skip
@@ -166,15 +166,10 @@ def plane_paths(run: Run, ax: Axes, pair: tuple[int, int] | None = None) -> Axes
     Neurons that end near the plane have their color, the others are faint; of each kind, the 40
     heaviest at most. `pair` holds a and b, counted from 0.
     """
-    a, b = _pair(run, pair)
+    a, b = plane_pair(run, pair)
     paths = run.record["cosine"].values[:, :, [a, b]]
-    near, far = _near_plane(run, (a, b))
-    colors = _colors(run)
-    # The unit circle and the axes.
-    arc = np.linspace(0, np.pi / 2, 91)
-    ax.plot(np.cos(arc), np.sin(arc), color="0.6", lw=0.7, gid="circle")
-    ax.axhline(0, color="0.88", lw=0.6, zorder=0)
-    ax.axvline(0, color="0.88", lw=0.6, zorder=0)
+    near, far = plane_neurons(run, (a, b))
+    colors = target_colors(run)
     # Paths away from the plane, then paths near it: a small dot where they start, a large one where
     # they end.
     for j in far:
@@ -184,8 +179,18 @@ def plane_paths(run: Run, ax: Axes, pair: tuple[int, int] | None = None) -> Axes
         ax.plot(x, y, color=colors[j], lw=0.8, alpha=0.8, gid=f"neuron {j}", zorder=3)
         ax.plot(x[:1], y[:1], color=colors[j], marker="o", ms=1.6, zorder=3)
         ax.plot(x[-1:], y[-1:], color=colors[j], marker="o", ms=4.5, mec="w", mew=0.5, zorder=4)
-    _landmarks(run, ax, (a, b))
-    ax.set(xlim=(-0.2, 1.2), ylim=(-0.2, 1.2), aspect="equal")
+    return plane_axes(run, ax, (a, b))
+
+
+def plane_axes(run: Run, ax: Axes, pair: tuple[int, int]) -> Axes:
+    """The plane of two centers: its axes, the unit circle, the centers and their class average."""
+    a, b = pair
+    arc = np.linspace(0, np.pi / 2, 91)
+    ax.plot(np.cos(arc), np.sin(arc), color="0.6", lw=0.7, gid="circle")
+    ax.axhline(0, color="0.88", lw=0.6, zorder=0)
+    ax.axvline(0, color="0.88", lw=0.6, zorder=0)
+    _landmarks(run, ax, pair)
+    ax.set(xlim=(-0.2, 1.25), ylim=(-0.2, 1.25), aspect="equal")
     ax.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
     ax.set_xlabel(rf"$\langle u_j, \mu_{{{a + 1}}}\rangle$")
     ax.set_ylabel(rf"$\langle u_j, \mu_{{{b + 1}}}\rangle$")
@@ -197,7 +202,7 @@ def _signs(run: Run) -> Int[np.ndarray, " h"]:
     return run.record["sign"].values[-1]
 
 
-def _colors(run: Run) -> np.ndarray:
+def target_colors(run: Run) -> np.ndarray:
     """Color of each neuron: that of its target."""
     return np.array(style.reference_colors(run.centers.label))[run.evidence.target]
 
@@ -230,7 +235,7 @@ def _dominant(run: Run) -> Int[np.ndarray, " q"]:
 
 def _neuron_curves(run: Run, ax: Axes, values: Float[np.ndarray, "T h"]) -> None:
     """One line per contributing neuron, the heaviest on top."""
-    colors, share = _colors(run), run.evidence.share
+    colors, share = target_colors(run), run.evidence.share
     neurons = _heaviest(run, run.evidence.contributing)[::-1]
     for rank, j in enumerate(neurons):
         strength = math.sqrt(share[j] / share.max())
@@ -261,7 +266,7 @@ def _average_levels(run: Run) -> dict[float, str]:
     return {1 / math.sqrt(n): rf"$1/\sqrt{{K_{i}}}$" for i, n in counts.items() if n > 1}
 
 
-def _pair(run: Run, pair: tuple[int, int] | None) -> tuple[int, int]:
+def plane_pair(run: Run, pair: tuple[int, int] | None) -> tuple[int, int]:
     """Two subclasses of one class."""
     label = run.centers.label
     if pair is None:
@@ -282,7 +287,7 @@ def _pair(run: Run, pair: tuple[int, int] | None) -> tuple[int, int]:
     return a, b
 
 
-def _near_plane(
+def plane_neurons(
     run: Run, pair: tuple[int, int]
 ) -> tuple[Int[np.ndarray, " q"], Int[np.ndarray, " r"]]:
     """Contributing neurons of the class, near the plane at the end or not, heaviest first.

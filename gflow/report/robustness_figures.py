@@ -8,19 +8,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
+from gflow.data.centers import Centers
 from gflow.judges.evidence import Evidence
 from gflow.judges.radii_at_centers import ideal_radii
 from gflow.judges.robust_accuracy import accuracy_law, radius_law
 from gflow.judges.series import Series, series
 from gflow.laws.critical_radii import critical_radii
-from gflow.report import style
+from gflow.report import paper, style
 from gflow.report.figure import NotDrawable, has_radii, registered
 from gflow.report.style import CURVES, DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
-from gflow.report.subjects import COLUMNS, Runs, as_study, by_seed, titles
+from gflow.report.subjects import Runs, as_study, by_seed, note_on, representatives, titles
+from gflow.report.symbols import in_symbols, quantity
 from gflow.robustness.bracket import Robustness
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
@@ -33,7 +38,10 @@ FALLEN = 1.2
 """Attack radius at which the accuracy under the published attack has fallen at every power."""
 
 BINS = 60
-"""Bins of a histogram of radii."""
+"""Most bins of a histogram of radii."""
+
+_ATTACKED, _CERTIFIED = "#7fa8a4", "#5a2f6b"
+"""Colors of the ends of a bracket in a histogram."""
 
 OVER = ("network.init_scale", "network.power", "data.subclasses", "data.noise", "network.width")
 """Keys that a radius is drawn over: the first of them that varies."""
@@ -68,8 +76,8 @@ def robust_accuracy(runs: Runs) -> Figure:
     """
     groups, note = _groups(runs, len(CURVES))
     norms = _norms(groups)
-    figure, axes = style.panels(1, len(norms), note, 2.2, sharey=True)
-    for norm, ax in zip(norms, axes[0], strict=True):
+    figure, axes = style.row(len(norms), note, 2.2, sharey=True)
+    for norm, ax in zip(norms, axes, strict=True):
         end = 1.2 * max(_reach(group, norm) for group in groups)
         if norm == Norm.L2 and any(one.published is not None for g in groups for one in g.measured):
             end = max(end, FALLEN)
@@ -77,7 +85,7 @@ def robust_accuracy(runs: Runs) -> Figure:
             _accuracy_band(group, norm, ax, color=color, end=end)
         _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
         ax.set(xlabel=f"attack radius $R$, {norm.tex}", xlim=(0, end), ylim=(-0.03, 1.05))
-    axes[0, 0].set_ylabel("robust accuracy")
+    axes[0].set_ylabel("robust accuracy")
     published = any(one.published is not None for group in groups for one in group.measured)
     lawful = any(accuracy_law(g.runs[0].evidence, np.zeros(1)) is not None for g in groups)
     _key(figure, groups, published and Norm.L2 in norms, lawful and Norm.L2 in norms)
@@ -85,19 +93,21 @@ def robust_accuracy(runs: Runs) -> Figure:
 
 
 def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
-    """The first groups of runs whose radii were measured, and a note on what is not shown."""
-    gathered = by_seed([entry for entry in as_study(runs).entries if entry.run.evidence.robustness])
-    if not gathered:
+    """Groups of runs whose radii were measured, `most` at most, and a note on what is shown."""
+    measured = [entry for entry in as_study(runs).entries if entry.run.evidence.robustness]
+    if not measured:
         raise NotDrawable(
             "radii of test samples must be measured, but are not; set `robustness.norms`, or run "
             "`gflow attack` on the folder."
         )
-    names = titles([(label, some[0]) for label, some in gathered.items()])
-    groups = [Group(name, tuple(some)) for name, some in zip(names, gathered.values(), strict=True)]
+    gathered = list(by_seed(measured).items())
+    some = representatives(gathered, most)
+    note = note_on(some, len(gathered))
+    heads = titles([(label, group[0]) for label, group in some], noted=bool(note))
+    groups = [Group(head, tuple(group)) for head, (_, group) in zip(heads, some, strict=True)]
     seeds = max(len(group.runs) for group in groups)
-    notes = [f"first {most} of {len(groups)} runs"] if len(groups) > most else []
-    notes += [f"range over {seeds} seeds"] if seeds > 1 else []
-    return groups[:most], ", ".join(notes)
+    notes = [note] * bool(note) + [f"range over {seeds} seeds"] * (seeds > 1)
+    return groups, ", ".join(notes)
 
 
 def _norms(groups: Sequence[Group]) -> list[Norm]:
@@ -142,7 +152,7 @@ def _accuracy_band(group: Group, norm: Norm, ax: Axes, *, color: str, end: float
 def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> None:
     if norm != Norm.L2 or not evidence.centers.orthonormal:
         return
-    for R, name in _levels(evidence.centers.K):
+    for R, name in _levels(evidence.centers):
         if end < R:
             continue
         ax.axvline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
@@ -150,14 +160,18 @@ def _reference_lines(evidence: Evidence, norm: Norm, end: float, ax: Axes) -> No
                     annotation_clip=False)  # fmt: skip
 
 
-def _levels(K: int) -> tuple[tuple[float, str], ...]:
-    """The l2 radii at which F falls, and beyond which no classifier is robust."""
-    return (K**-0.5, r"$1/\sqrt{K}$"), (0.5**0.5, r"$\sqrt{2}/2$")
+def _levels(centers: Centers) -> list[tuple[float, str]]:
+    """The l2 radii at which F falls, and, of two classes, beyond which no classifier is robust."""
+    falls = (centers.K**-0.5, r"$1/\sqrt{K}$")
+    beyond = (0.5**0.5, r"$\sqrt{2}/2$")
+    if len(centers.signs) == 1:
+        return [falls]
+    return [beyond] if centers.K == 2 else [falls, beyond]
 
 
 def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) -> None:
     handles = [
-        Line2D([], [], color=color, lw=2.2, label=group.title.replace("\n", " "))
+        Line2D([], [], color=color, lw=2.2, label=group.title.replace("\n", ", "))
         for group, color in zip(groups, CURVES, strict=False)
     ]
     if law:
@@ -166,7 +180,7 @@ def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) ->
     if published:
         handles.append(Line2D([], [], color=INK, marker="x", ls=DOTTED, ms=4, lw=0.6,
                               label="published attack"))  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    style.legend(figure, handles)
 
 
 @registered(has_radii, rests_on=(RADII,))
@@ -175,7 +189,7 @@ def radii(runs: Runs) -> Figure:
 
     Filled: attacked; outlined: certified; dotted: the radius of a center by theory.
     """
-    groups, note = _groups(runs, COLUMNS)
+    groups, note = _groups(runs, paper.most_side_by_side())
     norms = _norms(groups)
     figure, axes = style.panels(len(norms), len(groups), note, 1.3)
     for group, column in zip(groups, axes.T, strict=True):
@@ -186,6 +200,15 @@ def radii(runs: Runs) -> Figure:
         ax.set_ylabel(f"samples, {norm.tex}")
     for ax in axes[-1]:
         ax.set_xlabel("radius")
+    handles: list[Artist] = [
+        Patch(color=_ATTACKED, alpha=0.4, lw=0, label="attacked: upper ends"),
+    ]
+    if any(end.certified.any() for group in groups for norm in norms for end in group.ends(norm)):
+        handles.append(Line2D([], [], color=_CERTIFIED, lw=0.9, label="certified: lower ends"))
+    if any(radius_law(group.runs[0].evidence, norm) for group in groups for norm in norms):
+        law = "radius of a center, by theory"
+        handles.append(Line2D([], [], color=LEVEL, lw=0.8, ls=DOTTED, label=law))
+    style.legend(figure, handles)
     return figure
 
 
@@ -196,11 +219,17 @@ def _histogram(group: Group, norm: Norm, ax: Axes) -> None:
         return
     attacked = np.concatenate([end.attacked for end in ends])
     certified = np.concatenate([end.certified for end in ends])
-    low, high = float(certified.min()), _reach(group, norm)
+    shown = certified if certified.any() else attacked[np.isfinite(attacked)]
+    low, high = float(shown.min(initial=np.inf)), _reach(group, norm)
+    low = min(low, high)
     room = 0.05 * (high - low) + 1e-9
-    edges = np.linspace(low - room, high + room, BINS).tolist()
-    ax.hist(attacked[np.isfinite(attacked)], edges, color=CURVES[1], alpha=0.35)
-    ax.hist(certified, edges, color=CURVES[0], histtype="step", lw=0.9)
+    bins = int(np.clip(2 * np.sqrt(len(certified)), 10, BINS))
+    edges = np.linspace(low - room, high + room, bins).tolist()
+    ax.hist(attacked[np.isfinite(attacked)], edges, color=_ATTACKED, alpha=0.4)
+    if certified.any():  # nothing is certified of a deep network
+        ax.hist(certified, edges, color=_CERTIFIED, histtype="step", lw=0.9)
+    ax.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     for R in set(radius_law(evidence, norm) or ()):
         ax.axvline(R, color=LEVEL, lw=0.8, ls=DOTTED)
 
@@ -235,16 +264,16 @@ def critical_radius(runs: Runs) -> Figure:
     if centers.orthonormal:
         if key == "network.power":
             _power_laws(evidences, ax)
-        for R, name in _levels(centers.K):
+        for R, name in _levels(centers):
             ax.axhline(R, color=LEVEL, lw=0.6, ls=DOTTED, zorder=0)
             ax.annotate(name, (1.01, R), xycoords=("axes fraction", "data"), va="center",
                         fontsize=style.SMALL, color=INK, annotation_clip=False)  # fmt: skip
     values = [e.scenario.value(key) for e in evidences]
     if min(values) > 0 and max(values) / min(values) >= LOGARITHMIC:
         ax.set_xscale("log")
-    ax.set(xlabel=_word(key), ylabel=f"radius, {Norm.L2.tex}\n[certified, attacked]")
+    ax.set(xlabel=quantity(key), ylabel=f"radius, {Norm.L2.tex}\n[certified, attacked]")
     ax.set_ylim(0, None)
-    figure.legend(loc="outside lower center", ncols=2)
+    style.legend(figure, ax.get_legend_handles_labels()[0])
     return figure
 
 
@@ -263,11 +292,6 @@ def _varied_key(evidences: Sequence[Evidence]) -> str | None:
     return next((k for k in OVER if len({one.value(k) for one in scenarios}) > 2), None)
 
 
-def _word(key: str) -> str:
-    written = {"network.power": "power $p$", "network.init_scale": r"init scale $\varepsilon$"}
-    return written.get(key, key.rpartition(".")[2].replace("_", " "))
-
-
 def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
     at: dict[float, list[tuple[float, float]]] = {}
     for run in one.runs:
@@ -276,7 +300,7 @@ def _radius_curve(one: Series, key: str, color: str, ax: Axes) -> None:
     x = np.array(sorted(at))
     low = np.array([min(a for a, _ in at[v]) for v in x])
     high = np.array([max(b for _, b in at[v]) for v in x])
-    name = "trained" + (f", {one.title}" if one.title else "")
+    name = "trained" + (f", {in_symbols(one.title)}" if one.title else "")
     ax.fill_between(x, low, high, color=color, alpha=0.3, lw=0)
     ax.plot(x, low, "v-", color=color, ms=3, lw=0.8)
     ax.plot(x, high, "^-", color=color, ms=3, lw=0.8, label=name)

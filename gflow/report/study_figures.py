@@ -12,18 +12,20 @@ from matplotlib.gridspec import SubplotSpec
 from gflow.data.centers import Centers
 from gflow.judges.conjecture import OWN_BAR
 from gflow.network.reference import average_target, subclass_target
-from gflow.report import style
+from gflow.report import paper, style
 from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import contribution_bars, cosine_image
 from gflow.report.picture import Picture
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
 from gflow.report.subjects import Runs, as_study, beside_power, chosen
+from gflow.report.symbols import Part, quantity
 from gflow.robustness.published_search import PUBLISHED_DISTANCES
 from gflow.runs.manifest import FINDINGS
 from gflow.runs.run import Run
 from gflow.runs.seed_band import SeedBand, over_seeds
 from gflow.runs.study import Study
 from gflow.runs.study_table import varied_keys
+from gflow.scenario.axis import label_word
 
 PUBLISHED_SIZES = (1000, 10, 6, 20_000, 2000)
 """D, K, K1, n and h of the published figure."""
@@ -65,8 +67,7 @@ def bands(runs: Runs) -> Figure:
     distance = _own_distance(runs)
     figure, axes = style.panels(1, 1, distance.note, 2.4)
     _draw_bands(distance, axes[0, 0])
-    if axes[0, 0].get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=3)
+    style.legend(figure, axes[0, 0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -91,17 +92,23 @@ def overview(runs: Runs) -> Figure:
         by_power.setdefault(run.evidence.p, (label, run))
     ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
     columns, _ = chosen([("", run) for _, run in ends], laws=True)
-    # The figure: distances and bars above, maps of cosines below, which share one color bar.
-    figure = Picture(figsize=(style.DOUBLE, 4.6), layout="constrained")
-    note = f"(a): {distance.note}; (b) to (d): {', '.join(beside_power(ends[0][0]))}"
+    # The figure: distances and bars above, maps of cosines below, which share one color bar; in one
+    # column of a paper distances stand alone.
+    narrow = paper.is_narrow()
+    figure = Picture(figsize=(paper.width(), 6.4 if narrow else 4.6), layout="constrained")
+    note = ", ".join([f"(a): {distance.note}; (b) to (d)", *beside_power(ends[0][0])])
     figure.suptitle(note, fontsize=style.SMALL, color=INK)
-    upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
-    first, *bars = _row(figure, upper, len(columns) + 1)
+    if narrow:
+        top, upper, lower = figure.add_gridspec(3, 1, height_ratios=(1.2, 1.0, 1.15))
+        first, bars = figure.add_subplot(top), _row(figure, upper, len(columns))
+    else:
+        upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))
+        first, *bars = _row(figure, upper, len(columns) + 1)
     _draw_bands(distance, first)
     if _is_published(as_study(runs)):
         _draw_published(distance, ends[0][1].centers, first)
     if first.get_legend_handles_labels()[0]:
-        first.legend(loc="lower right")
+        first.legend(loc="best")
     maps = _row(figure, lower, len(columns))
     for (title, run), bar, image in zip(columns, bars, maps, strict=True):
         contribution_bars(run, bar).set_title(title)
@@ -160,7 +167,7 @@ def _draw_bands(distance: _OwnDistance, ax: Axes) -> None:
     if x.min() > 0 and x.max() >= LOGARITHMIC * x.min():
         ax.set_xscale("log")
     ax.set_yscale("log", nonpositive="mask")
-    ax.set(xlabel=distance.key.rpartition(".")[2].replace("_", " "))
+    ax.set(xlabel=quantity(distance.key))
     ax.set_ylabel("own distance\n[searched, certified]")
 
 
@@ -189,9 +196,5 @@ def _draw_published(distance: _OwnDistance, centers: Centers, ax: Axes) -> None:
 
 def _name(varied: dict[str, object]) -> str:
     """Varied values as a legend names them."""
-    words = {key: key.rpartition(".")[2].replace("_", " ") for key in varied}
-    words |= {"network.power": "$p$"}
-    return ", ".join(
-        f"{words[key]} = {value:g}" if isinstance(value, int | float) else f"{words[key]} = {value}"
-        for key, value in varied.items()
-    )
+    texts = {key: f"{v:g}" if isinstance(v, int | float) else str(v) for key, v in varied.items()}
+    return ", ".join(Part(label_word(key), text).text for key, text in texts.items())

@@ -1,4 +1,4 @@
-"""How figures look: colors, type, sizes, shaded phases; and how figures are saved.
+"""How figures look: colors, type, sizes, shaded phases.
 
 One idea: a subclass has the same color in every figure, warm in the positive class and cool in the
 negative one.  Any two of the ten colors for K1 = 6 and K2 = 4, or for 5 and 5, are at least 14
@@ -8,14 +8,13 @@ The font is STIX, which comes with matplotlib, so a figure is the same on every 
 """
 
 import functools
-import io
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 from jaxtyping import Int
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -24,11 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy import ndarray
 
+from gflow.report import paper
 from gflow.report.picture import Picture
-from gflow.runs.files import write_bytes
-
-SINGLE, DOUBLE = 3.25, 6.75
-"""Widths in inches of one and two columns of a two-column paper."""
 
 SMALL = 7.0
 """Size in points of text inside a figure; that of axis labels and ticks is in `_RC`."""
@@ -40,17 +36,17 @@ WARM = ("#eaaf1b", "#5e1829", "#f28955", "#dd4d8c", "#eda7ba", "#8f6a1f")
 COOL = ("#018e8b", "#224c60", "#8fc7f8", "#9558e9", "#4638ed")
 """Colors of positive and of negative subclasses; then lighter, then darker copies of them."""
 
-CURVES = (PLUS, MINUS, "#e08e0b", "#018e8b", "#8c3fa8", "#4d4d4d")
-"""Colors of curves that are neither a class nor a subclass."""
+CURVES = ("#e08e0b", "#6a3d9a", "#1f9e57", "#1a1a1a", "#9c5a2e", "#7f8c1f")
+"""Colors of runs and of what else is neither a class nor a subclass."""
 
 FAINT, LEVEL, INK = "#b8b8b8", "0.35", "0.25"
-"""Colors of what is in the background, of reference lines, and of small text."""
+"""Colors of neurons that contribute nothing or end elsewhere, of reference lines, of small text."""
 
 SHADES = {
     "alignment": "#ffffff",
-    "quiet growth": "#e9e9e9",
-    "fitting": "#c6c6c6",
-    "margin growth": "#f4f4f4",
+    "quiet growth": "#f7f0dc",
+    "fitting": "#ecdcb0",
+    "margin growth": "#fbf8ee",
 }
 """Background of each phase of a flow, by its name in `measure.phases`."""
 
@@ -63,7 +59,8 @@ DIVERGING = "RdBu_r"
 LOGARITHMIC = 20
 """Ratio of the largest to the smallest varied value from which on its axis is logarithmic."""
 
-_DPI = 200
+DPI = 200
+"""Dots per inch of a stored figure, unless asked otherwise."""
 
 LINE = 8.5
 """Height in points of one line of small text."""
@@ -71,11 +68,15 @@ LINE = 8.5
 _GAP = 5.0
 """Points left free between names of phases."""
 
+_ENTRY = 26.0
+"""Points of an entry of a legend beside its text: the handle and the gaps."""
+
 _RC: Any = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
+    "axes.formatter.use_mathtext": True,
     "font.size": 8.5,
-    "axes.titlesize": 9,
+    "axes.titlesize": 9.0,
     "axes.labelsize": 8.5,
     "xtick.labelsize": 7.5,
     "ytick.labelsize": 7.5,
@@ -96,6 +97,7 @@ _RC: Any = {
     "xtick.minor.size": 1.5,
     "ytick.minor.size": 1.5,
     "pdf.fonttype": 42,
+    "svg.hashsalt": "gflow",
     "figure.autolayout": False,
     "figure.constrained_layout.use": False,
 }
@@ -128,11 +130,30 @@ def panels(
 
     **Returns:** the figure and its axes, of shape (rows, columns).
     """
-    width = SINGLE if columns == 1 else DOUBLE
+    width = paper.width(1 if columns == 1 else 2)
     figure = Picture(figsize=(width, rows * height + 0.75), layout="constrained")
     if note:
         figure.suptitle(note, fontsize=SMALL, color=INK)
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def column_width(columns: int) -> float:
+    """Width in inches of each column of `panels`."""
+    return paper.width(1 if columns == 1 else 2) / columns
+
+
+def row(columns: int, note: str, height: float, **options: Any) -> tuple[Figure, ndarray]:
+    """A figure of axes side by side, or one above the other in one column of a paper.
+
+    **Arguments:** as in `panels`.
+
+    **Returns:** the figure and its axes, of shape (columns,).
+    """
+    if paper.is_narrow():
+        figure, axes = panels(columns, 1, note, height, **options)
+    else:
+        figure, axes = panels(1, columns, note, height, **options)
+    return figure, axes.ravel()
 
 
 def reference_colors(label: Int[ndarray, " K"]) -> tuple[str, ...]:
@@ -165,14 +186,25 @@ def color_key(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
     - `entries`: names and colors; repetitions are left out.
     """
     distinct = list(dict.fromkeys(entries))
-    names = [name for name, _ in distinct]
-    points = sum(22 + (10 if name.startswith("$") else 3.4 * len(name)) for name in names)
-    rows = math.ceil(points / (72 * figure.get_figwidth()))
+    legend(figure, [Line2D([], [], color=color, lw=2.2, label=name) for name, color in distinct])
+
+
+def legend(figure: Figure, handles: Sequence[Artist], **options: Any) -> None:
+    """A legend below the axes, in as many columns as fit the width of the figure."""
+    if not handles:
+        return
+    widths = [_width(str(h.get_label()), _RC["legend.fontsize"]) + _ENTRY for h in handles]
+    room, n = 72 * figure.get_figwidth() - _GAP, len(handles)
+    # matplotlib fills a legend column by column.
+    for rows in range(1, n + 1):
+        columns = [widths[k : k + rows] for k in range(0, n, rows)]
+        if sum(map(max, columns)) <= room:
+            break
     figure.legend(
-        [Line2D([], [], color=color, lw=2.2) for _, color in distinct],
-        names,
+        handles=list(handles),
         loc="outside lower center",
-        ncols=math.ceil(len(names) / rows),
+        ncols=len(columns),
+        **options,
     )
 
 
@@ -190,7 +222,8 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
 
     **Arguments:**
 
-    - `ax`: its logarithmic time axis must have its final limits.
+    - `ax`: its logarithmic time axis must have its final limits, and its width, as after
+        `place_axes`.
     - `spans`: phases.
 
     **Returns:** the number of lines of text above the axes.
@@ -230,11 +263,17 @@ def name_spans(ax: Axes, spans: Sequence[Span]) -> int:
     return len(lines)
 
 
+def title_width(text: str) -> float:
+    """Length in points of the longest line of a title."""
+    return _width(text, _RC["axes.titlesize"])
+
+
 @functools.cache
-def _width(text: str) -> float:
-    """Length in points of the longest line of small text."""
-    font = FontProperties(family=_RC["font.family"])
-    paths = [TextPath((0, 0), line, size=SMALL, prop=font) for line in text.split("\n")]
+def _width(text: str, size: float = SMALL) -> float:
+    """Length in points of the longest line of a text."""
+    with styled():
+        font = FontProperties(family=_RC["font.family"], math_fontfamily="stix")
+        paths = [TextPath((0, 0), line, size=size, prop=font) for line in text.split("\n")]
     return max(path.get_extents().width for path in paths)
 
 
@@ -259,43 +298,20 @@ def _place(
     raise AssertionError("there is always room above all lines")
 
 
-def save(figure: Figure, folder: Path, name: str, pdf: bool = True) -> list[Path]:
-    """Store a figure in its `files`, each completely or not at all.
-
-    Its layout is computed once for both, which have the same size in points.
-
-    **Raises:** `RecordError` if one cannot be written; an older one, and what was drawn before, is
-    then still there.
-    """
-    figure.set_dpi(_DPI)  # text is measured once for the layout and for the png
-    with styled():
-        if engine := figure.get_layout_engine():
-            # Axes of a fixed aspect get their height in the first pass, and room in the second.
-            for _ in range(1 + any(ax.get_aspect() != "auto" for ax in figure.axes)):
-                engine.execute(figure)
-        # Any engine that is left, even one that does nothing, makes `savefig` draw twice.
-        figure.set_layout_engine(None)
-    return [_save(figure, path, path.suffix[1:]) for path in files(folder, name, pdf)]
+def place_axes(figure: Figure) -> None:
+    """Give axes the width that their labels leave, before the layout is computed for all."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
 
 
-def files(folder: Path, name: str, pdf: bool = True) -> tuple[Path, ...]:
-    """Where `save` stores a figure: `name`.pdf and `name`.png (200 dpi).
-
-    Without `pdf` there is none, unless there was one, which would be out of date beside the png.
-    """
-    vector, image = folder / f"{name}.pdf", folder / f"{name}.png"
-    return (vector, image) if pdf or vector.exists() else (image,)
-
-
-def _save(figure: Figure, path: Path, kind: str) -> Path:
-    # Without a creation date, the same figure is the same file.
-    metadata = {"CreationDate": None} if kind == "pdf" else None
-    # In memory first: on a full disk the libraries that draw fail in ways of their own.
-    drawing = io.BytesIO()
-    with styled():
-        figure.savefig(drawing, format=kind, dpi=_DPI, metadata=metadata)
-    write_bytes(path, drawing.getbuffer())
-    return path
+def lay_out(figure: Figure) -> None:
+    """Compute the layout of a figure, once and for all."""
+    if engine := figure.get_layout_engine():
+        # Axes of a fixed aspect get their height in the first pass, and room in the second.
+        for _ in range(1 + any(ax.get_aspect() != "auto" for ax in figure.axes)):
+            engine.execute(figure)
+    # Any engine that is left, even one that does nothing, makes `savefig` draw twice.
+    figure.set_layout_engine(None)
 
 
 def _nth(palette: Sequence[str], n: int) -> str:

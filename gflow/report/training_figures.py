@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, has_radii, registered
 from gflow.report.style import CURVES
-from gflow.report.subjects import Runs, as_study, by_seed, titles
+from gflow.report.subjects import Runs, as_study, by_seed, names, note_on
 from gflow.robustness.attack import Attack
 from gflow.robustness.norm import NORMS, Norm
 from gflow.runs.manifest import RADII
@@ -39,24 +39,22 @@ def training(runs: Runs) -> Figure:
         raise NotDrawable("a network must be deep or have many outputs, but none is.")
     groups = list(by_seed(entries).items())
     some = groups[: len(CURVES)]
-    note = f"first {len(some)} of {len(groups)} runs" if len(groups) > len(some) else ""
-    figure, axes = style.panels(1, 3, note, 1.9)
-    names = [name.replace("\n", " ") for name in titles([(k, seeds[0]) for k, seeds in some])]
+    figure, axes = style.row(3, note_on(some, len(groups)), 1.9)
     for (_, seeds), color in zip(some, CURVES, strict=False):
         for run in seeds:
-            for ax, column in zip(axes[0], ("loss", "accuracy", "stable_rank"), strict=True):
+            for ax, column in zip(axes, ("loss", "accuracy", "stable_rank"), strict=True):
                 ax.plot(run.record["time"].values, run.record[column].values, color=color, lw=0.9)
     flows = all(run.evidence.is_flow for _, run in entries)
-    axes[0, 0].set(yscale="log", ylabel="training loss")
-    axes[0, 1].set(ylabel="training accuracy", ylim=(None, 1.02))
-    axes[0, 2].set(ylabel="stable rank of features", ylim=(0, None))
-    for ax in axes[0]:
+    axes[0].set(yscale="log", ylabel="training loss")
+    axes[1].set(ylabel="training accuracy", ylim=(None, 1.02))
+    axes[2].set(ylabel="stable rank of features", ylim=(0, None))
+    for ax in axes:
         ax.set_xlabel("flow time $t$" if flows else "time $t$ = step size × steps")
     handles = [
         Line2D([], [], color=color, lw=2, label=name)
-        for name, color in zip(names, CURVES, strict=False)
+        for name, color in zip(names([(k, runs[0]) for k, runs in some]), CURVES, strict=False)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 3))
+    style.legend(figure, handles)
     return figure
 
 
@@ -71,7 +69,7 @@ def adversarial(runs: Runs) -> Figure:
     firsts = [(label, seeds[0]) for label, seeds in by_seed(as_study(runs).entries).items()]
     attacked = [
         (name, run, norm, read_witnesses(run.folder, norm))
-        for name, (_, run) in zip(titles(firsts), firsts, strict=True)
+        for name, (_, run) in zip(names(firsts), firsts, strict=True)
         if run.scenario.data.facts.picture and run.folder is not None
         for norm in _measured(run)
     ]
@@ -82,7 +80,7 @@ def adversarial(runs: Runs) -> Figure:
         raise NotDrawable("an image must be classified correctly and be flipped, but none is.")
     figure, axes = style.panels(3 * len(some), IMAGES, "", 0.62)
     for i, (name, run, norm, attack) in enumerate(some):
-        _image_rows(name.replace("\n", " "), run, norm, attack, rows=axes[3 * i : 3 * i + 3])
+        _image_rows(name, run, norm, attack, rows=axes[3 * i : 3 * i + 3])
     return figure
 
 
@@ -109,8 +107,9 @@ def _image_rows(name: str, run: Run, norm: Norm, attack: Attack, *, rows: np.nda
         delta = attack.perturbation[i]
         for ax, image in zip(column, (test.x[i], delta, test.x[i] + delta), strict=True):
             ax.imshow(image.reshape(shape), cmap="gray", vmin=-scale, vmax=scale)
-        column[1].set_title(f"{attack.radius[i]:.3f}", fontsize=style.SMALL, pad=1)
-    rows[1, 0].set_ylabel(norm.tex)
+        column[1].set_title(f"{attack.radius[i]:.2g}", fontsize=style.SMALL, pad=1)
+    for ax, word in zip(rows[:, 0], ("image", norm.tex, "sum"), strict=True):
+        ax.set_ylabel(word, fontsize=style.SMALL)
     for ax in rows.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)

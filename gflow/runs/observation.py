@@ -34,6 +34,9 @@ from gflow.runs.problem import Problem
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which weights are recorded (theory D2b)."""
 
+PICTURED = 3
+"""Largest dimension whose neurons and inputs can be drawn; their directions are always recorded."""
+
 
 class Probe(eqx.Module):
     """Observes a state at every accepted step, under the names of the record."""
@@ -120,6 +123,8 @@ def observers(
     - `observe`: functions of a caller, by name.
     """
     centers, samples, p = problem.centers, problem.samples, problem.field.p
+    if centers.D <= PICTURED and "neurons" in groups:
+        groups = (*groups, "directions")
     x = np.asarray(samples.x, np.float64).reshape(-1, centers.D)
     complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (

@@ -144,14 +144,18 @@ def _overrides(texts: Sequence[str]) -> tuple[dict[str, Any], list[Mistake]]:
     for text in texts:
         key, _, value = text.partition("=")
         try:
-            values[key.strip()] = _bare_or_toml(value)
+            values[key.strip()] = read_value(value)
         except ValueError:
             sentence = f"must be KEY=VALUE, but is {describe(text)}; try --set network.width=200."
             mistakes.append(Mistake(key.strip(), sentence))
     return values, mistakes
 
 
-def _bare_or_toml(value: str) -> Any:
+def read_value(value: str) -> Any:
+    """A TOML value, or a bare word as a string, as given to `--set`.
+
+    **Raises:** `ValueError` for a text that is neither.
+    """
     try:
         tables = read_toml(f"value = {value}")
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from timing import once
 
 from gflow.judges.catalogue import CATALOGUE, check
 from gflow.report import figures, style
+from gflow.report.saving import Form, save
 from gflow.runs.study import load
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "quickstart.toml"
@@ -29,7 +30,7 @@ def main() -> None:
         print(f"judging       {judged:6.1f} s of processor time, {len(study.runs)} runs")
         for name, pdf in (("png", False), ("png and pdf", True)):
             began = time.process_time()
-            written = figures.draw(study, Path(folder) / name, pdf=pdf)
+            written = figures.draw(study, Path(folder) / name, formats=None if pdf else ("png",))
             took = time.process_time() - began
             print(f"figures       {took:6.1f} s of processor time, {len(written)} files ({name})")
         print(f"one figure    {_drawn_twice(study, Path(folder)):6.2f} times faster laid out once")
@@ -60,7 +61,7 @@ def _drawn_twice(study, folder: Path) -> float:
                 figure.savefig(folder / f"plain.{suffix}", dpi=200)
 
     def ours() -> None:
-        style.save(figures.fit(study), folder, "ours", pdf=False)
+        save(figures.fit(study), folder, "ours", Form(("png",)))
 
     plain, own = (min(once(work)[0] for _ in range(3)) for work in (plainly, ours))
     return plain / own

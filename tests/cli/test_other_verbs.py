@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import call
+from commands import call, only_study
 
 from gflow.cli import Exit
 from gflow.runs.findings import read_findings
@@ -53,3 +53,42 @@ def test_doctor_says_what_this_machine_is():
     facts = json.loads(call("doctor", "--json").output)
 
     assert facts["jax"] and int(facts["cores"]) >= 1 and "GFlop/s" in facts["matrix product"]
+
+
+def test_plot_takes_figures_points_forms_and_widths(study, tmp_path):
+    options = ["--only", "norms", "--only", "contributions", "--points", "network.power=3"]
+    result = call("plot", study, *options, "--format", "svg", "--columns", "1")
+
+    assert result.exit_code == Exit.OK, result.output
+    # The figures of some points do not take the place of those of all.
+    folder = study / "figures" / "network.power=3"
+    assert sorted(path.name for path in folder.iterdir()) == ["contributions.svg", "norms.svg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--only", "norms", "--only", "escape"),
+            "Figure escape is left out: `network.init_scale`",
+        ),
+        (("--only", "norms,nroms"), "but is 'nroms'; did you mean 'norms'?"),
+        (("--points", "network.power=2"), "there are network.power = 1, 3."),
+        (("--format", "bmp"), "`format` must be one of pdf, png, svg, gif, mp4"),
+        (("--columns", "3"), "`columns` must be 1 or 2, but is 3"),
+        (("--dpi", "0"), "`dpi` must be from 1 to 2400, but is 0"),
+    ],
+)
+def test_what_cannot_be_plotted_is_bad_input(ran, tmp_path, options, words):
+    result = call("plot", only_study(ran[0]), "--out", tmp_path, *options)
+
+    assert result.exit_code == Exit.BAD_INPUT and words in result.stderr
+
+
+def test_plot_lists_the_figures_and_those_drawn_by_default(ran):
+    alone, of_run = call("plot", "--list"), call("plot", only_study(ran[0]), "--list")
+
+    assert alone.exit_code == of_run.exit_code == Exit.OK
+    assert "  plane            Where neurons go in the plane of two centers" in alone.output
+    assert "* alignment " in of_run.output and "  bands " in of_run.output
+    assert call("plot").exit_code == Exit.BAD_INPUT

@@ -18,8 +18,8 @@ from gflow.data.kinds.file import read_npz
 from gflow.data.mixture import sample_mixture
 from gflow.errors import DataError, ScenarioError
 from gflow.measure.premise import premise
-from gflow.report import style
 from gflow.report.premise_report import premise_figure, premise_json, premise_lines
+from gflow.report.saving import save
 
 
 def mixture(K=6, K1=4, D=400, n=600, alpha=0.5, seed=0):
@@ -295,4 +295,4 @@ def test_a_class_of_one_subclass_has_no_pairs_within_it(tmp_path):
     cosines = premise(data.x, data.subclass, data.labels("sign"), seed=0, clusters=False)
 
     assert "of no pair" in premise_lines(cosines)[2]
-    assert len(style.save(premise_figure(cosines), tmp_path, "premise")) == 2
+    assert len(save(premise_figure(cosines), tmp_path, "premise")) == 2

@@ -227,7 +227,7 @@ def test_cosine_map_shows_the_heaviest_neurons(prelu, monkeypatch):
     assert {tuple(column) for column in image.T} == {tuple(row) for row in final}
 
 
-def test_cosine_to_the_average_of_an_empty_class_is_gray(prelu):
+def test_cosine_to_the_average_of_an_empty_class_is_hatched(prelu):
     cosine = prelu.record["cosine"].values.copy()
     cosine[..., 4] = np.nan
 
@@ -236,7 +236,7 @@ def test_cosine_to_the_average_of_an_empty_class_is_gray(prelu):
     image = ax.images[0].get_array()
     assert image.mask[1].all()
     assert image.mask.sum() == image.shape[1]
-    assert to_hex(ax.get_facecolor()) == style.FAINT
+    assert ax.patch.get_hatch() and to_hex(ax.get_facecolor()) == "#ffffff"
 
 
 def test_plane_shows_paths_of_the_record(both):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from drawing import changed
+from matplotlib.colors import to_rgb
 from questions import ESCAPING
 
 from gflow.errors import GflowError
-from gflow.report import overlays
+from gflow.report import overlays, style
 from gflow.report.panels import NotDrawable
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
@@ -51,8 +52,10 @@ def test_the_potential_of_outputs_is_a_line(runs):
     for law, points in zip(drawn(upper, "None"), drawn(upper, "."), strict=True):
         np.testing.assert_allclose(law[:, 0], law[:, 1])
         np.testing.assert_allclose(points[:, 1], points[:, 0], rtol=1e-4)
-    # One line per subclass, named after it.
-    assert len(upper.get_legend().get_texts()) == 5
+    # One line per subclass, named after it and in its color.
+    colors = style.reference_colors(runs[0][1].centers.label)
+    named = {line.get_label(): line.get_color() for line in upper.get_legend_handles_labels()[0]}
+    assert named == {f"$\\mu_{{{k + 1}}}$": colors[k] for k in range(5)}
 
 
 @pytest.mark.parametrize(("run", "slopes"), [(0, {-1.0}), (2, {-(3**0.5), -(2**0.5)})])
@@ -91,7 +94,7 @@ def test_neurons_on_the_sphere_go_where_the_filled_circles_are(runs):
 
 def test_the_power_map_mixes_colors_by_share(runs):
     image = overlays.power_map(runs).axes[0].get_images()[0].get_array()
-    center, average = (0x01 / 255, 0x8E / 255, 0x8B / 255), (0xC3 / 255, 0x16 / 255, 0x0A / 255)
+    average, center = map(to_rgb, style.CURVES[:2])
 
     # Powers 1 and 3 along x, ε falling downward: all mass at averages once ε is small, at centers.
     np.testing.assert_allclose(image[:, 1], np.tile(center, (2, 1)), atol=0.02)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gflow.errors import RecordError
 from gflow.report import figures, style
+from gflow.report.saving import save
 from gflow.report.style import Span
 
 
@@ -32,7 +33,7 @@ def test_a_disk_that_is_full_leaves_the_stored_figure_and_is_named(prelu, tmp_pa
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(RecordError, match=r"norms\.pdf: must be written, but cannot be \(File"):
-            style.save(figure, tmp_path, "norms")
+            save(figure, tmp_path, "norms")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -48,7 +49,7 @@ def test_a_figure_is_laid_out_once_and_drawn_once_per_file(prelu, tmp_path, monk
         engine, "execute", lambda f, lay=engine.execute: [calls.append("layout"), lay(f)]
     )
 
-    style.save(figure, tmp_path, "norms")
+    save(figure, tmp_path, "norms")
 
     assert calls == ["layout", "draw", "draw"]
 
@@ -57,7 +58,7 @@ def test_a_figure_is_laid_out_once_and_drawn_once_per_file(prelu, tmp_path, monk
 def test_titles_are_inside_the_figure(both, tmp_path, name):
     figure = getattr(figures, name)(both)
 
-    style.save(figure, tmp_path, name, pdf=False)
+    save(figure, tmp_path, name)
 
     for ax in figure.axes:
         assert ax.title.get_window_extent().y1 <= figure.bbox.y1
