@@ -11,13 +11,15 @@ from jaxtyping import Float, Int
 from scipy.linalg import orth
 
 from gflow.network.population import Population
-from gflow.robustness.attack import Attack, Lines, Samples, scaled, steepest
+from gflow.robustness.attack import Attack
+from gflow.robustness.lines import Lines, Samples, scaled, steepest
 from gflow.robustness.norm import Norm
-from gflow.robustness.starts import FROM_RAYS, STARTS, errors, on_rays, to_errors
+from gflow.robustness.starts import FROM_BALLS, FROM_RAYS, STARTS, errors, in_balls, on_rays, to_errors
 
 _ROUNDS = ((16, 64), (6, 128), (3, 128))  # walks of each sample that go on, and their rounds
 _WORK, _LEAST_EFFORT, _MOST_EFFORT = 2e3, 0.02, 3.0
-_HALVINGS, _LEAST_GAIN = 12, 1e-7
+_STEPS, _MOST_STEPS = 400, 200  # of walks in balls
+_EVALUATIONS, _EXACT, _LEAST_GAIN = 8, 42, 1e-7
 _BOLD, _NEAR = 0.3, 4  # size of the first turns, and neurons that count as about to change
 _ENTRIES = 1 << 20  # of walks times neurons or coordinates, held at once
 
@@ -49,7 +51,7 @@ def refined(
     """
     basis = orth(f.u.T) if norm.euclidean else None
     flat = known if basis is None else known @ basis
-    samples = Samples.of(f, x, y, norm, basis)
+    samples = Samples.of(f, x, y, norm, basis=basis)
     n, width = len(x), len(f.m) + samples.x.shape[1]
     radius, delta = np.full(n, np.inf), np.zeros(samples.x.shape)
     effort = min(_WORK / (n * width), _MOST_EFFORT)
@@ -58,11 +60,14 @@ def refined(
 
     rng = np.random.default_rng(seed)
     wrong = {sign: errors(samples, flat, sign, rng) for sign in np.unique(y).tolist()}
-    rows = max(_ENTRIES // ((len(flat) + STARTS + FROM_RAYS) * width), 1)
+    rows = max(_ENTRIES // ((len(flat) + STARTS + FROM_RAYS + FROM_BALLS) * width), 1)
     for begin in range(0, n, rows):
         some = slice(begin, begin + rows)
         part = samples.take(some)
-        starts = np.concatenate([flat[:, some], to_errors(part, wrong), on_rays(part, n, rng)])
+        shortest = flat[:, some]
+        walked = in_balls(part, shortest[0], int(min(_STEPS * effort, _MOST_STEPS)))
+        starts = [shortest, walked, to_errors(part, wrong), on_rays(part, n, rng)]
+        starts = np.concatenate(starts)
         radius[some], delta[some] = _shortened(part, starts, effort, rng)
     return Attack(radius, delta, basis)
 
@@ -81,7 +86,8 @@ def _shortened(
         search = search.best(most)
         search.go_on(int(effort * rounds), rng)
     search = search.best(1)
-    radius = search.length
+    lines = Lines.of(samples, search.way, search.z)
+    radius = lines.narrowed(np.zeros(len(search.way)), search.length, _EXACT)
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * search.way
 
 
@@ -113,9 +119,15 @@ class _Search:
         high = np.full(len(way), np.inf)
         for factor in (1.1, 1.01, 1.001, 1.0):
             high = np.where(lines.flipped(factor * size), factor * size, high)
-        length = lines.bisected(np.zeros(len(way)), high)
-        boldness = np.full((len(way), len(_TURNS)), _BOLD)
-        return cls(samples, walks, lines.z, way, length, np.zeros_like(way), boldness)
+        return cls(
+            samples,
+            walks,
+            z=lines.z,
+            way=way,
+            length=lines.narrowed(np.zeros(len(way)), high, _EVALUATIONS),
+            last=np.zeros_like(way),
+            boldness=np.full((len(way), len(_TURNS)), _BOLD),
+        )
 
     def best(self, most: int) -> "_Search":
         """The shortest walks of each sample."""
@@ -123,8 +135,15 @@ class _Search:
             return self
         order = np.argsort(self.length.reshape(-1, self.walks), axis=1, kind="stable")[:, :most]
         rows = (self.walks * np.arange(len(order))[:, None] + order).reshape(-1)
-        parts = (self.z, self.way, self.length, self.last, self.boldness)
-        return _Search(self.samples.take(rows), most, *(part[rows] for part in parts))
+        return _Search(
+            self.samples.take(rows),
+            most,
+            z=self.z[rows],
+            way=self.way[rows],
+            length=self.length[rows],
+            last=self.last[rows],
+            boldness=self.boldness[rows],
+        )
 
     @property
     def reach(self) -> Float[np.ndarray, " r"]:
@@ -140,12 +159,12 @@ class _Search:
             turned = scaled(norm, self.way + size[:, None] * _TURNS[kind](self, rng), self.way)
 
             # One evaluation says whether a turn helps; only then is it worth a bisection.
-            lines = Lines(samples.leaning, samples.y, self.z, turned @ samples.leaning.w.T)
+            lines = Lines.of(samples, turned, self.z)
             aim = self.reach * (1 - _LEAST_GAIN)
             better = np.isfinite(self.length) & lines.flipped(aim)
             if better.any():
                 low = np.zeros(int(better.sum()))
-                self.length[better] = lines.take(better).bisected(low, aim[better], _HALVINGS)
+                self.length[better] = lines.take(better).narrowed(low, aim[better], _EVALUATIONS)
                 self.last[better] = (turned - self.way)[better]
                 self.way[better] = turned[better]
             bolder = self.boldness[:, kind] * np.where(better, 2.0, 0.9)

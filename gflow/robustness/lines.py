@@ -1,0 +1,150 @@
+"""Samples that are to be flipped, and lines from them along which the network is followed.
+
+One idea: neurons see a line as z + t dz, so a step along it costs the same in any dimension.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from gflow.network.population import Population
+from gflow.robustness.bisection import crossed
+from gflow.robustness.leaning import Leaning
+from gflow.robustness.norm import Norm
+
+_GRID, _COARSE = 48, 8  # places along a line, and evaluations that tell lines of one place apart
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples, the network they are to be perturbed against, and the norm that counts."""
+
+    f: Population
+    leaning: Leaning
+    """Of `f`."""
+    x: Float[np.ndarray, "n d"]
+    y: Float[np.ndarray, " n"]
+    size: Float[np.ndarray, " n"]
+    """‖x‖₂, in all dimensions."""
+    norm: Norm
+
+    @classmethod
+    def of(
+        cls,
+        f: Population,
+        x: Float[np.ndarray, "n D"],
+        y: Float[np.ndarray, " n"],
+        norm: Norm,
+        *,
+        basis: Float[np.ndarray, "D d"] | None = None,
+    ) -> "Samples":
+        """Samples and neurons, in coordinates of a basis of the span of all neurons if given."""
+        flat = f if basis is None else replace(f, u=f.u @ basis)
+        at = x if basis is None else x @ basis
+        return cls(flat, Leaning.of(flat), at, y, np.linalg.norm(x, axis=1), norm)
+
+    @property
+    def z(self) -> Float[np.ndarray, "n h"]:
+        """What neurons see of the samples, in favor of their labels."""
+        return self.leaning.views(self.x, self.y, self.size)
+
+    def take(self, index: slice | Int[np.ndarray, " r"]) -> "Samples":
+        return replace(self, x=self.x[index], y=self.y[index], size=self.size[index])
+
+    def repeated(self, count: int) -> "Samples":
+        return self.take(np.repeat(np.arange(len(self.x)), count))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines x + t·way, as the neurons see them: z + t dz."""
+
+    leaning: Leaning
+    y: Float[np.ndarray, " r"]
+    z: Float[np.ndarray, "r h"]
+    dz: Float[np.ndarray, "r h"]
+
+    @classmethod
+    def of(
+        cls,
+        samples: Samples,
+        way: Float[np.ndarray, "r d"],
+        z: Float[np.ndarray, "r h"] | None = None,
+    ) -> "Lines":
+        """One line per sample; `z` if what neurons see of the samples is known."""
+        leaning = samples.leaning
+        return cls(leaning, samples.y, samples.z if z is None else z, way @ leaning.w.T)
+
+    def take(self, index: Bool[np.ndarray, " r"] | Int[np.ndarray, " q"]) -> "Lines":
+        return replace(self, y=self.y[index], z=self.z[index], dz=self.dz[index])
+
+    def margin(self, t: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
+        """y f at distance t up to a positive factor, however it is rounded."""
+        return self.leaning.margin(self.z + t[:, None] * self.dz, self.y)
+
+    def flipped(self, t: Float[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
+        """Where y f <= 0 at distance t, or is not a number."""
+        return ~(self.margin(t) > 0)
+
+    def narrowed(
+        self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"], evaluations: int
+    ) -> Float[np.ndarray, " r"]:
+        """The upper ends of brackets of a flip after narrowing them; inf where that is inf."""
+        some = np.isfinite(high)
+        length = high.copy()
+        length[some] = crossed(self.take(some).margin, low[some], high[some], evaluations)[1]
+        return length
+
+
+def first_flips(
+    samples: Samples,
+    ways: Float[np.ndarray, "n w d"],
+    reach: Float[np.ndarray, " n"],
+    most: int,
+) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k d"]]:
+    """The shortest of the first flips on a grid along directions of size 1.
+
+    **Arguments:**
+
+    - `ways`: directions from each sample.
+    - `reach`: how far they are followed.
+    - `most`: how many flips of each sample are wanted.
+
+    **Returns:** lengths from short to long, inf where there are fewer, and their directions.
+    """
+    n, count, d = ways.shape
+    every = np.repeat(np.arange(n), count)
+    lines = Lines.of(samples.take(every), ways.reshape(-1, d), samples.z[every])
+    low, high = np.zeros(n * count), np.full(n * count, np.inf)
+    for step in np.arange(1, _GRID + 1) / _GRID:
+        # What flips later than enough others of its sample is not among the shortest.
+        open_ = np.isinf(high)
+        enough = count - open_.reshape(n, count).sum(axis=1) >= most
+        at = np.flatnonzero(open_ & ~enough[every])
+        if not len(at):
+            break
+        t = step * reach[every[at]]
+        flipped = lines.take(at).flipped(t)
+        high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
+
+    length = lines.narrowed(low, high, _COARSE).reshape(n, count)
+    best = np.argsort(length, axis=1)[:, :most]
+    shortest = np.take_along_axis(length, best, axis=1)
+    return shortest, np.take_along_axis(ways, best[..., None], axis=1)
+
+
+def steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
+    """Unit steps along `ways` in the norm; along the first axis where there is no way."""
+    step = np.asarray(norm.steepest(ways))
+    still = np.asarray(norm.size(step)) == 0
+    step[still] = np.eye(ways.shape[-1])[0]
+    return step
+
+
+def scaled(
+    norm: Norm, ways: Float[np.ndarray, "n d"], fallback: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "n d"]:
+    """Rows at size 1 in the norm; those of `fallback` where a row is 0."""
+    size = np.asarray(norm.size(ways))[:, None]
+    return np.where(size > 0, ways / np.where(size > 0, size, 1), fallback)
