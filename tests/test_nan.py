@@ -204,16 +204,17 @@ ELSEWHERE = {
     "measure.ascent.ascend", "measure.assignment.assign", "measure.certificate.bounds",
     "measure.certificate.few_relus", "measure.certificate.trivial", "measure.distance.contrast",
     "measure.exchange.exchange", "measure.premise.look", "measure.relu_supremum.enumerable",
-    "robustness.bisection.bisected", "robustness.cast.casts_of",
+    "robustness.bisection.bisected", "robustness.bisection.crossed", "robustness.cast.casts_of",
     "robustness.half_spaces.half_space_radii", "robustness.missing.lasting",
     "robustness.minimum_norm.rivals", "robustness.ball_attack.random_starts",
     "robustness.square_attack.square_attack", "laws.published_flow.learning_hypotheses",
     "laws.hypothesis.orthonormal_centers",
     # Parts of the search for shortest flips, whose samples and networks `radii` checks.
-    "robustness.attack.first_flip", "robustness.attack.scaled", "robustness.attack.steepest",
+    "robustness.lines.first_flips", "robustness.lines.scaled", "robustness.lines.steepest",
     "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
     "robustness.model_witness.in_double", "robustness.refinement.refined",
-    "robustness.starts.errors", "robustness.starts.on_rays", "robustness.starts.to_errors",
+    "robustness.starts.errors", "robustness.starts.in_balls", "robustness.starts.on_rays",
+    "robustness.starts.to_errors",
     "robustness.witness.factors_on", "robustness.witness.least_factors",
 }  # fmt: skip
 

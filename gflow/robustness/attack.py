@@ -26,8 +26,10 @@ from gflow.robustness.norm import Norm
 LONGEST = 2.0
 """Largest perturbation tried, in units of ‖x‖: beyond it the input is another one."""
 
+_PLACES = 48  # along each direction
 _ROUNDS, _WALKS, _RANDOM = 400, 4, 4
-_COARSE, _EXACT = 10, 42  # evaluations that bracket a flip on a walk, and at its end
+_LEAST_GAIN = 1e-9
+_COARSE, _EXACT = 6, 42  # evaluations that bracket a flip on a walk, and at its end
 _TOWARD = 24  # heaviest neurons that samples are moved toward, or from
 _ENTRIES = 1 << 22  # of samples times directions times their length, held at once
 
@@ -117,14 +119,14 @@ def _shortest(
     ways = np.concatenate(ways, axis=1)
 
     # Every direction is followed to its first flip, and a walk starts at the shortest of them.
-    length, way = first_flips(samples, ways, reach, _WALKS)
+    length, way = first_flips(samples, ways, reach, _WALKS, places=_PLACES)
     n, walks, d = way.shape
     length, way = _walked(samples.repeated(walks), way.reshape(-1, d), length.reshape(-1))
 
     # The shortest walk of each sample counts; a sample that is wrong already needs none.
     winner = np.arange(n) * walks + length.reshape(n, walks).argmin(axis=1)
     lines = Lines.of(samples, way[winner])
-    length = lines.narrowed(np.zeros(n), length[winner], _EXACT)
+    length = lines.first_within(length[winner], _EXACT)
     radius = np.where(lines.flipped(np.zeros(n)), 0.0, length)
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way[winner]
 
@@ -175,10 +177,8 @@ def _walked(
         # A turn toward the tangent plane counts if the new direction flips at a shorter distance.
         walkers, longest = samples.take(live), length[live]
         turned = _toward_tangent(walkers, way[live], longest, damping[live])
-        lines = Lines.of(walkers, turned, z[live])
-        shorter = np.where(lines.flipped(longest), longest, np.inf)
-        shorter = lines.narrowed(np.zeros(len(live)), shorter, _COARSE)
-        better = shorter < longest * (1 - 1e-12)
+        shorter = Lines.of(walkers, turned, z[live]).first_within(longest, _COARSE)
+        better = shorter < longest * (1 - _LEAST_GAIN)
 
         # Turns get bolder after a success and more careful after a failure.
         at = live[better]

@@ -51,6 +51,9 @@ def crossed(
     value: Callable[[Float[ndarray, " n"]], Float[ndarray, " n"]],
     low: Float[ndarray, " n"],
     high: Float[ndarray, " n"],
+    *,
+    before: Float[ndarray, " n"],
+    after: Float[ndarray, " n"],
     evaluations: int,
 ) -> tuple[Float[ndarray, " n"], Float[ndarray, " n"]]:
     """Brackets of a change of sign, one per line, narrowed by interpolation.
@@ -61,14 +64,14 @@ def crossed(
     **Arguments:**
 
     - `value`: a number at one place of each line, positive before the change.
-    - `low`, `high`: brackets to start from; the value must not be positive at `high`.
+    - `low`, `high`: brackets to start from.
+    - `before`, `after`: values at their ends; `after` must not be positive.
     - `evaluations`: number of times that each bracket is narrowed.
 
     **Returns:** the lower and the upper ends; the value is not positive at any upper end.
 
     **Source:** Oliveira and Takahashi, ACM TOMS 2020 (interpolate, truncate, project).
     """
-    before, after = value(low), value(high)
     span = high - low
     for i in range(evaluations):
         middle, width = (low + high) / 2, high - low

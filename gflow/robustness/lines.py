@@ -13,7 +13,7 @@ from gflow.robustness.bisection import crossed
 from gflow.robustness.leaning import Leaning
 from gflow.robustness.norm import Norm
 
-_GRID, _COARSE = 48, 8  # places along a line, and evaluations that tell lines of one place apart
+_COARSE = 8  # evaluations that tell lines apart which flip at one place of the grid
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,21 @@ class Lines:
         """Where y f <= 0 at distance t, or is not a number."""
         return ~(self.margin(t) > 0)
 
-    def narrowed(
-        self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"], evaluations: int
+    def first_within(
+        self, length: Float[np.ndarray, " r"], evaluations: int
     ) -> Float[np.ndarray, " r"]:
-        """The upper ends of brackets of a flip after narrowing them; inf where that is inf."""
-        some = np.isfinite(high)
-        length = high.copy()
-        length[some] = crossed(self.take(some).margin, low[some], high[some], evaluations)[1]
-        return length
+        """Where lines flip that flip at `length`, closer the more evaluations; inf for others."""
+        after = self.margin(np.where(np.isfinite(length), length, 0.0))
+        some = np.flatnonzero(np.isfinite(length) & ~(after > 0))
+        lines, high = self.take(some), length[some]
+        before = self.leaning.margin(lines.z, lines.y)
+        low = np.zeros(len(some))
+        ends = crossed(
+            lines.margin, low, high, before=before, after=after[some], evaluations=evaluations
+        )
+        first = np.full(len(length), np.inf)
+        first[some] = ends[1]
+        return first
 
 
 def first_flips(
@@ -102,6 +109,8 @@ def first_flips(
     ways: Float[np.ndarray, "n w d"],
     reach: Float[np.ndarray, " n"],
     most: int,
+    *,
+    places: int,
 ) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k d"]]:
     """The shortest of the first flips on a grid along directions of size 1.
 
@@ -110,6 +119,7 @@ def first_flips(
     - `ways`: directions from each sample.
     - `reach`: how far they are followed.
     - `most`: how many flips of each sample are wanted.
+    - `places`: of the grid along each direction.
 
     **Returns:** lengths from short to long, inf where there are fewer, and their directions.
     """
@@ -117,18 +127,24 @@ def first_flips(
     every = np.repeat(np.arange(n), count)
     lines = Lines.of(samples.take(every), ways.reshape(-1, d), samples.z[every])
     low, high = np.zeros(n * count), np.full(n * count, np.inf)
-    for step in np.arange(1, _GRID + 1) / _GRID:
+    for step in np.arange(1, places + 1) / places:
         # What flips later than enough others of its sample is not among the shortest.
-        open_ = np.isinf(high)
-        enough = count - open_.reshape(n, count).sum(axis=1) >= most
-        at = np.flatnonzero(open_ & ~enough[every])
+        flips = np.isfinite(high)
+        enough = flips.reshape(n, count).sum(axis=1) >= most
+        at = np.flatnonzero(~flips & ~enough[every])
         if not len(at):
             break
         t = step * reach[every[at]]
         flipped = lines.take(at).flipped(t)
         high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
 
-    length = lines.narrowed(low, high, _COARSE).reshape(n, count)
+    length, some = high.copy(), np.flatnonzero(np.isfinite(high))
+    lines, low, high = lines.take(some), low[some], high[some]
+    before, after = lines.margin(low), lines.margin(high)
+    length[some] = crossed(
+        lines.margin, low, high, before=before, after=after, evaluations=_COARSE
+    )[1]
+    length = length.reshape(n, count)
     best = np.argsort(length, axis=1)[:, :most]
     shortest = np.take_along_axis(length, best, axis=1)
     return shortest, np.take_along_axis(ways, best[..., None], axis=1)

@@ -1,9 +1,9 @@
 """The shortest perturbation of any differentiable model that gradients and neighbors lead to.
 
-One idea: every sample has a ball of its own, which shrinks while the sample is misclassified and
-grows while it is not, so one pass gives each sample its radius.  Gradients know nothing of a neuron
-that is silent, and a walk ends at the closest error of those that speak; so more walks start where
-lines to samples of other classes, and to their means, first change the prediction.
+One idea: a walk in a ball that shrinks and grows (`ball_walk`) gives each sample its radius in one
+pass.  Gradients know nothing of a neuron that is silent, and a walk ends at the closest error of
+those that speak; so more walks start where lines to samples of other classes, and to their means,
+first change the prediction.
 
 **Source:** Pintor et al., NeurIPS 2021 (FMN), with the margin in place of a loss; lines to samples
 of other classes as in Brendel et al., ICLR 2018.

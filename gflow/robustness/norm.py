@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpy import ndarray
@@ -25,6 +24,9 @@ Rows = Float[Array | ndarray, "*n D"]
 """Perturbations or slopes."""
 Lengths = Float[Array | ndarray, "*n"]
 """One length per row."""
+Column = Float[Array | ndarray, "n 1"]
+Marks = Bool[Array | ndarray, "n _"]
+"""Which entries of each row. Named, since functions in functions read their shapes at each call."""
 
 _SPREAD_SHARE, _SPREAD_HALVINGS = 0.05, 12  # of the entries of a slope that an l1 step goes along
 
@@ -129,7 +131,7 @@ class _L1(Norm):
         xp, count = library(g), max(int(_SPREAD_SHARE * g.shape[1]), 1)
         size = xp.abs(g)
 
-        def few(least: Float[Array | ndarray, "n 1"]) -> Bool[Array | ndarray, "n 1"]:
+        def few(least: Column) -> Marks:
             return (size >= least).sum(axis=1, keepdims=True) < count
 
         # At least `count` entries are above the lower end; sorting takes longer than a gradient.
@@ -252,7 +254,7 @@ def _rate_of_rows(
     return sum(float(positive_length(np.asarray(norm.dual.size(rows)), p)) for rows in (own, other))
 
 
-def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray, "n 1"]) -> Rows:
+def _thresholded(delta: Float[Array | ndarray, "n D"], R: Column) -> Rows:
     """δ with the one threshold taken off every entry that leaves an l1 norm of R.
 
     The threshold by which the entries above it would have norm R rises with every round, until no
@@ -263,12 +265,12 @@ def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray,
     xp = library(delta)
     size = xp.abs(delta)
 
-    def threshold(active: Bool[Array | ndarray, "n D"]) -> Float[Array | ndarray, "n 1"]:
+    def threshold(active: Marks) -> Column:
         total = xp.where(active, size, xp.zeros_like(size)).sum(axis=-1, keepdims=True)
         count = active.sum(axis=-1, keepdims=True).astype(size.dtype)
         return (total - R) / xp.where(count > 0, count, xp.ones_like(count))
 
-    def narrowed(active: Bool[Array | ndarray, "n D"]) -> Bool[Array | ndarray, "n D"]:
+    def narrowed(active: Marks) -> Marks:
         return active & (size > threshold(active))
 
     active = size >= 0

@@ -22,6 +22,7 @@ _DRAWN, _ENTRIES = 1024, 1 << 14  # inputs drawn, and entries of all errors that
 _CLIMBERS, _CLIMBS = 256, 64  # inputs that climb to errors, and their steps
 _SCALES = np.geomspace(0.03, 1, 8)  # of multiples of an error, in units of ‖x‖
 _RAYS, _RAYS_OF_ALL = 512, 1 << 12  # of each sample at most, and of all together
+_PLACES = 16  # along each ray
 
 
 def errors(
@@ -87,7 +88,8 @@ def on_rays(samples: Samples, total: int, rng: np.random.Generator) -> Float[np.
     entries = rng.random((n * rays, d)) < rng.uniform(1 / d, 1, (n * rays, 1))
     ways = np.where(entries, rng.standard_normal((n * rays, d)), 0.0)
     ways = scaled(norm, ways, ways).reshape(n, rays, d)
-    length, way = first_flips(samples, ways, np.asarray(norm.size(samples.x)), FROM_RAYS)
+    reach = np.asarray(norm.size(samples.x))
+    length, way = first_flips(samples, ways, reach, FROM_RAYS, places=_PLACES)
     return (np.where(np.isfinite(length), length, 0.0)[..., None] * way).transpose(1, 0, 2)
 
 
@@ -98,18 +100,18 @@ def in_balls(
 
     They are `known` where nothing shorter was met.
     """
-    norm, farthest = samples.norm, np.asarray(samples.norm.size(known))
-    ends = []
-    for start in (known, -samples.x, np.zeros_like(known)):
-        walk = BallWalk(start, farthest, farthest, known)
-        for i in range(steps):
-            wave = (1 + np.cos(np.pi * i / steps)) / 2
-            lines = Lines.of(samples, walk.delta)
-            value = lines.margin(np.ones(len(known)))
-            slope = samples.y[:, None] * samples.leaning.slope(samples.x + walk.delta)
-            walk = walk.after(value, slope, norm, farthest, wave=wave)
-        ends.append(walk.best)
-    return np.stack(ends)
+    starts = np.concatenate([known, -samples.x, np.zeros_like(known)])
+    walkers = samples.take(np.tile(np.arange(len(known)), FROM_BALLS))
+    best = np.tile(known, (FROM_BALLS, 1))
+    radius = np.asarray(samples.norm.size(best))
+    z, walk = walkers.z, BallWalk(starts, radius, radius, best)
+    for i in range(steps):
+        wave = (1 + np.cos(np.pi * i / steps)) / 2
+        delta = np.asarray(walk.delta)
+        value = Lines.of(walkers, delta, z).margin(np.ones(len(z)))
+        slope = walkers.y[:, None] * walkers.leaning.slope(walkers.x + delta)
+        walk = walk.after(value, slope, samples.norm, radius, wave=wave)
+    return np.asarray(walk.best).reshape(FROM_BALLS, *known.shape)
 
 
 def _to_multiples(
