@@ -1,7 +1,7 @@
 """Radii of small trained networks: what they cost, and whether an attack that knows no neuron wins.
 
-Ours: attacked and certified radii of 120 samples in three norms.  The other side attacks the same
-samples by gradients and their neighbors alone; where its flip is shorter, ours was not the shortest.
+Ours: attacked and certified radii of 120 samples in three norms.  The other side attacks the
+same samples by gradients and their neighbors alone; where its flip is shorter, ours was too long.
 """
 
 from pathlib import Path
