@@ -28,8 +28,7 @@ LONGEST = 2.0
 
 _PLACES = 48  # along each direction
 _ROUNDS, _WALKS, _RANDOM = 400, 4, 4
-_LEAST_GAIN = 1e-9
-_COARSE, _EXACT = 6, 42  # evaluations that bracket a flip on a walk, and at its end
+_LEAST_GAIN = 1e-9  # of a step, and relative width of its bracket
 _TOWARD = 24  # heaviest neurons that samples are moved toward, or from
 _ENTRIES = 1 << 22  # of samples times directions times their length, held at once
 
@@ -126,8 +125,7 @@ def _shortest(
     # The shortest walk of each sample counts; a sample that is wrong already needs none.
     winner = np.arange(n) * walks + length.reshape(n, walks).argmin(axis=1)
     lines = Lines.of(samples, way[winner])
-    length = lines.first_within(length[winner], _EXACT)
-    radius = np.where(lines.flipped(np.zeros(n)), 0.0, length)
+    radius = np.where(lines.flipped(np.zeros(n)), 0.0, lines.exact(length[winner]))
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way[winner]
 
 
@@ -177,7 +175,8 @@ def _walked(
         # A turn toward the tangent plane counts if the new direction flips at a shorter distance.
         walkers, longest = samples.take(live), length[live]
         turned = _toward_tangent(walkers, way[live], longest, damping[live])
-        shorter = Lines.of(walkers, turned, z[live]).first_within(longest, _COARSE)
+        lines = Lines.of(walkers, turned, z[live])
+        shorter = lines.first_within(longest, tolerance=_LEAST_GAIN)
         better = shorter < longest * (1 - _LEAST_GAIN)
 
         # Turns get bolder after a success and more careful after a failure.

@@ -55,6 +55,7 @@ def crossed(
     before: Float[ndarray, " n"],
     after: Float[ndarray, " n"],
     evaluations: int,
+    tolerance: float = 0.0,
 ) -> tuple[Float[ndarray, " n"], Float[ndarray, " n"]]:
     """Brackets of a change of sign, one per line, narrowed by interpolation.
 
@@ -66,7 +67,8 @@ def crossed(
     - `value`: a number at one place of each line, positive before the change.
     - `low`, `high`: brackets to start from.
     - `before`, `after`: values at their ends; `after` must not be positive.
-    - `evaluations`: number of times that each bracket is narrowed.
+    - `evaluations`: number of times that each bracket is narrowed, at most.
+    - `tolerance`: width of brackets that are narrow enough, in units of their upper ends.
 
     **Returns:** the lower and the upper ends; the value is not positive at any upper end.
 
@@ -75,6 +77,8 @@ def crossed(
     span = high - low
     for i in range(evaluations):
         middle, width = (low + high) / 2, high - low
+        if (width <= tolerance * high).all():
+            break
 
         # Where the chord is 0, moved toward the middle by less and less.
         chord = before * high - after * low

@@ -13,7 +13,8 @@ from gflow.robustness.bisection import crossed
 from gflow.robustness.leaning import Leaning
 from gflow.robustness.norm import Norm
 
-_COARSE = 8  # evaluations that tell lines apart which flip at one place of the grid
+_EVALUATIONS = 42  # that halve a bracket to rounding
+_CLOSE = 1e-9  # relative width of brackets of lines of which the shortest is looked for
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,32 @@ class Lines:
         return ~(self.margin(t) > 0)
 
     def first_within(
-        self, length: Float[np.ndarray, " r"], evaluations: int
+        self,
+        length: Float[np.ndarray, " r"],
+        *,
+        evaluations: int = _EVALUATIONS,
+        tolerance: float = 0.0,
     ) -> Float[np.ndarray, " r"]:
-        """Where lines flip that flip at `length`, closer the more evaluations; inf for others."""
+        """Where lines flip that flip at `length`, as `crossed` finds it; inf for others."""
         after = self.margin(np.where(np.isfinite(length), length, 0.0))
         some = np.flatnonzero(np.isfinite(length) & ~(after > 0))
         lines, high = self.take(some), length[some]
         before = self.leaning.margin(lines.z, lines.y)
-        low = np.zeros(len(some))
-        ends = crossed(
-            lines.margin, low, high, before=before, after=after[some], evaluations=evaluations
-        )
         first = np.full(len(length), np.inf)
-        first[some] = ends[1]
+        first[some] = crossed(
+            lines.margin,
+            np.zeros(len(some)),
+            high,
+            before=before,
+            after=after[some],
+            evaluations=evaluations,
+            tolerance=tolerance,
+        )[1]
         return first
+
+    def exact(self, length: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
+        """Where lines flip that flip at `length` or are about to, as it was rounded; inf for inf."""
+        return np.minimum(self.first_within(length), length)
 
 
 def first_flips(
@@ -123,31 +136,48 @@ def first_flips(
 
     **Returns:** lengths from short to long, inf where there are fewer, and their directions.
     """
-    n, count, d = ways.shape
-    every = np.repeat(np.arange(n), count)
-    lines = Lines.of(samples.take(every), ways.reshape(-1, d), samples.z[every])
-    low, high = np.zeros(n * count), np.full(n * count, np.inf)
+    # A flip later than enough others of its sample is not among the shortest.
+    n, count, _ = ways.shape
+    sample, way = np.nonzero(_distinct(ways))
+    lines = Lines.of(samples.take(sample), ways[sample, way], samples.z[sample])
+    low, high = np.zeros(len(sample)), np.full(len(sample), np.inf)
     for step in np.arange(1, places + 1) / places:
-        # What flips later than enough others of its sample is not among the shortest.
         flips = np.isfinite(high)
-        enough = flips.reshape(n, count).sum(axis=1) >= most
-        at = np.flatnonzero(~flips & ~enough[every])
+        enough = np.bincount(sample[flips], minlength=n) >= most
+        at = np.flatnonzero(~flips & ~enough[sample])
         if not len(at):
             break
-        t = step * reach[every[at]]
+        t = step * reach[sample[at]]
         flipped = lines.take(at).flipped(t)
         high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
 
-    length, some = high.copy(), np.flatnonzero(np.isfinite(high))
+    some = np.flatnonzero(np.isfinite(high))
     lines, low, high = lines.take(some), low[some], high[some]
     before, after = lines.margin(low), lines.margin(high)
-    length[some] = crossed(
-        lines.margin, low, high, before=before, after=after, evaluations=_COARSE
+    length = np.full((n, count), np.inf)
+    length[sample[some], way[some]] = crossed(
+        lines.margin,
+        low,
+        high,
+        before=before,
+        after=after,
+        evaluations=_EVALUATIONS,
+        tolerance=_CLOSE,
     )[1]
-    length = length.reshape(n, count)
     best = np.argsort(length, axis=1)[:, :most]
     shortest = np.take_along_axis(length, best, axis=1)
     return shortest, np.take_along_axis(ways, best[..., None], axis=1)
+
+
+def _distinct(ways: Float[np.ndarray, "n w d"]) -> Bool[np.ndarray, "n w"]:
+    """The first of equal directions of each sample; in l1 a step is often along the same axis."""
+    # Directions that differ have different products with a vector that was drawn.
+    product = ways @ np.random.default_rng(0).standard_normal(ways.shape[-1])
+    order = np.argsort(product, axis=1, kind="stable")
+    ascending = np.take_along_axis(product, order, axis=1)
+    first = np.empty(product.shape, bool)
+    np.put_along_axis(first, order, np.diff(ascending, axis=1, prepend=np.nan) != 0, axis=1)
+    return first
 
 
 def steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:

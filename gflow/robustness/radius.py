@@ -32,10 +32,11 @@ What a certificate computes are sums of at most some thousand products of inputs
 right to D·2e-16 of the size of the input (1e-12 at D = 4000), and closed formulas of these.
 """
 
-_CLOSE = 1e-2
-"""Relative distance of attacked and certified radius below which a search cannot matter."""
+_CLOSE, _EXACT = 1e-2, 1e-6
+"""Relative distances of attacked and certified radius below which neither a search nor an attack on
+the finest cast can matter."""
 _CHEAP = 20_000
-"""Samples times neurons of the finest cast up to which the coarsest one is not attacked."""
+"""Samples times neurons of the finest cast that are attacked wherever that may matter."""
 
 
 class Radii(NamedTuple):
@@ -94,13 +95,13 @@ def radii(
         bounds.append(radii_together(whole, x, y))
     certified = np.fmax(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
 
-    # Above: perturbations of the finest cast, or of the coarsest where that costs less.
+    # Above: perturbations of the coarsest cast, and of the finest where these may be too long.
     flips = _Flips.at_origin(whole, x, y, norm)
     coarse, fine = casts[-1].leader, casts[0].leader
-    cheap = len(x) * len(fine.m) <= _CHEAP
-    confirmed = flips.offer(attack(fine if cheap else coarse, x, y, seed, norm=norm).perturbation)
-    if not cheap and fine is not coarse:
-        apart = np.flatnonzero(~confirmed)
+    confirmed = flips.offer(attack(coarse, x, y, seed, norm=norm).perturbation)
+    if fine is not coarse:
+        cheap = len(x) * len(fine.m) <= _CHEAP
+        apart = np.flatnonzero(~confirmed | (cheap & (flips.radius > certified * (1 + _EXACT))))
         flips.offer(attack(fine, x[apart], y[apart], seed, norm=norm).perturbation, apart)
 
     # Where the two ends are still apart, a search from many starts.

@@ -30,7 +30,7 @@ from gflow.robustness.starts import (
 _ROUNDS = ((16, 64), (6, 128), (3, 128))  # walks of each sample that go on, and their rounds
 _WORK, _LEAST_EFFORT, _MOST_EFFORT = 2e3, 0.02, 3.0
 _STEPS, _MOST_STEPS = 400, 200  # of walks in balls
-_EVALUATIONS, _EXACT, _LEAST_GAIN = 6, 42, 1e-7
+_EVALUATIONS, _LEAST_GAIN = 6, 1e-7
 _BOLD, _NEAR = 0.3, 4  # size of the first turns, and neurons that count as about to change
 _ENTRIES = 1 << 20  # of walks times neurons or coordinates, held at once
 
@@ -98,7 +98,7 @@ def _shortened(
         search.go_on(int(effort * rounds), rng)
     search = search.best(1)
     lines = Lines.of(samples, search.way, search.z)
-    radius = lines.first_within(search.length, _EXACT)
+    radius = lines.exact(search.length)
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * search.way
 
 
@@ -135,7 +135,7 @@ class _Search:
             walks,
             z=lines.z,
             way=way,
-            length=lines.first_within(high, _EVALUATIONS),
+            length=lines.first_within(high, evaluations=_EVALUATIONS),
             last=np.zeros_like(way),
             boldness=np.full((len(way), len(_TURNS)), _BOLD),
         )
@@ -170,7 +170,8 @@ class _Search:
             turned = scaled(norm, self.way + size[:, None] * _TURNS[kind](self, rng), self.way)
 
             lines = Lines.of(samples, turned, self.z)
-            length = lines.first_within(self.length * (1 - _LEAST_GAIN), _EVALUATIONS)
+            aim = self.length * (1 - _LEAST_GAIN)
+            length = lines.first_within(aim, evaluations=_EVALUATIONS)
             better = length < self.length
             self.length[better] = length[better]
             self.last[better] = (turned - self.way)[better]
