@@ -38,3 +38,20 @@ def test_what_is_not_a_number_counts_as_changed():
     low, high = narrowed(lambda t: np.where(t < ROOTS, 1.0, np.nan), 30)
 
     assert (low < ROOTS).all() and (high >= ROOTS).all() and (high - low < 1e-8).all()
+
+
+def test_a_bracket_that_is_narrow_enough_is_left_alone():
+    places = []
+
+    def jump(t):
+        places.append(t)
+        return np.where(t < ROOTS[1:], 1.0, -1.0)
+
+    low, high = np.zeros(4), np.ones(4)
+    ends = crossed(
+        jump, low, high, before=jump(low), after=jump(high), evaluations=60, tolerance=2.0**-10
+    )
+
+    assert (ends[1] - ends[0] <= 2.0**-10 * ends[1]).all()
+    # Halving [0, 1] to 2⁻¹⁰ of 0.1 takes 14 evaluations; this takes one more, and two for the ends.
+    assert len(places) <= 17
