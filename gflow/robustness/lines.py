@@ -113,7 +113,7 @@ class Lines:
         return first
 
     def exact(self, length: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
-        """Where lines flip, to rounding; `length` itself where rounding hides that they flip there."""
+        """Where lines flip, to rounding; `length` where rounding hides that they flip there."""
         return np.minimum(self.first_within(length), length)
 
 

@@ -1,7 +1,7 @@
 """Shorter flips by many starts and random turns, where a walk by slopes may have ended early.
 
-Walks that know no neuron (`starts.in_balls`) start here, too: in l1 they find what moves several
-entries at once, up to 11 % shorter than a search without them (`python tests/benchmarks search`).
+Ends of walks that know no neuron (`starts.in_balls`) are among the starts: in l1 they find what
+moves several entries at once (`python tests/benchmarks search` prints the gain).
 
 One idea: at a corner of the boundary a tangent plane says nothing of where it is closest, but a
 random turn that flips at a shorter distance is kept wherever it leads.
