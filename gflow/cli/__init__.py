@@ -15,18 +15,29 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import data, guide
+from gflow.cli import attack, check, data, doctor, guide, plot, run, show, status, theory
+from gflow.cli.app import app
 from gflow.cli.guard import Exit
+from gflow.cli.names import THE_FIGURES, THE_PREDICTIONS
 from gflow.cli.spelling import spell_what_cannot_be_encoded
-from gflow.cli.verbs import app
 from gflow.data.caches import cache_folder
 from gflow.errors import GflowWarning
 
 __all__ = ["Exit", "app", "main"]
 
-app.add_typer(data.app, name="data")
-app.command("init")(guide.init)
+# In the order in which the help lists them.
+app.command()(run.run)
+app.command()(status.status)
+app.command(epilog=THE_PREDICTIONS)(check.check)
+app.command()(attack.attack)
+app.command()(theory.theory)
+app.command(epilog=THE_FIGURES)(plot.plot)
+app.command()(show.show)
+app.command()(show.schema)
+app.command()(doctor.doctor)
+app.command()(guide.init)
 app.command("help")(guide.help_)
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

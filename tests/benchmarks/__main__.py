@@ -10,7 +10,7 @@
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure
 `attack`    the radii of 20,000 samples at the published size against the published attack
-`search`    the radii of small networks, what walks in balls gain, and an attack that knows no neuron
+`search`    radii of small networks, with and without walks in balls, and an attack by slopes
 `quickstart` the quickstart as a user runs it, its verdicts and its figures
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
 """
