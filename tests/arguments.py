@@ -177,6 +177,7 @@ ELSEWHERE = {
     "laws.hypothesis.orthonormal_centers",
     # Parts of the search for shortest flips, whose samples and networks `radii` checks.
     "robustness.lines.first_flips", "robustness.lines.scaled", "robustness.lines.steepest",
+    "robustness.norm.library",
     "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
     "robustness.model_witness.in_double", "robustness.refinement.refined",
     "robustness.starts.errors", "robustness.starts.in_balls", "robustness.starts.on_rays",
