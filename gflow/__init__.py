@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gflow.flow.module_flow import ModuleFlow as ModuleFlow
     from gflow.flow.module_flow import flow_of as flow_of
     from gflow.report import figures as figures
+    from gflow.report.page import page as page
     from gflow.runs.experiment import extend as extend
     from gflow.runs.experiment import simulate as simulate
     from gflow.runs.run import Run as Run
@@ -37,6 +38,7 @@ _HOME = {
     "flow_of": "gflow.flow.module_flow",
     "load": "gflow.runs.study",
     "load_scenario": "gflow.scenario",
+    "page": "gflow.report.page",
     "parse_scenario": "gflow.scenario",
     "simulate": "gflow.runs.experiment",
 }

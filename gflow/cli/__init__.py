@@ -15,7 +15,7 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import attack, check, data, doctor, guide, plot, run, show, status, theory
+from gflow.cli import attack, check, data, doctor, guide, plot, report, run, show, status, theory
 from gflow.cli.app import app
 from gflow.cli.guard import Exit
 from gflow.cli.names import THE_FIGURES, THE_PREDICTIONS
@@ -32,6 +32,7 @@ app.command(epilog=THE_PREDICTIONS)(check.check)
 app.command()(attack.attack)
 app.command()(theory.theory)
 app.command(epilog=THE_FIGURES)(plot.plot)
+app.command()(report.report)
 app.command()(show.show)
 app.command()(show.schema)
 app.command()(doctor.doctor)
