@@ -69,7 +69,7 @@ class NeuronsTable(AbstractNetworkTable):
 
     has_laws = certifiable = True
     charts = ("polar", "lightcone", "cartesian")
-    groups = ("neurons", "centers", "orthogonal")
+    groups = ("neurons", "centers", "orthogonal", "directions")
     products = 4
 
     kind: Literal["neurons"] = Field(default="neurons", description="what is trained")
@@ -99,6 +99,11 @@ class NeuronsTable(AbstractNetworkTable):
         default=True,
         description="whether the activation divides by ‖w‖^(power-1); false is the polynomial "
         "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
+    )
+    given: str | None = Field(
+        default=None,
+        description="checksum of the neurons that `gflow.simulate` was given, with init = given; "
+        "only in the scenario of a stored run",
     )
 
     @property
