@@ -43,11 +43,17 @@ class Rule(NamedTuple):
 M = TypeVar("M")
 
 
+GIVEN = "given"
+"""The word of a stored question for what a caller of `gflow.simulate` gave: no file may hold it."""
+
+
 class Words:
     """An extensible list of the words a key may hold: `Annotated[str, Words("a b")]`."""
 
-    def __init__(self, words: str):
+    def __init__(self, words: str, *, or_given: bool = False):
         self.words = words.split()
+        self.or_given = or_given
+        """Whether a stored question may hold `GIVEN` in place of a word."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.words)
@@ -78,7 +84,7 @@ class Words:
         return {"enum": list(self.words), "type": "string"}
 
     def _member(self, word: str) -> str:
-        if word not in self.words:
+        if word not in self.words and not (self.or_given and word == GIVEN):
             raise ValueError
         return word
 

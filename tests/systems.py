@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.integrate import integrate
-from gflow.flow.losses import LOSSES, AbstractScalarLoss, CrossEntropy
+from gflow.flow.losses import LOSSES, AbstractNamedLoss, CrossEntropy
 from gflow.flow.observer import Observer
 from gflow.flow.records import AbstractCheckpoint
 from gflow.flow.samples import Samples
@@ -45,7 +45,7 @@ class MemoryCheckpoint(AbstractCheckpoint):
         return MemoryCheckpoint()
 
 
-class Quartic(AbstractScalarLoss):
+class Quartic(AbstractNamedLoss):
     """ℓ = (1 - y f)⁴/4, for which no law has a closed form (final)."""
 
     name: ClassVar[str] = "quartic"

@@ -17,7 +17,7 @@ from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractData, Facts, Sizes
 from gflow.data.kinds import DATA
-from gflow.flow.losses import LOSSES, AbstractScalarLoss, register_loss
+from gflow.flow.losses import LOSSES, AbstractNamedLoss, register_loss
 from gflow.random import stream
 from gflow.report.figure import FIGURES, registered
 from gflow.runs import store
@@ -26,7 +26,7 @@ from gflow.scenario import words
 SHARP = 4.0
 
 
-class SmoothHinge(AbstractScalarLoss):
+class SmoothHinge(AbstractNamedLoss):
     """ℓ = log(1 + e^{c (1 - y f)})/c, which tends to a hinge for c → ∞ (final)."""
 
     name: ClassVar[str] = "smooth_hinge"

@@ -1,4 +1,4 @@
-"""The command line: init, run, status, show, check, attack, theory, plot, data, schema, doctor.
+"""The command line: init, run, status, show, check, attack, diff, theory, plot, data and others.
 
 A verb takes a scenario or a folder, and its exit code says how it went:
 
@@ -15,7 +15,20 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import attack, check, data, doctor, guide, plot, report, run, show, status, theory
+from gflow.cli import (
+    attack,
+    check,
+    data,
+    diff,
+    doctor,
+    guide,
+    plot,
+    report,
+    run,
+    show,
+    status,
+    theory,
+)
 from gflow.cli.app import app
 from gflow.cli.guard import Exit
 from gflow.cli.names import THE_FIGURES, THE_PREDICTIONS
@@ -30,6 +43,7 @@ app.command()(run.run)
 app.command()(status.status)
 app.command(epilog=THE_PREDICTIONS)(check.check)
 app.command()(attack.attack)
+app.command()(diff.diff)
 app.command()(theory.theory)
 app.command(epilog=THE_FIGURES)(plot.plot)
 app.command()(report.report)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from gflow.flow.losses import AbstractScalarLoss
+from gflow.flow.losses import AbstractNamedLoss, AbstractScalarLoss
 from gflow.flow.moments import half_moments
 from gflow.flow.subclasses import Subclasses
 from gflow.network.prelu import Network
@@ -36,5 +36,6 @@ def closed_form(
     gate, value = half_moments(network.p, network.direction @ mean.T, subclasses.tau)
     f = value.T @ (network.sign * network.mass) + offset * jnp.sum(network.mass)
     c = force * subclasses.pi * loss.force(subclasses.label, f)
+    assert isinstance(loss, AbstractNamedLoss), "no other has a surrogate"
     size = loss.kappa * jnp.sum(subclasses.pi) if loss.saturates else jnp.sum(jnp.abs(c))
     return ClosedForm(network.p * (gate * c[None]) @ mean, value @ c, size)

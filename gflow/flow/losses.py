@@ -1,8 +1,9 @@
 """The losses a flow descends, as functions of label and output.
 
 One idea: the flow needs only a value and the force g = -∂ℓ/∂f; the force at f = 0 sets the clock of
-the whole alignment phase and is called κ (theory section 2).  What else judges and scenario files
-need to know of a loss stands beside it, so a new loss is one class and a call of `register_loss`.
+the whole alignment phase and is called κ (theory section 2).  That much is a loss of one's own for
+`gflow.simulate(loss=…)`.  What else judges and scenario files need to know of a loss stands beside
+it in an `AbstractNamedLoss`, so a new one is a class and a call of `register_loss`.
 """
 
 import abc
@@ -40,7 +41,14 @@ class AbstractLoss(eqx.Module):
 
 
 class AbstractScalarLoss(AbstractLoss):
-    """A loss of one output f for labels y = ±1."""
+    """A loss of one output f for labels y = ±1, with force κ y at f = 0 (abstract).
+
+    A subclass is `kappa`, `value` and `force`: all that `gflow.simulate(loss=…)` takes.
+    """
+
+
+class AbstractNamedLoss(AbstractScalarLoss):
+    """A loss that scenario files can name, and of which judges know the laws (abstract)."""
 
     name: eqx.AbstractClassVar[str]
     """What scenario files call it."""
@@ -57,7 +65,7 @@ class AbstractScalarLoss(AbstractLoss):
         return -self.force_change(np.ones_like(z), z) / self.kappa
 
 
-class Exponential(AbstractScalarLoss):
+class Exponential(AbstractNamedLoss):
     """ℓ = e^{-y f} (final)."""
 
     name: ClassVar[str] = "exponential"
@@ -74,7 +82,7 @@ class Exponential(AbstractScalarLoss):
         return y * np.expm1(-y * f)
 
 
-class Logistic(AbstractScalarLoss):
+class Logistic(AbstractNamedLoss):
     """ℓ = log(1 + e^{-y f}) (final)."""
 
     name: ClassVar[str] = "logistic"
@@ -91,7 +99,7 @@ class Logistic(AbstractScalarLoss):
         return -y * np.tanh(y * f / 2) / 2
 
 
-class HalfSquare(AbstractScalarLoss):
+class HalfSquare(AbstractNamedLoss):
     """ℓ = (y - f)²/2 (final)."""
 
     name: ClassVar[str] = "half_square"
@@ -108,7 +116,7 @@ class HalfSquare(AbstractScalarLoss):
         return -f
 
 
-class Square(AbstractScalarLoss):
+class Square(AbstractNamedLoss):
     """ℓ = (y - f)², the mean-squared error of machine-learning libraries (final)."""
 
     name: ClassVar[str] = "square"
@@ -140,11 +148,11 @@ class CrossEntropy(AbstractLoss):
         return jax.nn.one_hot(y.astype(int), f.shape[1], dtype=f.dtype) - jax.nn.softmax(f, axis=1)
 
 
-LOSSES: dict[str, AbstractScalarLoss] = {}
+LOSSES: dict[str, AbstractNamedLoss] = {}
 """The losses of one output, by name."""
 
 
-def register_loss(loss: AbstractScalarLoss) -> None:
+def register_loss(loss: AbstractNamedLoss) -> None:
     """Make a loss available to scenario files as a value of `flow.loss`, under its own name.
 
     **Raises:** `ValueError` if another loss has this name.

@@ -9,6 +9,7 @@ from gflow.judges.far_enough import complete, escaped
 from gflow.judges.shared_hypotheses import (
     aligned_mass,
     equal_weights,
+    like_random,
     normalized,
     orthonormal,
     recorded,
@@ -34,6 +35,7 @@ def aligned(evidence: Evidence) -> tuple[Hypothesis, ...]:
         complete(evidence),
         escaped(evidence),
         *aligned_mass(evidence),
+        *like_random(evidence),
     )
 
 

@@ -14,7 +14,7 @@ from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
 from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.selection import judge_selection
 from gflow.judges.separation import arrived, little_tilt, occupied
-from gflow.judges.shared_hypotheses import recorded, vanishing
+from gflow.judges.shared_hypotheses import like_random, recorded, vanishing
 from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.measure.alignment import CONE
 
@@ -45,7 +45,11 @@ def judge_alignment(evidence: Evidence) -> Opinion:
     opinion = _aligned_mass(evidence, expected)
     if elsewhere := attracted_by_others(evidence) or _drawn_elsewhere(evidence):
         return replace(opinion, verdict=Verdict.OUTSIDE, reason=elsewhere)
-    hypotheses = (follows_flow(evidence), vanishing(evidence, LARGEST_START))
+    hypotheses = (
+        follows_flow(evidence),
+        vanishing(evidence, LARGEST_START),
+        *like_random(evidence),
+    )
     opinion = replace(opinion, hypotheses=hypotheses)
     if all_met(hypotheses) is False:
         return replace(opinion, verdict=Verdict.OUTSIDE, reason=missing(hypotheses))

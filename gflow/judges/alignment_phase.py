@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Verdict
-from gflow.judges.shared_hypotheses import orthonormal, recorded, the_flow
+from gflow.judges.shared_hypotheses import like_random, orthonormal, recorded, the_flow
 from gflow.laws.hypothesis import Hypothesis
 
 NEGLIGIBLE_MASS = 1e-5
@@ -76,6 +76,7 @@ def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
             network.balanced and network.normalized,
         ),
         the_flow(evidence),
+        *like_random(evidence),
     )
 
 

@@ -40,6 +40,9 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
+ANY_LOSS = (*NUMERICS, "P4", "P25")
+"""Predictions of the catalogue that are about the flow of any loss, or about no network."""
+
 ALL: tuple[Prediction, ...] = tuple(
     sorted(
         (prediction for judges in _JUDGES for prediction in judges.PREDICTIONS),
@@ -77,13 +80,26 @@ def check(
     requested = evidence.scenario.checks.predictions if ids is None else ids
     chosen = [one for one in (*ALL, *own) if requested == "all" or one.id in requested]
     soundness = soundness_of(evidence)
-    findings = (
-        one(evidence)
-        if soundness.sound or one.number in NUMERICS
-        else one.undecided(soundness.text)
-        for one in chosen
-    )
+    findings = []
+    for one in chosen:
+        if needed := _lawful_loss(one, [evidence]):
+            findings.append(one.inapplicable(needed))
+        elif soundness.sound or one.number in NUMERICS:
+            findings.append(one(evidence))
+        else:
+            findings.append(one.undecided(soundness.text))
     return tuple(finding for finding in findings if finding is not None)
+
+
+def _lawful_loss(one: Prediction, evidences: Sequence[Evidence]) -> str:
+    """Why a prediction of the catalogue says nothing of a given loss; empty if it may apply."""
+    given = [str(run.scenario.flow.given) for run in evidences if not run.loss_is_known]
+    if not given or one.number in ANY_LOSS or one.id not in CATALOGUE:
+        return ""
+    return (
+        "It needs a loss whose laws are known, such as the exponential one, and here "
+        f"{given[0].split()[0]} was given."
+    )
 
 
 def check_study(
@@ -108,8 +124,12 @@ def check_study(
     ]
     chosen = [one for one in (*ALL, *own) if one.id in ids and lawful]
     sound = [evidence for evidence in lawful if soundness_of(evidence).sound]
-    if sound:
-        findings = (one.over(sound) for one in chosen)
-    else:
-        findings = (one.undecided(soundness_of(lawful[0]).text, of_study=True) for one in chosen)
+    findings = []
+    for one in chosen:
+        if needed := _lawful_loss(one, sound or lawful):
+            findings.append(one.inapplicable(needed, of_study=True))
+        elif sound:
+            findings.append(one.over(sound))
+        else:
+            findings.append(one.undecided(soundness_of(lawful[0]).text, of_study=True))
     return tuple(finding for finding in findings if finding is not None)

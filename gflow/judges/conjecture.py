@@ -17,7 +17,14 @@ from gflow.judges.far_enough import at_rest, the_end
 from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
 from gflow.judges.prediction import MV24, Prediction
 from gflow.judges.separation import arrived, law_angle, occupied
-from gflow.judges.shared_hypotheses import equal_weights, normalized, recorded, vanishing, within
+from gflow.judges.shared_hypotheses import (
+    equal_weights,
+    like_random,
+    normalized,
+    recorded,
+    vanishing,
+    within,
+)
 from gflow.laws.hypothesis import Hypothesis, loss_among, number
 from gflow.laws.timescales import relu_floor
 from gflow.measure.distance import Distance, contrast, distance
@@ -139,6 +146,7 @@ def hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
         *equal_weights(evidence),
         Hypothesis.whether("samples of every subclass", bool((evidence.pi > 0).all())),
         *((occupied(evidence),) if recorded(evidence).met else ()),
+        *like_random(evidence),
     )
 
 

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
 from gflow.data.kind import Facts
-from gflow.flow.losses import LOSSES, AbstractScalarLoss
+from gflow.errors import GflowError
+from gflow.flow.losses import LOSSES, AbstractNamedLoss
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import (
     aligned_share,
@@ -77,8 +78,21 @@ class Evidence:
         return self.scenario.network.degree
 
     @property
-    def loss(self) -> AbstractScalarLoss:
-        """The loss of one output."""
+    def loss_is_known(self) -> bool:
+        """Whether scenario files can name the loss, so that it can be judged by laws of it."""
+        return self.scenario.flow.loss in LOSSES
+
+    @property
+    def loss(self) -> AbstractNamedLoss:
+        """The loss of one output.
+
+        **Raises:** `GflowError` for a loss that was given; ask `loss_is_known` first.
+        """
+        if not self.loss_is_known:
+            raise GflowError(
+                "`evidence.loss` must be one that scenario files name, but "
+                f"{self.scenario.flow.given} was given; ask `evidence.loss_is_known` first."
+            )
         return LOSSES[self.scenario.flow.loss]
 
     @property
@@ -150,7 +164,8 @@ class Evidence:
             self.aligned_share,
             self.record["center_output"].values,
             self.record["margin_min"].values,
-            slowing=self.loss.slowing,
+            # Outputs under an unknown loss are taken to grow exponentially between two records.
+            slowing=self.loss.slowing if self.loss_is_known else np.zeros_like,
         )
 
     def mean_cosines(self, at: int) -> tuple[float, float]:

@@ -32,6 +32,7 @@ from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import equal_weights, vanishing, within
 from gflow.laws.hypothesis import Hypothesis, number
 from gflow.laws.reduced import angle_at_average, capture_time
+from gflow.table import GIVEN
 
 CAPTURE_FACTOR = 1.5
 """Largest factor between the mean capture time and its scale law (P8)."""
@@ -62,6 +63,7 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
         Hypothesis.that("p", evidence.p, "=", 1),
         *known(evidence),
         *noise,
+        *_drawn(evidence),
         *equal_weights(evidence),
         _equal_counts(evidence),
         vanishing(evidence, RESTED),
@@ -81,6 +83,14 @@ def judge_partial_activation(evidence: Evidence) -> Opinion:
     return earned(
         opinion, *rests, small_angle(evidence), scatter(evidence, 1), *_capture_sizes(evidence)
     )
+
+
+def _drawn(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """Directions drawn at random, from which the constants of the capture law come."""
+    if evidence.alpha == 0:
+        return ()
+    drawn = evidence.neurons.init != GIVEN
+    return (Hypothesis.whether("directions drawn at random, where there is noise", drawn),)
 
 
 def _equal_counts(evidence: Evidence) -> Hypothesis:

@@ -54,6 +54,12 @@ class Prediction:
         opinion = Opinion(Verdict.UNDECIDED, "", "not judged", reason)
         return None if judge is None else self._finding(opinion)
 
+    def inapplicable(self, reason: str, *, of_study: bool = False) -> Finding | None:
+        """The finding where the statement does not apply; None if it is not about one."""
+        judge = self.judge_study if of_study else self.judge
+        opinion = Opinion(Verdict.OUTSIDE, "", "not judged", reason)
+        return None if judge is None else self._finding(opinion)
+
     def _finding(self, opinion: Opinion) -> Finding:
         return Finding(self.id, self.statement, self.source, _named(self.number, opinion))
 

@@ -58,13 +58,8 @@ def _text(value: Any) -> str:
 
 def _question_of(scenario: Scenario) -> dict[str, Any]:
     """Everything that tells one flow from another, by dotted key."""
-    questions = {"data", "network", "flow", "record", "seed", "train"}
-    tables = scenario.model_dump(mode="json", include=questions)
-    return {
-        f"{table}.{key}" if isinstance(values, dict) else table: value
-        for table, values in tables.items()
-        for key, value in (values.items() if isinstance(values, dict) else [(table, values)])
-    }
+    apart = ("name", "question", "robustness", "checks", "vary")
+    return {k: value for k, value in scenario.by_key.items() if k.split(".")[0] not in apart}
 
 
 class Comparison(NamedTuple):

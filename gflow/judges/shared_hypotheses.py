@@ -7,6 +7,16 @@ import numpy as np
 from gflow.judges.evidence import Evidence
 from gflow.laws.hypothesis import Hypothesis, number
 from gflow.measure.phases import ALIGNED_SHARE
+from gflow.table import GIVEN
+
+EDGE = 1e-6
+"""Least |<u_j, μ_k>| of a given neuron that is surely on one side of the boundary of a cell."""
+
+LEAD = 0.1
+"""By how much, relatively, some neuron of each cell must be closest to its center (p > 2)."""
+
+ONE_SCALE = 100.0
+"""Largest ratio of two norms of given neurons that still start at one scale."""
 
 
 def recorded(*evidences: Evidence) -> Hypothesis:
@@ -58,6 +68,43 @@ def equal_weights(evidence: Evidence, *, needed: bool = True) -> tuple[Hypothesi
     ratio = evidence.facts.imbalance
     hypothesis = Hypothesis("subclasses of equal weight", f"they differ {ratio:g} : 1", ratio == 1)
     return (hypothesis,) if needed else ()
+
+
+def like_random(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """That given neurons start where random ones do: off all boundaries, everywhere, at one scale.
+
+    Of random starts all this is true but for a few neurons, so laws take it for granted; nothing is
+    asked of them, nor where neurons or centers were not recorded.
+    """
+    if evidence.neurons.init != GIVEN or not recorded(evidence).met:
+        return ()
+    first, centers = evidence.record.isel(time=0), evidence.centers
+    start = first["cosine"].values[:, : centers.K].astype(np.float64)
+    own = first["sign"].values[:, None] == centers.label
+    nearest = float(np.abs(start).min())
+    edge = Hypothesis(
+        f"given neurons off the boundaries of cells, |<u_j, μ_k>| >= {EDGE:g}",
+        f"the smallest is {nearest:.1e}",
+        nearest >= EDGE,
+    )
+    ratio = float(np.exp(np.ptp(first["log_norm"].values)))
+    scale = Hypothesis.that("the ratio of norms of given neurons", ratio, "<=", ONE_SCALE)
+    if evidence.p <= 2:
+        return edge, scale
+    # How far, relatively, the neuron that leads most in each cell is from its boundary.
+    score = np.where(own, np.maximum(start, 0), 0)
+    second, top = np.sort(np.pad(score, ((0, 0), (1, 0))), axis=1)[:, -2:].T
+    lead = np.where(top > 0, 1 - second / np.where(top > 0, top, 1), 0)
+    leads = [lead[score.argmax(axis=1) == k].max(initial=0) for k in range(centers.K)]
+    return (
+        edge,
+        scale,
+        Hypothesis(
+            f"a given neuron of every cell at least {LEAD:.0%} closer to its center than to others",
+            f"in one cell the best is {min(leads):.1%} closer",
+            bool(min(leads) >= LEAD),
+        ),
+    )
 
 
 def aligned_mass(evidence: Evidence) -> tuple[Hypothesis, Hypothesis]:

@@ -27,6 +27,9 @@ NEGLIGIBLE = 0.01
 VORONOI_NOISY = 0.9
 """Share of neurons that must follow the Voronoi rule at α > 0; all of them at α = 0 (P6)."""
 
+SYMMETRIC = ("gaussian", "sphere")
+"""Initializations that favor no direction, whose void neurons have a known share (P6)."""
+
 CHANCE = 1e-6
 """Probability below which a count is beyond chance, in many thousands of runs too (P6)."""
 
@@ -123,7 +126,7 @@ def _choices(evidence: Evidence) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray,
 
 
 def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
-    if evidence.facts.drawn is None or evidence.neurons.init in ("nudged", "averaged"):
+    if evidence.facts.drawn is None or evidence.neurons.init not in SYMMETRIC:
         return True, "share not judged"
     sign = evidence.record["sign"].values[0]
     fits, texts = True, []

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import expit
 
-from gflow.flow.losses import AbstractScalarLoss
+from gflow.flow.losses import AbstractNamedLoss
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _NORMAL, _DENSITY = hermegauss(48)
@@ -44,7 +44,7 @@ class MeanForce(NamedTuple):
     """E ℓ(zS)."""
 
 
-def mean_force(z: Float[np.ndarray, "*T"], loss: AbstractScalarLoss, spread: Spread) -> MeanForce:
+def mean_force(z: Float[np.ndarray, "*T"], loss: AbstractNamedLoss, spread: Spread) -> MeanForce:
     """Force and loss of a subclass with output z at its center, averaged over its samples.
 
     For the exponential loss ḡ ≈ e^{-z} e^{(paz)²/2}, with a deviation of about pa|1 - z|.
@@ -65,7 +65,7 @@ def mean_force(z: Float[np.ndarray, "*T"], loss: AbstractScalarLoss, spread: Spr
 
 
 def _samples(
-    z: Float[np.ndarray, "*T"], loss: AbstractScalarLoss, spread: Spread
+    z: Float[np.ndarray, "*T"], loss: AbstractNamedLoss, spread: Spread
 ) -> tuple[Float[np.ndarray, "*T q"], Float[np.ndarray, "*T q"], Float[np.ndarray, " q"]]:
     """|g(zS)| S and ℓ(zS) at the nodes of a Gauss-Hermite rule, and their weights."""
     # Without spread one node is enough.
@@ -76,7 +76,7 @@ def _samples(
 
 
 def _force_and_loss(
-    output: Float[np.ndarray, "*T q"], loss: AbstractScalarLoss
+    output: Float[np.ndarray, "*T q"], loss: AbstractNamedLoss
 ) -> tuple[Float[np.ndarray, "*T q"], Float[np.ndarray, "*T q"]]:
     """g and ℓ at label 1, by one compiled program for any number of outputs."""
     missing = -output.size % _CHUNK
@@ -88,7 +88,7 @@ def _force_and_loss(
 
 
 @eqx.filter_jit
-def _evaluated(loss: AbstractScalarLoss, output: Float[Array, " c"]) -> Float[Array, "2 c"]:
+def _evaluated(loss: AbstractNamedLoss, output: Float[Array, " c"]) -> Float[Array, "2 c"]:
     y = jnp.ones_like(output)
     return jnp.stack([loss.force(y, output), loss.value(y, output)])
 
@@ -122,7 +122,7 @@ class Rise(NamedTuple):
     before cancels."""
 
 
-def rise(z: Float[np.ndarray, " T"], loss: AbstractScalarLoss, spread: Spread) -> Rise:
+def rise(z: Float[np.ndarray, " T"], loss: AbstractNamedLoss, spread: Spread) -> Rise:
     """The potential of outputs over that of the first one, by Gauss-Legendre rules.
 
     **Arguments:**

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Real
 from scipy.special import expi, factorial, log_expit
 
-from gflow.flow.losses import LOSSES, AbstractScalarLoss
+from gflow.flow.losses import LOSSES, AbstractNamedLoss
 from gflow.laws.reduced import alignment_time, growth_rate
 
 PerTime = float | Float[np.ndarray, "*T"]
@@ -275,7 +275,7 @@ def smoothed_margin(loss_value: PerTime, omega_min: float, squared_norm: PerTime
     return -np.log(loss_value / omega_min) / squared_norm
 
 
-def _solved(loss: str) -> AbstractScalarLoss:
+def _solved(loss: str) -> AbstractNamedLoss:
     """A loss whose potential is known: `SOLVED`."""
     if loss not in SOLVED:
         raise ValueError(

@@ -188,6 +188,36 @@ def lightcone(
     )
 
 
+def lightcone_of_logs(
+    direction: Float[np.ndarray, "h D"],
+    log_norm: Float[np.ndarray, " h"],
+    log_output: Float[np.ndarray, " h"],
+    sign: Float[np.ndarray, " h"],
+) -> LightconeNeurons:
+    """Neurons of given logarithms, each at a scale of its own, in the light-cone chart.
+
+    **Arguments:**
+
+    - `direction`: unit vectors u_j.
+    - `log_norm`, `log_output`: log ‖w_j‖ and log |v_j|, equal for a balanced neuron.
+    - `sign`: sign of v_j.
+    """
+    larger = np.logaddexp(log_norm, log_output)
+    gap = log_norm - log_output
+    with np.errstate(divide="ignore"):
+        smaller = np.maximum(log_norm, log_output) + np.log(-np.expm1(-np.abs(gap)))
+    smaller = np.where(gap == 0, 0.0, smaller)
+    positive, one = sign > 0, np.ones_like(sign)
+    return LightconeNeurons(
+        jnp.asarray(direction),
+        jnp.zeros(len(sign)),
+        jnp.asarray(np.where(positive, larger, smaller)),
+        jnp.asarray(np.where(positive, smaller, larger)),
+        sign_plus=jnp.asarray(np.where(positive, one, np.sign(gap))),
+        sign_minus=jnp.asarray(np.where(positive, np.sign(gap), one)),
+    )
+
+
 def _log_of_size(values: Float[np.ndarray, " h"], log_eps: float) -> Float[Array, " h"]:
     """log(ε|values|), with 0 in place of log 0, from which solvers would make nan."""
     return jnp.asarray(np.where(values == 0, 0.0, log_eps + np.log(np.abs(values) + (values == 0))))

@@ -1,13 +1,16 @@
-"""Live progress: bars on a terminal, else plain lines on stderr; nothing is silent for long.
+"""Live progress: bars on a terminal, a line in a notebook, else plain lines on stderr.
 
 Whatever takes time has a name, the stage: a point that is computed, judging, drawing.
 """
 
+import html
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,6 +25,7 @@ SILENCE = 2.0
 """Seconds after which a stage that has said nothing is named, where there are no bars."""
 
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_UPDATES = 0.2
 _SECONDS_BETWEEN_REMINDERS = 10.0
 _BAR_FROM = 80
 """Columns from which there is space for a bar."""
@@ -52,6 +56,29 @@ def telling(console: Console) -> Iterator[Teller]:
             yield Teller(lines.announce, lines.stage)
         finally:
             lines.ended.set()
+
+
+@contextmanager
+def telling_by_itself(progress: bool) -> Iterator[Teller]:
+    """Tell of progress in a notebook and on a terminal; elsewhere, or if unwanted, say nothing."""
+    if progress and is_notebook():
+        line = _Cell()
+        try:
+            yield Teller(line.announce, line.stage)
+        finally:
+            line.clear()
+    else:
+        console = Console()
+        console.quiet = not (progress and console.is_terminal)
+        with telling(console) as teller:
+            yield teller
+
+
+def is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return hasattr(shell, "kernel")
 
 
 def describe(progress: watch.Progress) -> str:
@@ -90,10 +117,12 @@ class _Bars:
         self.current = self.bars.add_task("starting", total=None, text="")
 
     def announce(self, label: str, scenario: Scenario) -> Watch:
+        """Show a bar for a point, and return what moves it."""
         self.bars.update(self.current, visible=False)
         task = self.bars.add_task(label or scenario.name, total=1.0, text="compiling")
 
         def update(progress: watch.Progress) -> None:
+            """Show how far the point is."""
             text = describe(progress)
             self.bars.update(task, completed=progress.fraction, text=text)
             # Bars of points that are computed make room for the next.
@@ -120,11 +149,13 @@ class _Lines:
         threading.Thread(target=self._remind, daemon=True).start()
 
     def announce(self, label: str, scenario: Scenario) -> Watch:
+        """Print a line for a point, and return what prints its progress."""
         name = label or scenario.name
         self.stage(f"{name}: compiling")
         last, is_done = time.monotonic(), False
 
         def line(progress: watch.Progress) -> None:
+            """Print a line when enough time has passed, and at the end."""
             nonlocal last, is_done
             self.name = f"{name}: {progress.phase}"
             ends = progress.fraction == 1 and not is_done
@@ -150,3 +181,35 @@ class _Lines:
             if now - self.spoken >= patience:
                 told = name
                 self._say(f"{name} ...")
+
+
+class _Cell:
+    """A line below the cell of a notebook that runs; it changes in place and then vanishes."""
+
+    def __init__(self):
+        # A notebook has IPython, which gflow does not need.
+        display: Any = import_module("IPython.display").display
+        self.handle: Any = display(_shown("starting"), raw=True, display_id=True)
+        self.last = 0.0
+
+    def announce(self, label: str, scenario: Scenario) -> Watch:
+        name = label or scenario.name
+        self.stage(f"{name}: compiling")
+
+        def update(progress: watch.Progress) -> None:
+            if time.monotonic() - self.last >= _SECONDS_BETWEEN_UPDATES:
+                self.stage(f"{name}: {describe(progress)}")
+
+        return update
+
+    def stage(self, text: str) -> None:
+        self.last = time.monotonic()
+        self.handle.update(_shown(text), raw=True)
+
+    def clear(self) -> None:
+        self.handle.update(_shown(""), raw=True)
+
+
+def _shown(text: str) -> dict[str, str]:
+    """A text as a notebook shows it."""
+    return {"text/plain": text, "text/html": f"<small>{html.escape(text)}</small>"}

@@ -15,6 +15,7 @@ from gflow.network.reference import average_target, subclass_target
 from gflow.report import paper, style
 from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import contribution_bars, cosine_image
+from gflow.report.picture import Picture
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
 from gflow.report.subjects import Runs, as_study, beside_power, chosen
 from gflow.report.symbols import Part, quantity
@@ -94,7 +95,7 @@ def overview(runs: Runs) -> Figure:
     # The figure: distances and bars above, maps of cosines below, which share one color bar; in one
     # column of a paper distances stand alone.
     narrow = paper.is_narrow()
-    figure = Figure(figsize=(paper.width(), 6.4 if narrow else 4.6), layout="constrained")
+    figure = Picture(figsize=(paper.width(), 6.4 if narrow else 4.6), layout="constrained")
     note = ", ".join([f"(a): {distance.note}; (b) to (d)", *beside_power(ends[0][0])])
     figure.suptitle(note, fontsize=style.SMALL, color=INK)
     if narrow:

@@ -24,6 +24,7 @@ from matplotlib.textpath import TextPath
 from numpy import ndarray
 
 from gflow.report import paper
+from gflow.report.picture import Picture
 
 SMALL = 7.0
 """Size in points of text inside a figure; that of axis labels and ticks is in `_RC`."""
@@ -130,7 +131,7 @@ def panels(
     **Returns:** the figure and its axes, of shape (rows, columns).
     """
     width = paper.width(1 if columns == 1 else 2)
-    figure = Figure(figsize=(width, rows * height + 0.75), layout="constrained")
+    figure = Picture(figsize=(width, rows * height + 0.75), layout="constrained")
     if note:
         figure.suptitle(note, fontsize=SMALL, color=INK)
     return figure, figure.subplots(rows, columns, squeeze=False, **options)

@@ -11,8 +11,8 @@ from pathlib import Path
 import gflow
 
 ROOMS = (
-    "errors", "plugin", "random", "table", "data", "scenario", "cost", "network", "flow",
-    "measure", "robustness", "laws", "judges", "runs", "report", "cli",
+    "errors", "plugin", "markup", "random", "table", "data", "scenario", "cost", "network", "flow",
+    "measure", "robustness", "laws", "judges", "runs", "report", "api", "cli",
 )  # fmt: skip
 """The house from top to bottom: a room imports only from itself and from those before it."""
 

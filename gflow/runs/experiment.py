@@ -4,13 +4,11 @@ One idea: flow or descent, from any start, to the end or not so far, all end as 
 """
 
 import time
-from dataclasses import replace
 from typing import cast
 
 import equinox as eqx
 import jax
 import numpy as np
-import xarray as xr
 from jaxtyping import PyTree
 
 from gflow.cost.memory import ROWS
@@ -27,8 +25,10 @@ from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
 from gflow.measure.margin import Fit
 from gflow.measure.phases import ESCAPE_LEVEL
+from gflow.network.snapshot import Snapshot
 from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
+from gflow.runs.given import Given, question_of, with_observed
 from gflow.runs.index import data_checksum
 from gflow.runs.observation import fit_by_class, observers, to_record
 from gflow.runs.problem import Problem, prepare
@@ -39,7 +39,10 @@ from gflow.scenario import Scenario
 
 
 def simulate(
-    scenario: Scenario, watch: Watch = unwatched, checkpoint: AbstractCheckpoint | None = None
+    scenario: Scenario,
+    watch: Watch = unwatched,
+    checkpoint: AbstractCheckpoint | None = None,
+    given: Given = Given(),  # noqa: B008 (frozen)
 ) -> Run:
     """Carry out a scenario of one flow; writes no file but a checkpoint, if there is one.
 
@@ -49,6 +52,7 @@ def simulate(
     - `watch`: called after every accepted step.
     - `checkpoint`: where a flow that was killed goes on, for example
         `gflow.runs.checkpoint.FileCheckpoint`.
+    - `given`: what a caller gives beside the scenario.
 
     **Returns:** a `Run`. A flow that ended early is a run too; `run.outcome` says why.
 
@@ -57,60 +61,46 @@ def simulate(
     """
     if scenario.is_grid:
         raise ScenarioError(
-            ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
-        )
-    return _follow(scenario, prepare(scenario), watch, start=Resumption(), checkpoint=checkpoint)
-
-
-def extend(run: Run, until: float, watch: Watch = unwatched) -> Run:
-    """Continue a finished run to flow time `until`; its record is kept and grows.
-
-    **Arguments:**
-
-    - `run`: where to start.
-    - `until`: new end time; end loss and end margin of the scenario no longer apply.
-    - `watch`: called after every accepted step.
-
-    **Raises:** `ScenarioError` if `until` is not later than the run's last time.
-    """
-    t = run.outcome.t
-    if not run.scenario.train.is_flow:
-        raise ScenarioError(
             (
-                "`--until` must be given for a flow, but this run descends in steps, whose memory "
-                "is not kept; set flow.end_time and run it again.",
+                "`scenario` must be one flow, but has a [vary] table; try gflow.run(scenario), or "
+                "simulate each of `scenario.points()`.",
             )
         )
-    if not t < until < np.inf:
-        raise ScenarioError(
-            (
-                f"`--until` must be finite and later than the run's last time t = {t:g}, but is "
-                f"{until:g}; give a later time.",
-            )
-        )
-    ends = {"end_time": until, "end_loss": None, "end_margin": None}
-    flow = run.scenario.flow.model_copy(update=ends)
-    scenario = run.scenario.model_copy(update={"flow": flow})
-    problem = prepare(scenario, start=t)._replace(weights=run.state.weights)
-    start = Resumption(t, float(run.state.dissipated), run.next_step)
-    return _joined(run, _follow(scenario, problem, watch, start=start))
+    question = question_of(scenario, given)
+    problem = prepare(question, given=given)
+    question = with_observed(question, given, Snapshot(problem.weights, problem.field.p))
+    if given and checkpoint is not None:
+        # A checkpoint of the scenario is none of what was given beside it.
+        checkpoint = checkpoint.leg(question.digest())
+    return follow(question, problem, given, watch, start=Resumption(), checkpoint=checkpoint)
 
 
-def _follow(
+def follow(
     scenario: Scenario,
     problem: Problem,
+    given: Given,
     watch: Watch,
     *,
     start: Resumption,
     checkpoint: AbstractCheckpoint | None = None,
 ) -> Run:
-    """Descend or flow from the weights of a problem."""
+    """Descend or flow from the weights of a problem.
+
+    **Arguments:**
+
+    - `scenario`: the question.
+    - `problem`: what it poses.
+    - `given`: what was given beside it.
+    - `watch`: called after every accepted step.
+    - `start`: where a continuation begins.
+    - `checkpoint`: where a flow that was killed goes on.
+    """
     began = time.perf_counter()
     notes: dict[str, object] = {}
     with jax.enable_x64(True):
         # What is observed, when it ends, and who is told of it.
         rng = stream(scenario.seed, "complement")
-        probe, portrait = observers(problem, scenario.recorded_groups, rng)
+        probe, portrait = observers(problem, scenario.recorded_groups, rng, given.observe)
         observer = Observer(
             probe=probe,
             portrait=portrait,
@@ -135,7 +125,7 @@ def _follow(
             )
             notes |= note
         notes["seconds"] = time.perf_counter() - began
-        return _run(scenario, problem, trajectory, notes)
+        return _run(scenario, problem, trajectory, notes, given=given)
 
 
 def _flow(
@@ -189,7 +179,12 @@ def _direct(
 
 
 def _run(
-    scenario: Scenario, problem: Problem, trajectory: Trajectory, notes: dict[str, object]
+    scenario: Scenario,
+    problem: Problem,
+    trajectory: Trajectory,
+    notes: dict[str, object],
+    *,
+    given: Given,
 ) -> Run:
     clock = problem.field.loss.kappa * float(problem.pi.mean())
     network = trajectory.state.weights.function(problem.field.p)
@@ -205,7 +200,7 @@ def _run(
     )
     test = {} if problem.test is None else _test(scenario, problem, trajectory.state.weights)
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
-    return Run(evidence, trajectory.state, trajectory.next_step, test, manifest)
+    return Run(evidence, trajectory.state, trajectory.next_step, test, manifest, given=given)
 
 
 def _test(scenario: Scenario, problem: Problem, weights: AbstractFirstLayer) -> dict[str, float]:
@@ -220,20 +215,6 @@ def _test(scenario: Scenario, problem: Problem, weights: AbstractFirstLayer) -> 
 @eqx.filter_jit
 def _fit(weights: AbstractFirstLayer, samples: Samples, p: float) -> Fit:
     return fit_by_class(weights, samples, weights.observe(samples.x, samples.n, p).outputs)
-
-
-def _joined(run: Run, tail: Run) -> Run:
-    """A run and its continuation as one; the first recorded time of the tail is a repetition."""
-    a, b = run.evidence, tail.evidence
-    evidence = replace(
-        b,
-        record=xr.concat([a.record, b.record.isel(time=slice(1, None))], dim="time"),
-        outcome=replace(b.outcome, steps=a.outcome.steps + b.outcome.steps),
-        effort=a.effort + b.effort,
-    )
-    seconds = run.manifest["seconds"] + tail.manifest["seconds"]  # pyright: ignore[reportOperatorIssue]
-    manifest = {**run.manifest, **tail.manifest, "seconds": seconds}
-    return replace(tail, evidence=evidence, manifest=manifest, folder=run.folder)
 
 
 NOTABLE = 0.01

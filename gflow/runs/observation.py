@@ -1,11 +1,13 @@
 """The contents of a record: the probe that observes them, and the labeled arrays they become.
 
-Every name in the record is defined once, in `_LAYOUT`, with its dimensions and meaning, and the
-probe returns arrays under these names.  Outputs and margins below 2e-308 are 0, with their sign;
+Every name in the record is defined once, in `gflow.runs.layout`, and the probe returns arrays under
+these names.  Outputs and margins below 2e-308 are 0, with their sign;
 the accuracy counts them all the same.  The core exists for every network and every method of
-training; the groups `neurons`, `centers` and `orthogonal` are optional, and a prediction that needs
-a missing group is OUTSIDE.
+training; the groups `neurons`, `centers`, `orthogonal` and `directions` are optional, and a
+prediction that needs a missing group is OUTSIDE.
 """
+
+from collections.abc import Mapping
 
 import equinox as eqx
 import jax
@@ -23,7 +25,10 @@ from gflow.measure.margin import Fit, fit, margins
 from gflow.measure.stable_rank import stable_rank
 from gflow.network.read_off import class_outputs
 from gflow.network.scaled_outputs import ScaledOutputs
+from gflow.network.snapshot import Snapshot
 from gflow.network.weights import AbstractFirstLayer
+from gflow.runs.layout import labeled
+from gflow.runs.observables import Observable
 from gflow.runs.problem import Problem
 
 COMPLEMENT = 3
@@ -31,29 +36,6 @@ COMPLEMENT = 3
 
 PICTURED = 3
 """Largest dimension whose neurons and inputs can be drawn; their directions are always recorded."""
-
-_LAYOUT: dict[str, tuple[tuple[str, ...], str]] = {
-    "loss": (("time",), "L = Σ_i ω_i ℓ(y_i, f(x_i))"),
-    "margin_min": (("time",), "min_i y_i f(x_i)"),
-    "margin_mean": (("time",), "weighted mean of y_i f(x_i)"),
-    "accuracy": (("time",), "weighted share of training samples with y_i f(x_i) > 0"),
-    "squared_norm": (("time",), "‖θ‖² = Σ_j (‖w_j‖² + v_j²)"),
-    "dissipated": (("time",), "∫₀ᵗ ‖dθ/dt‖² dt"),
-    "stable_rank": (("time",), "‖H‖_F²/‖H‖₂² of the last hidden layer over training samples"),
-    "layer_size": (("time", "layer"), "Frobenius norm of the weights of each layer"),
-    "center_output": (("time", "center"), "f(μ_k)"),
-    "cosine": (("time", "neuron", "reference"), "cosine of w_j to a center or class average"),
-    "chord": (("time", "neuron", "reference"), "‖u_j - μ‖ to a center or class average"),
-    "log_norm": (("time", "neuron"), "log ‖w_j‖; counts p times in log m_j without normalization"),
-    "log_output": (("time", "neuron"), "log |v_j|"),
-    "sign": (("time", "neuron"), "sign of v_j"),
-    "direction": (("time", "neuron", "input"), "u_j = w_j/‖w_j‖"),
-    "orthogonal": (
-        ("time", "neuron", "complement"),
-        "log |<e, w_j>| + (p-1) log ‖w_j‖, without normalization log |<e, w_j>|; e orthogonal to "
-        "all samples",
-    ),
-}
 
 
 class Probe(eqx.Module):
@@ -102,6 +84,8 @@ class Portrait(eqx.Module):
     """Orthonormal directions orthogonal to all samples; none if the samples span the space."""
     p: float = eqx.field(static=True)
     groups: tuple[str, ...] = eqx.field(static=True)
+    observe: tuple[tuple[str, Observable], ...] = eqx.field(static=True, default=())
+    """Names and functions that a caller gave."""
 
     def __call__(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
         portrait = self._neurons(neurons) if "neurons" in self.groups else {}
@@ -110,7 +94,8 @@ class Portrait(eqx.Module):
         if "orthogonal" in self.groups and self.complement.shape[0]:
             along = jnp.log(jnp.abs(neurons.direction @ self.complement.T))
             portrait["orthogonal"] = along + self.p / neurons.degree * neurons.log_norm[:, None]
-        return portrait
+        network = Snapshot(neurons, self.p)
+        return portrait | {name: jnp.asarray(function(network)) for name, function in self.observe}
 
     def _neurons(self, neurons: AbstractFirstLayer) -> dict[str, Array]:
         return {
@@ -123,15 +108,19 @@ class Portrait(eqx.Module):
 
 
 def observers(
-    problem: Problem, groups: tuple[str, ...], rng: np.random.Generator
+    problem: Problem,
+    groups: tuple[str, ...],
+    rng: np.random.Generator,
+    observe: Mapping[str, Observable],
 ) -> tuple[Probe, Portrait]:
     """The probe and the portrait of a run.
 
     **Arguments:**
 
     - `problem`: the flow, and the centers that neurons are compared with.
-    - `groups`: the groups to record, among "neurons", "centers" and "orthogonal".
+    - `groups`: the groups to record, among "neurons", "centers", "orthogonal", "directions".
     - `rng`: chooses the directions orthogonal to the samples, if there are any.
+    - `observe`: functions of a caller, by name.
     """
     centers, samples, p = problem.centers, problem.samples, problem.field.p
     if centers.D <= PICTURED and "neurons" in groups:
@@ -140,7 +129,13 @@ def observers(
     complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (
         Probe(problem.field, samples, jax.device_put(centers.mu), groups),
-        Portrait(jax.device_put(centers.references), jax.device_put(complement), p, groups),
+        Portrait(
+            jax.device_put(centers.references),
+            jax.device_put(complement),
+            p,
+            groups,
+            observe=tuple(observe.items()),
+        ),
     )
 
 
@@ -184,15 +179,13 @@ def to_record(trajectory: Trajectory, centers: Centers, clock: float) -> xr.Data
     - `centers`: the centers they were compared with.
     - `clock`: κ·π, π the mean subclass weight; time is stored as t and as κπt.
     """
-    variables = {
-        name: (_LAYOUT[name][0], values, {"meaning": _LAYOUT[name][1]})
-        for name, values in trajectory.observations.items()
-    }
+    names = list(centers.reference_names)
     coordinates = {
-        "time": ("time", trajectory.times, {"meaning": "flow time t"}),
-        "scaled_time": ("time", clock * trajectory.times, {"meaning": "κπt"}),
-        "scheduled": ("time", trajectory.scheduled, {"meaning": "whether the time was scheduled"}),
-        "reference": ("reference", list(centers.reference_names)),
+        "time": trajectory.times,
+        "scaled_time": clock * trajectory.times,
+        "scheduled": trajectory.scheduled,
+        "neuron": np.arange(trajectory.state.weights.width),
+        "center": np.array(names[: centers.K]),
+        "reference": np.array(names),
     }
-    used = {dim for dims, *_ in variables.values() for dim in dims} | {"time"}
-    return xr.Dataset(variables, {name: c for name, c in coordinates.items() if c[0] in used})
+    return labeled(trajectory.observations, coordinates)

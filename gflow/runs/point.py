@@ -14,7 +14,8 @@ from gflow.judges.catalogue import CATALOGUE, check
 from gflow.judges.finding import Finding
 from gflow.runs import store
 from gflow.runs.checkpoint import checkpoint_of
-from gflow.runs.experiment import extend, simulate
+from gflow.runs.continuation import continue_run
+from gflow.runs.experiment import simulate
 from gflow.runs.files import sweep
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.index import verify_question
@@ -72,7 +73,7 @@ def continued(run: Run, folder: Path, until: float, watch: Watch) -> Run:
     log = _Log(watch)
     before = (folder / "log.txt").read_text(encoding="utf-8")
     with between_steps():
-        longer = extend(run, until, log)
+        longer = continue_run(run, until, log)
     return store.save(longer, folder, before + log.text)
 
 

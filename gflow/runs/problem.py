@@ -17,7 +17,7 @@ from gflow.data.dataset import Dataset
 from gflow.errors import DataError
 from gflow.flow.charts import field_of
 from gflow.flow.field import AbstractField
-from gflow.flow.losses import LOSSES, AbstractLoss, CrossEntropy
+from gflow.flow.losses import LOSSES, AbstractLoss, AbstractNamedLoss, CrossEntropy
 from gflow.flow.recipe import Recipe
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
@@ -27,6 +27,7 @@ from gflow.laws.timescales import alignment_end
 from gflow.network.kinds import start_of
 from gflow.network.weights import AbstractFirstLayer, Task
 from gflow.random import stream
+from gflow.runs.given import Given
 from gflow.scenario import PLAIN_CHARTS, SAFE_TOLERANCE, Scenario
 from gflow.scenario.rules import CLOSEST
 
@@ -52,13 +53,14 @@ class Problem(NamedTuple):
     """How to descend in steps; None for the flow."""
 
 
-def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
+def prepare(scenario: Scenario, start: float = 0.0, given: Given = Given()) -> Problem:  # noqa: B008
     """Read or draw the data of a scenario, initialize the weights and set up the integration.
 
     **Arguments:**
 
-    - `scenario`: one flow.
+    - `scenario`: one flow; the question of what is given.
     - `start`: flow time at which integration starts; only later record times are scheduled.
+    - `given`: what a caller gave beside the scenario.
 
     **Raises:** `DataError` for files and arrays that cannot be used.
     """
@@ -76,8 +78,12 @@ def prepare(scenario: Scenario, start: float = 0.0) -> Problem:
         samples = Samples.blocked(train.x, targets, omega, ROWS, dtype=flow.precision)
 
         # The network: its initial weights and their velocity.
-        weights = start_of(scenario, _task(scenario, train, centers))
-        field = field_of(weights, _loss(scenario), float(power))
+        weights = (
+            start_of(scenario, _task(scenario, train, centers))
+            if given.neurons is None
+            else given.neurons.in_chart(scenario.chart, scenario.network.degree)
+        )
+        field = field_of(weights, _loss(scenario, given), float(power))
         recipe = _recipe(scenario, train.n)
 
         # The integration: record times, scaled by the rate of alignment, and error control.
@@ -145,8 +151,10 @@ def _task(scenario: Scenario, train: Dataset, centers: Centers) -> Task:
     )
 
 
-def _loss(scenario: Scenario) -> AbstractLoss:
-    """The loss of a single output by its name; several outputs have the cross-entropy."""
+def _loss(scenario: Scenario, given: Given) -> AbstractLoss:
+    """The loss of a single output, given or by its name; several outputs have the cross-entropy."""
+    if given.loss is not None:
+        return given.loss
     return LOSSES[scenario.flow.loss] if scenario.network.grain == "sign" else CrossEntropy()
 
 
@@ -193,12 +201,13 @@ def _subclasses(
     """The subclasses of the samples where few velocities are to be tried; else None."""
     known = train.subclasses_known and len(np.unique(train.subclass)) <= train.D
     known = known and train.flipped is None  # flipped samples pull another way than their subclass
+    known = known and isinstance(field.loss, AbstractNamedLoss)
     possible = field.has_surrogate and scenario.train.is_flow and known
     if scenario.flow.method == "multirate" and not possible:
         raise DataError(
             '`flow.method` must be "direct" or "auto" unless a flow of neurons with one output has '
-            'samples of known subclasses, at most one per dimension, but is "multirate"; try '
-            'flow.method = "auto".'
+            "samples of known subclasses, at most one per dimension, and a loss with a name of its "
+            'own, but is "multirate"; try flow.method = "auto".'
         )
     if not possible or not worth_few(scenario):
         return None

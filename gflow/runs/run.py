@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,12 @@ from gflow.data.centers import Centers
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.judges.evidence import Evidence
+from gflow.markup import table, titled
+from gflow.measure.phases import Phases
+from gflow.network.snapshot import Snapshot
+from gflow.runs.given import Given
+from gflow.runs.layout import COORDINATES
+from gflow.runs.moment import snapshot_at
 from gflow.runs.status import Status
 from gflow.scenario import Scenario
 
@@ -39,6 +46,11 @@ class Run:
     """Versions, device, threads, wall time."""
     folder: Path | None = None
     """The run folder; None if the run is not stored."""
+    given: Given = Given()  # noqa: RUF009 (frozen)
+    """What was given beside the scenario; of a run that was read from its folder, its neurons."""
+
+    def _repr_html_(self) -> str:
+        return titled(self.scenario.name, table(self.card.items()))
 
     def __repr__(self) -> str:
         return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
@@ -65,7 +77,7 @@ class Run:
         evidence = self.evidence
         if "centers" not in self.scenario.network.groups:
             return {"cosines": self._closest} if evidence.has("neurons") else {}
-        phases = evidence.phases
+        phases = self._phases
         if phases is None:
             return {"phases": "not recorded"}
         escaped = int(np.searchsorted(evidence.times, phases.escape))
@@ -89,6 +101,31 @@ class Run:
         if self.centers.lacks_average:
             return f"{center}; the average of a class has length 0"
         return f"{center}, {average}"
+
+    def at(self, t: float) -> Snapshot:
+        """The network at the recorded time closest to flow time `t`; nothing is interpolated.
+
+        `network, neurons = run.at(t)` unpacks it, `run.at(t).t` is the time that was recorded.
+        Other times than the last need the record groups "directions" and "neurons".
+
+        **Raises:** `RecordError` for a time after the end, or without these groups.
+        """
+        return snapshot_at(self.evidence, self.state.weights, t)
+
+    def save(self, folder: str | Path) -> "Run":
+        """Store the run for `gflow.load` and the commands; `gflow.attack` stores radii beside it.
+
+        **Arguments:**
+
+        - `folder`: a new one, an empty one, or a run folder, which is replaced.
+
+        **Returns:** the run with its folder.
+
+        **Raises:** `RecordError` for a folder that holds something else, or cannot be written.
+        """
+        from gflow.runs.store import save_in
+
+        return save_in(Path(folder), self)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -114,10 +151,19 @@ class Run:
         """
         return self.evidence.network
 
-    @property
+    @cached_property
     def record(self) -> xr.Dataset:
-        """What was observed at every recorded time."""
-        return self.evidence.record
+        """What was observed at every recorded time, and the phase of each if phases are known."""
+        record, phases = self.evidence.record, self._phases
+        if phases is None:
+            return record
+        names = [phases.name(float(t)) for t in self.evidence.times]
+        return record.assign_coords(phase=("time", names, COORDINATES["phase"].attrs))
+
+    @property
+    def _phases(self) -> Phases | None:
+        """When phases ended; None where they are not known."""
+        return self.evidence.phases if "centers" in self.scenario.network.groups else None
 
     @property
     def centers(self) -> Centers:

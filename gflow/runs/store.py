@@ -13,6 +13,7 @@ written.
                      light-cone: `direction`, `boost`, `log_plus`, `log_minus`, `sign_plus`,
                      `sign_minus`; deep: `hidden_1`, …, `output`, `bias`, `class_of`; balanced
                      with many outputs: `output_direction` instead of `sign`), `time`,
+                     the neurons that the run was given (`given_direction`, …), if it was,
                      `dissipated`, `next_step`, and of the subclasses `mu`, `label`, `origin`, `pi`,
                      `alpha`, `center_class`, `strays`
     robustness.*     radii of test samples, if measured (see `gflow.runs.radii`)
@@ -37,9 +38,11 @@ from gflow.errors import RecordError, ScenarioError
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome, Reason
 from gflow.judges.evidence import Evidence
+from gflow.network.given import GivenNeurons
 from gflow.network.kinds import stored_weights
 from gflow.runs.files import checksum, identity, is_being_replaced, staged
-from gflow.runs.manifest import MANIFEST, PARTS, read_manifest, verified
+from gflow.runs.given import Given
+from gflow.runs.manifest import MANIFEST, PARTS, is_run, read_manifest, verified
 from gflow.runs.netcdf import to_netcdf
 from gflow.runs.radii import read_robustness
 from gflow.runs.run import Run
@@ -57,7 +60,7 @@ def save(run: Run, folder: Path, log: str = "") -> Run:
 
     **Raises:** `RecordError` if it cannot be written; an older run then stays unchanged.
     """
-    record = to_netcdf(run.record, _compressed(run.record))
+    record = to_netcdf(run.evidence.record, _compressed(run.evidence.record))
     with staged(folder) as stage:
         (stage / "scenario.toml").write_text(run.scenario.to_toml(), encoding="utf-8")
         (stage / "trajectory.nc").write_bytes(record)
@@ -65,6 +68,19 @@ def save(run: Run, folder: Path, log: str = "") -> Run:
         (stage / "log.txt").write_text(log, encoding="utf-8")
         write_sealed(stage / MANIFEST, _manifest(run, stage))
     return replace(run, folder=folder)
+
+
+def save_in(folder: Path, run: Run) -> Run:
+    """Store a run in a folder that a caller names, but never in place of something else.
+
+    **Raises:** `RecordError` if the folder holds anything but a run.
+    """
+    if folder.exists() and not (is_run(folder) or (folder.is_dir() and not any(folder.iterdir()))):
+        raise RecordError(
+            f"{folder}: must be new, empty or a run folder to hold a run, but is none of these; "
+            "name another."
+        )
+    return save(run, folder)
 
 
 def load(folder: Path) -> Run:
@@ -124,7 +140,28 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
             robustness=read_robustness(folder),
         )
     provenance = {key: manifest[key] for key in manifest["provenance"]}
-    return Run(evidence, state, float(arrays["next_step"]), manifest["test"], provenance, folder)
+    return Run(
+        evidence,
+        state,
+        float(arrays["next_step"]),
+        manifest["test"],
+        provenance,
+        folder,
+        Given(_given_neurons(arrays)),
+    )
+
+
+def _given_neurons(arrays: dict[str, np.ndarray]) -> GivenNeurons | None:
+    given = {
+        name.removeprefix(_GIVEN): array
+        for name, array in arrays.items()
+        if name.startswith(_GIVEN)
+    }
+    return GivenNeurons.from_arrays(given) if given else None
+
+
+_GIVEN = "given_"
+"""How the names of the neurons begin that a run was given."""
 
 
 def _centers(arrays: dict[str, np.ndarray]) -> Centers:
@@ -137,10 +174,13 @@ def _final_arrays(run: Run) -> dict[str, np.ndarray]:
     weights, centers = run.state.weights, run.centers
     many = {} if centers.class_of is None else {"center_class": np.asarray(centers.class_of)}
     zero = {"strays": np.asarray(centers.strays)} if centers.strays else {}
+    start = run.given.neurons
+    given = {} if start is None else {f"{_GIVEN}{k}": a for k, a in start.arrays().items()}
     return (
         weights.arrays()
         | many
         | zero
+        | given
         | {
             "time": np.asarray(run.outcome.t),
             "dissipated": np.asarray(run.state.dissipated),

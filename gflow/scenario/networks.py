@@ -69,7 +69,7 @@ class NeuronsTable(AbstractNetworkTable):
 
     has_laws = certifiable = True
     charts = ("polar", "lightcone", "cartesian")
-    groups = ("neurons", "centers", "orthogonal")
+    groups = ("neurons", "centers", "orthogonal", "directions")
     products = 4
 
     kind: Literal["neurons"] = Field(default="neurons", description="what is trained")
@@ -99,6 +99,11 @@ class NeuronsTable(AbstractNetworkTable):
         default=True,
         description="whether the activation divides by ‖w‖^(power-1); false is the polynomial "
         "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
+    )
+    given: str | None = Field(
+        default=None,
+        description="checksum of the neurons that `gflow.simulate` was given, with init = given; "
+        "only in the scenario of a stored run",
     )
 
     @property
@@ -183,6 +188,7 @@ class VectorTable(AbstractOutputsTable):
 
     @property
     def output_degree(self) -> float:
+        """2: outputs are products of two layers."""
         return 2.0
 
     @property
@@ -229,7 +235,7 @@ class LayersTable(AbstractOutputsTable):
 
     @property
     def output_degree(self) -> float:
-        # Where the inputs of layers are not normalized, powers compound over layers.
+        """Where the inputs of layers are not normalized, powers compound over layers."""
         growth = 0.0 if self.layer_norm else 1.0 if self.input_normalized else self.power
         degree = 1.0
         for _ in range(self.hidden_layers - 1):

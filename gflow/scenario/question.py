@@ -12,6 +12,8 @@ from typing import Annotated, Any, NamedTuple, Union
 from pydantic import Field, SerializeAsAny, SkipValidation, TypeAdapter, WithJsonSchema
 
 from gflow.data.kind import AbstractData
+from gflow.errors import ScenarioError
+from gflow.markup import code, titled
 from gflow.scenario.axis import Axis, combinations
 from gflow.scenario.networks import AbstractNetworkTable
 from gflow.scenario.rules import broken
@@ -96,6 +98,28 @@ class Scenario(Table):
             return self.flow.min_step
         return SLIDING_STEP if self.network.power < 2 else 0.0
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What only Python can give of this question, as keys: `gflow.simulate` was given it."""
+        keys = ("network.given", "flow.given", "record.given")
+        return tuple(key for key in keys if self.value(key) is not None)
+
+    def with_values(self, values: dict[str, Any]) -> "Scenario":
+        """The scenario of one flow with other values of dotted keys, validated as a file is.
+
+        **Arguments:**
+
+        - `values`: by dotted key; None leaves a key out.
+
+        **Raises:** `ScenarioError` with every mistake; none of them has a line.
+        """
+        tables = self.model_dump(exclude_unset=True, exclude={"vary"})
+        left_out = {key for key, value in values.items() if value is None}
+        flow, mistakes = read_flow(_without(assigned(tables, values), left_out))
+        if flow is None or mistakes:
+            raise ScenarioError(tuple(mistake.text for mistake in mistakes))
+        return flow
+
     def value(self, key: str) -> Any:
         """The value of a dotted key; None where data or a network of this kind have no such key."""
         value: Any = self
@@ -131,19 +155,37 @@ class Scenario(Table):
             mode="json",
             include=hashed if self.train.is_flow else hashed | {"train"},
             exclude={"data": {"path"}},
+            exclude_none=True,
         )
         question |= {"numerics": NUMERICS, "data_checksum": data_checksum}
         return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]
 
     def to_toml(self) -> str:
         """The scenario as TOML, with its defaults; parsing it gives an equal scenario."""
+        return write_toml(self._tables)
+
+    @property
+    def by_key(self) -> dict[str, Any]:
+        """Every value, with defaults, by dotted key; those that vary by "vary." and their keys."""
+        return {
+            f"{name}.{key}" if isinstance(values, dict) else name: value
+            for name, values in self._tables.items()
+            for key, value in (values.items() if isinstance(values, dict) else [(name, values)])
+        }
+
+    def _repr_html_(self) -> str:
+        return titled(self.name, code(self.to_toml()))
+
+    @property
+    def _tables(self) -> dict[str, Any]:
+        """Plain values as a file would hold them, with defaults and without unused keys."""
         hidden = {key for axis in self.vary for key in axis.keys}
         for point in self.points():
             unused = point.scenario.network.unused - self.network.model_fields_set
             hidden |= {f"network.{key}" for key in unused}
         tables = self.model_dump(mode="json", exclude={"vary"}, exclude_none=True)
         vary = {key: value for axis in self.vary for key, value in axis.entry().items()}
-        return write_toml(_without(tables, hidden) | ({"vary": vary} if vary else {}))
+        return _without(tables, hidden) | ({"vary": vary} if vary else {})
 
 
 def _without(tables: dict[str, Any], hidden: Container[str], prefix: str = "") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gflow.scenario.networks import (
     NeuronsTable,
 )
 from gflow.scenario.tables import FlowTable, RecordTable, RobustnessTable, TrainTable
-from gflow.table import RULES, Mistake, Table, rule
+from gflow.table import GIVEN, RULES, Mistake, Table, rule
 
 SAFE_TOLERANCE = 1e-6
 """Largest absolute tolerance in units of `init_scale`, in plain coordinates."""
@@ -265,6 +265,30 @@ def _many_outputs_have_one_loss(network: AbstractOutputsTable, flow: FlowTable) 
         return (
             'must be left out for many outputs, whose loss is the cross-entropy ("logistic"), but '
             f'is "{flow.loss}"; remove it, or set network.outputs = "sign".'
+        )
+
+
+@rule("network.init", "network.given")
+def _given_neurons_are_named(network: NeuronsTable) -> str | None:
+    return _named(network.init, network.given, "neurons=(W, v)", '"gaussian"')
+
+
+@rule("flow.loss", "flow.given")
+def _given_loss_is_named(flow: FlowTable) -> str | None:
+    return _named(flow.loss, flow.given, "loss=…", '"exponential"')
+
+
+def _named(word: str, given: str | None, argument: str, cure: str) -> str | None:
+    """That `GIVEN` stands beside the checksum of what was given, as gflow writes it."""
+    if word == GIVEN and given is None:
+        return (
+            f'must be a word of a file, but is "{GIVEN}", which gflow writes of a run that was '
+            f"given `{argument}`; call gflow.simulate(scenario, {argument}), or try {cure}."
+        )
+    if word != GIVEN and given is not None:
+        return (
+            f'must be "{GIVEN}" where a checksum says what was given, but is "{word}"; remove '
+            "the key `given`."
         )
 
 

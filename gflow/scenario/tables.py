@@ -47,6 +47,11 @@ class FlowTable(Table):
         description="loss of one sample for a single output; several outputs always have the "
         "cross-entropy",
     )
+    given: str | None = Field(
+        default=None,
+        description="name and checksum of the loss that `gflow.simulate` was given, with loss = "
+        "given; only in the scenario of a stored run",
+    )
     convention: Literal["mean", "sum"] = Field(
         default="mean",
         description="weight of each sample in the loss: 1/n or 1; sets the unit of time",
@@ -186,11 +191,17 @@ class RecordTable(Table):
         description="further flow times to record at, increasing",
         examples=[[10.0, 100.0]],
     )
-    groups: Annotated[tuple[Literal["neurons", "centers", "orthogonal"], ...], LAX, DISTINCT] = (
-        Field(
-            default=("neurons", "centers", "orthogonal"),
-            description="optional groups of quantities to record",
-        )
+    groups: Annotated[
+        tuple[Literal["neurons", "centers", "orthogonal", "directions"], ...], LAX, DISTINCT
+    ] = Field(
+        default=("neurons", "centers", "orthogonal"),
+        description="optional groups of quantities to record; directions are u_j(t), which need "
+        "as much memory as a network for each time",
+    )
+    given: Annotated[tuple[str, ...], LAX] | None = Field(
+        default=None,
+        description="names and checksums of what `gflow.simulate` was given to observe; only in "
+        "the scenario of a stored run",
     )
 
 
@@ -270,5 +281,6 @@ def meanings() -> dict[str, str]:
 
 def variable_keys() -> tuple[str, ...]:
     """Keys that [vary] may name."""
-    fixed = ("checks.", "robustness.")
-    return ("seed", *(key for key in meanings() if "." in key and not key.startswith(fixed)))
+    fixed, given = ("checks.", "robustness."), ".given"
+    keys = (key for key in meanings() if "." in key and not key.endswith(given))
+    return ("seed", *(key for key in keys if not key.startswith(fixed)))

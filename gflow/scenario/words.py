@@ -6,13 +6,13 @@ compares the two lists); a plugin adds its own word when it registers.
 
 from gflow.table import Words
 
-LOSSES = Words("exponential logistic half_square square")
+LOSSES = Words("exponential logistic half_square square", or_given=True)
 """See `gflow.flow.losses`."""
 
 NORMS = Words("l1 l2 linf")
 """See `gflow.robustness.norm`."""
 
-NEURON_INITS = Words("gaussian sphere nudged averaged")
+NEURON_INITS = Words("gaussian sphere nudged averaged", or_given=True)
 """See `gflow.network.initial`."""
 
 LAYER_INITS = Words("gaussian kaiming_uniform glorot published")

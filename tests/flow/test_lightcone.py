@@ -17,7 +17,8 @@ from gflow.measure.balance import imbalance
 from gflow.network.lightcone import LightconeNeurons, lightcone
 from gflow.network.neurons import CartesianNeurons
 from gflow.runs import store
-from gflow.runs.experiment import extend, simulate
+from gflow.runs.continuation import continue_run
+from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
 
 EPS = np.finfo(np.float64).eps
@@ -222,7 +223,7 @@ def test_an_unbalanced_run_is_stored_judged_and_continued(run, tmp_path):
         assert np.array_equal(a, b)
     opinion = judge_balancedness(stored.evidence)
     assert opinion.verdict is Verdict.HOLDS and "light-cone" in opinion.reason
-    assert extend(stored, 250.0).outcome.t == 250
+    assert continue_run(stored, 250.0).outcome.t == 250
 
 
 def test_an_absolute_tolerance_has_no_place_in_the_chart():

@@ -17,7 +17,8 @@ from gflow.judges.conservation import (
 from gflow.judges.finding import Verdict
 from gflow.judges.voronoi import judge_voronoi_rule
 from gflow.runs import store
-from gflow.runs.experiment import extend, simulate
+from gflow.runs.continuation import continue_run
+from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
 
 TOLERANCE = 1e-6
@@ -60,7 +61,7 @@ def test_a_run_is_stored_and_continued_without_normalization(run, tmp_path):
     for a, b in zip(*map(jax.tree.leaves, (stored.state, run.state)), strict=True):
         assert np.array_equal(a, b)
     assert np.array_equal(stored.network.log_mass, run.network.log_mass)
-    longer = extend(stored, 3.1e4)
+    longer = continue_run(stored, 3.1e4)
     assert longer.outcome.t == 3.1e4 and longer.network.p == 3
     assert float(longer.record["loss"][-1]) < float(run.record["loss"][-1])
 

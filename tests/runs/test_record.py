@@ -12,7 +12,8 @@ from questions import GRID, OF_A_FILE, SMALL, samples
 import gflow
 from gflow.errors import RecordError, ScenarioError
 from gflow.runs import store
-from gflow.runs.experiment import extend, simulate
+from gflow.runs.continuation import continue_run
+from gflow.runs.experiment import simulate
 from gflow.runs.index import write_index
 from gflow.runs.manifest import read_manifest
 from gflow.runs.sealed import FORMAT
@@ -116,7 +117,7 @@ def test_extending_a_run_reaches_what_a_longer_one_does():
         for end in (200, 400)
     )
 
-    longer = extend(short, 400.0)
+    longer = continue_run(short, 400.0)
 
     assert longer.outcome.t == 400.0 and longer.scenario.flow.end_time == 400.0
     assert (np.diff(longer.record["time"]) > 0).all()
@@ -131,4 +132,4 @@ def test_extending_a_run_reaches_what_a_longer_one_does():
 @pytest.mark.parametrize("until", [100.0, float("inf")])
 def test_extending_backward_or_for_ever_is_refused(stored, until):
     with pytest.raises(ScenarioError, match="must be finite and later than the run's last time"):
-        extend(stored, until)
+        continue_run(stored, until)

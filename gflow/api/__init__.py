@@ -1,0 +1,1 @@
+"""What Python calls: one function for each thing a person wants done, with progress and checks."""
