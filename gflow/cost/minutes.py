@@ -177,9 +177,7 @@ def _operations(scenario: Scenario, sizes: Sizes) -> int:
 def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float) -> Cost:
     train = scenario.train
     batch = min(train.batch or sizes.n, sizes.n)
-    steps = math.ceil(scenario.flow.end_time / train.time_of_step)
-    if train.epochs is not None:
-        steps = min(steps, train.epochs * max(sizes.n // batch, 1))
+    steps = train.sizes(scenario.flow.end_time, sizes.n).steps
     work = steps * operations * batch / sizes.n
     # Weights pass through memory several times per step.
     moved = steps * MOVED_BYTES * weights_of(scenario, sizes) / MEMORY_RATE

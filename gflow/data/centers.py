@@ -71,6 +71,11 @@ class Centers:
         return self.K - self.K1
 
     @property
+    def signs(self) -> tuple[int, ...]:
+        """The classes that have subclasses, +1 first."""
+        return tuple(sign for sign in (1, -1) if (self.label == sign).any())
+
+    @property
     def D(self) -> int:
         """Input dimension."""
         return self.mu.shape[1]
@@ -100,8 +105,12 @@ class Centers:
 
     @property
     def lacks_average(self) -> bool:
-        """Whether the average of a class has length 0, so that nothing has a cosine to it."""
-        return not self.class_averages.any(axis=1).all()
+        """Whether the average of a class has length 0, so that nothing has a cosine to it.
+
+        A class without subclasses has no average that could be missed.
+        """
+        absent = self.class_of is None and len(self.signs) == 1
+        return int(self.class_averages.any(axis=1).sum()) < len(self.class_averages) - absent
 
     @property
     def references(self) -> Float[np.ndarray, "R D"]:

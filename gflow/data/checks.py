@@ -21,15 +21,6 @@ def check_finite(x: Float[np.ndarray, "n D"], name: str) -> None:
         )
 
 
-def check_both_signs(y: Float[np.ndarray, " n"], name: str) -> None:
-    """Raise `DataError` for labels ±1 that all have the same sign."""
-    for sign, word in ((1, "positive"), (-1, "negative")):
-        if not (y == sign).any():
-            raise DataError(
-                f"{name} must have samples of both classes, but has no {word} one; add some."
-            )
-
-
 def check_numbers(**values: Any) -> None:
     """Raise `DataError` unless every entry of every array is finite, naming the first other one."""
     for name, array in values.items():

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
 from gflow.data.centers import Centers
-from gflow.data.checks import check_both_signs, check_finite
+from gflow.data.checks import check_finite
 from gflow.errors import DataError
 
 Grain = Literal["sign", "classes", "subclasses"]
@@ -74,21 +74,21 @@ class Dataset:
     def targets(self, grain: Grain) -> Real[np.ndarray, " n"]:
         """Training targets of this grain: ±1, or an index per sample.
 
-        **Raises:** `DataError` for the grain "sign" if all samples have the same sign.
+        **Raises:** `DataError` for several outputs and a single class: no output is a wrong one.
         """
+        if grain != "sign" and len(set(self.class_of)) == 1:
+            raise DataError(
+                f'`network.outputs` must be "sign" for data of one class, but is "{grain}", whose '
+                "outputs are held against those of other classes; remove it."
+            )
         return self.subclass if grain == "subclasses" else self.labels(grain)
 
     def labels(self, grain: Grain) -> Real[np.ndarray, " n"]:
-        """Labels that predictions are compared with: ±1 for one output, else classes.
-
-        **Raises:** `DataError` for the grain "sign" if all samples have the same sign.
-        """
+        """Labels that predictions are compared with: ±1 for one output, else classes."""
         if grain != "sign":
             return np.asarray(self.class_of)[self.subclass]
         y = np.asarray(self.sign, np.float64)[self.subclass]
-        y = y if self.flipped is None else np.where(self.flipped, -y, y)
-        check_both_signs(y, "labels")
-        return y
+        return y if self.flipped is None else np.where(self.flipped, -y, y)
 
     def outputs(self, grain: Grain) -> int:
         """Number of outputs for this grain."""

@@ -131,13 +131,10 @@ class AbstractRealData(AbstractData):
         "being its index modulo this (2 is parity); or a list of the class of each subclass",
         examples=[2],
     )
-    positive: (
-        Annotated[tuple[Annotated[int, Field(ge=0)], ...], LAX, DISTINCT, Field(min_length=1)]
-        | None
-    ) = Field(
+    positive: Annotated[tuple[Annotated[int, Field(ge=0)], ...], LAX, DISTINCT] | None = Field(
         default=None,
         description="classes with sign +1 for a network with one output, the others having -1; "
-        "by default the odd ones",
+        "by default the odd ones; all or none for one class only",
         examples=[[1, 3, 5, 7, 9]],
     )
     centered: bool = Field(

@@ -33,15 +33,15 @@ def classes_of(indices: Sequence[int], classes: int | tuple[int, ...]) -> tuple[
 def signs_of(class_of: tuple[int, ...], positive: tuple[int, ...] | None) -> tuple[int, ...]:
     """Sign of each subclass, which is that of its class; None makes the odd classes positive.
 
-    **Raises:** `DataError` if all or none of the classes are positive.
+    **Raises:** `DataError` for a positive class that does not exist.
     """
     C = max(class_of) + 1
     positive_classes = tuple(range(1, C, 2)) if positive is None else positive
     sign = np.where(np.isin(np.arange(C), positive_classes), 1, -1)
-    if abs(sign.sum()) == C or max(positive_classes) >= C:
+    if max(positive_classes, default=0) >= C:
         raise DataError(
-            f"`data.positive` must hold some but not all of the classes 0 to {C - 1}, but is "
-            f"{list(positive_classes)}; try [1], or other data.classes."
+            f"`data.positive` must hold classes, which are 0 to {C - 1}, but is "
+            f"{list(positive_classes)}; leave out the others, or set other data.classes."
         )
     return tuple(sign[list(class_of)].tolist())
 

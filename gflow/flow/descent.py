@@ -1,8 +1,8 @@
 """Gradient descent in place of the flow: the same record on the same axis of time.
 
-One idea: a step of size η takes a time η, so what descent does in s steps is held against what the
-flow does until t = s·η (theory P26).  With momentum β a step takes a time η/(1-β); Adam
-divides a gradient by its size, and its time is a count of steps and no more.
+One idea: a step of size η takes a time η, so what descent does in steps of sizes η_k is held
+against what the flow does until t = Σ η_k (theory P26).  With momentum β a step takes a time
+η/(1-β); Adam divides a gradient by its size, and its time is a sum of step sizes and no more.
 
 Steps between two recorded times are one compiled loop.  Weights are plain (the Cartesian chart).
 """
@@ -73,14 +73,15 @@ class _Descent(AbstractLoop):
 
     @property
     def t(self) -> float:
-        return int(self.moment.step) * self.recipe.time_of_step
+        return self.recipe.time(int(self.moment.step))
 
     def _begin(self) -> Reason | None:
         return self._observe()
 
     def _targets(self, schedule: Schedule) -> list[int]:
         """Steps to record at; the last one, where epochs end it, is the end."""
-        steps = np.unique(np.rint(schedule.times / self.recipe.time_of_step).astype(int))
+        totals = schedule.times / self.recipe.time_of_step
+        steps = np.unique([self.recipe.sizes.closest(total) for total in totals.tolist()])
         if self.recipe.epochs is not None:
             last = self.recipe.epochs * self.machine.batches
             steps = np.unique(np.append(steps[steps < last], min(last, steps[-1])))

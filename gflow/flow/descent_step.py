@@ -3,6 +3,7 @@
 Batches are drawn without replacement: one permutation per epoch, whose remainder is left out.
 """
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from gflow.flow.field import AbstractField, FlowState
 from gflow.flow.recipe import Recipe
 from gflow.flow.samples import Samples
 from gflow.network.weights import AbstractWeights
+from gflow.scenario.step_sizes import StepSizes
 
 
 class DescentMoment(eqx.Module):
@@ -37,7 +39,8 @@ class DescentMachine(eqx.Module):
     key: PRNGKeyArray
     step_size: Float[Array, ""]
     momentum: Float[Array, ""]
-    time_of_step: Float[Array, ""]
+    sizes: StepSizes | None = eqx.field(static=True)
+    """Of steps relative to `step_size`; None if all have this size."""
     method: str = eqx.field(static=True)
     batch: int = eqx.field(static=True)
     batches: int = eqx.field(static=True)
@@ -53,7 +56,7 @@ class DescentMachine(eqx.Module):
             key=jax.random.key(recipe.seed),
             step_size=jnp.asarray(recipe.step_size, dtype),
             momentum=jnp.asarray(recipe.momentum, dtype),
-            time_of_step=jnp.asarray(recipe.time_of_step, dtype),
+            sizes=None if recipe.sizes.even else recipe.sizes,
             method=recipe.method,
             batch=min(recipe.batch, samples.n),
             batches=recipe.batches(samples.n),
@@ -64,15 +67,21 @@ class DescentMachine(eqx.Module):
         return DescentMoment(
             jnp.zeros((), jnp.int64),
             FlowState.begin(weights),
-            self.optimizer.init(weights),  # pyright: ignore[reportArgumentType]
+            self.optimizer(self.step_size).init(weights),  # pyright: ignore[reportArgumentType]
             jnp.arange(self.samples.n),
         )
 
-    @property
-    def optimizer(self) -> optax.GradientTransformation:
+    def optimizer(self, step_size: Float[Array, ""]) -> optax.GradientTransformation:
+        """What makes a step of this size of a gradient."""
         if self.method == "adam":
-            return optax.adam(self.step_size)  # pyright: ignore[reportArgumentType]
-        return optax.sgd(self.step_size, self.momentum)  # pyright: ignore[reportArgumentType]
+            return optax.adam(step_size)  # pyright: ignore[reportArgumentType]
+        return optax.sgd(step_size, self.momentum)  # pyright: ignore[reportArgumentType]
+
+    def size_of(self, step: Int[Array, ""]) -> Float[Array, ""]:
+        """The size of a step."""
+        if self.sizes is None:
+            return self.step_size
+        return self.step_size * jnp.asarray(relative(self.sizes)(step), self.step_size.dtype)
 
     def permutation(self, epoch: Int[Array, ""]) -> Int[Array, " n"]:
         """The order of the samples in an epoch."""
@@ -110,11 +119,30 @@ class DescentMachine(eqx.Module):
         slope = jax.tree.map(jnp.negative, velocity.weights)
         weights: Any = state.weights
         with jax.numpy_dtype_promotion("standard"):  # optax counts in int32
-            change, memory = self.optimizer.update(slope, moment.memory, weights)
+            size = self.size_of(moment.step)
+            change, memory = self.optimizer(size).update(slope, moment.memory, weights)
             weights = optax.apply_updates(weights, change)
-        spent = state.dissipated + self.time_of_step * velocity.dissipated
+        spent = state.dissipated + size / (1 - self.momentum) * velocity.dissipated
         state = replace(state, weights=weights, dissipated=spent)
         return DescentMoment(moment.step + 1, state, memory, order)
+
+
+def relative(sizes: StepSizes) -> optax.Schedule:
+    """s_k as a function of k."""
+    M, c, d = sizes.falling, sizes.final, sizes.drops
+    # Stages may be empty, so that several drops come at one step.
+    drops = {edge: c ** (count / d) for edge, count in Counter(sizes.edges[1:-1]).items()}
+    fall = {
+        "constant": lambda: optax.constant_schedule(1.0),
+        "linear": lambda: optax.linear_schedule(1.0, c, M),
+        "cosine": lambda: optax.cosine_decay_schedule(1.0, M, alpha=c),
+        "exponential": lambda: optax.exponential_decay(1.0, M, c),
+        "step": lambda: optax.piecewise_constant_schedule(1.0, drops),
+    }[sizes.schedule]()
+    # The first step of a warmup is not 0, so that every step counts.
+    W = sizes.warmup
+    rise = optax.linear_schedule(1 / (W + 1), 1.0, W)
+    return optax.join_schedules([rise, fall], [W]) if W else fall
 
 
 @eqx.filter_jit

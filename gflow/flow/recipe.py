@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from gflow.scenario.step_sizes import StepSizes, batches
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -10,7 +12,7 @@ class Recipe:
 
     method: Literal["sgd", "adam"]
     step_size: float
-    """η."""
+    """η, the largest."""
     batch: int
     """Samples in a batch; 0 for all of them."""
     momentum: float
@@ -20,8 +22,14 @@ class Recipe:
     seed: int
     """Of the batches."""
     time_of_step: float
-    """Flow time that a step is worth: η, with momentum η/(1-β)."""
+    """Flow time that a step of the largest size is worth: η, with momentum η/(1-β)."""
+    sizes: StepSizes
+    """s_k: step k has the size η s_k."""
+
+    def time(self, steps: int) -> float:
+        """Flow time that the first steps are worth together."""
+        return self.sizes.total(steps) * self.time_of_step
 
     def batches(self, n: int) -> int:
         """Steps in an epoch of `n` samples."""
-        return max(n // self.batch, 1) if self.batch else 1
+        return batches(n, self.batch)

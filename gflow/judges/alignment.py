@@ -75,6 +75,7 @@ def _earned_alignment(evidence: Evidence, opinion: Opinion) -> Opinion:
     if not evidence.has("centers"):
         return earned(opinion, recorded(evidence))
     conditions = (
+        _known_centers(evidence),
         occupied(evidence),
         *the_end(evidence),
         arrived(evidence, 1 - ALIGNED_MASS),
@@ -83,6 +84,14 @@ def _earned_alignment(evidence: Evidence, opinion: Opinion) -> Opinion:
         little_tilt(evidence, late=True),
     )
     return earned(opinion, *conditions)
+
+
+def _known_centers(evidence: Evidence) -> Hypothesis:
+    """That targets are known: for p > 2 no class mean that stands in for several centers is one."""
+    stand_in = evidence.p > 2 and evidence.centers.origin == "class means"
+    cure = "add an array `subclass` to the file, or set `data.clusters`" if stand_in else ""
+    text = "subclasses that are known"
+    return Hypothesis(text, "means of classes stand in for them", not stand_in, cure)
 
 
 def _angle_of_most(evidence: Evidence) -> Float[np.ndarray, " T"]:

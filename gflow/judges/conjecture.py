@@ -16,7 +16,6 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import at_rest, the_end
 from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
 from gflow.judges.prediction import MV24, Prediction
-from gflow.judges.resting import chord_to_target
 from gflow.judges.separation import arrived, law_angle, occupied
 from gflow.judges.shared_hypotheses import (
     equal_weights,
@@ -113,7 +112,7 @@ def _no_distance(evidence: Evidence) -> str:
     if not centers.orthonormal:
         error = centers.orthonormality_error
         return f"The subclass centers are not orthonormal (max |C Cᵀ - I| = {error:.2g})."
-    if centers.K1 == 1 and centers.K2 == 1 and evidence.p == 1:
+    if max(centers.K1, centers.K2) == 1 and evidence.p == 1:
         return "With one subclass per class, F and F^(1) coincide."
     return ""
 
@@ -159,7 +158,7 @@ def _conditions(evidence: Evidence, own: Distance) -> tuple[Hypothesis, ...]:
     """
     if not recorded(evidence).met:
         return (recorded(evidence),)
-    angle = np.sqrt(chord_to_target(evidence) ** 2 @ evidence.share)
+    angle = np.sqrt(evidence.target_chord**2 @ evidence.share)
     uneven = unequal_outputs(evidence)
     explained = own.lower - uneven <= OWN_BAR
     more = "give more `data.samples` or less `data.noise`"
@@ -183,11 +182,13 @@ def _conditions(evidence: Evidence, own: Distance) -> tuple[Hypothesis, ...]:
 def unequal_outputs(evidence: Evidence) -> float:
     """What outputs that are not alike at the centers leave of the own distance (theory D8, D9).
 
-    min_c max_k |c z_k - 1| for p >= 2; at p = 1 the floor of two aligned neurons.
+    min_c max_k |c z_k - 1| for p >= 2; at p = 1 the floor of two aligned neurons, 0 of one.
     """
     z, centers = np.abs(evidence.record["center_output"].values[-1]), evidence.centers
     if evidence.p >= 2:
         return float((z.max() - z.min()) / (z.max() + z.min()))
+    if len(centers.signs) == 1:
+        return 0.0
     plus, minus = (float(z[centers.label == s].mean()) for s in (1, -1))
     floor = relu_floor(plus, minus, centers.K1, centers.K2)
     return float(floor) / math.sqrt(max(centers.K1, centers.K2))

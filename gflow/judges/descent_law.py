@@ -26,8 +26,9 @@ from gflow.judges.shared_hypotheses import (
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import step_delay
-from gflow.measure.alignment import contributing_share, first_time_at, to_target
+from gflow.measure.alignment import contributing_share, first_time_at
 from gflow.measure.phases import ALIGNED_SHARE
+from gflow.scenario.tables import TrainTable
 
 LATE = 0.05
 """Relative difference allowed in alignment and escape times (P26)."""
@@ -35,7 +36,7 @@ LATE = 0.05
 FINE = LATE / 2
 """Largest delay of quiet growth, by the recursion of P26, at which steps are held against it."""
 
-TRAIN = ("method", "step_size", "batch", "momentum", "epochs")
+TRAIN = tuple(TrainTable.model_fields)
 """Keys that tell one descent from another."""
 
 
@@ -43,8 +44,8 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     """SGD aligns and escapes when the flow does, at t = step size × steps (prediction P26).
 
     Judged where the recursion of quiet growth alone is late by at most half of what is allowed, and
-    batches move times by no more than that, as published; for longer steps and smaller batches the
-    times are only reported.
+    batches move times by no more than that, as published; for longer steps, smaller batches, and
+    momentum with steps of several sizes the times are only reported.
     """
     expected = f"alignment and escape times within {LATE:.0%} of the flow's"
     setting = (recorded(*evidences), normalized(*evidences), all_of(orthonormal, evidences))
@@ -54,14 +55,16 @@ def judge_descent(evidences: Sequence[Evidence]) -> Opinion:
     fine = [
         pair
         for pair in pairs
-        if quiet_delay(pair.steps) <= 1 + FINE and batch_error(pair.steps) <= LATE
+        if of_one_recursion(pair.steps)
+        and quiet_delay(pair.steps) <= 1 + FINE
+        and batch_error(pair.steps) <= LATE
     ]
     judged = [run for pair in fine for run in (pair.flow, pair.steps)]
     hypotheses = (
         *setting,
         Hypothesis(
             f"a flow, and SGD from its start late by <= {FINE:.1%} in quiet growth, whose batches "
-            f"move times by <= {LATE:.0%}",
+            f"move times by <= {LATE:.0%} (with momentum: of one step size)",
             f"{len(fine)} of {len(pairs)} pairs are", bool(fine),
         ),
         *[all_of(lambda run: vanishing(run, VANISHING_MASS), judged) for _ in fine[:1]],
@@ -106,6 +109,8 @@ def _compared(pair: _Pair) -> Comparison:
     train = run.scenario.train
     batch = f"batch {train.batch}" if train.batch else "all samples"
     name = f"η = {train.step_size:g}, {batch}"
+    name += "" if train.schedule == "constant" else f", {train.schedule}"
+    name += f", warmup {train.warmup}" if train.warmup else ""
     name += f", β = {train.momentum:g}" if train.momentum else ""
     name = f"{title}, {name}" if title else name
     # A run that ended early says nothing about times.
@@ -129,8 +134,16 @@ def _percent(share: float) -> str:
     return f"{share:+.1%}" if np.isfinite(share) else "never"
 
 
+def of_one_recursion(run: Evidence) -> bool:
+    """Whether P26 bounds the delay: steps have one size, or no momentum carries one to others."""
+    train = run.scenario.train
+    return train.shape.even or not train.momentum
+
+
 def quiet_delay(run: Evidence) -> float:
     """The factor by which a still negligible, aligned network grows slower than in the flow.
+
+    Of steps of several sizes without momentum it is that of the largest, which is late by the most.
 
     **Source:** theory P26.
     """
@@ -142,6 +155,9 @@ def quiet_delay(run: Evidence) -> float:
 def follows_flow(*runs: Evidence) -> Hypothesis:
     """That runs are flows, or SGD whose quiet growth is late by at most `FINE` (theory P26)."""
     steps = [run for run in runs if not run.is_flow]
+    if not all(map(of_one_recursion, steps)):
+        text = "the flow, or SGD with one step size or no momentum"
+        return Hypothesis(text, "its step sizes change under momentum", False)
     delays = [quiet_delay(run) - 1 for run in steps if run.scenario.train.method == "sgd"]
     text = f"the flow, or SGD that is at most {FINE:.1%} late in quiet growth"
     if len(delays) < len(steps):
@@ -156,7 +172,8 @@ def batch_error(run: Evidence) -> float:
     """By how much batches of b samples may move times, relatively; 0 for all samples.
 
     A subclass has a share of a batch that deviates by √(K/b) of its mean, so the logarithm L of a
-    growth in steps of x = ηλκπ/(1-β) deviates by √(x L K/b); `DEVIATIONS` of that over L.
+    growth in steps of x = ηλκπ/(1-β), the largest counts, deviates by √(x L K/b); `DEVIATIONS` of
+    that over L.
 
     **Source:** theory P26.
     """
@@ -178,8 +195,7 @@ def moments(run: Evidence) -> tuple[float, float]:
 
 def tilt(run: Evidence) -> float:
     """Mass-weighted angle of contributing neurons to their targets at the end, radians."""
-    chord = to_target(run.record["chord"].values[-1].astype(np.float64), run.target)
-    angle = 2 * np.arcsin(np.minimum(chord / 2, 1))
+    angle = 2 * np.arcsin(np.minimum(run.target_chord[-1] / 2, 1))
     return float(contributing_share(run.log_mass[-1]) @ angle)
 
 

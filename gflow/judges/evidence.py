@@ -122,10 +122,23 @@ class Evidence:
         return target(last["cosine"].values, last["sign"].values, self.centers.label, self.p)
 
     @cached_property
+    def has_target(self) -> Bool[np.ndarray, " h"]:
+        """Neurons whose class has subclasses; theory sends the others nowhere."""
+        return np.isin(self.record["sign"].values[-1], self.centers.signs)
+
+    @cached_property
     def target_cosine(self) -> Float[np.ndarray, "T h"]:
-        """Cosine of each neuron to its target."""
+        """Cosine of each neuron to its target; -1, as far as can be, for one that has none."""
         cosine = self.record["cosine"].values
-        return to_target(cosine, np.broadcast_to(self.target, cosine.shape[:2]))
+        cosine = to_target(cosine, np.broadcast_to(self.target, cosine.shape[:2]))
+        return np.where(self.has_target, cosine, np.float32(-1))
+
+    @cached_property
+    def target_chord(self) -> Float[np.ndarray, "T h"]:
+        """‖u_j - μ‖ to the target of each neuron; 2, as far as can be, for one that has none."""
+        chord = self.record["chord"].values.astype(np.float64)
+        chord = to_target(chord, np.broadcast_to(self.target, chord.shape[:2]))
+        return np.where(self.has_target, chord, 2.0)
 
     @cached_property
     def aligned_share(self) -> Float[np.ndarray, " T"]:

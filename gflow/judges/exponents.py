@@ -91,26 +91,29 @@ class EscapeLaw(NamedTuple):
     """Escape times of one class in a series over ε, and the slope they should have."""
 
     title: str
+    sign: int
+    """The class, +1 or -1."""
     times: Float[np.ndarray, " q"]
     """The first of the class for p < 2, where all escape as one; else the mean over subclasses."""
     slope: float
     """1/(κ π λ): flow time per factor e of ε."""
 
 
-def escape_law(one: Series) -> tuple[EscapeLaw, EscapeLaw]:
-    """The escape times of both classes in a series over ε (theory D7)."""
+def escape_law(one: Series) -> list[EscapeLaw]:
+    """The escape times of each class in a series over ε (theory D7)."""
     times, first = _escape_times(one), one.runs[0]
     laws = []
-    for name, s in (("+", 1), ("-", -1)):
+    for s in first.centers.signs:
         mine = first.centers.label == s
         when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
         rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
         # Subclasses of different weights have different slopes; their mean is that of the times.
         slopes = [escape_slope(rate, first.loss.kappa, pi) for pi in first.pi[mine].tolist()]
         slope_law = float(np.mean(slopes))
-        title = ", ".join(part for part in (one.title, f"class {name}") if part)
-        laws.append(EscapeLaw(title, when, slope_law))
-    return laws[0], laws[1]
+        name = "class +" if s > 0 else "class -"
+        title = ", ".join(part for part in (one.title, name) if part)
+        laws.append(EscapeLaw(title, s, when, slope_law))
+    return laws
 
 
 def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
@@ -120,8 +123,8 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
 def _escapes(one: Series) -> list[Comparison]:
     x = -_log_scales(one)
     parts = []
-    for law, s in zip(escape_law(one), (1, -1), strict=True):
-        error = max((_rate_error(run, s) for run in one.runs), default=0.0)
+    for law in escape_law(one):
+        error = max((_rate_error(run, law.sign) for run in one.runs), default=0.0)
         parts.append(
             compared_slope(
                 law.title, x, law.times, law.slope,
@@ -156,12 +159,12 @@ def _rate_error(run: Evidence, s: int) -> float:
 
 
 def _order(one: Series) -> Comparison | None:
-    """Whether the class with more subclasses escapes first; None for equal classes."""
+    """Whether the class with more subclasses escapes first; None for equal classes, or one."""
     times, label = _escape_times(one), one.runs[0].centers.label
-    plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
     size = int(label.sum())
-    if size == 0:
+    if size == 0 or abs(size) == len(label):
         return None
+    plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
     # A class that has not escaped counts as later than one that has.
     first, second = (np.nan_to_num(t, nan=np.inf) for t in ((plus, minus) if size > 0 else
                                                             (minus, plus)))  # fmt: skip

@@ -187,9 +187,9 @@ def aligned_end(evidence: Evidence) -> float | None:
     """
     centers = evidence.centers
     recorded = evidence.has("neurons") and evidence.has("centers")
-    fewest = min(centers.K1, centers.K2)
-    if not (centers.orthonormal and recorded and evidence.degree == 1 and fewest):
+    if not (centers.orthonormal and recorded and evidence.degree == 1):
         return None
+    fewest = min(size for size in (centers.K1, centers.K2) if size)
     rate = evidence.p * evidence.loss.kappa * float(evidence.pi.mean())
     return alignment_end(centers.D, fewest, evidence.p, rate)
 

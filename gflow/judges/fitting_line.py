@@ -55,7 +55,8 @@ def followed(evidence: Evidence) -> list[Group]:
     single = np.eye(centers.K, dtype=bool)
     named = [(f"μ_{k + 1}", row) for k, row in enumerate(single)]
     if evidence.p < 2:
-        named = [(f"class {name}", centers.label == s) for name, s in (("+", 1), ("-", -1))]
+        names = {1: "class +", -1: "class -"}
+        named = [(names[s], centers.label == s) for s in centers.signs]
     return [
         Group(
             name,

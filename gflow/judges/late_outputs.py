@@ -23,6 +23,7 @@ from gflow.judges.fitting_line import (
 )
 from gflow.judges.prediction import Prediction
 from gflow.judges.series import Comparison, opinion_of
+from gflow.judges.shared_hypotheses import two_classes
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.spread import mean_force
 from gflow.laws.timescales import (
@@ -64,6 +65,7 @@ def judge_late_gap(evidence: Evidence) -> Opinion:
     hypotheses = (
         Hypothesis.that("p", evidence.p, "=", 1),
         Hypothesis.that("α", noise, "<=", FLOOR_NOISE),
+        two_classes(evidence),
         _unequal_classes(evidence),
         *aligned(evidence),
         exponential(evidence),

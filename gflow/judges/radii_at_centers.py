@@ -22,6 +22,7 @@ from gflow.judges.shared_hypotheses import (
     normalized,
     orthonormal,
     recorded,
+    two_classes,
 )
 from gflow.judges.slope import slope
 from gflow.laws.critical_radii import critical_radii, two_neuron_radii
@@ -168,11 +169,6 @@ def represented(evidence: Evidence) -> Hypothesis:
     there = f"there is none for {', '.join(missing)}" if missing else "there are"
     cure = "give more `network.width`" if missing else ""
     return Hypothesis("neurons at every center", there, not missing, cure)
-
-
-def two_classes(evidence: Evidence) -> Hypothesis:
-    """That there are centers of both classes, so that something can flip."""
-    return Hypothesis.whether("two classes", len(set(evidence.centers.label.tolist())) == 2)
 
 
 def _compared(

@@ -122,7 +122,8 @@ def _rate_at_target(evidence: Evidence) -> Comparison:
     """The slowest rate at the attractor: 1 at μ_k, m^{1-p/2} at μ̄, (2-p) m^{1-p/2} within."""
     clocks = np.broadcast_to(clock(evidence)[:, None], evidence.target_cosine.shape)
     if evidence.p > 2:
-        weight = evidence.pi[evidence.target] / evidence.pi.mean()
+        # One weight per neuron, and any for those that are on their way to no center.
+        weight = np.append(evidence.pi, [np.nan, np.nan])[evidence.target] / evidence.pi.mean()
         return _against(
             "at μ_k", _slopes(evidence, clocks * weight), stability_rates(3.0, 1).outside
         )
@@ -133,12 +134,6 @@ def _rate_at_target(evidence: Evidence) -> Comparison:
     return _against("at μ̄, over the law", _slopes(evidence, clocks * np.array(slowest)), 1.0)
 
 
-def chord_to_target(evidence: Evidence) -> Float[np.ndarray, "T h"]:
-    """‖u_j - μ‖ to the reference that theory sends each neuron to."""
-    chord = evidence.record["chord"].values.astype(np.float64)
-    return to_target(chord, np.broadcast_to(evidence.target, chord.shape[:2]))
-
-
 def _chord_at_rest(evidence: Evidence) -> Float[np.ndarray, "T h"]:
     """‖u_j - μ_k‖ to the own center that is closest when the network stops being negligible.
 
@@ -146,12 +141,13 @@ def _chord_at_rest(evidence: Evidence) -> Float[np.ndarray, "T h"]:
     """
     chord = evidence.record["chord"].values.astype(np.float64)[..., : evidence.centers.K]
     at_rest = np.where(own(evidence), chord[last_quiet(evidence)], np.inf)
-    return to_target(chord, np.broadcast_to(at_rest.argmin(axis=1), chord.shape[:2]))
+    rested_at = to_target(chord, np.broadcast_to(at_rest.argmin(axis=1), chord.shape[:2]))
+    return np.where(evidence.has_target, rested_at, 2.0)
 
 
 def _slopes(evidence: Evidence, x: Float[np.ndarray, "T h"]) -> Float[np.ndarray, " q"]:
     """d log chord/dx of every neuron that has three quiet times in the window."""
-    chord = chord_to_target(evidence)
+    chord = evidence.target_chord
     window = negligible(evidence, RESTED)[:, None] & (chord <= CLOSE) & (chord >= CLOSER)
     if evidence.p < 2:
         window &= _undisturbed(evidence)
@@ -176,7 +172,7 @@ def _rate_at_saddle(evidence: Evidence) -> Comparison:
     """How fast own coordinates of neurons that start at μ̄ move away from their mean."""
     quiet, x = negligible(evidence, RESTED)[:, None], clock(evidence)[:, None]
     ratios = []
-    for s in (1, -1):
+    for s in evidence.centers.signs:
         mine = evidence.centers.label == s
         u = coordinates(evidence)[:, signs(evidence) == s][..., mine]
         apart = np.linalg.norm(u - u.mean(axis=2, keepdims=True), axis=2)

@@ -13,7 +13,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import complete, escaped, late, longer
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.radii_at_centers import IDEAL, outputs_alike, tilt_of, two_classes
+from gflow.judges.radii_at_centers import IDEAL, outputs_alike, tilt_of
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
@@ -22,6 +22,7 @@ from gflow.judges.shared_hypotheses import (
     orthonormal,
     recorded,
     the_flow,
+    two_classes,
 )
 from gflow.laws.bayes import bayes_radii
 from gflow.laws.critical_radii import (
@@ -71,7 +72,8 @@ _GRID = np.linspace(0, 1, 401)
 def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.ndarray, " B"] | None:
     """Robust accuracy of F (p < 2) or F^(p) on test samples; None where there is no closed form.
 
-    For p = 2 it is the share of the run's own test samples whose exact distance is above R.
+    For p = 2, and for one class from there on, it is the share of the run's own test samples whose
+    exact distance is above R.
 
     **Source:** theory D6.
     """
@@ -80,14 +82,14 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
         return None
     if evidence.p < 2:
         return average_accuracy(R, centers.K, tau)
-    if evidence.p > 2:
+    if evidence.p > 2 and len(centers.signs) == 2:
         return subclass_accuracy(R, centers.K1, centers.K2, tau)
     x, y = _test(evidence, evidence.robustness.n if evidence.robustness else None)
     return share_beyond(quadratic_distance(x, y, centers), R)
 
 
-def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, float] | None:
-    """Radius of positive and of negative centers if the run learned what theory says it learns.
+def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, ...] | None:
+    """Radius of the centers of each class, if the run learned what theory says it learns.
 
     None where no law applies: without orthonormal centers, for p = 2, and for networks of which
     there are no laws.
@@ -98,7 +100,8 @@ def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, float] | None:
     lawful = evidence.has_laws and evidence.p != 2
     if not (lawful and centers.orthonormal):
         return None
-    return learned_radius(norm, evidence.p, centers.K1, centers.K2)
+    laws = learned_radius(norm, evidence.p, centers.K1, centers.K2)
+    return tuple(law for law, s in zip(laws, (1, -1), strict=True) if s in centers.signs)
 
 
 def judge_robust_accuracy(evidence: Evidence) -> Opinion:

@@ -58,6 +58,11 @@ def orthonormal(evidence: Evidence) -> Hypothesis:
     return Hypothesis("orthonormal centers", error, centers.orthonormal)
 
 
+def two_classes(evidence: Evidence) -> Hypothesis:
+    """That there are centers of both classes, so that one opposes the other."""
+    return Hypothesis.whether("two classes", len(evidence.centers.signs) == 2)
+
+
 def equal_weights(evidence: Evidence, *, needed: bool = True) -> tuple[Hypothesis, ...]:
     """That all subclasses weigh the same, if a law needs it."""
     ratio = evidence.facts.imbalance

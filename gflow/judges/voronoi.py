@@ -130,11 +130,11 @@ def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool,
         return True, "share not judged"
     sign = evidence.record["sign"].values[0]
     fits, texts = True, []
-    for s, K_own in ((1, evidence.centers.K1), (-1, evidence.centers.K2)):
+    for s in evidence.centers.signs:
         mine = void[sign == s]
         if mine.size == 0:
             continue
-        law = void_share(K_own)
+        law = void_share(int((evidence.centers.label == s).sum()))
         fits &= _two_sided(int(mine.sum()), int(mine.size), law) >= CHANCE
         texts.append(f"{mine.mean():.3f} ({law:.3f})")
     return bool(fits), ", ".join(texts)

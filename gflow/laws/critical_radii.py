@@ -26,7 +26,7 @@ def critical_radii(
     **Arguments:**
 
     - `m`: contributions m_k >= 0, in any unit; 0 where a subclass has no neuron (radius 0).
-    - `label`: signs y_k; both must occur.
+    - `label`: signs y_k; if all are equal nothing opposes, and the radius is 1.
     - `p`: power, >= 1.
 
     **Returns:** R*_k, in units of ‖μ_k‖ = 1.
@@ -44,14 +44,14 @@ def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float
     """Radius of positive and of negative centers under what theory says is learned.
 
     Neurons at the class averages for p < 2, at centers on the axes for p >= 2, of equal outputs.
-    The former fall at 1/√K in l2, at 1/K in l∞, at 1 in l1; the latter at
-    1/√2 in l2, 1/(1 + K_o^{1/p}) in l∞, 1 in l1.
+    The former fall at 1/√K in l2, at 1/K in l∞, at 1 in l1; the latter at 1/√2 in l2, or 1 where
+    no class opposes, at 1/(1 + K_o^{1/p}) in l∞, at 1 in l1.
 
     **Arguments:**
 
     - `norm`: of perturbations.
     - `p`: power, >= 1.
-    - `K1`, `K2`: subclasses of either class.
+    - `K1`, `K2`: subclasses of either class; that of a class without any means nothing.
 
     **Source:** theory D6.
     """
@@ -61,8 +61,9 @@ def learned_radius(norm: Norm, p: float, K1: int, K2: int) -> tuple[float, float
         return one, one
     if norm == Norm.LINF:
         return 1 / (1 + K2 ** (1 / p)), 1 / (1 + K1 ** (1 / p))
-    one = 1.0 if norm == Norm.L1 else 0.5**0.5
-    return one, one
+    if norm == Norm.L1:
+        return 1.0, 1.0
+    return (1 + min(K2, 1)) ** -0.5, (1 + min(K1, 1)) ** -0.5
 
 
 def two_neuron_radii(plus: float, minus: float, K1: int, K2: int) -> tuple[float, float]:

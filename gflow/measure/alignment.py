@@ -90,7 +90,8 @@ def target(
     """Index of the reference that theory sends each neuron to.
 
     For p > 2 the closest center of the neuron's own class, for p < 2 its own class average. At
-    p = 2 theory selects nothing and the class average is reported.
+    p = 2 theory selects nothing and the class average is reported, as for a class without centers,
+    whose neurons have no target and whose average has length 0.
 
     **Arguments:**
 
@@ -107,7 +108,8 @@ def target(
     if p <= 2:
         return average
     own = sign[..., None] == label
-    return np.where(own, cosine[..., :K], -np.inf).argmax(axis=-1)
+    closest = np.where(own, cosine[..., :K], -np.inf).argmax(axis=-1)
+    return np.where(own.any(axis=-1), closest, average)
 
 
 def to_target(
@@ -138,15 +140,19 @@ def mean_own_cosines(
 ) -> tuple[float, float]:
     """Cosines to the closest own center and to the own class average, weighted by mass.
 
+    They are -1, as far as can be, for neurons of a class without centers.
+
     **Arguments:**
 
     - `cosine`, `sign`, `label`: at one time, as for `target`.
     - `share`: mass share of each neuron, summing to 1.
     """
     check_signs(sign=sign)
-    own = np.where(sign[:, None] == label, cosine[:, : len(label)], -1.0)
+    own = sign[:, None] == label
+    center = np.where(own, cosine[:, : len(label)], -1.0).max(axis=1)
     average = np.where(sign > 0, cosine[:, -2], cosine[:, -1])
-    return _mean(own.max(axis=1), share), _mean(average, share)
+    average = np.where(own.any(axis=1), average, -1.0)
+    return _mean(center, share), _mean(average, share)
 
 
 def _mean(cosine: Float[np.ndarray, " h"], share: Float[np.ndarray, " h"]) -> float:

@@ -171,7 +171,7 @@ def where_neurons_end(run: "Evidence") -> tuple[str, tuple[float, float]]:
         return NOT_YET, shares
     if max(shares) < AT_PLACE:
         return BETWEEN, shares
-    if run.centers.K1 == run.centers.K2 == 1:
+    if max(run.centers.K1, run.centers.K2) == 1:
         return ONLY_CENTERS, shares
     return (CENTERS if shares[0] >= shares[1] else AVERAGES), shares
 

@@ -21,7 +21,6 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import escape_law
 from gflow.judges.fitting_line import followed, potential_line
 from gflow.judges.noise_free import closed_form
-from gflow.judges.resting import chord_to_target
 from gflow.judges.selection import mass_by_place
 from gflow.judges.series import series
 from gflow.laws.reduced import aligned, stability_rates
@@ -151,7 +150,7 @@ def rates(runs: Runs) -> Figure:
 
 
 def _rate_panel(evidence: Evidence, ax: Axes) -> None:
-    quiet, chord = negligible(evidence, 1e-2), chord_to_target(evidence)
+    quiet, chord = negligible(evidence, 1e-2), evidence.target_chord
     if quiet.sum() < 3:
         raise NotDrawable("a record must have three times at which Σ m_j <= 1e-2; record more.")
     t_hat, colors = clock(evidence), style.reference_colors(evidence.centers.label)

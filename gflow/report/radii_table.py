@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
     label: str
     norm: Norm
-    law: Ends | None
+    law: tuple[float, ...] | None
     """Radius of the centers of either class if the run learned what theory says it learns."""
     median: Ends
     worst_ratio: float

@@ -295,7 +295,8 @@ def _power_laws(evidences: Sequence[Evidence], ax: Axes) -> None:
                 ms=5, label=r"$F^{(p)}$, measured" if power == min(powers) else None)  # fmt: skip
     p, even = np.linspace(min(powers), max(powers), 200), np.ones(len(label))
     law = np.array([critical_radii(even, label, power) for power in p.tolist()])
-    for s, style_ in ((1, DASHED), (-1, DOTTED)):
+    for s in centers.signs:
+        style_ = DASHED if s > 0 else DOTTED
         sign = "$+$" if s > 0 else "$-$"
         ax.plot(p, law[:, label == s][:, 0], color=INK, lw=1.0, ls=style_,
                 label=rf"law of $F^{{(p)}}$, class {sign}")  # fmt: skip

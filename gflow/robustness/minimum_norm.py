@@ -3,7 +3,8 @@
 One idea: every sample has a ball of its own, which shrinks while the sample is misclassified and
 grows while it is not, so one pass gives each sample its radius.  Gradients know nothing of a neuron
 that is silent, and a walk ends at the closest error of those that speak; so more walks start where
-lines to samples of other classes, and to their means, first change the prediction.
+lines to samples of other classes, and to their means, first change the prediction.  No radius is
+longer than the way to an origin that is no better.
 
 **Source:** Pintor et al., NeurIPS 2021 (FMN), with the margin in place of a loss; lines to samples
 of other classes as in Brendel et al., ICLR 2018.
@@ -162,11 +163,13 @@ def _shortest(margin: Perturbed, toward: Float[Array, "n k D"], steps: int) -> _
     )
     radius, delta = _ranked(walks, 0)
 
-    # A walk crosses the boundary in steps; the line to where it ended crosses it exactly.
-    straight = _on_line(margin, delta)
-    shorter = straight[0] < radius
-    radius = jnp.where(shorter, straight[0], radius)
-    delta = jnp.where(shorter[:, None], straight[1], delta)
+    # A walk crosses the boundary in steps; the line to where it ended crosses it exactly.  And at
+    # the origin a network without biases is 0, which is not right.
+    for way in (delta, -x):
+        straight = _on_line(margin, way)
+        shorter = straight[0] < radius
+        radius = jnp.where(shorter, straight[0], radius)
+        delta = jnp.where(shorter[:, None], straight[1], delta)
     wrong = ~(margin(jnp.zeros_like(x)) > 0)  # a nan is not right
     return jnp.where(wrong, 0.0, radius), jnp.where(wrong[:, None], 0.0, delta)
 

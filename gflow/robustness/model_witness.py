@@ -82,6 +82,10 @@ def _doubt(f: Callable, x: Float[Array, "n D"]) -> Float[Array, " n"]:
 def _errs(
     f: Callable, x: Float[Array, "n D"], y: Float[Array, " n"], doubt: Float[Array, " n"]
 ) -> Bool[Array, " n"]:
-    """Where a model errs however its outputs are rounded, or answers what is not a number."""
+    """Where a model errs however its outputs are rounded, or answers what is not a number.
+
+    A model that is silent errs, too: sums of zeros are not rounded.
+    """
     z = f(x)
-    return ~(margins(y.astype(z.dtype), z) > -doubt)
+    silent = (z == 0).reshape(len(z), -1).all(axis=1)
+    return silent | ~(margins(y.astype(z.dtype), z) > -doubt)

@@ -84,7 +84,7 @@ def prepare(scenario: Scenario, start: float = 0.0, given: Given = Given()) -> P
             else given.neurons.in_chart(scenario.chart, scenario.network.degree)
         )
         field = field_of(weights, _loss(scenario, given), float(power))
-        recipe = _recipe(scenario)
+        recipe = _recipe(scenario, train.n)
 
         # The integration: record times, scaled by the rate of alignment, and error control.
         pi = np.bincount(train.subclass, weights=omega, minlength=centers.K)
@@ -163,7 +163,8 @@ def _end(scenario: Scenario, recipe: Recipe | None, n: int) -> float:
     end = scenario.flow.end_time
     if recipe is None or recipe.epochs is None:
         return end
-    return min(end, recipe.epochs * recipe.batches(n) * recipe.time_of_step)
+    last = recipe.epochs * recipe.batches(n)
+    return min(end, recipe.time(last)) if recipe.sizes.steps >= last else end
 
 
 def _even_times(scenario: Scenario, end: float) -> Float[np.ndarray, " T"]:
@@ -213,7 +214,7 @@ def _subclasses(
     return Subclasses.of(train.x, train.labels("sign").astype(float), train.subclass, omega)
 
 
-def _recipe(scenario: Scenario) -> Recipe | None:
+def _recipe(scenario: Scenario, n: int) -> Recipe | None:
     train = scenario.train
     if train.method == "flow":
         return None
@@ -225,6 +226,7 @@ def _recipe(scenario: Scenario) -> Recipe | None:
         epochs=train.epochs,
         seed=int(stream(scenario.seed, "batches").integers(2**31)),
         time_of_step=train.time_of_step,
+        sizes=train.sizes(scenario.flow.end_time, n),
     )
 
 
@@ -232,7 +234,7 @@ def _alignment_times(
     scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], end: float
 ) -> Float[np.ndarray, " T"]:
     """Times evenly spaced during alignment, then geometrically spaced to the end."""
-    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in (1, -1)), end)
+    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in centers.signs), end)
     linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
     later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
     times = np.unique(np.concatenate([linear, later, [end]]))

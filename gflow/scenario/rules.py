@@ -162,6 +162,27 @@ def _one_step_at_least(flow: FlowTable, train: TrainTable) -> str | None:
         )
 
 
+@rule("train.final", "train.schedule", "train.method")
+def _final_size_fits(train: TrainTable) -> str | None:
+    if train.schedule in ("exponential", "step") and train.final == 0:
+        return f'must be > 0 for schedule = "{train.schedule}", which never gets to 0; try 0.01.'
+    elif train.schedule == "constant" and train.final:
+        return (
+            f'must be left out for schedule = "constant", but is {train.final:g}; set '
+            'train.schedule = "cosine", for example, or remove it.'
+        )
+
+
+@rule("train.warmup", "flow.end_time", *_STEPS)
+def _warmup_ends(flow: FlowTable, train: TrainTable) -> str | None:
+    least = (train.warmup / 2 + 1) * train.time_of_step
+    if train.warmup and not train.is_flow and flow.end_time < least:
+        return (
+            f"must end before `flow.end_time` = {flow.end_time:g}, but {train.warmup} steps and "
+            f"one of {train.time_of_step:g} last until {least:g}; lower it."
+        )
+
+
 @rule("train.batch", "data.samples", "train.method")
 def _batch_of_samples(data: MixtureData, train: TrainTable) -> str | None:
     if train.batch > data.samples and not train.is_flow:

@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gflow.data.kinds import DATA
+from gflow.errors import DataError
 from gflow.scenario.networks import NETWORKS
+from gflow.scenario.step_sizes import StepSchedule, StepSizes, batches
 from gflow.scenario.words import LOSSES, NORMS, PREDICTIONS
 from gflow.table import DISTINCT, LAX, Registry, Table
 
@@ -104,10 +106,33 @@ class TrainTable(Table):
     method: Literal["flow", "sgd", "adam"] = Field(
         default="flow",
         description="gradient flow; or stochastic gradient descent or Adam on plain weights, "
-        "whose time is the number of steps times the step size (over 1 - momentum)",
+        "whose time is the sum of all step sizes so far (over 1 - momentum)",
     )
     step_size: float = Field(
-        default=0.2, gt=0, description="learning rate of sgd and adam", examples=[0.2]
+        default=0.2, gt=0, description="learning rate of sgd and adam, the largest", examples=[0.2]
+    )
+    schedule: StepSchedule = Field(
+        default="constant",
+        description="how step sizes fall over the whole descent, toward train.final times the "
+        "largest; it has as many steps as add up to flow.end_time, or train.epochs if these are "
+        "fewer",
+        examples=["cosine"],
+    )
+    warmup: int = Field(
+        default=0, ge=0, description="first steps, over which step sizes rise linearly from near 0"
+    )
+    final: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="what step sizes fall to at the end, relative to the largest",
+        examples=[0.01],
+    )
+    drops: int = Field(
+        default=2,
+        ge=1,
+        le=1000,
+        description='number of equal drops, evenly spaced in steps, for schedule = "step"',
     )
     batch: int = Field(default=100, ge=0, description="samples per batch; 0 for all")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd", examples=[0.9])
@@ -124,8 +149,30 @@ class TrainTable(Table):
 
     @property
     def time_of_step(self) -> float:
-        """Flow time per step: the step size, divided by 1 - β with momentum β."""
+        """Flow time per step of the largest size: this size, divided by 1 - β with momentum β."""
         return self.step_size / (1 - self.momentum)
+
+    @property
+    def shape(self) -> StepSizes:
+        """The schedule, for no number of steps as yet."""
+        return StepSizes(
+            schedule=self.schedule, warmup=self.warmup, final=self.final, drops=self.drops
+        )
+
+    def sizes(self, end_time: float, n: int) -> StepSizes:
+        """The relative sizes of all steps of a descent on `n` samples until a flow time.
+
+        **Raises:** `DataError` if `epochs` end before the warmup does.
+        """
+        most = None
+        if self.epochs is not None:
+            most = self.epochs * batches(n, self.batch)
+            if most <= self.warmup:
+                raise DataError(
+                    f"`train.warmup` must be less than the {most} steps of `train.epochs` = "
+                    f"{self.epochs}, but is {self.warmup}; lower it."
+                )
+        return self.shape.lasting(end_time / self.time_of_step, most)
 
 
 class RecordTable(Table):

@@ -1,5 +1,7 @@
 """Mixtures follow their distribution; the user's own arrays are read or refused with a reason."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -16,7 +18,7 @@ from gflow.data.mixture import (
     shares,
     sizes,
 )
-from gflow.errors import DataError
+from gflow.errors import DataError, GflowWarning
 from gflow.random import stream
 from gflow.runs.problem import prepare
 from gflow.scenario import parse_scenario
@@ -226,7 +228,6 @@ def test_missing_centers_are_the_means_of_subclasses_or_of_classes(tmp_path):
         ({"X": X}, "array `y` .* must exist"),
         ({"X": X, "y": Y[:3]}, "one label per row"),
         ({"X": X, "y": Y * 2}, "only \\+1 and -1"),
-        ({"X": X, "y": np.ones(4)}, "no negative one"),
         ({"X": X[0], "y": Y}, "must be real numbers"),
         ({"X": np.where(X > 0, np.nan, X), "y": Y}, "row 0 is not"),
         ({"X": X, "y": Y, "subclass": np.array([0, 1, 1, 2])}, "samples of both classes"),
@@ -294,3 +295,19 @@ def test_signs_stand_in_for_subclasses_that_are_not_known(tmp_path):
 
     assert not train.subclasses_known and train.K == 2
     np.testing.assert_array_equal(train.labels("sign"), Y)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_file_may_hold_one_class(tmp_path, sign):
+    y = np.full(4, sign)
+    subclass = np.array([0, 0, 1, 1])
+
+    with pytest.warns(GflowWarning, match=re.escape(f"`y` holds {sign:+d} only, so that")):
+        plain = read_npz(_write(tmp_path / "a.npz", X=X, y=y))
+        fine = read_npz(_write(tmp_path / "b.npz", X=X, y=y, subclass=subclass))
+
+    for split, K in ((plain, 1), (fine, 2)):
+        assert split.train.K == split.centers.K == K
+        assert split.centers.signs == (sign,) and not split.centers.lacks_average
+        assert (split.train.labels("sign") == sign).all()
+    np.testing.assert_allclose(plain.centers.mu[0], X.mean(axis=0))

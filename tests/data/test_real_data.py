@@ -240,9 +240,13 @@ def test_some_classes_are_positive_and_the_others_are_not():
         data.labels("sign"), np.where(np.isin(data.subclass, (1, 3)), 1, -1)
     )
     np.testing.assert_allclose(data.means[2], data.x[data.subclass == 2].mean(axis=0))
-    for wrong in ((0, 1, 2, 3), (7,)):
-        with pytest.raises(DataError, match="must hold some but not all of the classes 0 to 3"):
-            signs_of((0, 1, 2, 3), wrong)
+    with pytest.raises(DataError, match="must hold classes, which are 0 to 3, but is \\[7\\]"):
+        signs_of((0, 1, 2, 3), (7,))
+
+
+def test_all_or_none_of_the_classes_may_be_positive():
+    assert signs_of((0, 1, 0), (0, 1)) == (1, 1, 1)
+    assert signs_of((0, 1, 0), ()) == (-1, -1, -1)
 
 
 @pytest.mark.parametrize(

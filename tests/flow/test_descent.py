@@ -3,21 +3,26 @@
 import jax
 import numpy as np
 import pytest
+from evidences import as_if
+from step_lists import listed
 from systems import MemoryCheckpoint, system
 
 import gflow
 from gflow.errors import ScenarioError
 from gflow.flow import descent
 from gflow.flow.descent import descend
+from gflow.flow.descent_step import relative
 from gflow.flow.field import FlowState
 from gflow.flow.observer import Observer
 from gflow.flow.recipe import Recipe
 from gflow.flow.schedule import Schedule
 from gflow.flow.trajectory import Reason
 from gflow.judges.catalogue import check, check_study
+from gflow.judges.descent_law import follows_flow
 from gflow.judges.finding import Verdict
 from gflow.laws.timescales import step_delay
 from gflow.network.initial import cartesian
+from gflow.scenario.step_sizes import StepSizes
 
 EPS = np.finfo(np.float64).eps
 
@@ -33,10 +38,10 @@ def problem(p=3.0, n=40, D=6, h=5, eps=0.3, seed=0):
     return system(cartesian(w, v, eps), x, y, p), x, y, eps * w, eps * v
 
 
-def recipe(step_size=0.1, method="sgd", batch=0, momentum=0.0, epochs=None, seed=0):
+def recipe(step_size=0.1, method="sgd", batch=0, momentum=0.0, epochs=None, seed=0, **sizes):
     return Recipe(
         method=method, step_size=step_size, batch=batch, momentum=momentum, epochs=epochs,
-        seed=seed, time_of_step=step_size / (1 - momentum),
+        seed=seed, time_of_step=step_size / (1 - momentum), sizes=StepSizes(**sizes),
     )  # fmt: skip
 
 
@@ -237,11 +242,12 @@ def test_divergence_is_a_value_with_what_came_before():
     assert np.isfinite(trajectory.observations["w"]).all()
 
 
+@pytest.mark.parametrize("shape", [{}, {"schedule": "cosine", "warmup": 5, "steps": 133}])
 @pytest.mark.parametrize("method", ["sgd", "adam"])
-def test_what_was_killed_ends_equal_to_the_bit(method):
+def test_what_was_killed_ends_equal_to_the_bit(method, shape):
     case, *_ = problem(n=40)
-    how = recipe(0.01, method, batch=8, momentum=0.5 if method == "sgd" else 0.0)
-    times = np.array([37, 80, 133]) * how.time_of_step
+    how = recipe(0.01, method, batch=8, momentum=0.5 if method == "sgd" else 0.0, **shape)
+    times = [how.time(steps) for steps in (37, 80, 133)]
     checkpoint = MemoryCheckpoint(at=2)
     whole = followed(case, times, how, checkpoint=checkpoint)
 
@@ -327,3 +333,95 @@ def test_descent_goes_on_from_its_start_only():
 def test_how_it_descends_tells_runs_apart_and_flows_not():
     assert small().digest() == small(train="{step_size = 0.7}").digest()
     assert small().digest() != small(train='{method = "sgd", batch = 0}').digest()
+
+
+SCHEDULES = [
+    {"schedule": "linear"},
+    {"schedule": "cosine", "final": 0.1, "warmup": 7},
+    {"schedule": "exponential", "final": 1e-3},
+    {"schedule": "step", "final": 0.01, "drops": 2, "warmup": 3},
+    {"schedule": "step", "final": 0.01, "drops": 50},
+    {"warmup": 10},
+]
+
+
+def by_hand(schedule, w, v, case, eta, momentum):
+    """SGD on all samples, with the step sizes of optax's own recipes."""
+    _, x, y, *_ = case
+    memory = np.zeros_like(w), np.zeros_like(v)
+    for k in range(30):
+        slope = gradient(w, v, x, y, 3.0)
+        memory = tuple(momentum * m + g for m, g in zip(memory, slope, strict=True))
+        w, v = (a - eta * schedule(k) * m for a, m in zip((w, v), memory, strict=True))
+    return w, v
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("shape", SCHEDULES, ids=lambda shape: "-".join(map(str, shape.values())))
+def test_sizes_of_steps_are_those_of_the_loop_one_would_write(shape, momentum):
+    case = problem()
+    how = recipe(0.05, momentum=momentum, steps=30, **shape)
+    sizes = listed(how.sizes)
+    w, v = by_hand(sizes.__getitem__, *case[3:], case, 0.05, momentum)
+
+    trajectory = followed(case[0], [how.time(30)], how)
+
+    # Thirty steps of rounding.
+    np.testing.assert_allclose(trajectory.state.weights.w, w, atol=1000 * EPS)
+    np.testing.assert_allclose(trajectory.state.weights.v, v, atol=1000 * EPS)
+    assert trajectory.effort.steps == 30
+    assert trajectory.times[-1] == pytest.approx(0.05 * sum(sizes) / (1 - momentum), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", SCHEDULES, ids=lambda shape: "-".join(map(str, shape.values())))
+def test_a_schedule_is_that_of_its_definition(shape):
+    sizes = StepSizes(steps=40, **shape)
+
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        each = [float(relative(sizes)(jax.numpy.asarray(k))) for k in range(40)]
+
+    np.testing.assert_allclose(each, listed(sizes), rtol=100 * EPS)
+
+
+def test_what_a_schedule_dissipates_is_what_the_loss_has_lost():
+    # Σ η_k ‖g_k‖² is the lost loss up to the first order in η: η²/2 g·Hg per step.
+    case, x, y, w, v = problem()
+    losses = {}
+    for eta in (2e-3, 1e-3):
+        how = recipe(eta, steps=round(0.4 / eta), schedule="linear")
+        trajectory = followed(case, [how.time(how.sizes.steps)], how)
+        end = trajectory.state.weights
+        f = [np.maximum(x @ a.T, 0) ** 3 @ (b / np.linalg.norm(a, axis=1) ** 2)
+             for a, b in ((w, v), (np.asarray(end.w), np.asarray(end.v)))]  # fmt: skip
+        before, after = (np.exp(-y * one).mean() for one in f)
+        losses[eta] = abs(before - after - float(trajectory.state.dissipated))
+    assert losses[1e-3] < 0.6 * losses[2e-3]
+
+
+@pytest.mark.parametrize("shape", [{"schedule": "cosine"}, {"schedule": "linear", "warmup": 20}])
+def test_a_schedule_is_late_by_no_more_than_its_largest_step(shape):
+    # One quiet neuron with w = v grows by 1 + η_k per step, and in the flow by e^{η_k}.
+    case = system(cartesian(np.array([[1.0, 0.0]]), np.array([1.0]), 1e-100),
+                  np.array([[1.0, 0.0]]), np.array([1.0]), 3.0)  # fmt: skip
+    how = recipe(0.5, steps=120, **shape)
+    sizes = 0.5 * np.array(listed(how.sizes))
+
+    trajectory = followed(case, [how.time(120)], how)
+
+    grown = np.diff(np.log(trajectory.observations["w"][[0, -1], 0, 0]))[0]
+    assert grown == pytest.approx(np.log1p(sizes).sum(), rel=1e-9)
+    assert 1 <= trajectory.times[-1] / grown <= step_delay(0.5, 0.0, 1.0)
+
+
+def test_several_step_sizes_follow_the_flow_only_without_momentum():
+    run = gflow.simulate(small()).evidence
+
+    def follows(step_size=0.01, **train):
+        return follows_flow(as_if(run, "train", method="sgd", step_size=step_size, **train))
+
+    assert all(follows(**train).met for train in ({"schedule": "cosine"}, {"momentum": 0.5}))
+    for train in ({"schedule": "linear"}, {"warmup": 3}):
+        hypothesis = follows(momentum=0.5, **train)
+        assert hypothesis.met is False and "change under momentum" in hypothesis.clause
+    # The largest step counts.
+    assert follows(2.0, schedule="cosine").met is False

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from gflow.data.centers import Centers
-from gflow.data.checks import check_both_signs, check_finite
+from gflow.data.checks import check_finite
 from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractData, Facts, Sizes
@@ -181,7 +181,8 @@ def _samples(
             f"`{labels}` must hold only +1 and -1, but holds {np.unique(y)[:5].tolist()}; map the "
             "two classes to +1 and -1."
         )
-    check_both_signs(y, f"`{labels}`")
+    if len(signs := np.unique(y)) == 1:
+        note(f"`{labels}` holds {signs[0]:+g} only, so that there is one class.")
     return x, y
 
 
@@ -250,13 +251,14 @@ def _test_split(arrays: dict[str, np.ndarray], D: int, note: Note) -> Dataset | 
 
 
 def _by_sign(x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]) -> Dataset:
-    """Samples with unlabeled subclasses: the two signs stand in for them."""
+    """Samples with unlabeled subclasses: the signs that occur stand in for them, +1 first."""
+    signs = tuple(sign for sign in (1, -1) if (y == sign).any())
     return Dataset(
         x,
-        np.where(y > 0, 0, 1),
-        names=("+1", "-1"),
-        class_of=(1, 0),
-        sign=(1, -1),
+        np.where(y == signs[0], 0, 1),
+        names=tuple(f"{sign:+d}" for sign in signs),
+        class_of=tuple(int(sign > 0) for sign in signs),
+        sign=signs,
         subclasses_known=False,
     )
 
@@ -268,20 +270,20 @@ def _with_centers(
     subclass: Int[np.ndarray, " n"] | None,
 ) -> tuple[Dataset, Centers]:
     """Training samples and their centers, as far as the arrays give them."""
-    # Without subclasses the two classes stand in for them, and their means for the centers.
+    # Without subclasses the classes stand in for them, and their means for the centers.
     if subclass is None:
         if "centers" in arrays:
             raise DataError(
                 "`subclass` must be given along with `centers` (it gives their classes), but is "
                 "missing; add it."
             )
-        means = np.stack([x[y > 0].mean(axis=0), x[y < 0].mean(axis=0)])
-        if not means.any(axis=1).all():
+        train = _by_sign(x, y)
+        if not train.means.any(axis=1).all():
             raise DataError(
                 "the mean of each class must not be 0 where subclasses are unknown, but one is; "
                 "add an array `subclass`."
             )
-        return _by_sign(x, y), Centers(means, np.array([1, -1]), "class means")
+        return train, Centers(train.means, np.array(train.sign), "class means")
 
     # With subclasses the centers are those of the file, or else the means.
     label = _signs(y, subclass)

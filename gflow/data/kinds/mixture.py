@@ -24,9 +24,11 @@ class MixtureData(AbstractData):
 
     kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
     dimension: int = Field(ge=2, description="input dimension", examples=[1000])
-    subclasses: int = Field(ge=2, description="number of subclasses in both classes", examples=[10])
+    subclasses: int = Field(ge=1, description="number of subclasses in both classes", examples=[10])
     positive_subclasses: int = Field(
-        ge=1, description="number of subclasses in the positive class", examples=[6]
+        ge=0,
+        description="number of subclasses in the positive class; all or none for one class only",
+        examples=[6],
     )
     noise: float = Field(
         ge=0,
@@ -109,12 +111,12 @@ class MixtureData(AbstractData):
 
 
 @rule("data.positive_subclasses", "data.subclasses")
-def _both_classes(data: MixtureData) -> str | None:
+def _part_of_subclasses(data: MixtureData) -> str | None:
     K, K1 = data.subclasses, data.positive_subclasses
-    if K1 >= K:
+    if K1 > K:
         return (
-            "must be < `data.subclasses` (the negative class needs one too), but "
-            f"positive_subclasses = {K1} and subclasses = {K}; try {K // 2}."
+            f"must be <= `data.subclasses`, but positive_subclasses = {K1} and subclasses = {K}; "
+            f"try {K // 2}, or {K} for one class only."
         )
 
 
@@ -134,12 +136,13 @@ def _room_for_centers(data: MixtureData) -> str | None:
         )
 
 
-@rule("data.imbalance", "data.subclasses")
+@rule("data.imbalance", "data.subclasses", "data.positive_subclasses")
 def _something_to_outweigh(data: MixtureData) -> str | None:
-    if data.imbalance > 1 and data.subclasses == 2:
+    K, K1 = data.subclasses, data.positive_subclasses
+    if data.imbalance > 1 and max(K1, K - K1) == 1:
         return (
             "must be 1 with one subclass per class (sizes vary within a class), but is "
-            f"{data.imbalance:g} with subclasses = 2; remove it, or raise data.subclasses."
+            f"{data.imbalance:g} with subclasses = {K}; remove it, or raise data.subclasses."
         )
 
 
