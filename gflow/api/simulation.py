@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float
-
 from gflow.api.scenario import scenario_of
 from gflow.flow.losses import AbstractScalarLoss
 from gflow.flow.records import AbstractCheckpoint
@@ -16,12 +14,13 @@ from gflow.report.progress import telling_by_itself
 from gflow.runs import continuation, experiment
 from gflow.runs.checkpoint import SECONDS, FileCheckpoint
 from gflow.runs.given import Observable, received
+from gflow.runs.index import digest_of
 from gflow.runs.run import Run
 from gflow.runs.watch import Watch
 from gflow.scenario import Scenario
 
-Weights = tuple[Float[Any, "h D"], Float[Any, " h"]]
-"""(W, v): hidden weights, one neuron per row, and output weights."""
+Weights = tuple[Any, Any]
+"""(W, v): hidden weights (h, D), one neuron per row, and output weights (h,); checked in words."""
 
 
 def simulate(
@@ -71,7 +70,7 @@ def simulate(
     question = scenario_of(scenario)
     given = received(neurons, loss, observe, question)
     if isinstance(checkpoint, str | Path):
-        checkpoint = FileCheckpoint(Path(checkpoint), question.digest(), SECONDS)
+        checkpoint = FileCheckpoint(Path(checkpoint), digest_of(question), SECONDS)
     with _watched(progress, question) as watch:
         return experiment.simulate(question, watch, checkpoint, given)
 

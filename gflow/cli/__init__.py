@@ -1,4 +1,4 @@
-"""The command line: init, run, status, show, check, attack, theory, plot, data, schema, doctor.
+"""The command line: init, run, status, show, check, attack, diff, theory, plot, data and others.
 
 A verb takes a scenario or a folder, and its exit code says how it went:
 
@@ -15,7 +15,7 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import data, guide
+from gflow.cli import data, diff, guide
 from gflow.cli.guard import Exit
 from gflow.cli.spelling import spell_what_cannot_be_encoded
 from gflow.cli.verbs import app
@@ -25,6 +25,7 @@ from gflow.errors import GflowWarning
 __all__ = ["Exit", "app", "main"]
 
 app.add_typer(data.app, name="data")
+app.command("diff")(diff.diff)
 app.command("init")(guide.init)
 app.command("help")(guide.help_)
 

@@ -59,7 +59,7 @@ def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
     n, m, D, K = sizes[:4]
     h, record = scenario.network.width, scenario.record
     real = 4 if scenario.flow.precision == "float32" else 8
-    T = record.linear + record.geometric + 100
+    T = _times(scenario)
     stages = SOLVERS[scenario.solver].stages
     # Samples are drawn before the flow starts, so only the larger of the two counts.
     drawing = {"drawing of samples": 24 * n * D}
@@ -70,9 +70,26 @@ def memory_of(scenario: Scenario, sizes: Sizes) -> dict[str, int]:
         "solver": (stages + 4) * (weights_of(scenario, sizes) + 2 * h) * 8,
         "features": 0 if scenario.network.certifiable else n * h * real,
         "record": T * h * (K + 2) * 8 if "neurons" in record.groups else 0,
+        # Each time by itself, and then all of them together.
+        "recorded directions": 2 * T * h * D * 8 if "directions" in record.groups else 0,
         "orthogonal directions": 16 * (n + D) * D if "orthogonal" in record.groups else 0,
     }
     return {"program": PROGRAM_BYTES} | max(drawing, flow, key=total)
+
+
+def disk_of(scenario: Scenario, sizes: Sizes) -> int:
+    """Bytes of a stored record and network at most; what varies little takes less, compressed."""
+    h, groups, T = scenario.network.width, scenario.recorded_groups, _times(scenario)
+    # Of each neuron two float32 numbers for each center and average, two logarithms and a sign.
+    each = 8 * (sizes.K + 2) + 17 if "neurons" in groups else 0
+    each += 8 * sizes.D if "directions" in groups else 0
+    return T * h * each + 8 * weights_of(scenario, sizes)
+
+
+def _times(scenario: Scenario) -> int:
+    """Recorded times, about 100 of which are not scheduled."""
+    record = scenario.record
+    return record.linear + record.geometric + len(record.times) + 100
 
 
 def weights_of(scenario: Scenario, sizes: Sizes) -> int:
@@ -95,6 +112,7 @@ _CURES = {
     "solver": "lower network.width or data.dimension",
     "features": "lower data.samples or network.width",
     "record": "lower record.linear and record.geometric",
+    "recorded directions": 'leave "directions" out of record.groups',
     "orthogonal directions": 'leave "orthogonal" out of record.groups',
 }
 

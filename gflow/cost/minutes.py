@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gflow.cost.memory import gigabytes, memory_of, short, total, weights_of
+from gflow.cost.memory import disk_of, gigabytes, memory_of, short, total, weights_of
 from gflow.cost.solver import SOLVERS
 from gflow.data.kind import Sizes
 from gflow.scenario import Scenario
@@ -48,6 +48,8 @@ class Cost:
     """Fewest and most evaluations of the velocity, summed over flows."""
     memory_bytes: int
     """Peak memory of the largest flow."""
+    disk_bytes: int
+    """Stored records and networks of all flows, at most."""
     minutes: tuple[float, float]
     """Shortest and longest time of all flows."""
     basis: str
@@ -60,6 +62,7 @@ class Cost:
                 f"evaluations  {self.evaluations[0]} to {self.evaluations[1]}",
                 f"operations   {self.operations_per_evaluation:.3g} to evaluate every flow once",
                 f"memory       {gigabytes(self.memory_bytes)}",
+                f"disk         {gigabytes(self.disk_bytes)} at most",
                 f"minutes      {short(self.minutes[0])} to {short(self.minutes[1])}",
                 f"basis        {self.basis}",
             )
@@ -90,6 +93,7 @@ def estimate(scenario: Scenario, rate: float | None = None) -> Cost:
         operations_per_evaluation=sum(cost.operations_per_evaluation for cost in costs),
         evaluations=(sum(c.evaluations[0] for c in costs), sum(c.evaluations[1] for c in costs)),
         memory_bytes=max(cost.memory_bytes for cost in costs),
+        disk_bytes=sum(cost.disk_bytes for cost in costs),
         minutes=(
             sum(c.minutes[0] for c in costs) + attacks / best / 60,
             sum(c.minutes[1] for c in costs) + slow,
@@ -127,6 +131,7 @@ def _flow_cost(scenario: Scenario, rate: float) -> Cost:
         operations_per_evaluation=operations,
         evaluations=(evaluations * steps[0], evaluations * steps[1]),
         memory_bytes=total(memory_of(scenario, sizes)),
+        disk_bytes=disk_of(scenario, sizes),
         minutes=(
             (START_SECONDS[0] + work[0] / best) / 60,
             (START_SECONDS[1] + 2 * work[1] / rate) / 60,
@@ -187,6 +192,7 @@ def _descent_cost(scenario: Scenario, sizes: Sizes, operations: int, rate: float
         operations_per_evaluation=operations,
         evaluations=(steps, steps),
         memory_bytes=total(memory_of(scenario, sizes)),
+        disk_bytes=disk_of(scenario, sizes),
         minutes=(
             (START_SECONDS[0] + work / best + moved / 4) / 60,
             (START_SECONDS[1] + 4 * work / rate + 4 * moved) / 60,

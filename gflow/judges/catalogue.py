@@ -40,8 +40,8 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
-ANY_LOSS = (*NUMERICS, "P4")
-"""Predictions of the catalogue that hold under any loss."""
+ANY_LOSS = (*NUMERICS, "P4", "P25")
+"""Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
 ALL: tuple[Prediction, ...] = tuple(
     sorted(

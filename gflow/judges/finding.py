@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from gflow.laws.hypothesis import Hypothesis, all_met
+from gflow.markup import table
 
 UNSOUND = "The numerics are not sound"
 """How the reason of every finding about a run begins whose numerics are not sound."""
@@ -57,6 +58,12 @@ class Finding:
         """The opinion's verdict."""
         return self.opinion.verdict
 
+    def __str__(self) -> str:
+        return f"{self.verdict.value} {self.id}: {self.opinion.reason}"
+
+    def _repr_html_(self) -> str:
+        return Findings((self,))._repr_html_()
+
     def to_json(self) -> dict[str, object]:
         """Plain values, for findings.json."""
         return {
@@ -65,6 +72,21 @@ class Finding:
             "source": self.source,
             **asdict(self.opinion),
         }
+
+
+class Findings(tuple[Finding, ...]):
+    """Rows of the verdict table; print as one line each, and in a notebook as a table (final)."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (row.id, row.verdict.value, row.opinion.expected, row.opinion.measured,
+             row.opinion.reason)
+            for row in self
+        )  # fmt: skip
+        return table(rows, ("prediction", "verdict", "expected", "measured", "reason"))
 
 
 def outside(expected: str, reason: str, measured: str = "not judged") -> Opinion:

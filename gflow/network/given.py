@@ -163,7 +163,8 @@ def _of_neurons(neurons: AbstractNeurons) -> GivenNeurons:
     u, sign = (np.asarray(a, np.float64) for a in (neurons.direction, neurons.sign))
     _refuse_rows(~(np.isfinite(u).all(axis=1) & np.isfinite(log_norm)),
                  "`neurons` must have directions and norms, but have none for")  # fmt: skip
-    return GivenNeurons(_unit(u)[0], log_norm, log_output, sign)
+    is_unit = np.allclose(np.linalg.norm(u, axis=1), 1, rtol=1e-12, atol=0)
+    return GivenNeurons(u if is_unit else _unit(u)[0], log_norm, log_output, sign)
 
 
 def _of_weights(neurons: Any, D: int) -> GivenNeurons:

@@ -15,6 +15,7 @@ from gflow.network.reference import average_target, subclass_target
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import contribution_bars, cosine_image
+from gflow.report.picture import Picture
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
 from gflow.report.subjects import Runs, as_study, beside_power, chosen
 from gflow.robustness.published_search import PUBLISHED_DISTANCES
@@ -91,7 +92,7 @@ def overview(runs: Runs) -> Figure:
     ends = [by_power[p] for p in sorted({min(by_power), max(by_power)})]
     columns, _ = chosen([("", run) for _, run in ends], laws=True)
     # The figure: distances and bars above, maps of cosines below, which share one color bar.
-    figure = Figure(figsize=(style.DOUBLE, 4.6), layout="constrained")
+    figure = Picture(figsize=(style.DOUBLE, 4.6), layout="constrained")
     note = f"(a): {distance.note}; (b) to (d): {', '.join(beside_power(ends[0][0]))}"
     figure.suptitle(note, fontsize=style.SMALL, color=INK)
     upper, lower = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15))

@@ -24,6 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy import ndarray
 
+from gflow.report.picture import Picture
 from gflow.runs.files import write_bytes
 
 SINGLE, DOUBLE = 3.25, 6.75
@@ -128,7 +129,7 @@ def panels(
     **Returns:** the figure and its axes, of shape (rows, columns).
     """
     width = SINGLE if columns == 1 else DOUBLE
-    figure = Figure(figsize=(width, rows * height + 0.75), layout="constrained")
+    figure = Picture(figsize=(width, rows * height + 0.75), layout="constrained")
     if note:
         figure.suptitle(note, fontsize=SMALL, color=INK)
     return figure, figure.subplots(rows, columns, squeeze=False, **options)

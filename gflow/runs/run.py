@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,11 @@ from gflow.data.centers import Centers
 from gflow.flow.field import FlowState
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.judges.evidence import Evidence
+from gflow.markup import table, titled
+from gflow.measure.phases import Phases
 from gflow.network.snapshot import Snapshot
 from gflow.runs.given import Given
+from gflow.runs.layout import COORDINATES
 from gflow.runs.moment import snapshot_at
 from gflow.runs.status import Status
 from gflow.scenario import Scenario
@@ -45,6 +49,9 @@ class Run:
     given: Given = Given()  # noqa: RUF009 (frozen)
     """What was given beside the scenario; of a run that was read from its folder, its neurons."""
 
+    def _repr_html_(self) -> str:
+        return titled(self.scenario.name, table(self.card.items()))
+
     def __repr__(self) -> str:
         return "\n".join([self.scenario.name, *(f"  {k:<8} {v}" for k, v in self.card.items())])
 
@@ -70,7 +77,7 @@ class Run:
         evidence = self.evidence
         if "centers" not in self.scenario.network.groups:
             return {"cosines": self._closest} if evidence.has("neurons") else {}
-        phases = evidence.phases
+        phases = self._phases
         if phases is None:
             return {"phases": "not recorded"}
         escaped = int(np.searchsorted(evidence.times, phases.escape))
@@ -144,10 +151,19 @@ class Run:
         """
         return self.evidence.network
 
-    @property
+    @cached_property
     def record(self) -> xr.Dataset:
-        """What was observed at every recorded time."""
-        return self.evidence.record
+        """What was observed at every recorded time, and the phase of each if phases are known."""
+        record, phases = self.evidence.record, self._phases
+        if phases is None:
+            return record
+        names = [phases.name(float(t)) for t in self.evidence.times]
+        return record.assign_coords(phase=("time", names, COORDINATES["phase"].attrs))
+
+    @property
+    def _phases(self) -> Phases | None:
+        """When phases ended; None where they are not known."""
+        return self.evidence.phases if "centers" in self.scenario.network.groups else None
 
     @property
     def centers(self) -> Centers:

@@ -60,7 +60,7 @@ def save(run: Run, folder: Path, log: str = "") -> Run:
 
     **Raises:** `RecordError` if it cannot be written; an older run then stays unchanged.
     """
-    record = to_netcdf(run.record, _compressed(run.record))
+    record = to_netcdf(run.evidence.record, _compressed(run.evidence.record))
     with staged(folder) as stage:
         (stage / "scenario.toml").write_text(run.scenario.to_toml(), encoding="utf-8")
         (stage / "trajectory.nc").write_bytes(record)

@@ -23,8 +23,10 @@ from typing import overload
 import numpy as np
 import xarray as xr
 
+from gflow import markup
 from gflow.errors import RecordError, ScenarioError
 from gflow.flow.trajectory import Reason
+from gflow.markup import folded, titled
 from gflow.runs import store
 from gflow.runs.files import write_bytes
 from gflow.runs.findings import read_findings
@@ -66,6 +68,11 @@ class Study:
     def __repr__(self) -> str:
         cards = (f"{label}: {run!r}" for label, run in self.entries)
         return "\n".join([*cards, *map(str, self.unanswered)])
+
+    def _repr_html_(self) -> str:
+        cards = (folded(label, markup.table(run.card.items())) for label, run in self.entries)
+        missing = markup.table((str(status),) for status in self.unanswered)
+        return titled(self.scenario.name, *cards, missing)
 
     @property
     def runs(self) -> tuple[Run, ...]:

@@ -13,7 +13,7 @@ import jax
 from gflow.errors import ScenarioError
 from gflow.judges.catalogue import CATALOGUE, check_study, named
 from gflow.judges.catalogue import check as check_evidence
-from gflow.judges.finding import Finding
+from gflow.judges.finding import Finding, Findings
 from gflow.judges.prediction import Prediction
 from gflow.runs.findings import read_findings, save_findings
 from gflow.runs.point import judged_in_folder, requested_predictions
@@ -24,16 +24,14 @@ from gflow.runs.watch import Stage, unstaged
 
 
 @overload
-def check(result: Run, ids: Sequence[str] | None = None) -> tuple[Finding, ...]: ...
+def check(result: Run, ids: Sequence[str] | None = None) -> Findings: ...
 
 
 @overload
-def check(result: Study, ids: Sequence[str] | None = None) -> dict[str, tuple[Finding, ...]]: ...
+def check(result: Study, ids: Sequence[str] | None = None) -> dict[str, Findings]: ...
 
 
-def check(
-    result: Run | Study, ids: Sequence[str] | None = None
-) -> tuple[Finding, ...] | dict[str, tuple[Finding, ...]]:
+def check(result: Run | Study, ids: Sequence[str] | None = None) -> Findings | dict[str, Findings]:
     """Judge a run, or every run of a study, by the catalogue; simulates nothing, writes nothing.
 
     **Arguments:**
@@ -46,7 +44,8 @@ def check(
 
     **Raises:** `ScenarioError` for a name that is no prediction's.
     """
-    findings = judge(result, None if ids is None else [_id_of(name) for name in ids])
+    rows_by_label = judge(result, None if ids is None else [_id_of(name) for name in ids])
+    findings = {label: Findings(rows) for label, rows in rows_by_label.items()}
     return findings[""] if isinstance(result, Run) else findings
 
 

@@ -29,7 +29,9 @@ def unknown(key: str, allowed: Sequence[str], place: str = "") -> Mistake:
     if near is None and len(allowed) > 20:
         hint = "`gflow schema` lists the known keys."
     elif near is None:
-        hint = f"known keys are {', '.join(f'`{k}`' for k in allowed)}."
+        # Nobody writes what gflow writes of a run that was given something.
+        known = [word for word in allowed if not word.endswith(".given")]
+        hint = f"known keys are {', '.join(f'`{k}`' for k in known)}."
     else:
         meaning = meanings().get(near)
         hint = f"did you mean `{near}`{f' ({meaning})' if meaning else ''}?"
