@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gflow.network.population import Population as Population
     from gflow.network.snapshot import Snapshot as Snapshot
     from gflow.report import figures as figures
+    from gflow.report.page import page as page
     from gflow.runs.comparison import compare as compare
     from gflow.runs.run import Run as Run
     from gflow.runs.study import Study as Study
@@ -46,6 +47,7 @@ _HOME = {
     "flow_of": "gflow.flow.module_flow",
     "load": "gflow.runs.study",
     "load_scenario": "gflow.scenario",
+    "page": "gflow.report.page",
     "parse_scenario": "gflow.scenario",
     "run": "gflow.api.answer",
     "simulate": "gflow.api.simulation",

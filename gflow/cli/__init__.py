@@ -15,7 +15,7 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import data, diff, guide
+from gflow.cli import data, diff, guide, page
 from gflow.cli.guard import Exit
 from gflow.cli.spelling import spell_what_cannot_be_encoded
 from gflow.cli.verbs import app
@@ -27,6 +27,7 @@ __all__ = ["Exit", "app", "main"]
 app.add_typer(data.app, name="data")
 app.command("diff")(diff.diff)
 app.command("init")(guide.init)
+app.command("report")(page.report)
 app.command("help")(guide.help_)
 
 

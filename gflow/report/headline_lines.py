@@ -21,6 +21,12 @@ from gflow.runs.status import State
 MOST_LINES = 10
 """Most lines about points; those of long grids are put together."""
 
+_COLUMNS = (
+    "neurons end at", "cosine", "Conjecture 1", "distance",
+    "loss", "accuracy", "on test samples", "numerics",
+)  # fmt: skip
+"""Columns of a table of points."""
+
 _SHORT = {CENTERS: "centers", AVERAGES: "averages", ONLY_CENTERS: "centers"}
 
 
@@ -29,19 +35,34 @@ def headline_lines(headline: Headline, width: int) -> list[str]:
 
     Longer are only lines with a path, which stays in one piece.
     """
-    rest = [
+    parts = [
+        textwrap.wrap(headline.question, width),
+        _point_lines(headline, width),
+        [line for text in remarks(headline) for line in _wrapped(text, width)],
+    ]
+    return [line for part in parts if part for line in ("", *part)][1:]
+
+
+def remarks(headline: Headline) -> list[str]:
+    """What is said of all points together, after what each one answers: one text per paragraph."""
+    texts = [
         _stopped(headline.points),
         _numerics(headline.points),
         _counts(headline.counts),
         *map(_sentence, headline.remarks),
         _unanswered(headline),
     ]
-    parts = [
-        textwrap.wrap(headline.question, width),
-        _point_lines(headline, width),
-        [line for text in rest for line in _wrapped(text, width)],
-    ]
-    return [line for part in parts if part for line in ("", *part)][1:]
+    return [text for text in texts if text]
+
+
+def clauses(point: PointAnswer, needed: float) -> list[str]:
+    """What one point answers: where neurons end, Conjecture 1, or how it fits."""
+    return [clause.replace("\xa0", " ") for clause in _clauses("", [point], needed)]
+
+
+def cells(point: PointAnswer) -> dict[str, str]:
+    """The same by the name of its column in a table; one without a text says nothing."""
+    return dict(zip(_COLUMNS, _cells([point]), strict=True))
 
 
 def next_lines(headline: Headline, figures: bool) -> list[str]:
@@ -115,10 +136,10 @@ def _table(
     groups: Sequence[tuple[str, list[PointAnswer]]], needed: float, *, short: bool
 ) -> list[str]:
     """One line per group, in columns with a head; columns without an entry are left out."""
-    head = ["", "neurons end at", "cosine", "Conjecture 1", f"distance (needs <= {needed:g})"]
+    head = ["", *_COLUMNS]
+    head[4] += f" (needs <= {needed:g})"
     if short:
-        head = ["", "end at", "cosine", "Conj. 1", f"distance <= {needed:g}"]
-    head += ["loss", "accuracy", "on test samples", "numerics"]
+        head[1:5] = ["end at", "cosine", "Conj. 1", f"distance <= {needed:g}"]
     rows = [[label, *_cells(points, short)] for label, points in groups]
     lawless = not any(point.place or point.conjecture for _, points in groups for point in points)
     hidden = {1, 2, 3, 4} if lawless else {5, 6, 7}

@@ -97,24 +97,33 @@ def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
 
 def robustness_table(rows: Sequence[Row]) -> RenderableType:
     """One table per norm: law, median radius, robust accuracies, as [certified, attacked]."""
-    norms = dict.fromkeys(row.norm for row in rows)
-    return Group(*(_norm_table(norm, [r for r in rows if r.norm == norm]) for norm in norms))
+    return Group(*(_norm_table(norm, some) for norm, some in by_norm(rows).items()))
 
 
 def _norm_table(norm: Norm, rows: Sequence[Row]) -> RenderableType:
-    same = len({tuple(row.accuracy) for row in rows}) == 1
     title = Text(f"radii in {norm.sign}, [certified, attacked]")
     table = Table(title=title, title_justify="left", expand=True)
     table.add_column("run", overflow="fold")
-    table.add_column("law at centers")
-    table.add_column("median radius")
-    table.add_column("worst ratio")
-    for i in range(max(len(row.accuracy) for row in rows)):
-        head = f"right at {list(rows[0].accuracy)[i]:.3g}" if same else f"right at radius {i + 1}"
+    for head in heads(rows):
         table.add_column(head)
     for row in rows:
         table.add_row(*map(Text, [row.label, *cells(row)]))
     return Group(table, Text(f"{rows[0].samples} test samples", style="dim"))
+
+
+def by_norm(rows: Sequence[Row]) -> dict[Norm, list[Row]]:
+    """The rows of each norm that was measured."""
+    return {
+        norm: [r for r in rows if r.norm == norm] for norm in dict.fromkeys(r.norm for r in rows)
+    }
+
+
+def heads(rows: Sequence[Row]) -> list[str]:
+    """Heads of the `cells` of some rows; attack radii are numbered where they differ by row."""
+    same = len({tuple(row.accuracy) for row in rows}) == 1
+    most = max((list(row.accuracy) for row in rows), key=len)
+    radii = [f"{R:.3g}" if same else f"radius {i}" for i, R in enumerate(most, start=1)]
+    return ["law at centers", "median radius", "worst ratio", *(f"right at {R}" for R in radii)]
 
 
 def cells(row: Row) -> list[str]:
@@ -137,10 +146,8 @@ def bracket(ends: Ends, digits: int) -> str:
 def markdown(rows: Sequence[Row]) -> str:
     """The same tables for a README."""
     lines: list[str] = []
-    for norm in dict.fromkeys(row.norm for row in rows):
-        some = [row for row in rows if row.norm == norm]
-        radii = [f"right at {R:.3g}" for R in some[0].accuracy]
-        head = [f"{norm.sign}", "law at centers", "median radius", "worst ratio", *radii]
+    for norm, some in by_norm(rows).items():
+        head = [norm.sign, *heads(some)]
         lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         lines += [f"| {' | '.join([row.label, *cells(row)])} |" for row in some]
         lines.append("")

@@ -12,6 +12,9 @@ from gflow.judges.prediction import Prediction
 from gflow.report.words import readable
 from gflow.runs.standing import Standing
 
+Fact = tuple[str, str]
+"""A name and a text."""
+
 
 def catalogue(predictions: Sequence[Prediction] = ALL) -> Table:
     """Every prediction with its law, source, what it is judged on, and the scenario made for it."""
@@ -58,17 +61,10 @@ def explanation(
     - `one`: the prediction.
     - `findings`: by point label; None to explain the statement alone.
     """
-    rows = {
-        "law": one.formula,
-        "source": one.source,
-        "judged on": " and ".join(_subjects(one)),
-        "scenario": one.scenario and f"scenarios/{one.scenario}.toml",
-        "figure": one.figure and f"gflow plot RUN --only {one.figure}",
-    }
     parts: list[RenderableType] = [
         Text(f"{one.number} {one.id}", style="bold"),
         Text(one.statement),
-        _grid(rows.items()),
+        _grid(facts(one)),
     ]
     if findings is None:
         return Group(*parts)
@@ -77,26 +73,45 @@ def explanation(
     return Group(*parts, *(verdicts or [Text("\nIt says nothing here.")]))
 
 
-def _finding(label: str, finding: Finding) -> RenderableType:
+def facts(one: Prediction) -> list[Fact]:
+    """What is known of a prediction besides its statement: law, source, what it is judged on."""
+    return _known(
+        ("law", one.formula),
+        ("source", one.source),
+        ("judged on", " and ".join(_subjects(one))),
+        ("scenario", one.scenario and f"scenarios/{one.scenario}.toml"),
+        ("figure", one.figure and f"gflow plot RUN --only {one.figure}"),
+    )
+
+
+def grounds(finding: Finding) -> list[Fact]:
+    """The grounds of a finding: its reason, numbers, and hypotheses with what was measured."""
     opinion = finding.opinion
-    lines = [
+    return _known(
         ("verdict", finding.verdict.value),
         ("reason", opinion.reason),
         ("expected", opinion.expected),
         ("measured", opinion.measured),
         *(("assumes", str(hypothesis)) for hypothesis in opinion.hypotheses),
         *((_words(name), _value(value)) for name, value in opinion.details.items()),
-    ]
+    )
+
+
+def _known(*facts: Fact) -> list[Fact]:
+    """The facts that there are, as a person reads them."""
+    return [(name, readable(text)) for name, text in facts if text]
+
+
+def _finding(label: str, finding: Finding) -> RenderableType:
     title = [Text(f"\n{label}", style="bold")] if label else [Text("")]
-    return Group(*title, _grid(lines))
+    return Group(*title, _grid(grounds(finding)))
 
 
-def _grid(lines: Iterable[tuple[str, str]]) -> Table:
-    """Names and texts in two columns; a line without a text is left out."""
+def _grid(facts: Iterable[Fact]) -> Table:
+    """Names and texts in two columns."""
     grid = Table.grid(padding=(0, 2))
-    for name, text in lines:
-        if text:
-            grid.add_row(Text(name, style="dim"), Text(readable(text)))
+    for name, text in facts:
+        grid.add_row(Text(name, style="dim"), Text(text))
     return grid
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from drawing import tiny
+from pages import stored_study
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,9 @@ def prelu():
 @pytest.fixture(scope="session")
 def both(relu, prelu):
     return [("power=1", relu), ("power=3", prelu)]
+
+
+@pytest.fixture(scope="session")
+def judged_study(both, tmp_path_factory):
+    """A stored study of both powers and of a point that waits, with verdicts of every kind."""
+    return stored_study(both, tmp_path_factory.mktemp("judged"))
