@@ -8,16 +8,21 @@ import os
 import sys
 from pathlib import Path
 
+from nbclient import NotebookClient
+
 import gflow
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 # Cells that call `gflow` mean the one of the environment that builds.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["COLUMNS"] = "92"  # as wide as a page
+os.environ["COLUMNS"] = "84"  # as wide as a page
 # Pages have problems of the same few sizes, so most of them find their flows compiled.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(HERE / "_build" / ".compiled")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+# A shell prints in pieces that break off anywhere; they belong together.
+NotebookClient.coalesce_streams.default_value = True
 
 project = "gflow"
 author = "The gflow authors"
@@ -52,7 +57,6 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_show_tb = True
 nb_output_stderr = "remove"  # progress
-nb_merge_streams = True
 
 autodoc_default_options = {"members": True, "ignore-module-all": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
