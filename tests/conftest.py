@@ -1,5 +1,6 @@
 """Shapes are checked, promotion is strict, and 64 bits are on in every test."""
 
+import os
 from pathlib import Path
 
 import equinox as eqx
@@ -24,6 +25,17 @@ def checked_modules() -> list[str]:
 
 
 install_import_hook(checked_modules(), "beartype.beartype")  # for good: modules load late
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled programs in the cache of pytest: most of the time of a test is compilation."""
+    settings = {
+        "jax_compilation_cache_dir": str(config.cache.mkdir("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)  # for the processes that tests start
 
 
 @pytest.fixture(autouse=True)

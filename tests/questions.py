@@ -89,3 +89,20 @@ precision = "float64"
 linear = 200
 geometric = 60
 """
+
+DEEP = """
+name = "deep"
+data = {kind = "mnist", extract = true, samples = 300, test_samples = 100}
+network = {kind = "layers", width = 20, power = 3, init_scale = 1.0, outputs = "classes", hidden_layers = 2, input_normalized = true, bias = true}
+flow = {end_time = 0.3}
+train = {method = "adam", step_size = 3e-3, batch = 50}
+robustness = {norms = ["linf"], attacked = 10}
+"""  # noqa: E501
+"""Layers that learn the class of a digit."""
+
+FINE = """
+data = {dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.1, samples = 200, test_samples = 40}
+network = {kind = "layers", width = 40, power = 1, init_scale = 1.0, outputs = "subclasses"}
+flow = {end_time = 60.0, end_loss = 0.05}
+"""  # noqa: E501
+"""Layers that learn the subclass of a sample."""

@@ -15,20 +15,44 @@ import sys
 import warnings
 from typing import Any
 
-from gflow.cli import data, diff, guide, page
+from gflow.cli import (
+    attack,
+    check,
+    data,
+    diff,
+    doctor,
+    guide,
+    page,
+    plot,
+    run,
+    show,
+    status,
+    theory,
+)
+from gflow.cli.app import app
 from gflow.cli.guard import Exit
+from gflow.cli.names import THE_FIGURES, THE_PREDICTIONS
 from gflow.cli.spelling import spell_what_cannot_be_encoded
-from gflow.cli.verbs import app
 from gflow.data.caches import cache_folder
 from gflow.errors import GflowWarning
 
 __all__ = ["Exit", "app", "main"]
 
-app.add_typer(data.app, name="data")
-app.command("diff")(diff.diff)
-app.command("init")(guide.init)
-app.command("report")(page.report)
+# In the order in which the help lists them.
+app.command()(run.run)
+app.command()(status.status)
+app.command(epilog=THE_PREDICTIONS)(check.check)
+app.command()(attack.attack)
+app.command()(theory.theory)
+app.command()(diff.diff)
+app.command(epilog=THE_FIGURES)(plot.plot)
+app.command()(page.report)
+app.command()(show.show)
+app.command()(show.schema)
+app.command()(doctor.doctor)
+app.command()(guide.init)
 app.command("help")(guide.help_)
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

@@ -1,15 +1,31 @@
-"""Whether this machine is fit to run gflow, as facts."""
+"""The verb `doctor`: whether this machine is fit to run gflow, as facts."""
 
 import tempfile
 from pathlib import Path
 
+from gflow.cli.guard import Exit, guarded
+from gflow.cli.options import Json
+from gflow.cli.results import print_json
 from gflow.cost import measure_rate
-from gflow.runs.provenance import provenance
+
+
+@guarded
+def doctor(as_json: Json = False) -> int:
+    """Print versions, cores, matrix-product speed, and whether disk and cache are writable."""
+    facts = examine()
+    if as_json:
+        print_json(facts)
+    else:
+        for name, fact in facts.items():
+            print(f"{name:>16}  {fact}")
+    return Exit.OK
 
 
 def examine() -> dict[str, str]:
     """Versions, device, cores, matrix-product speed, and whether the disk is writable."""
     import jax
+
+    from gflow.runs.provenance import provenance
 
     facts = provenance()
     versions = facts["versions"]

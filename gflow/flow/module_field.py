@@ -50,12 +50,12 @@ class ModuleField(AbstractField):
             return self.whole(weights)(x).astype(omega.dtype)
 
         f, back = jax.vjp(apply, weights)
-        slope = jax.grad(lambda f: jnp.sum(omega * self.loss.value(y, f)))(f)
+        force = self.loss.force(y, f)
         terms = float(sum(leaf.size for leaf in jax.tree.leaves(weights)))
         one = jnp.ones_like(omega)
         rounding = rounding_of(one * jnp.max(jnp.abs(f)), terms, x.dtype)
-        outputs = Outputs.of(self.loss, y, f, omega, force=-slope, length=one, rounding=rounding)
-        return back(slope)[0], outputs
+        outputs = Outputs.of(self.loss, y, f, omega, force=force, length=one, rounding=rounding)
+        return back(-omega.reshape(-1, *(1 for _ in f.shape[1:])) * force)[0], outputs
 
     def error_norm(
         self, error: FlowState, state: FlowState | None = None, gain: Float[Array, ""] | float = 1.0

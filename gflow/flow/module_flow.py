@@ -6,7 +6,7 @@ compiled velocity, never constants of it; what is no array stands aside.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,21 +14,28 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree, Real
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from gflow.cost.memory import ROWS
-from gflow.data.checks import check_finite
 from gflow.errors import GflowWarning
 from gflow.flow.field import FlowState
 from gflow.flow.integrate import integrate
 from gflow.flow.losses import AbstractLoss
+from gflow.flow.module_checks import (
+    check_loss,
+    check_module,
+    check_settings,
+    samples_from,
+    times_from,
+)
 from gflow.flow.module_field import ModuleField
+from gflow.flow.module_weights import ModuleWeights, Template, taken_apart
 from gflow.flow.observer import Observer
 from gflow.flow.samples import Samples
 from gflow.flow.schedule import Schedule
-from gflow.flow.stepper import SOLVERS, Controls
-from gflow.flow.trajectory import Outcome, Reason
-from gflow.network.weights import AbstractWeights, smallest_layer
+from gflow.flow.stepper import Controls
+from gflow.flow.trajectory import Outcome, Reason, Trajectory
 from gflow.scenario import SAFE_TOLERANCE
 
 
@@ -69,93 +76,6 @@ class ModuleFlow(NamedTuple):
     """How the integration ended."""
 
 
-class _Pair(NamedTuple):
-    """A complex array as two real ones, which are what moves (final)."""
-
-    real: Float[Array, "..."]
-    imag: Float[Array, "..."]
-
-
-@dataclass(frozen=True, eq=False)
-class _Aside:
-    """What of a module is no array (final).
-
-    Equal to itself only, so that each flow compiles a program of its own: one that is there already
-    would not see what was changed in place since.
-    """
-
-    tree: PyTree
-
-
-class _Frame(eqx.Module):
-    """What of a module does not move: arrays that are no parameters, and all else (final)."""
-
-    buffers: PyTree
-    aside: _Aside = eqx.field(static=True)
-
-    def __call__(self, weights: "_Weights") -> Callable:
-        """The module of these weights."""
-        whole = jax.tree.map(
-            lambda a: jax.lax.complex(*a) if isinstance(a, _Pair) else a,
-            weights.arrays,
-            is_leaf=lambda a: isinstance(a, _Pair),
-        )
-        return eqx.combine(whole, self.buffers, self.aside.tree)
-
-
-class _Weights(AbstractWeights):
-    """The float arrays of a module, in double precision (final)."""
-
-    arrays: PyTree
-    chart: ClassVar[str] = "module"
-
-    def __init__(self, arrays: PyTree):
-        self.arrays = arrays
-
-    @property
-    def width(self) -> int:
-        """1: the module is one thing."""
-        return 1
-
-    @property
-    def dtype(self) -> jnp.dtype:
-        """Precision of the arrays."""
-        return jax.tree.leaves(self.arrays)[0].dtype
-
-    @property
-    def scale(self) -> Float[Array, ""]:
-        return smallest_layer(self)
-
-    def projected(self) -> "_Weights":
-        return self
-
-
-def _taken_apart(module: Callable) -> tuple[_Weights, _Frame]:
-    """What moves, in double precision, and what does not; all arrays are copies."""
-    given, aside = eqx.partition(module, _is_numeric)
-    # A copy, so that one that the caller changes later changes no module that was returned.
-    moving, buffers = eqx.partition(jax.tree.map(jnp.array, given), eqx.is_inexact_array)
-    if not jax.tree.leaves(moving):
-        raise ValueError(
-            "`module` must have a float array, which is what the flow moves, but has none; make "
-            "parameters jax or numpy arrays, since Python floats stay as they are."
-        )
-
-    def real(a: Array) -> Array | _Pair:
-        if jnp.iscomplexobj(a):
-            return _Pair(a.real.astype(jnp.float64), a.imag.astype(jnp.float64))
-        return a.astype(jnp.float64)
-
-    return _Weights(jax.tree.map(real, moving)), _Frame(buffers, _Aside(aside))
-
-
-def _is_numeric(leaf: object) -> bool:
-    """Whether a leaf is an array that jax can hold; a numpy scalar is none."""
-    return isinstance(leaf, jax.Array) or (
-        isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"
-    )
-
-
 class _CallersLoss(AbstractLoss):
     """A loss of the caller's (final)."""
 
@@ -172,8 +92,8 @@ class _CallersLoss(AbstractLoss):
 def flow_of(
     module: Callable,
     loss: Callable[[Array, Array], Array],
-    data: tuple[Real[np.ndarray, "n D"], Real[np.ndarray, " n"]],
-    times: Sequence[float] | Float[np.ndarray, " T"],
+    data: tuple[ArrayLike, ArrayLike],
+    times: ArrayLike,
     *,
     tolerance: float = 1e-6,
     solver: str = "tsit5",
@@ -196,86 +116,62 @@ def flow_of(
     - `module`: an equinox module on batches: inputs (n, D) to real outputs (n, …). One written for
         a single input becomes one by `jax.vmap` inside another module.
     - `loss`: from outputs and labels to a loss for each sample.
-    - `data`: inputs, and labels as the loss takes them: integers stay integers.
+    - `data`: inputs (n, D), and labels (n,) as the loss takes them: integers stay integers.
     - `times`: flow times to return it at, increasing, after t = 0, which is returned too.
-    - `tolerance`: relative error of one step; the absolute error is held to the same, and to at
-        most 1e-6, in units of the smallest layer, so that a small start is not stepped over.
+    - `tolerance`: relative error of one step, between 0 and 1; the absolute error is held to the
+        same, and to at most 1e-6, in units of the smallest layer, so that a small start is not
+        stepped over.
     - `solver`: a name in `gflow.flow.stepper.SOLVERS`.
     - `max_steps`: budget of steps.
 
     **Returns:** a `ModuleFlow` in float64. A flow that ended early is one too, up to where it
     ended; its `outcome` says why.
 
-    **Raises:** `ValueError` for times that do not increase from above 0, an unknown solver, a
-    module without a float array, complex outputs, or a loss that is not one real number per sample.
+    **Raises:** `DataError` for inputs or labels of another shape or type, with nan or inf, or of
+    unequal number. `ValueError` for times that do not increase from above 0, settings out of range,
+    a module without a float array or whose outputs are not one array of floats with a row per
+    sample, or a loss that is not one real number per sample.
+
+    **Warns:** `GflowWarning` for a start that rounding swallows.
 
     **Source:** theory section 3.
     """
-    _check(times, solver)
+    check_settings(tolerance, solver, max_steps)
+    schedule, (x, y) = Schedule(times_from(times)), samples_from(data)
     with jax.enable_x64(True):
-        x, y = np.array(data[0], np.float64), np.array(data[1])
-        check_finite(x, "inputs")
-        weights, frame = _taken_apart(module)
-        _check_shapes(loss, frame(weights), x, y)
-        scale = float(weights.scale)
-        _warn_of_rounding(scale)
+        weights, template = taken_apart(module)
+        check_module(template(weights), x)
+        check_loss(loss, template(weights), x, y)
+        _warn_of_rounding(float(weights.scale))
         samples = Samples.blocked(x, y, np.full(len(y), 1 / len(y)), ROWS, dtype="float64")
-        field = ModuleField(_CallersLoss(loss), 1.0, frame)
+        field = ModuleField(_CallersLoss(loss), 1.0, template)
+        controls = Controls(
+            solver=solver,
+            rtol=tolerance,
+            atol=min(SAFE_TOLERANCE, tolerance) * float(weights.scale),
+            min_step=0.0,
+            max_steps=max_steps,
+        )
+        observer = Observer(_probe(field, samples))
         trajectory = integrate(
-            field,
-            weights,
-            samples,
-            Schedule(np.asarray(times, np.float64)),
-            controls=Controls(
-                solver=solver,
-                rtol=tolerance,
-                atol=min(SAFE_TOLERANCE, tolerance) * scale,
-                min_step=0.0,
-                max_steps=max_steps,
-            ),
-            observer=Observer(_probe(field, samples)),
+            field, weights, samples, schedule, controls=controls, observer=observer
         )
-        # Other records are of the solver's own steps, but the last one is where it ended.
-        last = len(trajectory.times) - 1
-        chosen = np.union1d(np.flatnonzero(trajectory.scheduled), last)
-        records = jax.tree.map(lambda a: a[chosen], trajectory.observations)
-        modules = tuple(
-            frame(_Weights(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), records["arrays"])))
-            for i in range(len(chosen))
-        )
+        return _returned(trajectory, template)
+
+
+def _returned(trajectory: Trajectory, template: Template) -> ModuleFlow:
+    """The flow at the times that were requested, and where it ended."""
+    # Other records are of the solver's own steps, but the last one is where it ended.
+    last = len(trajectory.times) - 1
+    chosen = np.union1d(np.flatnonzero(trajectory.scheduled), last)
+    records = jax.tree.map(lambda a: a[chosen], trajectory.observations)
+    modules = tuple(
+        template(ModuleWeights(jax.tree.map(lambda a, i=i: jnp.asarray(a[i]), records["arrays"])))
+        for i in range(len(chosen))
+    )
     end = trajectory.outcome
     outcome = ModuleOutcome(end.reason, end.t, end.end_time, end.steps)
     return ModuleFlow(trajectory.times[chosen], records["loss"], modules, outcome)
-
-
-def _check(times: Sequence[float] | Float[np.ndarray, " T"], solver: str) -> None:
-    t = np.asarray(times, np.float64)
-    if t.ndim != 1 or not len(t) or not (np.diff(t, prepend=0.0) > 0).all():
-        raise ValueError(
-            f"`times` must increase, all of them after 0, but is {list(times)}; try [1.0, 10.0]."
-        )
-    if solver not in SOLVERS:
-        raise ValueError(f"`solver` must be one of {', '.join(SOLVERS)}, but is {solver!r}.")
-
-
-def _check_shapes(loss: Callable, module: Callable, x: np.ndarray, y: np.ndarray) -> None:
-    """Refuse complex outputs, and a loss that is not one real number for each sample."""
-    outputs = eqx.filter_eval_shape(lambda: module(jnp.asarray(x)))
-    if jnp.issubdtype(outputs.dtype, jnp.complexfloating):
-        raise ValueError(
-            f"`module` must give real outputs, but gives {outputs.dtype}; return the real part, or "
-            "both parts as two outputs."
-        )
-    values = eqx.filter_eval_shape(lambda: loss(module(jnp.asarray(x)), jnp.asarray(y)))
-    if values.shape != (len(x),):
-        raise ValueError(
-            f"`loss` must give one number per sample, shape ({len(x)},), but gives shape "
-            f"{values.shape}; do not average in it, and let outputs have the shape of labels."
-        )
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        raise ValueError(
-            f"`loss` must give real numbers, but gives {values.dtype}; try its real part."
-        )
 
 
 def _warn_of_rounding(scale: float) -> None:

@@ -18,11 +18,13 @@ class Outputs(eqx.Module):
     """Σ_i ω_i ‖x_i‖^q, q the degree of outputs in the inputs."""
     size: Float[Array, ""]
     """Σ_i ω_i (1 + |f_i|), one output of a sample counting for all."""
+    doubt: Float[Array, ""]
+    """Σ_i ω_i |g_i| (1 + |f_i|): what L changes by per error of outputs, relative beyond 1."""
 
     @classmethod
     def none(cls, dtype) -> "Outputs":
         """Those of no samples."""
-        return cls(*(jnp.zeros((), dtype) for _ in range(4)))
+        return cls(*(jnp.zeros((), dtype) for _ in range(5)))
 
     @classmethod
     def of(
@@ -43,7 +45,7 @@ class Outputs(eqx.Module):
 
         **Arguments:**
 
-        - `force`: -∂ℓ/∂f, whose signs say which corner.
+        - `force`: g = -∂ℓ/∂f, whose signs say which corner.
         - `length`: ‖x_i‖^q.
         - `rounding`: δ_i, a bound on the error of each output (`rounding_of`).
         """
@@ -53,9 +55,10 @@ class Outputs(eqx.Module):
         each = loss.value(y, f)
         worst = jnp.maximum(loss.value(y, f + corner), loss.value(y, f - corner))
         # The sum over samples itself is rounded in the precision of the weights.
-        doubt = worst - each + b * float(jnp.finfo(omega.dtype).eps) * jnp.abs(each)
+        unsure = worst - each + b * float(jnp.finfo(omega.dtype).eps) * jnp.abs(each)
         size = 1 + jnp.max(jnp.abs(f), axis=tuple(rest))
-        return cls(*(jnp.sum(omega * a) for a in (each, doubt, length, size)))
+        doubt = size * jnp.sum(jnp.abs(force), axis=tuple(rest))
+        return cls(*(jnp.sum(omega * a) for a in (each, unsure, length, size, doubt)))
 
     @property
     def gain(self) -> Float[Array, ""]:

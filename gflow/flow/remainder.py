@@ -43,8 +43,6 @@ class Reading(eqx.Module):
     """f(x_i)."""
     outputs: Outputs
     """Their sums."""
-    doubt: Float[Array, ""]
-    """Σ_i ω_i |g_i| (1 + |f_i|): what the loss changes by per relative change of outputs."""
 
 
 @eqx.filter_jit
@@ -91,7 +89,6 @@ def read_remainder(
         finite=jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all(),
         values=ScaledOutputs(output, top),
         outputs=outputs,
-        doubt=jnp.sum(omega * jnp.abs(g) * (1 + jnp.abs(f_i))),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.outputs import Outputs
 from gflow.flow.samples import Samples
 from gflow.flow.tolerance import Tolerance
 
@@ -206,6 +207,9 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
     assert estimate is not None
     wrong = machine.tolerance.scaled(estimate, moment.state, state)
     error = machine.field.error_norm(wrong, state, after.gain)
+    dissipated = jnp.stack([moment.state.dissipated, state.dissipated])
+    by_energy = _energy_error(machine, before, after, dissipated)
+    error = jnp.maximum(error, jnp.where(short, 0.0, by_energy))
     finite = _all_finite((state, wrong, error))
     spent = jnp.where(short, jnp.max(stages.dissipated), 0.0)
     uphill = after.loss - before.loss > before.rounding + after.rounding + spent
@@ -232,6 +236,25 @@ def attempt(machine: Machine, moment: Moment, end: Float[Array, ""]) -> Attempt:
         uphill=uphill,
         error=error,
     )
+
+
+def _energy_error(
+    machine: Machine, before: Outputs, after: Outputs, dissipated: Float[Array, "2"]
+) -> Float[Array, ""]:
+    """How wrong outputs are by the energy |ΔL + ∫‖dθ/dt‖² dt| that a step does not account for.
+
+    In units of the tolerance, beyond what rounding may be; 0 for p < 2, where kinks count energy
+    twice.
+
+    **Source:** theory T17.
+    """
+    if machine.field.p < 2:
+        return jnp.zeros_like(before.loss)
+    defect = jnp.abs(after.loss - before.loss + jnp.diff(dissipated)[0])
+    eps = jnp.finfo(dissipated.dtype).eps
+    beyond = defect - before.rounding - after.rounding - eps * dissipated[1]
+    allowed = machine.tolerance.of_outputs * jnp.maximum(before.doubt, after.doubt)
+    return jnp.where(beyond > 0, beyond / jnp.where(allowed > 0, allowed, 1.0), 0.0)
 
 
 def either(condition: Bool[Array, ""], new: PyTree, old: PyTree) -> PyTree:

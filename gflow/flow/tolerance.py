@@ -12,6 +12,11 @@ class Tolerance(eqx.Module):
     rtol: Float[Array, ""]
     atol: Float[Array, ""]
 
+    @property
+    def of_outputs(self) -> Float[Array, ""]:
+        """Error of an output that a step may make, absolute below 1 and relative beyond."""
+        return jnp.maximum(self.rtol, self.atol)
+
     def scaled(self, error: PyTree, a: PyTree, b: PyTree) -> PyTree:
         """The error between states a and b in units of the tolerance, number by number."""
 

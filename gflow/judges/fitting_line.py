@@ -23,6 +23,10 @@ SATURATED = 0.99
 OUTPUT_ERROR = 10.0
 """Tolerances by which an output may be off while it fits: the errors of some ten steps add up."""
 
+HIDDEN_ENERGY = 10.0
+"""Energy that a step may have lost, over what it shows: the step that errs sums it, too, and both
+errors may cancel; a quarter of it has been seen."""
+
 DEVIATIONS = 4.0
 """Standard deviations of a mean over the samples of a subclass that its law may be off by."""
 
@@ -240,9 +244,9 @@ def _numerical(evidence: Evidence, group: Group, line: Line) -> Float[np.ndarray
     """Relative error of the growth if the output is as wrong as tolerance and energy leave open.
 
     The output may be off by `OUTPUT_ERROR` tolerances, absolutely below 1 and relatively beyond.
-    Before, it may have been off by so much that its loss was the energy a step did not account for
-    (theory D2d), which has moved ψ ever since.  At p < 2 steps along kinks count energy twice;
-    under a loss that does not saturate that goes on for ever and says nothing.
+    Before, it may have been off by so much that its loss was `HIDDEN_ENERGY` times what a step did
+    not account for (theory D2d), which has moved ψ ever since.  At p < 2 steps along kinks count
+    energy twice; under a loss that does not saturate that goes on for ever and says nothing.
     """
     by_steps = OUTPUT_ERROR * evidence.scenario.flow.tolerance * np.maximum(line.z, 1) * line.slope
     if evidence.p < 2 and not evidence.loss.saturates:
@@ -250,8 +254,7 @@ def _numerical(evidence: Evidence, group: Group, line: Line) -> Float[np.ndarray
     total = evidence.record["loss"].values + evidence.record["dissipated"].values
     lost = np.abs(np.diff(total[line.at.start - 1 : line.at.stop]))
     force = 1 / (line.z * line.slope)  # that of a subclass on its output, over its weight
-    # The energy itself is summed by the step that erred, so it may show a part of the error only.
-    moved = np.cumsum(OUTPUT_ERROR * lost / (group.m * group.pi * force) * line.slope)
+    moved = np.cumsum(HIDDEN_ENERGY * lost / (group.m * group.pi * force) * line.slope)
     return np.maximum(moved, by_steps) / line.rise
 
 

@@ -123,15 +123,20 @@ CHARTS = {
     "module, one layer": Module(1, 1),
     "module": Module(2, 3),
 }
-EVERY = [
-    (name, p, chart.losses[0])
-    for name, chart in CHARTS.items()
-    for p in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
-] + [(name, 3.0, loss) for name, chart in CHARTS.items() for loss in chart.losses[1:]]
+POWERS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+EVERY = [(name, p, chart.losses[0]) for name, chart in CHARTS.items() for p in POWERS] + [
+    (name, 3.0, loss) for name, chart in CHARTS.items() for loss in chart.losses[1:]
+]
 """Every chart at every power (it is in the gates), and with every loss (it is in the forces)."""
 
 ONCE = [(name, 3.0, chart.losses[0]) for name, chart in CHARTS.items()]
-FOLLOWED = [case if case in ONCE else pytest.param(*case, marks=pytest.mark.slow) for case in EVERY]
+FEW = [case for case in EVERY if case[0] == "polar" or case[1] in (1.0, 2.5, 3.0)]
+"""Every power in one chart, and in all charts 1, 3 and one that is no integer."""
+
+
+def slow_unless(fast):
+    """Every case; slow, unless it is one of these."""
+    return [case if case in fast else pytest.param(*case, marks=pytest.mark.slow) for case in EVERY]
 
 
 def drawn(name, p, loss, *, n=23, rows=6, size=0.8, order=None, q=None):
@@ -172,7 +177,7 @@ def test_every_chart_and_every_loss_is_in_the_suite():
     assert charts == FIELDS.keys() and {loss for *_, loss in EVERY} == ALL_LOSSES.keys()
 
 
-@pytest.mark.parametrize(("name", "p", "loss"), EVERY)
+@pytest.mark.parametrize(("name", "p", "loss"), slow_unless(FEW))
 def test_velocity_is_minus_the_gradient_in_plain_weights(name, p, loss):
     chart, flow, loss_of, _ = drawn(name, p, loss)
 
@@ -223,7 +228,7 @@ def followed(flow, p, checkpoint=None):
     return flow.follow(TIMES, tolerance, min_step=min_step, checkpoint=checkpoint), tolerance
 
 
-@pytest.mark.parametrize(("name", "p", "loss"), FOLLOWED)
+@pytest.mark.parametrize(("name", "p", "loss"), slow_unless(ONCE))
 def test_a_flow_conserves_what_it_should(name, p, loss):
     # Four samples in six dimensions: some directions are orthogonal to all of them.
     chart, flow, loss_of, x = drawn(name, p, loss, n=4, rows=3, size=0.5)

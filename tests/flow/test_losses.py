@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from systems import Quartic
 
-from gflow.flow.losses import LOSSES, Exponential, register_loss
+from gflow.flow.losses import LOSSES, CrossEntropy, Exponential, register_loss
 
 EPS = np.finfo(float).eps
 Y, F = np.array([1.0, -1.0, 1.0, -1.0]), np.array([0.3, 0.7, -2.0, -0.1])
@@ -59,3 +60,15 @@ def test_losses_are_found_by_their_own_names_and_none_twice():
     assert {name: loss.name for name, loss in LOSSES.items()} == {name: name for name in LOSSES}
     with pytest.raises(ValueError, match="already one called 'exponential'; choose another"):
         register_loss(Exponential())
+
+
+def test_cross_entropy_is_that_of_a_softmax():
+    rng = np.random.default_rng(3)
+    f, y = rng.standard_normal((9, 4)) * 5, rng.integers(4, size=9)
+    expected = logsumexp(f, axis=1) - f[np.arange(9), y]
+
+    loss, at, label = CrossEntropy(), jnp.asarray(f), jnp.asarray(y, float)
+
+    np.testing.assert_allclose(loss.value(label, at), expected, rtol=1e-12)
+    slope = jax.grad(lambda f: loss.value(label, f).sum())(at)
+    np.testing.assert_allclose(loss.force(label, at), -slope, atol=100 * EPS)

@@ -1,6 +1,7 @@
 """`flow_of`: what of a module moves, what stays, and what is said of how it ended."""
 
 import warnings
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import gflow
-from gflow.errors import GflowWarning
+from gflow.errors import DataError, GflowWarning
 from gflow.flow.module_flow import ModuleOutcome
 from gflow.flow.trajectory import Reason
 
@@ -127,16 +128,102 @@ def test_outcomes_name_arguments_and_no_key_of_a_scenario():
     assert "`max_steps`" in ModuleOutcome(Reason.MAX_STEPS, 1.0, 2.0, 3).text
 
 
-@pytest.mark.parametrize(
-    ("module", "words"),
-    [
-        (lambda x: x[:, 0], "must have a float array"),
-        (Turned(jnp.zeros((), complex), jnp.conj), "must give real outputs, but gives complex"),
-    ],
-)
-def test_modules_that_cannot_flow_are_refused(module, words):
-    with pytest.raises(ValueError, match=words):
-        gflow.flow_of(module, half_square, (X, Y), TIMES)
+class Given(eqx.Module):
+    """Whatever a function makes of slopes and inputs."""
+
+    a: jax.Array
+    of: Callable = eqx.field(static=True)
+
+    def __call__(self, x):
+        return self.of(x, self.a)
+
+
+def given(of):
+    return Given(jnp.zeros(2), of)
+
+
+REFUSALS = [
+    # Data.
+    (dict(data=(X[0], Y)), "inputs must be an array of real numbers of shape (n, D), but have "
+        "shape (2,)"),
+    (dict(data=([[1.0], [1.0, 2.0]], Y)), "of shape (n, D), but their rows differ in length"),
+    (dict(data=(X * 1j, Y)), "inputs must be an array of real numbers of shape (n, D), but are of "
+        "type complex128"),
+    (dict(data=(X[:0], Y[:0])), "inputs must not be empty, but have shape (0, 2)"),
+    (dict(data=(np.full_like(X, np.inf), Y)), "inputs must be finite, but row 0 is not"),
+    (dict(data=(X, Y[:, None])), "labels must be an array of real numbers of shape (n,), but have "
+        "shape (2, 1)"),
+    (dict(data=(X, ["a", "b"])), "of shape (n,), but are of type <U1"),
+    (dict(data=(X, Y[:1])), "labels must be as many as inputs, 2, but are 1"),
+    (dict(data=(X, [1.0, np.nan])), "`labels` must be finite, but labels[1] is nan"),
+    # Times.
+    (dict(times=[]), "`times` must increase, all of them finite and after 0, but is []"),
+    (dict(times=np.array(3.0)), "all of them finite and after 0, but is 3.0"),
+    (dict(times=[1.0, 0.5]), "`times` must increase, all of them finite and after 0, but is [1.0,"),
+    (dict(times=[0.0, 1.0]), "all of them finite and after 0, but is [0.0, 1.0]; try [1.0, 10.0]."),
+    (dict(times=[1.0, np.nan]), "all of them finite and after 0, but is [1.0, nan]"),
+    (dict(times=[1.0, np.inf]), "all of them finite and after 0, but is [1.0, inf]"),
+    (dict(times=["soon"]), "all of them finite and after 0, but is ['soon']"),
+    # Settings.
+    (dict(tolerance=0.0), "`tolerance` must be between 0 and 1, but is 0.0; try 1e-6."),
+    (dict(tolerance=np.nan), "`tolerance` must be between 0 and 1, but is nan"),
+    (dict(solver="euler"), "`solver` must be one of tsit5"),
+    (dict(max_steps=0), "`max_steps` must be at least 1, but is 0"),
+    # Module and loss.
+    (dict(module=lambda x: x[:, 0]), "`module` must have a float array"),
+    (dict(module=given(lambda x, a: x[0] @ a)), "one array with a row per sample, shape (2, …), "
+        "but gives shape ()"),
+    (dict(module=given(lambda x, a: (x @ a, x @ a))), "shape (2, …), but gives a tuple of 2"),
+    (dict(module=given(lambda x, a: (x @ a).astype(complex))), "must give real outputs, but gives "
+        "complex128"),
+    (dict(module=given(lambda x, a: x @ a > 0)), "must give real outputs, but gives bool"),
+    (dict(loss=lambda f, y: ((f - y) ** 2).mean()), "`loss` must give one number per sample, shape "
+        "(2,), but gives shape ()"),
+    (dict(loss=lambda f, y: (f[:, None] - y[None]) ** 2), "but gives shape (2, 2)"),
+    (dict(loss=lambda f, y: None), "`loss` must give one number per sample, shape (2,), but gives "
+        "a NoneType"),
+    (dict(loss=lambda f, y: f.astype(complex)), "`loss` must give real numbers, but gives "
+        "complex128"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSALS, ids=[words for _, words in REFUSALS])
+def test_what_cannot_flow_is_refused_with_a_cure(change, words):
+    line = Masked(jnp.zeros(2), jnp.array([1, 1]))
+    whole = dict(module=line, loss=half_square, data=(X, Y), times=TIMES)
+
+    with pytest.raises((ValueError, DataError)) as caught:
+        gflow.flow_of(**whole | change)
+
+    text = str(caught.value)
+    assert words in text and "; " in text and text.endswith(".")
+
+
+def test_lists_and_arrays_of_any_kind_are_samples():
+    line = Masked(jnp.zeros(2), jnp.array([1, 1]))
+
+    for x, y in ((X.tolist(), Y.tolist()), (jnp.asarray(X), jnp.asarray(Y)), (X.astype(int), Y)):
+        flow = gflow.flow_of(line, half_square, (x, y), jnp.asarray(TIMES), tolerance=1e-9)
+
+        np.testing.assert_allclose(flow.modules[-1].a, DECAY[-1] * Y, atol=1e-7)
+
+
+def test_random_keys_and_flags_are_passed_along():
+    class Noisy(eqx.Module):
+        a: jax.Array
+        key: jax.Array
+        on: np.ndarray
+
+        def __call__(self, x):
+            noise = jax.random.normal(self.key, (2,), x.dtype)
+            return x @ self.a + jnp.where(self.on, noise, 0.0)
+
+    module = Noisy(jnp.zeros(2), jax.random.key(0), np.array([False, False]))
+
+    a, flow = slopes(module)
+
+    np.testing.assert_allclose(a, np.outer(DECAY, Y), atol=1e-7)
+    assert flow.modules[-1].key == module.key and flow.modules[-1].on.dtype == bool
 
 
 def test_a_start_below_rounding_is_warned_of_and_only_that():

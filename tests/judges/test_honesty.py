@@ -111,8 +111,16 @@ def test_a_flow_that_ended_before_anything_happened_refutes_nothing(short):
     assert reason.startswith("Undecided: the flow ended before every output escaped, smallest ")
 
 
-@pytest.mark.parametrize("power", [1, 1.5, 3])
-@pytest.mark.parametrize("loss", ["exponential", "half_square"])
+@pytest.mark.parametrize(
+    ("power", "loss"),
+    [
+        *[(1, "exponential"), (1.5, "half_square"), (3, "exponential")],
+        *(
+            pytest.param(p, loss, marks=pytest.mark.slow)
+            for p, loss in ((1, "half_square"), (1.5, "exponential"), (3, "half_square"))
+        ),
+    ],
+)
 def test_the_end_time_that_is_given_is_enough_and_not_far_too_long(power, loss):
     keys = {"network__power": power, "flow__loss": f'"{loss}"'}
     end = escape_end(evidence_of(SHORT, **keys), every=True)
@@ -164,8 +172,14 @@ def test_slow_is_not_at_rest_before_neurons_could_align(short):
     assert at_rest(later, np.exp(-short.times), last, allowed=0.1).met is None
 
 
-@pytest.mark.parametrize("scale", [1e-2, 0.5])
-@pytest.mark.parametrize("power", [1, 3])
+@pytest.mark.parametrize(
+    ("power", "scale"),
+    [
+        (1, 1e-2),
+        (3, 0.5),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1, 0.5), (3, 1e-2))),
+    ],
+)
 def test_a_start_that_is_not_small_is_outside_laws_of_a_vanishing_one(scale, power):
     run = evidence_of(SHORT, network__power=power, network__init_scale=scale, flow__end_time=100)
 

@@ -83,6 +83,13 @@ def test_a_step_that_was_forced_too_wrong_is_not_sound(run):
     assert not forced(200.0).sound and "`flow.min_step`" in forced(200.0).text
 
 
+def test_adam_does_not_say_what_it_dissipates_and_is_sound():
+    adam = evidence_of(SMALL, train__method="adam", train__batch=0, flow__end_time=2.0)
+
+    assert np.isnan(adam.record["dissipated"].values).all()
+    assert soundness_of(adam).sound
+
+
 def test_descent_may_climb_but_not_leave_the_numbers(run):
     steps = as_if(altered(run, loss=climbing), "train", method="sgd")
     diverged = replace(steps, outcome=replace(steps.outcome, reason=Reason.DIVERGED))

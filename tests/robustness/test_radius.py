@@ -174,8 +174,11 @@ def test_witnesses_flip_and_are_as_long_as_they_say(p):
 @pytest.mark.parametrize("norm", NORMS.values())
 @pytest.mark.parametrize("p", [1.0, 1.25, 2.0, 3.0])
 @pytest.mark.parametrize("rest", [0.0, 0.01])
-def test_no_attack_is_inside_a_certified_radius(p, rest, norm):
-    for seed in range(6):
+@pytest.mark.parametrize(
+    "seeds", [range(3), pytest.param(range(3, 9), marks=pytest.mark.slow)], ids=["few", "more"]
+)
+def test_no_attack_is_inside_a_certified_radius(p, rest, norm, seeds):
+    for seed in seeds:
         f, x, y = random_case(seed, p)
         few = Population.of(f)
         heavy = few.m > rest * 2

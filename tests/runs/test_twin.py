@@ -15,14 +15,15 @@ from gflow.runs.manifest import PARTS
 from gflow.runs.study import answer
 from gflow.scenario import parse_scenario
 
-SMALL = WHOLE + '\n[checks]\npredictions = ["energy-balance"]\n'
-GRID = SMALL + '\n[vary]\n"network.power" = [1, 3]\n'
+SHORT = WHOLE.replace("end_time = 200", 'end_time = 1\nmethod = "direct"')
+SMALL = SHORT + '\n[checks]\npredictions = ["energy-balance"]\n'
+GRID = SMALL + "\n[vary]\nseed = [1, 3]\n"  # of one program, which is compiled once
 LONGER = GRID.replace("[1, 3]", "[1, 3, 4]")
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    """A study of two powers."""
+    """A study of two seeds."""
     folder = tmp_path_factory.mktemp("shelf")
     answer(parse_scenario(GRID), folder, False, silent)
     return folder
@@ -30,15 +31,15 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """The powers that are computed, and not read or copied."""
-    powers, compute = [], point.simulate
+    """The seeds that are computed, and not read or copied."""
+    seeds, compute = [], point.simulate
 
     def simulate(scenario, *rest):
-        powers.append(scenario.network.power)
+        seeds.append(scenario.seed)
         return compute(scenario, *rest)
 
     monkeypatch.setattr(point, "simulate", simulate)
-    return powers
+    return seeds
 
 
 def test_a_study_to_which_a_value_is_added_computes_that_value_only(shelf, tmp_path, computed):
@@ -48,7 +49,7 @@ def test_a_study_to_which_a_value_is_added_computes_that_value_only(shelf, tmp_p
     study = answer(parse_scenario(LONGER), runs, False, silent)
 
     assert computed == [4]
-    assert [label for label, _ in study.entries] == ["power=1", "power=3", "power=4"]
+    assert [label for label, _ in study.entries] == ["seed=1", "seed=3", "seed=4"]
     for run in study.runs[:2]:
         (first,) = before.glob(f"{run.folder.name}")
         for name in (*PARTS, "manifest.json", "findings.json"):
@@ -70,7 +71,7 @@ def test_a_run_that_stands_alone_and_a_point_of_a_study_answer_each_other(
 
     shutil.rmtree(next(path for path in runs.iterdir() if path != alone.folder))
     answer(parse_scenario(GRID), runs, False, silent)
-    assert computed == [1]
+    assert computed == [3]
 
 
 @pytest.mark.slow
@@ -80,7 +81,7 @@ def test_runs_that_are_altered_interrupted_or_longer_or_not_wanted_are_no_answer
     def run_again(change, fresh=False):
         runs = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         shutil.copytree(shelf, runs)
-        folder = next(runs.glob("*/power=3-*"))
+        folder = next(runs.glob("*/seed=1-*"))
         change(folder)
         answer(parse_scenario(SMALL), runs, fresh, silent)
 
@@ -102,8 +103,8 @@ def test_runs_that_are_altered_interrupted_or_longer_or_not_wanted_are_no_answer
 
     for n, change in enumerate((cut, interrupt, lengthen), start=1):
         run_again(change)
-        assert computed == [3] * n
+        assert computed == [1] * n
     run_again(lambda folder: None, fresh=True)
-    assert computed == [3] * 4
+    assert computed == [1] * 4
     run_again(lambda folder: None)
-    assert computed == [3] * 4
+    assert computed == [1] * 4

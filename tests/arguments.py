@@ -1,0 +1,184 @@
+"""Arguments for every public function that takes arrays."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gflow.data.mixture import orthonormal_centers
+from gflow.flow.losses import Exponential
+from gflow.laws.spread import Spread
+from gflow.network.population import Population
+from gflow.network.prelu import Network
+from gflow.network.reference import average_target, subclass_target
+from gflow.random import stream
+from gflow.robustness.model_margin import OutputMargin
+from gflow.robustness.norm import Norm
+
+RNG = np.random.default_rng(0)
+CENTERS = orthonormal_centers(5, 3, 2, "rotated", rng=stream(0, "centers"))
+X = np.repeat(CENTERS.mu, 2, axis=0) + 0.05 * RNG.standard_normal((6, 5))
+Y = np.repeat(CENTERS.label.astype(float), 2)
+T = np.linspace(0.5, 3.0, 4)
+U0 = np.array([[0.6, 0.3, -0.2], [0.2, 0.5, 0.4], [-0.1, 0.2, 0.7]])
+SIGN = np.array([1.0, 1.0, -1.0])
+PI = np.array([0.3, 0.4, 0.3])
+MIXED = jnp.asarray(U0 @ X[:3])
+AVERAGE, CUBIC = average_target(CENTERS), subclass_target(CENTERS, 3.0)
+COSINE = np.tile(RNG.uniform(0.1, 0.9, (3, 5)), (4, 1, 1))
+OUTPUT = np.exp(np.outer(T, [1.0, 0.8, 1.2])) / 20
+LOG_MASS = np.log([1.0, 2.0, 3.0])
+
+
+def network(p=3.0) -> Network:
+    u = np.concatenate([CENTERS.mu, CENTERS.mu[:1] + 0.1])
+    s = np.append(CENTERS.label.astype(float), 1.0)
+    return Network(jnp.asarray(u), jnp.asarray(np.log([1.0, 0.9, 1.1, 0.2])), jnp.asarray(s), p)
+
+
+class Linear(eqx.Module):
+    """A model of many outputs that has no certificate."""
+
+    w: jax.Array
+
+    def __call__(self, x):
+        return x @ self.w.astype(x.dtype)
+
+
+SAMPLES = dict(x=X, y=Y)
+NETWORK = dict(network=network())
+LAWS = dict(u0=U0, sign=SIGN, label=CENTERS.label.astype(float))
+ONE = dict(u0=U0[1] / np.linalg.norm(U0[1]), y=np.array([1.0, 1.0, -1.0]))
+
+EXAMPLES: dict[str, list[dict]] = {
+    "measure.alignment.cosines": [dict(directions=jnp.asarray(X), references=MIXED)],
+    "measure.alignment.chords": [dict(directions=jnp.asarray(X), references=MIXED)],
+    "measure.alignment.mass_share": [dict(log_mass=LOG_MASS)],
+    "measure.alignment.contributing_share": [dict(log_mass=LOG_MASS)],
+    "measure.alignment.aligned_share": [dict(cosine=COSINE[..., 0] + 0.5, share=PI)],
+    "measure.alignment.mean_own_cosines": [
+        dict(cosine=COSINE[0], sign=SIGN, label=CENTERS.label, share=PI)
+    ],
+    "measure.alignment.mean_closest_cosines": [dict(cosine=COSINE[0], K=3, share=PI)],
+    "measure.alignment.first_time_at": [dict(level=0.5, times=T, values=OUTPUT[:, 0])],
+    "measure.balance.imbalance": [dict(log_norm=LOG_MASS, log_output=LOG_MASS + 0.1)],
+    "measure.balance.squared_norm": [
+        dict(log_norm=jnp.asarray(LOG_MASS), log_output=jnp.asarray(LOG_MASS))
+    ],
+    "measure.assignment.norm": [dict(values=X, q=2.0)],
+    "measure.certificate.certify": [
+        NETWORK | dict(target=CUBIC, c=1.0),
+        dict(network=network(1.0), target=AVERAGE, c=1.0),
+    ],
+    "measure.certificate.certify_best": [NETWORK | dict(target=CUBIC, c=1.0)],
+    "measure.certificate.unit_tilt": [dict(u=X[:3], mu=CENTERS.mu)],
+    "measure.distance.distance": [NETWORK | dict(target=CUBIC, seed=0)],
+    "measure.exchange.least_maximum": [dict(f=np.array([1.0, 2.0]), goal=np.array([1.0, 1.5]))],
+    "measure.margin.margins": [
+        dict(y=jnp.asarray(Y), f=jnp.asarray(X[:, 0])),
+        dict(y=jnp.asarray((Y + 1) / 2), f=jnp.asarray(X[:, :3])),
+    ],
+    "measure.phases.escape_times": [
+        dict(times=T, center_output=OUTPUT, slowing=Exponential().slowing)
+    ],
+    "measure.phases.find_phases": [
+        dict(times=T, aligned_share=T / 3, center_output=OUTPUT, margin_min=T - 2.0,
+             slowing=Exponential().slowing)
+    ],
+    "measure.premise.premise": [
+        dict(x=X, subclass=np.repeat(np.arange(3), 2), label=Y, seed=0, clusters=False)
+    ],
+    "measure.premise.spread": [dict(cosines=X[:, 0])],
+    "measure.relu_supremum.relu_supremum": [
+        dict(f=Population.of(network(1.0)), goal=Population.of(AVERAGE.network), c=1.0)
+    ],
+    "measure.stable_rank.stable_rank": [dict(features=jnp.asarray(X))],
+    "robustness.attack.attack": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.attack.share_beyond": [dict(radius=np.array([0.3, 0.6]), R=np.array([0.1, 0.5]))],
+    "robustness.bracket.measure_radii": [
+        NETWORK | SAMPLES | dict(norms=[Norm.L2], seed=0),
+        dict(network=network(1.0), norms=[Norm.L1, Norm.LINF], seed=0) | SAMPLES,
+        dict(network=Linear(jnp.asarray(CENTERS.mu.T)), x=X, y=np.repeat([0.0, 1.0, 2.0], 2),
+             norms=[Norm.L2], seed=0),
+    ],
+    "robustness.joint_bound.radii_together": [NETWORK | SAMPLES | dict(rest=0.01)],
+    "robustness.minimum_norm.minimum_norm": [
+        dict(margin=OutputMargin(network()), norm=Norm.L2, steps=5) | SAMPLES
+    ],
+    "robustness.minimum_norm.minimum_norm_of_classes": [
+        dict(f=Linear(jnp.asarray(CENTERS.mu.T)), x=X, y=np.repeat([0, 1, 2], 2), norm=Norm.L2,
+             steps=5)
+    ],
+    "robustness.published_search.published_accuracy": [
+        NETWORK | SAMPLES | dict(R=np.array([0.1]), iterations=2)
+    ],
+    "robustness.published_search.published_distance": [
+        NETWORK | dict(target=CUBIC.network, x=X, seed=0, iterations=2)
+    ],
+    "robustness.radius.radii": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.radius_bound.certified_radii": [
+        NETWORK | SAMPLES | dict(rest=0.01, norm=norm) for norm in (Norm.L1, Norm.L2)
+    ],
+    "laws.bayes.bayes_margin": [SAMPLES | dict(centers=CENTERS, tau=0.1)],
+    "laws.bayes.bayes_radii": [SAMPLES | dict(centers=CENTERS, tau=0.1)],
+    "laws.critical_radii.critical_radii": [
+        dict(m=PI, label=CENTERS.label.astype(int), p=p) for p in (1.0, 3.0)
+    ],
+    "laws.critical_radii.average_accuracy": [dict(R=T / 4, K=3, tau=0.1)],
+    "laws.critical_radii.subclass_accuracy": [dict(R=T / 4, K1=2, K2=1, tau=0.1)],
+    "laws.critical_radii.average_distance": [SAMPLES | dict(centers=CENTERS)],
+    "laws.critical_radii.quadratic_distance": [SAMPLES | dict(centers=CENTERS)],
+    "laws.decoupled.log_coordinates": [
+        dict(a=np.array([0.6, 0.0, 0.8]), push=np.array([1.0, 0.0, 0.5]), p=p, t_hat=T)
+        for p in (1.0, 2.0, 3.0)
+    ],
+    "laws.decoupled.log_length": [dict(logs=X)],
+    "laws.growth.direction_at_growth": [dict(u0=U0, log_growth=LOG_MASS, p=3.0)],
+    "laws.hypothesis.gap": [LAWS],
+    "laws.hypothesis.own_coordinates": [LAWS],
+    "laws.published_flow.separability": [SAMPLES],
+    "laws.reduced.aligned": [
+        ONE | dict(perp0=0.0, p=p, t_hat=T / 10, weights=PI) for p in (1.0, 3.0)
+    ],
+    "laws.reduced.blow_up": [ONE | dict(p=3.0, weights=PI)],
+    "laws.reduced.limit": [ONE | dict(p=p, weights=PI) for p in (1.0, 2.0)],
+    "laws.reduced.conserved": [dict(xi_k=T, xi_l=T + 1, p=3.0, same_class=True)],
+    "laws.reduced.capture_time": [dict(u_k=-T, alpha=0.1, D=100, m=2)],
+    "laws.spread.mean_force": [dict(z=T, loss=Exponential(), spread=Spread(0.1, 3.0))],
+    "laws.spread.half_moment": [dict(u=T, tau=0.1, p=3.0)],
+    "laws.spread.rise": [dict(z=T, loss=Exponential(), spread=Spread(0.1, 3.0))],
+    "laws.timescales.potential": [dict(z=T, loss="exponential"), dict(z=T / 4, loss="square")],
+    "laws.timescales.potential_of_log": [dict(log_z=-T, loss="logistic")],
+    "laws.timescales.fit": [dict(z0=0.1, t=T, pi=0.3, loss="exponential")],
+    "laws.timescales.fit_log": [dict(log_z0=-3.0, t=T, pi=0.3, loss="half_square")],
+    "laws.timescales.escape_time": [dict(t_a=1.0, z_a=T / 9, pi=PI[0], loss="exponential")],
+    "laws.timescales.scaled_exponential_integral": [dict(z=T)],
+    "laws.timescales.late_output": [dict(t=10 * T, pi=0.3)],
+    "laws.timescales.late_loss": [dict(z=OUTPUT, t=T)],
+    "laws.timescales.aligned_squared_norm": [dict(z=OUTPUT)],
+    "laws.timescales.late_gap": [dict(t=10 * T, K1=2, K2=1, pi=0.3)],
+    "laws.timescales.relu_floor": [dict(q_plus=T, q_minus=T + 1, K1=2, K2=1)],
+    "laws.timescales.smoothed_margin": [dict(loss_value=T / 9, omega_min=0.1, squared_norm=T)],
+}  # fmt: skip
+
+ELSEWHERE = {
+    # Counts, words and places, which have tests of their own below.
+    "measure.alignment.contributing", "measure.alignment.target", "measure.alignment.to_target",
+    "measure.margin.fit", "laws.hypothesis.balanced_start", "laws.hypothesis.occupied_cells",
+    "laws.reduced.winner", "robustness.ball_attack.ball_attack",
+    # Take nothing but values that are checked when they are made, or by whoever calls them.
+    "measure.ascent.ascend", "measure.assignment.assign", "measure.certificate.bounds",
+    "measure.certificate.few_relus", "measure.certificate.trivial", "measure.distance.contrast",
+    "measure.exchange.exchange", "measure.premise.look", "measure.relu_supremum.enumerable",
+    "robustness.bisection.bisected", "robustness.cast.casts_of",
+    "robustness.half_spaces.half_space_radii", "robustness.missing.lasting",
+    "robustness.minimum_norm.rivals", "robustness.ball_attack.random_starts",
+    "robustness.square_attack.square_attack", "laws.published_flow.learning_hypotheses",
+    "laws.hypothesis.orthonormal_centers",
+    # Parts of the search for shortest flips, whose samples and networks `radii` checks.
+    "robustness.attack.first_flip", "robustness.attack.scaled", "robustness.attack.steepest",
+    "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
+    "robustness.model_witness.in_double", "robustness.refinement.refined",
+    "robustness.starts.errors", "robustness.starts.on_rays", "robustness.starts.to_errors",
+    "robustness.witness.factors_on", "robustness.witness.least_factors",
+}  # fmt: skip
