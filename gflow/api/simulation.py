@@ -13,8 +13,9 @@ from gflow.network.population import Population
 from gflow.report.progress import telling_by_itself
 from gflow.runs import continuation, experiment
 from gflow.runs.checkpoint import SECONDS, FileCheckpoint
-from gflow.runs.given import Observable, received
+from gflow.runs.given import received
 from gflow.runs.index import digest_of
+from gflow.runs.observables import Observable
 from gflow.runs.run import Run
 from gflow.runs.watch import Watch
 from gflow.scenario import Scenario

@@ -102,7 +102,7 @@ def like_random(evidence: Evidence) -> tuple[Hypothesis, ...]:
         Hypothesis(
             f"a given neuron of every cell at least {LEAD:.0%} closer to its center than to others",
             f"in one cell the best is {min(leads):.1%} closer",
-            min(leads) >= LEAD,
+            bool(min(leads) >= LEAD),
         ),
     )
 

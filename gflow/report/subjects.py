@@ -72,6 +72,11 @@ def chosen(
                 f"the run {label or run.scenario.name} must have one hidden layer and one output, "
                 "of which there are laws, but has more; try `training`."
             )
+        if laws and not run.evidence.loss_is_known:
+            raise NotDrawable(
+                f"the run {label or run.scenario.name} must descend a loss whose laws are known, "
+                f"but was given {run.scenario.flow.given}; try `fit`."
+            )
         if neurons and not run.evidence.has("neurons"):
             raise NotDrawable(
                 f'`record.groups` of the run {label or run.scenario.name} must hold "neurons", '

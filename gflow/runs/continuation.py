@@ -11,7 +11,8 @@ from gflow.flow.losses import AbstractScalarLoss
 from gflow.flow.resumption import Resumption
 from gflow.network.snapshot import Snapshot
 from gflow.runs.experiment import follow
-from gflow.runs.given import Given, Observable, question_of, refuse_another, with_observed
+from gflow.runs.given import Given, question_of, refuse_another, with_observed
+from gflow.runs.observables import Observable
 from gflow.runs.problem import prepare
 from gflow.runs.run import Run
 from gflow.runs.watch import Watch, unwatched

@@ -2,31 +2,23 @@
 
 None of it can be written into a scenario file, so the question of such a run holds a checksum of
 each in its place (`network.given`, `flow.given`, `record.given`): runs that were given something
-else are other questions, in other folders.  The checksum of a function is that of the program jax
-makes of it, so it counts what is computed and not how it is written.
+else are other questions, in other folders.
 """
 
-import hashlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from gflow.errors import ScenarioError
 from gflow.flow.losses import LOSSES, AbstractScalarLoss
 from gflow.network.given import GivenNeurons, given_neurons
 from gflow.network.snapshot import Snapshot
-from gflow.runs.layout import COORDINATES, QUANTITIES
+from gflow.runs import observables, own_loss
+from gflow.runs.observables import Observable
 from gflow.scenario import NeuronsTable, Scenario
 from gflow.scenario.rules import SMALLEST_CARTESIAN
 from gflow.table import GIVEN
-
-Observable = Callable[[Snapshot], Any]
-"""From a network at one time to a number or an array; jax must be able to trace it."""
 
 
 class Given(NamedTuple):
@@ -53,8 +45,8 @@ def received(neurons: Any, loss: Any, observe: Any, scenario: Scenario) -> Given
     """
     return Given(
         None if neurons is None else _start(neurons, scenario),
-        None if loss is None else _own_loss(loss, scenario),
-        _observables(observe or {}),
+        None if loss is None else own_loss.own_loss(loss, scenario),
+        observables.observables(observe or {}),
     )
 
 
@@ -81,7 +73,7 @@ def question_of(scenario: Scenario, given: Given) -> Scenario:
             values["flow.chart"] = "lightcone"
     if given.loss is not None:
         name = next((one.name for one in LOSSES.values() if eqx.tree_equal(one, given.loss)), None)
-        named = None if name else _named(given.loss)
+        named = None if name else own_loss.name_of(given.loss)
         values |= {"flow.loss": name or GIVEN, "flow.given": named}
     question = scenario.with_values(values) if values else scenario
     present = {
@@ -116,8 +108,7 @@ def with_observed(question: Scenario, given: Given, network: Snapshot) -> Scenar
     if not given.observe:
         return question
     names = tuple(
-        f"{name} {_checksum_of_observable(name, function, network)}"
-        for name, function in given.observe.items()
+        observables.name_of(name, function, network) for name, function in given.observe.items()
     )
     return question.with_values({"record.given": names})
 
@@ -149,147 +140,3 @@ def _start(neurons: Any, scenario: Scenario) -> GivenNeurons:
     if scenario.chart == "cartesian":
         start.refuse_underflow(SMALLEST_CARTESIAN ** (1 / scenario.network.degree))
     return start
-
-
-LABELS = np.array([1.0, -1.0])
-OUTPUTS = np.array([-7.3, -2.1, -0.83, -0.17, -1.3e-3, 1.3e-3, 0.19, 0.77, 1.9, 6.7])
-"""Where a given loss is held against its own force: outputs that are no likely kink of it."""
-
-CLOSE = 1e-6
-"""Relative error allowed in the force of a given loss."""
-
-
-def _own_loss(loss: Any, scenario: Scenario) -> AbstractScalarLoss:
-    if not isinstance(loss, AbstractScalarLoss):
-        hint = f"{loss.__name__}()" if isinstance(loss, type) else "a subclass of it"
-        raise ScenarioError(
-            (
-                "`loss` must be a gflow.flow.losses.AbstractScalarLoss, but is "
-                f"{type(loss).__name__}; try {hint}.",
-            )
-        )
-    if scenario.network.grain != "sign":
-        raise ScenarioError(
-            (
-                "`loss` must be left out for many outputs, whose loss is the cross-entropy, but is "
-                f'{type(loss).__name__}; set network.outputs = "sign".',
-            )
-        )
-    _check_loss(loss)
-    return loss
-
-
-def _check_loss(loss: AbstractScalarLoss) -> None:
-    """Refuse a loss whose force is not its slope, or not κ y at f = 0."""
-    y, f = (a.ravel() for a in np.meshgrid(LABELS, OUTPUTS))
-    name = type(loss).__name__
-    with jax.enable_x64(True):
-        try:
-            value, force = (np.asarray(g(jnp.asarray(y), jnp.asarray(f)))
-                            for g in (loss.value, loss.force))  # fmt: skip
-            slope = jax.grad(lambda f: loss.value(jnp.asarray(y), f).sum())(jnp.asarray(f))
-            start = np.asarray(loss.force(jnp.asarray(LABELS), jnp.zeros(2)))
-        # Whatever the code of a caller raises.
-        except Exception as error:
-            raise ScenarioError(
-                (
-                    f"`loss` must be functions of arrays y and f that jax can trace, but {name} "
-                    f"raises {type(error).__name__} ({_first_line(error)}); use jax.numpy.",
-                )
-            ) from error
-    slope = np.asarray(slope)
-    if value.shape != f.shape or force.shape != f.shape:
-        raise ScenarioError(
-            (
-                f"`loss` must give a number for each sample, but {name} gives shapes {value.shape} "
-                f"and {force.shape} for {f.shape}; leave out sums and means.",
-            )
-        )
-    if not (np.isfinite(value) & (value >= 0)).all():
-        at = int((~(np.isfinite(value) & (value >= 0))).argmax())
-        raise ScenarioError(
-            (
-                f"`loss.value` must be finite and at least 0, but is {value[at]:g} at y = "
-                f"{y[at]:g}, f = {f[at]:g}; add a constant.",
-            )
-        )
-    off = np.abs(force + slope)
-    if not (off <= CLOSE * np.maximum(np.abs(slope), np.abs(slope).max() * CLOSE)).all():
-        at = int(np.nan_to_num(off, nan=np.inf).argmax())
-        raise ScenarioError(
-            (
-                f"`loss.force` must be minus the slope of `loss.value`, but is {force[at]:g} where "
-                f"that is {-slope[at]:g} (y = {y[at]:g}, f = {f[at]:g}); mend one of them.",
-            )
-        )
-    kappa = float(loss.kappa)
-    if not (kappa > 0 and np.allclose(start, kappa * LABELS, rtol=CLOSE, atol=0)):
-        raise ScenarioError(
-            (
-                f"`loss.kappa` must be the size of the force at f = 0, but is {kappa:g} where the "
-                f"force at y = 1 and -1 is {start[0]:g} and {start[1]:g}; mend one of them.",
-            )
-        )
-
-
-def _observables(observe: Any) -> dict[str, Observable]:
-    if not isinstance(observe, Mapping) or not all(map(callable, observe.values())):
-        raise ScenarioError(
-            (
-                "`observe` must be functions by their names, but is "
-                f'{type(observe).__name__}; try observe={{"mass": lambda net: net.log_norm}}.',
-            )
-        )
-    for name in observe:
-        if not (isinstance(name, str) and name.isidentifier()) or name in _RECORDED:
-            raise ScenarioError(
-                (
-                    f"`observe` must name functions by a word that the record has not, but has "
-                    f"{name!r}; choose another.",
-                )
-            )
-    return dict(observe)
-
-
-_RECORDED = {*QUANTITIES, *COORDINATES, "input", "layer", "complement"}
-"""Names that the record has."""
-
-
-def _checksum_of_observable(name: str, function: Observable, network: Snapshot) -> str:
-    try:
-        return _checksum(lambda net: jnp.asarray(function(net)), network)
-    # Whatever the code of a caller raises.
-    except Exception as error:
-        raise ScenarioError(
-            (
-                f"`observe` must be functions that jax can trace, but {name!r} raises "
-                f"{type(error).__name__} ({_first_line(error)}); use jax.numpy on `net.u`, `net.W` "
-                "and others, as gflow.network.snapshot says.",
-            )
-        ) from error
-
-
-def _named(loss: AbstractScalarLoss) -> str:
-    """Name and checksum of a loss."""
-    y, f = jnp.ones(2), jnp.zeros(2)
-    with jax.enable_x64(True):
-        programs = [_checksum(function, y, f) for function in (loss.value, loss.force)]
-    return f"{type(loss).__name__} {_short(f'{programs} {loss.kappa}'.encode())}"
-
-
-def _checksum(function: Callable, *arguments: Any) -> str:
-    """Checksum of the program that jax makes of a function of such arguments."""
-    with jax.enable_x64(True):
-        program = jax.make_jaxpr(lambda *args: jax.tree.leaves(function(*args)))(*arguments)
-    # Addresses of functions differ from process to process.
-    text = re.sub(r"0x[0-9a-f]+", "", str(program.jaxpr))
-    constants = b"".join(np.asarray(constant).tobytes() for constant in program.consts)
-    return _short(text.encode() + constants)
-
-
-def _short(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:8]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]

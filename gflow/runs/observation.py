@@ -27,8 +27,8 @@ from gflow.network.read_off import class_outputs
 from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.network.snapshot import Snapshot
 from gflow.network.weights import AbstractFirstLayer
-from gflow.runs.given import Observable
 from gflow.runs.layout import labeled
+from gflow.runs.observables import Observable
 from gflow.runs.problem import Problem
 
 COMPLEMENT = 3

@@ -115,6 +115,7 @@ def test_weights_below_any_float_start_from_their_logarithms():
         assert np.exp(2 * start.log_norm).max() == 0  # no float holds a contribution
 
 
+@pytest.mark.slow
 def test_the_start_of_a_scenario_given_back_is_the_same_flow_and_another_question():
     scenario = question('record.groups=["neurons", "centers", "directions"]')
     own = gflow.simulate(scenario, progress=False)

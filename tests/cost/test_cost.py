@@ -64,6 +64,22 @@ def test_memory_is_the_sum_of_what_a_flow_keeps(precision, real, solver, stages)
     assert estimate(question, rate=1e9).memory_bytes == expected
 
 
+def test_directions_take_a_number_for_each_time_neuron_and_input():
+    h, D, times = 20000, 2000, 2 + 3 + 100
+    sizes = (f"network.width={h}", f"data.dimension={D}", "record.linear=2", "record.geometric=3")
+    groups = ('["neurons"]', '["neurons", "directions"]')
+
+    bare, full = (
+        estimate(scenario(*sizes, f"record.groups={names}"), rate=1e9) for names in groups
+    )
+
+    # In memory twice, when the times are put together.
+    assert full.memory_bytes - bare.memory_bytes == 2 * times * h * D * 8
+    assert full.disk_bytes - bare.disk_bytes == times * h * D * 8
+    # Two single numbers for each of K + 2 references, two logarithms, a sign; and the weights.
+    assert bare.disk_bytes == times * h * (8 * (10 + 2) + 17) + 8 * h * D
+
+
 def test_many_samples_cost_most_while_they_are_drawn():
     question = scenario("data.samples=100000", "record.groups=[]")
 
@@ -162,7 +178,7 @@ def test_a_cost_prints_as_a_card_with_its_basis():
     card = str(estimate(scenario(), rate=123e9))
 
     assert [line.split()[0] for line in card.splitlines()] == [
-        "flows", "evaluations", "operations", "memory", "minutes", "basis",
+        "flows", "evaluations", "operations", "memory", "disk", "minutes", "basis",
     ]  # fmt: skip
     assert "down to 62" in card
 
