@@ -27,7 +27,7 @@ NOISE = Hypothesis("α = 0", "α = 0.1", False)
 
 def finding(id, verdict, reason, *hypotheses):
     return Finding(
-        id, f"the statement of {id}", "theory D0",
+        id, f"the statement of {id}", "a paper",
         Opinion(verdict, "expected <= 1", f"measured by {id}", reason, hypotheses=hypotheses),
     )  # fmt: skip
 

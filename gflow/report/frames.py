@@ -83,6 +83,7 @@ class Frames:
             "referenceColors": reference_colors(centers),
             "classes": centers.label.tolist() if has_classes(self.run) else [],
             "gram": (references @ references.T).round(4).tolist(),
+            "view": default_view(centers),
             "neurons": [f"neuron {j + 1}" for j in self.neurons],
             "signs": self.run.record["sign"].values[-1][self.neurons].tolist(),
             "shares": self.share.round(6).tolist(),
@@ -152,6 +153,15 @@ def _heaviest(run: Run) -> Int[np.ndarray, " q"]:
         return np.zeros(0, dtype=int)
     order = np.argsort(-run.evidence.share, kind="stable")
     return order[run.evidence.contributing[order]]
+
+
+def default_view(centers: Centers) -> list[int]:
+    """The centers that are shown first: the three of a class of three, else two of one class."""
+    label, K = centers.label.tolist(), centers.K
+    members = [[k for k in range(K) if label[k] == sign] for sign in (1, -1)]
+    three = next((some for some in members if len(some) == 3), None)
+    two = next((some[:2] for some in members if len(some) > 1), list(range(min(K, 2))))
+    return three or two
 
 
 def has_classes(run: Run) -> bool:

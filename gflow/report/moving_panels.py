@@ -55,8 +55,10 @@ def panels(frames: Frames) -> list[Panel]:
     """The panels of a run, without those that show what it did not record."""
     run = frames.run
     panels = []
+    if len(frames.neurons) and run.centers.K > 1:
+        panels.append(_place())
     if len(frames.neurons):
-        panels += [_place(), _map(frames)]
+        panels.append(_map(frames))
     if run.evidence.has("centers"):
         panels.append(_outputs(run))
     return [*panels, _loss(run), _norms(frames)]

@@ -11,20 +11,24 @@ import base64
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gflow.errors import MachineError
-from gflow.judges.catalogue import CATALOGUE
-from gflow.judges.finding import Finding, Verdict
 from gflow.report import figures, radii_table, style
-from gflow.report.frames import MOST_COSINES, Frames
-from gflow.report.headline import Headline, PointAnswer
-from gflow.report.headline_lines import cells, clauses, remarks
-from gflow.report.theory_table import Fact, facts, grounds
+from gflow.report.headline import Findings, Headline
+from gflow.report.headline_lines import remarks
+from gflow.report.page_contents import (
+    ORDER,
+    commands_of,
+    judgments_of,
+    points_of,
+    provenance_of,
+    table_of,
+)
 from gflow.report.words import readable
 from gflow.runs.files import write_text, writing
 from gflow.runs.run import Run
@@ -34,9 +38,6 @@ from gflow.runs.watch import Stage, unstaged
 
 NAME = "report.html"
 """Name of the page in a run or study folder."""
-
-_ORDER = (Verdict.FAILS, Verdict.UNDECIDED, Verdict.HOLDS, Verdict.OUTSIDE)
-"""Verdicts in the order in which they deserve to be read."""
 
 
 def page(result: Run | Study, out: str | Path | None = None, stage: Stage = unstaged) -> Path:
@@ -70,18 +71,6 @@ def page(result: Run | Study, out: str | Path | None = None, stage: Stage = unst
     return path
 
 
-class Judgment(NamedTuple):
-    """A verdict as a page unfolds it."""
-
-    verdict: str
-    title: str
-    statement: str
-    gist: str
-    """What was measured, or why it does not apply."""
-    facts: list[Fact]
-    """Law, source, and the grounds of the verdict."""
-
-
 class Picture(NamedTuple):
     """A figure as a page holds it."""
 
@@ -91,40 +80,13 @@ class Picture(NamedTuple):
     """In base64."""
 
 
-class Point(NamedTuple):
-    """A run as a page shows it."""
-
-    id: str
-    label: str
-    clauses: list[str]
-    """What it answers, in sentences."""
-    card: Mapping[str, str]
-    judgments: list[Judgment]
-    panels: list[Any]
-    """Titles and words of what moves."""
-    omitted: str
-    values: dict[str, object]
-    """What page.js reads: frames, and the panels as bokeh reads them."""
-
-
-class Row(NamedTuple):
-    """A point in the table of a study."""
-
-    id: str
-    """Of the run it leads to; empty if there is none."""
-    label: str
-    cells: list[str]
-
-
-def _html(
-    result: Run | Study, findings: Mapping[str, Sequence[Finding]], pictures: list[Picture]
-) -> str:
+def _html(result: Run | Study, findings: Findings, pictures: list[Picture]) -> str:
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
 
     headline = Headline.of(result, findings)
-    points = _points(result, findings, headline)
-    heads, rows = _table(result, headline, findings)
+    points = points_of(result, findings, headline)
+    heads, rows = table_of(result, headline, findings)
     together = findings.get("", ()) if isinstance(result, Study) else ()
     scripts = [_bokeh(), _asset("page.js")]
     environment = Environment(
@@ -140,126 +102,18 @@ def _html(
         points=points,
         heads=heads,
         rows=rows,
-        together=_judgments(together),
-        verdicts=[verdict.value for verdict in _ORDER],
+        together=judgments_of(together),
         pictures=pictures,
         radii=radii_table.by_norm(radii_table.rows_of(result.entries)),
         radii_table=radii_table,
         published=radii_table.published_lines(result.entries),
-        provenance=_provenance(result),
+        provenance=provenance_of(result),
         scenario=result.scenario.to_toml(),
-        commands=_commands(result),
+        commands=commands_of(result),
         scripts=[Markup(script) for script in scripts],
         hashes=[_hash(script) for script in scripts],
         css=Markup(_asset("page.css")),
-        shades=style.SHADES,
     )
-
-
-def _points(
-    result: Run | Study, findings: Mapping[str, Sequence[Finding]], headline: Headline
-) -> list[Point]:
-    from bokeh.embed import json_item
-
-    from gflow.report.moving_panels import panels, sphere_theory
-
-    answers = {point.label: point for point in headline.points}
-    most = MOST_COSINES // max(1, len(result.entries))
-    points = []
-    for i, (label, run) in enumerate(result.entries, start=1):
-        frames = Frames.of(run, most)
-        moving = panels(frames)
-        values = {
-            **frames.to_json(),
-            "sphere": sphere_theory(run),
-            "pair": _default_view(run),
-            "panels": {panel.name: json_item(panel.figure) for panel in moving},
-        }
-        point = Point(
-            id=f"point-{i}",
-            label=_spaced(label),
-            clauses=clauses(answers[label], headline.needed),
-            card=run.card,
-            judgments=_judgments(findings[label]),
-            panels=moving,
-            omitted=frames.omitted,
-            values=values,
-        )
-        points.append(point)
-    return points
-
-
-def _default_view(run: Run) -> list[int]:
-    """The centers that are shown first: the three of a class of three, else two of one class."""
-    label, K = run.centers.label.tolist(), run.centers.K
-    members = [[k for k in range(K) if label[k] == sign] for sign in (1, -1)]
-    three = next((some for some in members if len(some) == 3), None)
-    two = next((some[:2] for some in members if len(some) > 1), list(range(min(K, 2))))
-    return three or two
-
-
-def _judgments(findings: Sequence[Finding]) -> list[Judgment]:
-    """Findings as a page unfolds them, those that deserve to be read first at the top."""
-    ordered = sorted(findings, key=lambda finding: _ORDER.index(finding.verdict))
-    return [
-        Judgment(
-            verdict=finding.verdict.value,
-            title=f"{one.number} {one.id}" if (one := CATALOGUE.get(finding.id)) else finding.id,
-            statement=finding.statement,
-            gist=readable(_gist(finding)),
-            facts=[*(facts(one) if one else []), *grounds(finding)],
-        )
-        for finding in ordered
-    ]
-
-
-def _gist(finding: Finding) -> str:
-    opinion = finding.opinion
-    return opinion.reason if finding.verdict is Verdict.OUTSIDE else opinion.measured
-
-
-def _table(
-    result: Run | Study, headline: Headline, findings: Mapping[str, Sequence[Finding]]
-) -> tuple[list[str], list[Row]]:
-    """The table of a study: heads and one row per point; columns without an entry are left out."""
-    if isinstance(result, Run):
-        return [], []
-    answers = {point.label: point for point in headline.points}
-    states = {status.label: status for status in result.unanswered}
-    ids = {label: f"point-{i}" for i, (label, _) in enumerate(result.entries, start=1)}
-    varied = {point.label: point.varied for point in result.scenario.points()}
-    columns: dict[str, dict[str, str]] = {}
-    for label, values in varied.items():
-        row = {key: f"{value}" for key, value in values.items()} if len(values) > 1 else {}
-        row |= _entries(answers[label], findings.get(label, ())) if label in answers else {}
-        row["state"] = states[label].state.value if label in states else ""
-        for name, text in row.items():
-            columns.setdefault(name, {})[label] = text
-    heads = [name for name, column in columns.items() if any(column.values())]
-    rows = [
-        Row(
-            ids.get(label, ""),
-            _spaced(label),
-            [columns[name].get(label, "") for name in heads],
-        )
-        for label in varied
-    ]
-    return heads, rows
-
-
-def _spaced(label: str) -> str:
-    """The label of a point as a title writes it, such as "power = 1, seed = 3"."""
-    return label.replace(",", ", ").replace("=", " = ")
-
-
-def _entries(answer: PointAnswer, findings: Sequence[Finding]) -> dict[str, str]:
-    """What a point answers, and how many predictions have which verdict."""
-    number = [finding.verdict for finding in findings]
-    counts = {verdict.value: f"{number.count(verdict)}" for verdict in _ORDER[:-1] if number}
-    places = ("neurons end at", "cosine", "Conjecture 1", "distance")
-    known = cells(answer)
-    stopped = {"ended": "early"} if answer.stopped else {}
-    return {**{name: known.pop(name) for name in places}, **counts, **known, **stopped}
 
 
 def _pictures(result: Run | Study, stage: Stage) -> list[Picture]:
@@ -300,41 +154,8 @@ def _figure_folder(result: Run | Study) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _provenance(result: Run | Study) -> dict[str, str]:
-    """Versions and machine of all runs; several values where runs differ."""
-    manifests = [run.manifest for _, run in result.entries]
-    versions = [
-        ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())  # type: ignore
-        for manifest in manifests
-    ]
-    names = ("python", "device", "cores", "threads")
-    seconds = sum(float(str(manifest["seconds"])) for manifest in manifests)
-    rows = {
-        "versions": versions,
-        **{name: [str(manifest.get(name, "")) for manifest in manifests] for name in names},
-        "checksum of the data": [str(manifest.get("data") or "") for manifest in manifests],
-        "seconds of flow": [f"{seconds:.1f}"] if manifests else [],
-        "folder": [str(result.folder or "")],
-    }
-    joined = {name: "; ".join(dict.fromkeys(filter(None, row))) for name, row in rows.items()}
-    return {name: text for name, text in joined.items() if text}
-
-
-def _commands(result: Run | Study) -> list[str]:
-    """The commands that make the result and its page again, from a file with the scenario."""
-    scenario, folder = result.scenario, result.folder or "RUN"
-    norms = dict.fromkeys(
-        str(norm) for _, run in result.entries if run.evidence.robustness
-        for norm in run.evidence.robustness.radii
-    )  # fmt: skip
-    lines = [f"gflow run {scenario.name}.toml"]
-    if norms and not scenario.robustness.norms:
-        lines.append(f"gflow attack {folder} {' '.join(f'--norm {norm}' for norm in norms)}")
-    return [*lines, f"gflow report {folder}"]
-
-
 _SIGNS = {"&lt;=": "≤", "&gt;=": "≥", " +- ": " ± "}
-_WORD = re.compile(rf"\b({'|'.join(verdict.value for verdict in _ORDER)})\b")
+_WORD = re.compile(rf"\b({'|'.join(verdict.value for verdict in ORDER)})\b")
 
 
 def _typeset(text: str) -> Any:

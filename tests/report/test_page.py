@@ -9,16 +9,26 @@ from html import escape
 import numpy as np
 import pytest
 from drawing import changed, without
-from pages import QUESTION
+from pages import GRID, QUESTION
 from typer.testing import CliRunner
 
 from gflow import cli
 from gflow.cli import Exit
+from gflow.data.centers import Centers
 from gflow.errors import MachineError
 from gflow.report import page as pages
-from gflow.report.frames import FEWEST_NEURONS, FEWEST_TIMES, Frames
+from gflow.report.frames import (
+    FEWEST_NEURONS,
+    FEWEST_TIMES,
+    Frames,
+    reference_colors,
+    reference_names,
+)
 from gflow.report.page import page
 from gflow.runs import store
+from gflow.runs.index import write_index
+from gflow.runs.study import load
+from gflow.scenario import parse_scenario
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +70,10 @@ def test_a_verdict_unfolds_to_statement_law_hypotheses_and_reason(html):
     outside = re.search(r"<details class=.judgment outside.*?</details>", html, re.DOTALL)
     unfolded = text_of(outside[0])
 
-    assert unfolded.startswith("OUTSIDE P5 closed-form measured by closed-form the statement of")
-    assert " law " in unfolded and " expected expected ≤ 1 " in unfolded
+    assert unfolded.startswith(
+        "OUTSIDE P5 closed-form It needs α = 0, and here α = 0.1. the statement of closed-form law"
+    )
+    assert " expected expected ≤ 1 measured measured by closed-form " in unfolded
     assert "assumes α = 0: α = 0.1, not met" in unfolded
 
 
@@ -130,6 +142,26 @@ def test_sections_without_data_are_left_out(prelu, unjudged, tmp_path):
     assert panels == ["outputs", "loss", "norms"]
     titles = re.findall(r"<h[23][^>]*>([^<]+)", html)
     assert titles == ["The flow", "How to make it again"]
+
+
+def test_a_study_that_waits_is_a_table_of_its_points(tmp_path):
+    scenario = parse_scenario(GRID)
+    write_index(scenario, tmp_path / "study")
+
+    html = page(load(tmp_path / "study")).read_text(encoding="utf-8")
+
+    cells = re.findall(r"<t[hd](?: scope=.row.)?>([^<]+)</t[hd]>", html)
+    assert cells[:6] == ["power = 1", "waiting", "power = 3", "waiting", "power = 4", "waiting"]
+
+
+def test_every_reference_has_a_name_and_a_color():
+    two = Centers(np.eye(3, 5), np.array([1, 1, -1]), "given")
+    many = Centers(np.eye(3, 5), np.array([1, 1, 1]), "given", class_of=(0, 1, 2))
+
+    assert reference_names(two) == ["μ₁", "μ₂", "μ₃", "μ̄₊", "μ̄₋"]
+    assert reference_names(many) == ["μ₁", "μ₂", "μ₃", "μ̄₀", "μ̄₁", "μ̄₂"]
+    for centers in (two, many):
+        assert len(reference_colors(centers)) == len(centers.references)
 
 
 def test_the_page_of_a_stored_run_lies_in_its_folder(prelu, unjudged, tmp_path):

@@ -69,10 +69,8 @@ class Flow {
     this.slider.value = frame;
     const t = this.values.times[frame];
     for (const cursor of this.cursors) cursor.location = t;
-    if (this.view) {
-      this.moveNeurons();
-      this.fillMap();
-    }
+    if (this.view) this.moveNeurons();
+    if (this.sources.image) this.fillMap();
     this.writeReadout();
   }
 
@@ -143,7 +141,7 @@ class Flow {
     this.selects.forEach((select, i) => {
       if (i === 2) select.add(new Option("none", ""));
       for (const k of range(centers)) select.add(new Option(this.values.references[k], k));
-      select.value = this.values.pair[i] ?? "";
+      select.value = this.values.view[i] ?? "";
       select.addEventListener("change", () => {
         this.look();
         this.show(this.frame);

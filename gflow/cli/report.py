@@ -1,4 +1,4 @@
-"""The verb report: the page of a stored result, for a browser."""
+"""The verb `report`: the page of a stored result, for a browser."""
 
 from pathlib import Path
 from typing import Annotated
