@@ -22,8 +22,8 @@ from gflow.cli import (
     diff,
     doctor,
     guide,
-    page,
     plot,
+    report,
     run,
     show,
     status,
@@ -46,7 +46,7 @@ app.command()(attack.attack)
 app.command()(theory.theory)
 app.command()(diff.diff)
 app.command(epilog=THE_FIGURES)(plot.plot)
-app.command()(page.report)
+app.command()(report.report)
 app.command()(show.show)
 app.command()(show.schema)
 app.command()(doctor.doctor)
