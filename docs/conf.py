@@ -6,6 +6,7 @@ page shows was printed by this version.
 
 import os
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -22,7 +23,7 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(HERE / "_build" / ".compiled")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 # A shell prints in pieces that break off anywhere; they belong together.
-NotebookClient.coalesce_streams.default_value = True
+NotebookClient.__init__ = partialmethod(NotebookClient.__init__, coalesce_streams=True)
 
 project = "gflow"
 author = "The gflow authors"
