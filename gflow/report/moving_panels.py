@@ -54,14 +54,15 @@ class Panel(NamedTuple):
 def panels(frames: Frames) -> list[Panel]:
     """The panels of a run, without those that show what it did not record."""
     run = frames.run
-    panels = []
-    if len(frames.neurons) and run.centers.K > 1:
-        panels.append(_place())
-    if len(frames.neurons):
-        panels.append(_map(frames))
-    if run.evidence.has("centers"):
-        panels.append(_outputs(run))
-    return [*panels, _loss(run), _norms(frames)]
+    has_neurons, has_moved = len(frames.neurons) > 0, run.evidence.times[-1] > 0
+    choice = [
+        (has_neurons and run.centers.K > 1, _place),
+        (has_neurons, _map),
+        (has_moved and run.evidence.has("centers"), _outputs),
+        (has_moved, _loss),
+        (has_moved, _norms),
+    ]
+    return [panel(frames) for shown, panel in choice if shown]
 
 
 def sphere_theory(run: Run) -> dict[str, object] | None:
@@ -112,7 +113,7 @@ def _sphere(p: float) -> dict[str, object]:
     }
 
 
-def _place() -> Panel:
+def _place(frames: Frames) -> Panel:
     """Neurons in the plane of two centers, or on the sphere of three; page.js fills it."""
     plot = _figure(
         x_range=(-0.25, 1.25),
@@ -197,7 +198,8 @@ def _map(frames: Frames) -> Panel:
     )
 
 
-def _outputs(run: Run) -> Panel:
+def _outputs(frames: Frames) -> Panel:
+    run = frames.run
     outputs = np.abs(run.record["center_output"].values)
     plot = _over_time(run, y_axis_type="log", y_range=(OUTPUT_FLOOR, output_ceiling(run)))
     colors, names = reference_colors(run.centers), reference_names(run.centers)
@@ -213,7 +215,8 @@ def _outputs(run: Run) -> Panel:
     )
 
 
-def _loss(run: Run) -> Panel:
+def _loss(frames: Frames) -> Panel:
+    run = frames.run
     plot = _over_time(run, y_axis_type="log")
     _curve(plot, run, run.record["loss"].values, "black", "loss")
     return Panel("loss", "Loss", "Loss over flow time, both logarithmic.", plot)

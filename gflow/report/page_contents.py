@@ -129,21 +129,14 @@ def table_of(
         for name, text in row.items():
             columns.setdefault(name, {})[label] = text
     heads = [name for name, column in columns.items() if any(column.values())]
-    rows = [
-        Row(
-            ids.get(label, ""),
-            _spaced(label),
-            [columns[name].get(label, "") for name in heads],
-        )
-        for label in varied
-    ]
-    return heads, rows
+    texts = {label: [columns[name].get(label, "") for name in heads] for label in varied}
+    return heads, [Row(ids.get(label, ""), _spaced(label), row) for label, row in texts.items()]
 
 
 def _entries(answer: PointAnswer, findings: Sequence[Finding]) -> dict[str, str]:
     """What a point answers, and how many predictions have which verdict."""
-    number = [finding.verdict for finding in findings]
-    counts = {verdict.value: f"{number.count(verdict)}" for verdict in ORDER[:-1] if number}
+    verdicts = [finding.verdict for finding in findings]
+    counts = {one.value: f"{verdicts.count(one)}" for one in ORDER[:-1] if verdicts}
     places = ("neurons end at", "cosine", "Conjecture 1", "distance")
     known = cells(answer)
     stopped = {"ended": "early"} if answer.stopped else {}
