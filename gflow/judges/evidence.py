@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.data.centers import Centers
 from gflow.data.kind import Facts
+from gflow.errors import GflowError
 from gflow.flow.losses import LOSSES, AbstractNamedLoss
 from gflow.flow.trajectory import Effort, Outcome
 from gflow.measure.alignment import (
@@ -83,7 +84,15 @@ class Evidence:
 
     @property
     def loss(self) -> AbstractNamedLoss:
-        """The loss of one output, if it is known."""
+        """The loss of one output.
+
+        **Raises:** `GflowError` for a loss that was given; ask `loss_is_known` first.
+        """
+        if not self.loss_is_known:
+            raise GflowError(
+                "`evidence.loss` must be one that scenario files name, but "
+                f"{self.scenario.flow.given} was given; ask `evidence.loss_is_known` first."
+            )
         return LOSSES[self.scenario.flow.loss]
 
     @property

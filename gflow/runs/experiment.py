@@ -61,7 +61,10 @@ def simulate(
     """
     if scenario.is_grid:
         raise ScenarioError(
-            ("`scenario` must be one flow, but has a [vary] table; try `scenario.points()`.",)
+            (
+                "`scenario` must be one flow, but has a [vary] table; try gflow.run(scenario), or "
+                "simulate each of `scenario.points()`.",
+            )
         )
     question = question_of(scenario, given)
     problem = prepare(question, given=given)

@@ -16,13 +16,14 @@ class Quantity(NamedTuple):
     dims: tuple[str, ...]
     long_name: str
     symbol: str
-    units: str = "dimensionless"
-    """Empty for words; logarithms are natural."""
+    units: str = "1"
+    """"1" for a number without dimension, as the CF conventions have it; empty for words."""
 
     @property
     def attrs(self) -> dict[str, str]:
         """Its attributes in a record."""
-        return {"long_name": self.long_name, "symbol": self.symbol, "units": self.units}
+        units = {"units": self.units} if self.units else {}
+        return {"long_name": self.long_name, "symbol": self.symbol} | units
 
 
 _EACH = ("time", "neuron")
@@ -42,17 +43,17 @@ QUANTITIES: dict[str, Quantity] = {
     "layer_size": Quantity(("time", "layer"), "Frobenius norm of each layer", "‖W_l‖_F"),
     "center_output": Quantity(("time", "center"), "output at subclass centers", "f(μ_k)"),
     "cosine": Quantity(
-        (*_EACH, "reference"), "cosine of a neuron to a center or class average", "cos(w_j, μ)"
+        (*_EACH, "reference"), "cosine to center or class average", "cos(w_j, μ)"
     ),
     "chord": Quantity(
-        (*_EACH, "reference"), "chord of a neuron to a center or class average", "‖u_j - μ/‖μ‖‖"
+        (*_EACH, "reference"), "chord to center or class average", "‖u_j - μ/‖μ‖‖"
     ),
     "log_norm": Quantity(
-        _EACH, "log of the norm of hidden weights", "log ‖w_j‖; counts p times in log m_j without "
+        _EACH, "log-norm of hidden weights", "log ‖w_j‖; counts p times in log m_j without "
         "normalization",
     ),
-    "log_output": Quantity(_EACH, "log of the size of the output weight", "log |v_j|"),
-    "sign": Quantity(_EACH, "sign of the output weight", "sign v_j"),
+    "log_output": Quantity(_EACH, "log-size of output weight", "log |v_j|"),
+    "sign": Quantity(_EACH, "sign of output weight", "sign v_j"),
     "direction": Quantity((*_EACH, "input"), "direction of hidden weights", "u_j = w_j/‖w_j‖"),
     "orthogonal": Quantity(
         (*_EACH, "complement"),
@@ -63,11 +64,11 @@ QUANTITIES: dict[str, Quantity] = {
 """Everything that a flow or a descent records, by name."""
 
 COORDINATES: dict[str, Quantity] = {
-    "time": Quantity(("time",), "flow time", "t"),
+    "time": Quantity(("time",), "flow time", "t", "step size × steps"),
     "scaled_time": Quantity(("time",), "scaled flow time", "κπt"),
-    "scheduled": Quantity(("time",), "whether the time was scheduled", ""),
+    "scheduled": Quantity(("time",), "whether the time was scheduled", "", ""),
     "phase": Quantity(("time",), "phase of the flow", "", ""),
-    "neuron": Quantity(("neuron",), "neuron", "j"),
+    "neuron": Quantity(("neuron",), "neuron", "j", ""),
     "center": Quantity(("center",), "subclass center", "μ_k", ""),
     "reference": Quantity(("reference",), "subclass center or class average", "μ", ""),
 }
