@@ -10,8 +10,11 @@ from jaxtyping import install_import_hook
 
 HOT = {
     f"gflow.robustness.{name}"
-    for name in ("attack", "bisection", "leaning", "lengths", "refinement", "starts", "witness")
-}
+    for name in (
+        "attack", "ball_walk", "bisection", "leaning", "lengths", "lines", "norm", "refinement",
+        "starts", "witness",
+    )
+}  # fmt: skip
 """Modules whose functions run a million times in a test; checks would take longer than they do."""
 
 

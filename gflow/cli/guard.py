@@ -44,6 +44,7 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
 
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
+        """Run the verb, and end the process with the exit code of its outcome."""
         try:
             code = verb(*args, **kwargs)
             sys.stdout.flush()

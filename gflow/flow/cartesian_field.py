@@ -25,6 +25,7 @@ class CartesianField(AbstractNeuronField):
     def velocity(
         self, neurons: CartesianNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
     ) -> FlowState:
+        """dw = v ‖w‖^{q-1} (climb + q Φ u) and dv = ‖w‖^q Φ."""
         u, v, q = neurons.direction, neurons.v, neurons.degree
         gain = positive_power(neurons.norm, q - 1)
         dw = (v * gain)[:, None] * (climb + (q * phi)[:, None] * u)

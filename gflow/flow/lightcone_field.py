@@ -27,6 +27,7 @@ class LightconeField(AbstractNeuronField):
     def velocity(
         self, neurons: LightconeNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
     ) -> FlowState:
+        """Directions turn by slope times climb, and boosts grow by Φ."""
         still = jnp.zeros_like(phi)
         velocity = LightconeNeurons(
             neurons.slope[:, None] * climb, phi, still, still, sign_plus=still, sign_minus=still

@@ -23,6 +23,7 @@ class PolarField(AbstractNeuronField):
     def velocity(
         self, neurons: PolarNeurons, climb: Float[Array, "h d"], phi: Float[Array, " h"]
     ) -> FlowState:
+        """du = s·climb and dr = s·Φ."""
         s = neurons.sign
         du, dr = s[:, None] * climb, s * phi
         speed = jnp.exp(2 * neurons.log_norm) * (2 * dr**2 + jnp.sum(du**2, axis=1))

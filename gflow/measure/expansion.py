@@ -43,6 +43,7 @@ def split(near: Assigned) -> Bound:
 
     # Masses enter by γ alone.  From p = 3 on an input feels one center most; below, all of them.
     def at(c: float) -> float:
+        """The bound for c f."""
         gamma = np.abs(c * near.mass - near.goal)
         if p >= 3:
             first = (np.outer(gamma, cos**p) + c * p * tilt * cos ** (p - 1)).max(axis=0)
@@ -71,6 +72,7 @@ def led(near: Assigned) -> Bound:
     fixed, by_gamma, by_worst = _terms_led(near)
 
     def at(c: float) -> float:
+        """The bound for c f."""
         gamma = np.abs(c * near.mass - near.goal)
         total = c * fixed + gamma[:, None, None] * by_gamma + gamma.max() * by_worst
         return float(missed(near.p) ** 2 * total.max() + c * near.rest)

@@ -148,6 +148,7 @@ class DeepNetwork(AbstractHiddenLayers):
         return self
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """All weights by name, as a file holds them."""
         hidden = {f"hidden_{i + 1}": w for i, w in enumerate(self.hidden)}
         return named_arrays(**hidden, output=self.output, bias=self.bias, class_of=self.class_of)
 
@@ -155,6 +156,7 @@ class DeepNetwork(AbstractHiddenLayers):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable
     ) -> "DeepNetwork":
+        """The network of `arrays`, shaped by its table."""
         return cls(
             tuple(jnp.asarray(arrays[f"hidden_{i + 1}"]) for i in range(table.depth - 1)),
             jnp.asarray(arrays["output"]),

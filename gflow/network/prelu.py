@@ -40,8 +40,10 @@ def host_power(z: Float[np.ndarray, "*s"], q: float) -> Float[np.ndarray, "*s"]:
     if q == 0:
         return (z > 0).astype(np.float64)
     positive = np.maximum(z, 0)
-    # numpy takes a cube by logarithms, nine times as long as two products.
-    return reduce(np.multiply, [positive] * int(q)) if q in (1, 2, 3, 4) else positive**q
+    # numpy takes other powers by logarithms, nine times as long as two products or a root.
+    if q > 4 or 2 * q % 1:
+        return positive**q
+    return reduce(np.multiply, [positive] * int(q) + [np.sqrt(positive)] * int(2 * q % 2))
 
 
 def lipschitz(p: float) -> float:

@@ -152,6 +152,7 @@ class VectorNeurons(AbstractHiddenLayers):
         return eqx.tree_at(lambda neurons: (neurons.direction, neurons.output), self, unit)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """All weights by name, as a file holds them."""
         return named_arrays(
             direction=self.direction,
             output_direction=self.output,
@@ -164,6 +165,7 @@ class VectorNeurons(AbstractHiddenLayers):
     def from_arrays(
         cls, arrays: Mapping[str, np.ndarray], table: AbstractOutputsTable
     ) -> "VectorNeurons":
+        """The neurons of `arrays`."""
         return cls(
             jnp.asarray(arrays["direction"]),
             jnp.asarray(arrays["output_direction"]),

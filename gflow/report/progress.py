@@ -122,10 +122,12 @@ class _Bars:
         self.current = self.bars.add_task("starting", total=None, text="")
 
     def announce(self, label: str, scenario: Scenario) -> Watch:
+        """Show a bar for a point, and return what moves it."""
         self.bars.update(self.current, visible=False)
         task = self.bars.add_task(label or scenario.name, total=1.0, text="compiling")
 
         def update(progress: watch.Progress) -> None:
+            """Show how far the point is."""
             text = describe(progress)
             self.bars.update(task, completed=progress.fraction, text=text)
             # Bars of points that are computed make room for the next.
@@ -152,11 +154,13 @@ class _Lines:
         threading.Thread(target=self._remind, daemon=True).start()
 
     def announce(self, label: str, scenario: Scenario) -> Watch:
+        """Print a line for a point, and return what prints its progress."""
         name = label or scenario.name
         self.stage(f"{name}: compiling")
         last, is_done = time.monotonic(), False
 
         def line(progress: watch.Progress) -> None:
+            """Print a line when enough time has passed, and at the end."""
             nonlocal last, is_done
             self.name = f"{name}: {progress.phase}"
             ends = progress.fraction == 1 and not is_done

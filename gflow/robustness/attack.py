@@ -11,24 +11,24 @@ radius misses).
 What it returns are witnesses: perturbed inputs that the network gets wrong.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.linalg import orth
 
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
-from gflow.robustness.bisection import bisected
-from gflow.robustness.leaning import Leaning
+from gflow.robustness.lines import Lines, Samples, first_flips, scaled, steepest
 from gflow.robustness.norm import Norm
 
 LONGEST = 2.0
 """Largest perturbation tried, in units of ‖x‖: beyond it the input is another one."""
 
-_RADII, _HALVINGS = 48, 40
+_PLACES = 48  # along each direction
 _ROUNDS, _WALKS, _RANDOM = 400, 4, 4
+_LEAST_GAIN = 1e-9  # of a step, and relative width of its bracket
 _TOWARD = 24  # heaviest neurons that samples are moved toward, or from
 _ENTRIES = 1 << 22  # of samples times directions times their length, held at once
 
@@ -87,7 +87,7 @@ def attack(
 
     # What is orthogonal to every neuron only lengthens a perturbation, if rotations do not count.
     basis = orth(f.u.T) if norm.euclidean else None
-    samples = Samples.of(f, x, y, norm, basis)
+    samples = Samples.of(f, x, y, norm, basis=basis)
 
     # As many samples at a time as fit into memory with all of their directions.
     rng = np.random.default_rng(seed)
@@ -99,71 +99,6 @@ def attack(
         reach = LONGEST * np.asarray(norm.size(x[some]))
         radius[some], delta[some] = _shortest(samples.take(some), reach, rng)
     return Attack(radius, delta, basis)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Samples, the network they are to be perturbed against, and the norm that counts."""
-
-    f: Population
-    leaning: Leaning
-    """Of `f`."""
-    x: Float[np.ndarray, "n d"]
-    y: Float[np.ndarray, " n"]
-    size: Float[np.ndarray, " n"]
-    """‖x‖₂, in all dimensions."""
-    norm: Norm
-
-    @classmethod
-    def of(
-        cls,
-        f: Population,
-        x: Float[np.ndarray, "n D"],
-        y: Float[np.ndarray, " n"],
-        norm: Norm,
-        basis: Float[np.ndarray, "D d"] | None,
-    ) -> "Samples":
-        """Samples and neurons in coordinates of a basis of the span of all neurons."""
-        flat = f if basis is None else replace(f, u=f.u @ basis)
-        at = x if basis is None else x @ basis
-        return cls(flat, Leaning.of(flat), at, y, np.linalg.norm(x, axis=1), norm)
-
-    def take(self, index: slice | Int[np.ndarray, " r"]) -> "Samples":
-        return replace(self, x=self.x[index], y=self.y[index], size=self.size[index])
-
-    def repeated(self, count: int) -> "Samples":
-        return self.take(np.repeat(np.arange(len(self.x)), count))
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Lines x + t·way, as the neurons see them: z + t dz."""
-
-    leaning: Leaning
-    y: Float[np.ndarray, " r"]
-    z: Float[np.ndarray, "r h"]
-    dz: Float[np.ndarray, "r h"]
-
-    @classmethod
-    def of(cls, samples: Samples, way: Float[np.ndarray, "r d"]) -> "Lines":
-        leaning = samples.leaning
-        z = leaning.views(samples.x, samples.y, samples.size)
-        return cls(leaning, samples.y, z, way @ leaning.w.T)
-
-    def take(self, index: Bool[np.ndarray, " r"] | Int[np.ndarray, " q"]) -> "Lines":
-        return replace(self, y=self.y[index], z=self.z[index], dz=self.dz[index])
-
-    def flipped(self, t: Float[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
-        """Where y f <= 0 at distance t, however it is rounded."""
-        return self.leaning.wrong(self.z + t[:, None] * self.dz, self.y)
-
-    def bisected(
-        self, low: Float[np.ndarray, " r"], high: Float[np.ndarray, " r"], halvings: int = _HALVINGS
-    ) -> Float[np.ndarray, " r"]:
-        """The upper ends of brackets after halving them until rounding; inf where that is inf."""
-        some = np.isfinite(high)
-        high[some] = bisected(self.take(some).flipped, low[some], high[some], halvings)[1]
-        return high
 
 
 def _shortest(
@@ -183,38 +118,15 @@ def _shortest(
     ways = np.concatenate(ways, axis=1)
 
     # Every direction is followed to its first flip, and a walk starts at the shortest of them.
-    n, count, d = ways.shape
-    every = samples.repeated(count)
-    length = first_flip(every, ways.reshape(-1, d), np.repeat(reach, count)).reshape(n, count)
-    best = np.argsort(length, axis=1)[:, :_WALKS]
-    walks = best.shape[1]
-    way = np.take_along_axis(ways, best[..., None], axis=1).reshape(-1, d)
-    length = np.take_along_axis(length, best, axis=1).reshape(-1)
-    length, way = _walked(samples.repeated(walks), way, length)
+    length, way = first_flips(samples, ways, reach, _WALKS, places=_PLACES)
+    n, walks, d = way.shape
+    length, way = _walked(samples.repeated(walks), way.reshape(-1, d), length.reshape(-1))
 
     # The shortest walk of each sample counts; a sample that is wrong already needs none.
-    winner = length.reshape(n, walks).argmin(axis=1)
-    length = length.reshape(n, walks)[np.arange(n), winner]
-    way = way.reshape(n, walks, d)[np.arange(n), winner]
-    wrong = samples.leaning.wrong(samples.leaning.views(x, y, samples.size), y)
-    radius = np.where(wrong, 0.0, length)
-    return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way
-
-
-def steepest(norm: Norm, ways: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
-    """Unit steps along `ways` in the norm; along the first axis where there is no way."""
-    step = np.asarray(norm.steepest(ways))
-    still = np.asarray(norm.size(step)) == 0
-    step[still] = np.eye(ways.shape[-1])[0]
-    return step
-
-
-def scaled(
-    norm: Norm, ways: Float[np.ndarray, "n d"], fallback: Float[np.ndarray, "n d"]
-) -> Float[np.ndarray, "n d"]:
-    """Rows at size 1 in the norm; those of `fallback` where a row is 0."""
-    size = np.asarray(norm.size(ways))[:, None]
-    return np.where(size > 0, ways / np.where(size > 0, size, 1), fallback)
+    winner = np.arange(n) * walks + length.reshape(n, walks).argmin(axis=1)
+    lines = Lines.of(samples, way[winner])
+    radius = np.where(lines.flipped(np.zeros(n)), 0.0, lines.exact(length[winner]))
+    return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way[winner]
 
 
 def _heaviest(f: Population) -> Int[np.ndarray, " q"]:
@@ -250,31 +162,11 @@ def _directions(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray,
     return np.concatenate([toward, more, random], axis=1)
 
 
-def first_flip(
-    samples: Samples,
-    way: Float[np.ndarray, "r d"],
-    reach: Float[np.ndarray, " r"],
-    halvings: int = _HALVINGS,
-) -> Float[np.ndarray, " r"]:
-    """Distance along unit directions to the first sign change on a grid; inf if there is none."""
-    lines = Lines.of(samples, way)
-    low, high = np.zeros(len(way)), np.full(len(way), np.inf)
-    for step in np.arange(1, _RADII + 1) / _RADII:
-        unflipped = np.isinf(high)
-        if not unflipped.any():
-            break
-        t = step * reach[unflipped]
-        flipped = lines.take(unflipped).flipped(t)
-        at = np.flatnonzero(unflipped)
-        high[at[flipped]], low[at[~flipped]] = t[flipped], t[~flipped]
-    return lines.bisected(low, high, halvings)
-
-
 def _walked(
     samples: Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
 ) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, "r d"]]:
     """Lengths and directions after walking along the boundary while that shortens them."""
-    damping = np.ones(len(way))
+    z, damping = samples.z, np.ones(len(way))
     for _ in range(_ROUNDS):
         live = np.flatnonzero(np.isfinite(length) & (damping > 1e-3))
         if not len(live):
@@ -283,8 +175,9 @@ def _walked(
         # A turn toward the tangent plane counts if the new direction flips at a shorter distance.
         walkers, longest = samples.take(live), length[live]
         turned = _toward_tangent(walkers, way[live], longest, damping[live])
-        shorter = _flip_within(walkers, turned, longest)
-        better = shorter < longest * (1 - 1e-12)
+        lines = Lines.of(walkers, turned, z[live])
+        shorter = lines.first_within(longest, tolerance=_LEAST_GAIN)
+        better = shorter < longest * (1 - _LEAST_GAIN)
 
         # Turns get bolder after a success and more careful after a failure.
         at = live[better]
@@ -308,11 +201,3 @@ def _toward_tangent(
         return scaled(norm, turned, closest)
     ahead = (closest * way).sum(axis=1, keepdims=True) > 0
     return np.where(ahead, steepest(norm, turned), way)
-
-
-def _flip_within(
-    samples: Samples, way: Float[np.ndarray, "r d"], length: Float[np.ndarray, " r"]
-) -> Float[np.ndarray, " r"]:
-    """Where a direction flips, if it does at `length`; inf else."""
-    lines = Lines.of(samples, way)
-    return lines.bisected(np.zeros(len(way)), np.where(lines.flipped(length), length, np.inf))

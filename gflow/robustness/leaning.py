@@ -8,7 +8,7 @@ sums are rounded: own neurons are taken to see a little more than they do and op
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from gflow.network.population import Population
 from gflow.network.prelu import host_power
@@ -39,12 +39,6 @@ class Leaning:
     ) -> Float[np.ndarray, "n h"]:
         """z at samples of labels ±1 and of these ‖x‖₂, in favor of their labels by `DOUBT`."""
         return x @ self.w.T + np.outer(DOUBT * y * size, self.s * np.linalg.norm(self.w, axis=1))
-
-    def wrong(
-        self, z: Float[np.ndarray, "n h"], y: Float[np.ndarray, " n"]
-    ) -> Bool[np.ndarray, " n"]:
-        """Where y f <= 0, or is not a number, from what neurons see."""
-        return ~(self.margin(z, y) > 0)
 
     def margin(
         self, z: Float[np.ndarray, "n h"], y: Float[np.ndarray, " n"]

@@ -1,10 +1,9 @@
 """The shortest perturbation of any differentiable model that gradients and neighbors lead to.
 
-One idea: every sample has a ball of its own, which shrinks while the sample is misclassified and
-grows while it is not, so one pass gives each sample its radius.  Gradients know nothing of a neuron
-that is silent, and a walk ends at the closest error of those that speak; so more walks start where
-lines to samples of other classes, and to their means, first change the prediction.  No radius is
-longer than the way to an origin that is no better.
+One idea: a walk in a ball that shrinks and grows (`ball_walk`) gives each sample its radius in one
+pass.  Gradients know nothing of a neuron that is silent, and a walk ends at the closest error of
+those that speak; so more walks start where lines to samples of other classes, and to their means,
+first change the prediction.  No radius is longer than the way to an origin that is no better.
 
 **Source:** Pintor et al., NeurIPS 2021 (FMN), with the margin in place of a loss; lines to samples
 of other classes as in Brendel et al., ICLR 2018.
@@ -20,11 +19,11 @@ from jaxtyping import Array, Bool, Float, Int, Real
 
 from gflow.data.checks import check_classes, check_finite
 from gflow.robustness.attack import LONGEST, Attack
+from gflow.robustness.ball_walk import BallWalk
 from gflow.robustness.bisection import bisected
 from gflow.robustness.model_margin import AbstractModelMargin, Perturbed, RivalMargin
 from gflow.robustness.norm import Norm
 
-_SHRINK, _LAST_SHRINK, _STEP, _LAST_STEP = 0.05, 1e-4, 1.0, 1e-4
 _RADII, _HALVINGS = 32, 40
 _WALKS = 3  # from the shortest of the lines
 _ENTRIES = 1 << 22  # of samples times their length, held at once several times
@@ -143,8 +142,6 @@ def _closest(
 
 _Turns = tuple[Float[Array, " n"], Float[Array, "n D"]]
 """Radii of perturbations that turn a prediction, inf where there is none, and the perturbations."""
-_State = tuple[Float[Array, "n D"], Float[Array, " n"], Float[Array, " n"], Float[Array, "n D"]]
-"""Of a walk: δ, radius of the ball, shortest radius so far, and its δ."""
 
 
 @eqx.filter_jit
@@ -208,31 +205,11 @@ def _walked(margin: Perturbed, start: _Turns, steps: int) -> _Turns:
     )
     farthest = LONGEST * norm.size(margin.x)
 
-    def advance(i: Array, state: _State) -> _State:
-        delta, R, radius, best = state
-        (_, value), slope = value_and_slope(delta)
-
-        # Whatever is wrong and shorter than before is the best so far.
-        size, wrong = norm.size(delta), ~(value > 0)
-        shorter = wrong & (size < radius)
-        best = jnp.where(shorter[:, None], delta, best)
-        radius = jnp.where(shorter, size, radius)
-
-        # The ball: before the first success as large as the margin over its slope suggests; after
-        # it smaller while wrong and larger while right, by factors that tend to 1.
+    def advance(i: Array, walk: BallWalk) -> BallWalk:
+        (_, value), slope = value_and_slope(walk.delta)
         wave = (1 + jnp.cos(jnp.pi * i / steps)) / 2
-        shrink = _LAST_SHRINK + (_SHRINK - _LAST_SHRINK) * wave
-        steepness = norm.dual.size(slope)
-        ahead = size + value / jnp.where(steepness > 0, steepness, 1)
-        # Beyond the boundary, which rounding might otherwise keep a walk from crossing.
-        grown = (1 + shrink) * jnp.where(jnp.isfinite(radius), R, jnp.minimum(ahead, farthest))
-        R = jnp.minimum(jnp.where(wrong, jnp.minimum(R, size) * (1 - shrink), grown), radius)
-
-        # A step down the margin, brought back into the ball.
-        step = (_LAST_STEP + (_STEP - _LAST_STEP) * wave) * R
-        delta = norm.projected(delta - step[:, None] * norm.step(slope), R)
-        return jnp.asarray(delta), R, radius, best
+        return walk.after(value, slope, norm, farthest, wave=wave)
 
     radius, delta = start
-    _, _, radius, best = jax.lax.fori_loop(0, steps, advance, (delta, radius, radius, delta))
-    return radius, best
+    walk = jax.lax.fori_loop(0, steps, advance, BallWalk(delta, radius, radius, delta))
+    return walk.radius, walk.best

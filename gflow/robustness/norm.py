@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpy import ndarray
@@ -25,6 +24,9 @@ Rows = Float[Array | ndarray, "*n D"]
 """Perturbations or slopes."""
 Lengths = Float[Array | ndarray, "*n"]
 """One length per row."""
+Column = Float[Array | ndarray, "n 1"]
+Marks = Bool[Array | ndarray, "n _"]
+"""Which entries of each row. Named, since functions in functions read their shapes at each call."""
 
 _SPREAD_SHARE, _SPREAD_HALVINGS = 0.05, 12  # of the entries of a slope that an l1 step goes along
 
@@ -63,7 +65,7 @@ class Norm(str, ABC):
         """The δ of size 1 with the largest <g, δ>; 0 where g is 0."""
 
     @abstractmethod
-    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
+    def step(self, g: Rows) -> Rows:
         """The step of size 1 that a descent takes: the steepest, or one along several entries."""
 
     @abstractmethod
@@ -96,11 +98,11 @@ class Norm(str, ABC):
         return self.image_radii if scale == "images" else self.feature_radii
 
     def to_size(
-        self, delta: Float[Array, "*k n D"], R: Float[Array, " n"]
-    ) -> Float[Array, "*k n D"]:
+        self, delta: Float[Array | ndarray, "*k n D"], R: Float[Array | ndarray, " n"]
+    ) -> Float[Array | ndarray, "*k n D"]:
         """δ scaled to size R; 0 where it is 0."""
-        size = self.size(delta)
-        share = jnp.broadcast_to(R, size.shape) / jnp.where(size > 0, size, 1)
+        xp, size = library(delta), self.size(delta)
+        share = xp.broadcast_to(R, size.shape) / xp.where(size > 0, size, 1)
         return delta * share[..., None]
 
 
@@ -116,33 +118,33 @@ class _L1(Norm):
         return Norm.LINF
 
     def size(self, delta: Rows) -> Lengths:
-        return _library(delta).abs(delta).sum(axis=-1)
+        return library(delta).abs(delta).sum(axis=-1)
 
     def steepest(self, g: Rows) -> Rows:
         """The sign of the largest entry of g, there alone."""
-        xp = _library(g)
+        xp = library(g)
         largest = xp.abs(g).argmax(axis=-1)[..., None]
         return xp.where(xp.arange(g.shape[-1]) == largest, xp.sign(g), xp.zeros_like(g))
 
-    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
+    def step(self, g: Rows) -> Rows:
         """Spread evenly over the largest entries of g, since the steepest moves one at a time."""
-        count = max(int(_SPREAD_SHARE * g.shape[1]), 1)
-        size = jnp.abs(g)
+        xp, count = library(g), max(int(_SPREAD_SHARE * g.shape[1]), 1)
+        size = xp.abs(g)
 
-        def few(least: Float[Array, "n 1"]) -> Bool[Array, "n 1"]:
+        def few(least: Column) -> Marks:
             return (size >= least).sum(axis=1, keepdims=True) < count
 
         # At least `count` entries are above the lower end; sorting takes longer than a gradient.
-        ends = jnp.zeros_like(size[:, :1]), size.max(axis=1, keepdims=True)
+        ends = xp.zeros_like(size[:, :1]), size.max(axis=1, keepdims=True)
         least = bisected(few, *ends, _SPREAD_HALVINGS)[0]
-        step = jnp.where((size >= least) & (size > 0), jnp.sign(g), jnp.zeros_like(g))
-        return self.to_size(step, jnp.ones(g.shape[0], g.dtype))
+        step = xp.where((size >= least) & (size > 0), xp.sign(g), xp.zeros_like(g))
+        return self.to_size(step, xp.ones(g.shape[0], g.dtype))
 
     def projected(self, delta: Rows, R: Lengths) -> Rows:
         """A threshold taken off every entry, where δ is outside."""
         R = R[:, None]
         inside = self.size(delta)[:, None] <= R
-        return _library(delta).where(inside, delta, _thresholded(delta, R))
+        return library(delta).where(inside, delta, _thresholded(delta, R))
 
     def largest_l2(self, D: int) -> float:
         return 1.0
@@ -169,17 +171,17 @@ class _L2(Norm):
         return Norm.L2
 
     def size(self, delta: Rows) -> Lengths:
-        return _library(delta).sqrt((delta**2).sum(axis=-1))
+        return library(delta).sqrt((delta**2).sum(axis=-1))
 
     def steepest(self, g: Rows) -> Rows:
-        xp, length = _library(g), self.size(g)[..., None]
+        xp, length = library(g), self.size(g)[..., None]
         return g / xp.where(length > 0, length, xp.ones_like(length))
 
-    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
-        return jnp.asarray(self.steepest(g))
+    def step(self, g: Rows) -> Rows:
+        return self.steepest(g)
 
     def projected(self, delta: Rows, R: Lengths) -> Rows:
-        xp, size = _library(delta), self.size(delta)[:, None]
+        xp, size = library(delta), self.size(delta)[:, None]
         return delta * xp.minimum(R[:, None] / xp.where(size > 0, size, xp.ones_like(size)), 1.0)
 
     def largest_l2(self, D: int) -> float:
@@ -205,17 +207,17 @@ class _LInf(Norm):
         return Norm.L1
 
     def size(self, delta: Rows) -> Lengths:
-        return _library(delta).abs(delta).max(axis=-1)
+        return library(delta).abs(delta).max(axis=-1)
 
     def steepest(self, g: Rows) -> Rows:
-        return _library(g).sign(g)
+        return library(g).sign(g)
 
-    def step(self, g: Float[Array, "n D"]) -> Float[Array, "n D"]:
-        return jnp.asarray(self.steepest(g))
+    def step(self, g: Rows) -> Rows:
+        return self.steepest(g)
 
     def projected(self, delta: Rows, R: Lengths) -> Rows:
         R = R[:, None]
-        return _library(delta).clip(delta, -R, R)
+        return library(delta).clip(delta, -R, R)
 
     def largest_l2(self, D: int) -> float:
         return D**0.5  # at a corner of the cube
@@ -252,7 +254,7 @@ def _rate_of_rows(
     return sum(float(positive_length(np.asarray(norm.dual.size(rows)), p)) for rows in (own, other))
 
 
-def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray, "n 1"]) -> Rows:
+def _thresholded(delta: Float[Array | ndarray, "n D"], R: Column) -> Rows:
     """δ with the one threshold taken off every entry that leaves an l1 norm of R.
 
     The threshold by which the entries above it would have norm R rises with every round, until no
@@ -260,15 +262,15 @@ def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray,
 
     **Source:** Michelot, 1986.
     """
-    xp = _library(delta)
+    xp = library(delta)
     size = xp.abs(delta)
 
-    def threshold(active: Bool[Array | ndarray, "n D"]) -> Float[Array | ndarray, "n 1"]:
+    def threshold(active: Marks) -> Column:
         total = xp.where(active, size, xp.zeros_like(size)).sum(axis=-1, keepdims=True)
         count = active.sum(axis=-1, keepdims=True).astype(size.dtype)
         return (total - R) / xp.where(count > 0, count, xp.ones_like(count))
 
-    def narrowed(active: Bool[Array | ndarray, "n D"]) -> Bool[Array | ndarray, "n D"]:
+    def narrowed(active: Marks) -> Marks:
         return active & (size > threshold(active))
 
     active = size >= 0
@@ -280,6 +282,6 @@ def _thresholded(delta: Float[Array | ndarray, "n D"], R: Float[Array | ndarray,
     return xp.sign(delta) * xp.maximum(size - threshold(active), 0.0)
 
 
-def _library(array: Array | ndarray) -> Any:
+def library(array: Array | ndarray) -> Any:
     """numpy or jax.numpy, whichever the array is of."""
     return array.__array_namespace__()

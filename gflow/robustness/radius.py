@@ -16,9 +16,10 @@ from scipy.linalg import orth
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
-from gflow.robustness.attack import Attack, Samples, attack, share_beyond
+from gflow.robustness.attack import Attack, attack, share_beyond
 from gflow.robustness.cast import casts_of
 from gflow.robustness.joint_bound import radii_together
+from gflow.robustness.lines import Samples
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius_bound import certified_radii
 from gflow.robustness.refinement import refined
@@ -139,7 +140,7 @@ class _Flips:
         norm: Norm,
     ) -> "_Flips":
         """Perturbations to the origin, since f(0) = 0 is wrong."""
-        samples = Samples.of(whole.take(whole.m > 0), x, y, norm, None)
+        samples = Samples.of(whole.take(whole.m > 0), x, y, norm)
         return cls(samples, np.asarray(norm.size(x), float), -x)
 
     def offer(

@@ -1,5 +1,8 @@
 """Shorter flips by many starts and random turns, where a walk by slopes may have ended early.
 
+Ends of walks that know no neuron (`starts.in_balls`) are among the starts: in l1 they find what
+moves several entries at once (`python tests/benchmarks search` prints the gain).
+
 One idea: at a corner of the boundary a tangent plane says nothing of where it is closest, but a
 random turn that flips at a shorter distance is kept wherever it leads.
 """
@@ -11,13 +14,23 @@ from jaxtyping import Float, Int
 from scipy.linalg import orth
 
 from gflow.network.population import Population
-from gflow.robustness.attack import Attack, Lines, Samples, scaled, steepest
+from gflow.robustness.attack import Attack
+from gflow.robustness.lines import Lines, Samples, scaled, steepest
 from gflow.robustness.norm import Norm
-from gflow.robustness.starts import FROM_RAYS, STARTS, errors, on_rays, to_errors
+from gflow.robustness.starts import (
+    FROM_BALLS,
+    FROM_RAYS,
+    STARTS,
+    errors,
+    in_balls,
+    on_rays,
+    to_errors,
+)
 
 _ROUNDS = ((16, 64), (6, 128), (3, 128))  # walks of each sample that go on, and their rounds
 _WORK, _LEAST_EFFORT, _MOST_EFFORT = 2e3, 0.02, 3.0
-_HALVINGS, _LEAST_GAIN = 12, 1e-7
+_STEPS, _MOST_STEPS = 400, 200  # of walks in balls
+_EVALUATIONS, _LEAST_GAIN = 6, 1e-7
 _BOLD, _NEAR = 0.3, 4  # size of the first turns, and neurons that count as about to change
 _ENTRIES = 1 << 20  # of walks times neurons or coordinates, held at once
 
@@ -49,7 +62,7 @@ def refined(
     """
     basis = orth(f.u.T) if norm.euclidean else None
     flat = known if basis is None else known @ basis
-    samples = Samples.of(f, x, y, norm, basis)
+    samples = Samples.of(f, x, y, norm, basis=basis)
     n, width = len(x), len(f.m) + samples.x.shape[1]
     radius, delta = np.full(n, np.inf), np.zeros(samples.x.shape)
     effort = min(_WORK / (n * width), _MOST_EFFORT)
@@ -58,11 +71,14 @@ def refined(
 
     rng = np.random.default_rng(seed)
     wrong = {sign: errors(samples, flat, sign, rng) for sign in np.unique(y).tolist()}
-    rows = max(_ENTRIES // ((len(flat) + STARTS + FROM_RAYS) * width), 1)
+    rows = max(_ENTRIES // ((len(flat) + STARTS + FROM_RAYS + FROM_BALLS) * width), 1)
     for begin in range(0, n, rows):
         some = slice(begin, begin + rows)
         part = samples.take(some)
-        starts = np.concatenate([flat[:, some], to_errors(part, wrong), on_rays(part, n, rng)])
+        shortest = flat[:, some]
+        walked = in_balls(part, shortest[0], int(min(_STEPS * effort, _MOST_STEPS)))
+        starts = [shortest, walked, to_errors(part, wrong), on_rays(part, n, rng)]
+        starts = np.concatenate(starts)
         radius[some], delta[some] = _shortened(part, starts, effort, rng)
     return Attack(radius, delta, basis)
 
@@ -81,7 +97,8 @@ def _shortened(
         search = search.best(most)
         search.go_on(int(effort * rounds), rng)
     search = search.best(1)
-    radius = search.length
+    lines = Lines.of(samples, search.way, search.z)
+    radius = lines.exact(search.length)
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * search.way
 
 
@@ -113,9 +130,15 @@ class _Search:
         high = np.full(len(way), np.inf)
         for factor in (1.1, 1.01, 1.001, 1.0):
             high = np.where(lines.flipped(factor * size), factor * size, high)
-        length = lines.bisected(np.zeros(len(way)), high)
-        boldness = np.full((len(way), len(_TURNS)), _BOLD)
-        return cls(samples, walks, lines.z, way, length, np.zeros_like(way), boldness)
+        return cls(
+            samples,
+            walks,
+            z=lines.z,
+            way=way,
+            length=lines.first_within(high, evaluations=_EVALUATIONS),
+            last=np.zeros_like(way),
+            boldness=np.full((len(way), len(_TURNS)), _BOLD),
+        )
 
     def best(self, most: int) -> "_Search":
         """The shortest walks of each sample."""
@@ -123,8 +146,15 @@ class _Search:
             return self
         order = np.argsort(self.length.reshape(-1, self.walks), axis=1, kind="stable")[:, :most]
         rows = (self.walks * np.arange(len(order))[:, None] + order).reshape(-1)
-        parts = (self.z, self.way, self.length, self.last, self.boldness)
-        return _Search(self.samples.take(rows), most, *(part[rows] for part in parts))
+        return _Search(
+            self.samples.take(rows),
+            most,
+            z=self.z[rows],
+            way=self.way[rows],
+            length=self.length[rows],
+            last=self.last[rows],
+            boldness=self.boldness[rows],
+        )
 
     @property
     def reach(self) -> Float[np.ndarray, " r"]:
@@ -139,15 +169,13 @@ class _Search:
             size = self.boldness[:, kind] * 0.1 ** rng.uniform(0, 2, len(self.way))
             turned = scaled(norm, self.way + size[:, None] * _TURNS[kind](self, rng), self.way)
 
-            # One evaluation says whether a turn helps; only then is it worth a bisection.
-            lines = Lines(samples.leaning, samples.y, self.z, turned @ samples.leaning.w.T)
-            aim = self.reach * (1 - _LEAST_GAIN)
-            better = np.isfinite(self.length) & lines.flipped(aim)
-            if better.any():
-                low = np.zeros(int(better.sum()))
-                self.length[better] = lines.take(better).bisected(low, aim[better], _HALVINGS)
-                self.last[better] = (turned - self.way)[better]
-                self.way[better] = turned[better]
+            lines = Lines.of(samples, turned, self.z)
+            aim = self.length * (1 - _LEAST_GAIN)
+            length = lines.first_within(aim, evaluations=_EVALUATIONS)
+            better = length < self.length
+            self.length[better] = length[better]
+            self.last[better] = (turned - self.way)[better]
+            self.way[better] = turned[better]
             bolder = self.boldness[:, kind] * np.where(better, 2.0, 0.9)
             self.boldness[:, kind] = np.clip(bolder, 1e-2, 1.0)
 

@@ -11,16 +11,18 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from gflow.robustness.attack import Samples, first_flip, scaled
+from gflow.robustness.ball_walk import BallWalk
+from gflow.robustness.lines import Lines, Samples, first_flips, scaled
 from gflow.robustness.norm import Norm
 
-STARTS, FROM_RAYS = 8, 4
-"""Starts of each sample at errors, and at first flips along rays."""
+STARTS, FROM_RAYS, FROM_BALLS = 8, 4, 3
+"""Starts of each sample at errors, at first flips along rays, and where walks in balls end."""
 
 _DRAWN, _ENTRIES = 1024, 1 << 14  # inputs drawn, and entries of all errors that are kept
 _CLIMBERS, _CLIMBS = 256, 64  # inputs that climb to errors, and their steps
 _SCALES = np.geomspace(0.03, 1, 8)  # of multiples of an error, in units of ‖x‖
-_RAYS, _RAYS_OF_ALL, _HALVINGS = 512, 1 << 12, 10  # of each sample at most, and of all together
+_RAYS, _RAYS_OF_ALL = 512, 1 << 12  # of each sample at most, and of all together
+_PLACES = 16  # along each ray
 
 
 def errors(
@@ -85,12 +87,31 @@ def on_rays(samples: Samples, total: int, rng: np.random.Generator) -> Float[np.
     rays = int(np.clip(_RAYS_OF_ALL // total, FROM_RAYS, _RAYS))
     entries = rng.random((n * rays, d)) < rng.uniform(1 / d, 1, (n * rays, 1))
     ways = np.where(entries, rng.standard_normal((n * rays, d)), 0.0)
-    ways = scaled(norm, ways, ways)
-    reach = np.repeat(np.asarray(norm.size(samples.x)), rays)
-    length = first_flip(samples.repeated(rays), ways, reach, _HALVINGS)
-    deltas = np.where(np.isfinite(length), length, 0.0)[:, None] * ways
-    best = np.argsort(length.reshape(n, rays), axis=1)[:, :FROM_RAYS]
-    return np.take_along_axis(deltas.reshape(n, rays, d), best[..., None], 1).transpose(1, 0, 2)
+    ways = scaled(norm, ways, ways).reshape(n, rays, d)
+    reach = np.asarray(norm.size(samples.x))
+    length, way = first_flips(samples, ways, reach, FROM_RAYS, places=_PLACES)
+    return (np.where(np.isfinite(length), length, 0.0)[..., None] * way).transpose(1, 0, 2)
+
+
+def in_balls(
+    samples: Samples, known: Float[np.ndarray, "n d"], steps: int
+) -> Float[np.ndarray, "w n d"]:
+    """The shortest flips on walks that know slopes only: from known ones, the origin, and x itself.
+
+    They are `known` where nothing shorter was met.
+    """
+    starts = np.concatenate([known, -samples.x, np.zeros_like(known)])
+    walkers = samples.take(np.tile(np.arange(len(known)), FROM_BALLS))
+    best = np.tile(known, (FROM_BALLS, 1))
+    radius = np.asarray(samples.norm.size(best))
+    z, walk = walkers.z, BallWalk(starts, radius, radius, best)
+    for i in range(steps):
+        wave = (1 + np.cos(np.pi * i / steps)) / 2
+        delta = np.asarray(walk.delta)
+        value = Lines.of(walkers, delta, z).margin(np.ones(len(z)))
+        slope = walkers.y[:, None] * walkers.leaning.slope(walkers.x + delta)
+        walk = walk.after(value, slope, samples.norm, radius, wave=wave)
+    return np.asarray(walk.best).reshape(FROM_BALLS, *known.shape)
 
 
 def _to_multiples(

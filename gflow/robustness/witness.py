@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gflow.robustness.attack import Lines, Samples
 from gflow.robustness.bisection import bisected
+from gflow.robustness.lines import Lines, Samples
 
 _FACTORS = np.concatenate([[0.0, 1.0], 1 + 10.0 ** np.arange(-12, -0.5)])
 _HALVINGS = 12

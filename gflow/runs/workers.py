@@ -127,6 +127,7 @@ def processes(count: int) -> Crew:
         raise ScenarioError((f"`--workers` must be at least 1, but is {count}; try 2.",))
 
     def crew(tasks: Sequence[Task], announce: Announce) -> list[Report]:
+        """Compute tasks in processes of this machine."""
         lanes = [Lane(cores) for cores in share_cores(count)[: len(tasks)]]
         idle = list(lanes)
 
@@ -161,6 +162,7 @@ def dask(address: str) -> Crew:
     """
 
     def crew(tasks: Sequence[Task], announce: Announce) -> list[Report]:
+        """Compute tasks on the workers of a cluster."""
         with _client(address) as client:
             executor = client.get_executor(pure=False)
             try:

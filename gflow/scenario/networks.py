@@ -188,6 +188,7 @@ class VectorTable(AbstractOutputsTable):
 
     @property
     def output_degree(self) -> float:
+        """2: outputs are products of two layers."""
         return 2.0
 
     @property
@@ -234,7 +235,7 @@ class LayersTable(AbstractOutputsTable):
 
     @property
     def output_degree(self) -> float:
-        # Where the inputs of layers are not normalized, powers compound over layers.
+        """Where the inputs of layers are not normalized, powers compound over layers."""
         growth = 0.0 if self.layer_norm else 1.0 if self.input_normalized else self.power
         degree = 1.0
         for _ in range(self.hidden_layers - 1):

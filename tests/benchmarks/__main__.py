@@ -10,6 +10,7 @@
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure
 `attack`    the radii of 20,000 samples at the published size against the published attack
+`search`    radii of small networks, with and without walks in balls, and an attack by slopes
 `quickstart` the quickstart as a user runs it, its verdicts and its figures
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
 """
@@ -24,6 +25,7 @@ import plain
 import published
 import quickstart
 import scale
+import search
 import velocity
 
 PARTS = {
@@ -34,6 +36,7 @@ PARTS = {
     "kinks": kinks.main,
     "published": published.main,
     "attack": attack.main,
+    "search": search.main,
     "quickstart": quickstart.main,
     "largest": largest.main,
 }

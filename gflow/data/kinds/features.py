@@ -49,6 +49,7 @@ class FeatureData(AbstractRealData):
 
     @property
     def sizes(self) -> Sizes:
+        """Read from the header of the file; categories are unknown without their names."""
         shapes = PACKAGED if self.path is None else array_shapes(self.path)
         n, D = matrix_shape(self.path or Path("features"), shapes, "x")
         m = round(n * self.test_share)

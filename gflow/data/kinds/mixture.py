@@ -70,6 +70,7 @@ class MixtureData(AbstractData):
 
     @property
     def facts(self) -> Facts:
+        """What laws may assume of samples that are drawn."""
         return Facts(
             noise=self.noise,
             tau=self.noise / self.dimension**0.5,
