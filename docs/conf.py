@@ -1,4 +1,4 @@
-"""The site of gflow: `sphinx-build -W --keep-going -n docs docs/_build/html` builds it, offline.
+"""The site of gflow, built offline: `sphinx-build -j auto -W -n docs docs/_build/html`.
 
 Tutorials and how-to pages are notebooks, executed when the site is built, so every output that a
 page shows was printed by this version.
