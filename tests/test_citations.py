@@ -49,8 +49,10 @@ def numbers(citation: str) -> list[str]:
 
 
 def sources() -> list[Path]:
-    inside = [p for name in ("gflow", "scenarios", "tests") for p in (ROOT / name).rglob("*")]
-    chosen = [p for p in inside if p.suffix in (".py", ".toml", ".md")]
+    rooms = ("gflow", "scenarios", "tests", "docs")
+    inside = [p for name in rooms for p in (ROOT / name).rglob("*")]
+    made = {"generated", "_build"}
+    chosen = [p for p in inside if p.suffix in (".py", ".toml", ".md") and not made & set(p.parts)]
     return sorted({ROOT / "README.md", *chosen} - {THEORY, Path(__file__)})
 
 

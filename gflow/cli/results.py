@@ -47,7 +47,9 @@ class _Terminal(Console):
 
 def spoken(console: Console) -> Callable[[str], None]:
     """How a sentence gets to a person while progress is shown; to stderr where none is."""
-    if console.is_terminal and not console.quiet:
+    from gflow.report.progress import draws_bars
+
+    if draws_bars(console) and not console.quiet:
         return lambda text: console.print(text, markup=False, highlight=False)
     return lambda text: print(text, file=sys.stderr, flush=True)
 

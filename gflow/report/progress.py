@@ -45,7 +45,7 @@ def telling(console: Console) -> Iterator[Teller]:
     """Tell of progress until the end of the context: by bars, which then vanish, or by lines."""
     if console.quiet:
         yield Teller(lambda label, scenario: watch.unwatched, lambda stage: None)
-    elif console.is_terminal:
+    elif draws_bars(console):
         bars = _bars(console)
         with bars:
             teller = _Bars(bars)
@@ -56,6 +56,11 @@ def telling(console: Console) -> Iterator[Teller]:
             yield Teller(lines.announce, lines.stage)
         finally:
             lines.ended.set()
+
+
+def draws_bars(console: Console) -> bool:
+    """Whether bars can move; in a cell of a notebook, which only asks for colors, they cannot."""
+    return console.is_terminal and console.file.isatty()
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def telling_by_itself(progress: bool) -> Iterator[Teller]:
             line.clear()
     else:
         console = Console()
-        console.quiet = not (progress and console.is_terminal)
+        console.quiet = not (progress and draws_bars(console))
         with telling(console) as teller:
             yield teller
 

@@ -79,7 +79,7 @@ def missing(key: str, field: dict[str, Any]) -> Mistake:
 
 def must(key: str, field: dict[str, Any], value: Any) -> Mistake:
     """A value that the field of its key does not accept."""
-    demand = _demand(field)
+    demand = requirement(field)
     if isinstance(value, float) and not math.isfinite(value):
         demand = demand.replace("a number", "a finite number")
     elif isinstance(value, float) and abs(value) >= BEYOND_TOML and field.get("type") == "integer":
@@ -106,15 +106,15 @@ def _entry(key: str, values: list[Any]) -> str:
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-def _demand(field: dict[str, Any]) -> str:
+def requirement(field: dict[str, Any]) -> str:
     """The requirement of a JSON schema, in words."""
     if "anyOf" in field:
-        return " or ".join(_demand(f) for f in field["anyOf"] if f.get("type") != "null")
+        return " or ".join(requirement(f) for f in field["anyOf"] if f.get("type") != "null")
     if choices := _choices(field):
         words = _alternatives(choices)
         return f"a list of {words} without repeats" if field.get("type") == "array" else words
     if field.get("type") == "array":
-        one = _demand(field["items"]).removeprefix("an ").removeprefix("a ")
+        one = requirement(field["items"]).removeprefix("an ").removeprefix("a ")
         one = one.replace("integer", "integers").replace("number", "numbers")
         count = f"{field['minItems']} " if field.get("minItems") == field.get("maxItems", 0) else ""
         return f"a list of {count}{one}" + (" without repeats" if field.get("uniqueItems") else "")
