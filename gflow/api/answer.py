@@ -50,5 +50,5 @@ def run(
         study.save_table(result)
         if result.entries and result.folder is not None:
             folder = result.folder / "figures"
-            figures.draw(result, folder, keep=True, pdf=False, stage=tell.stage)
+            figures.draw(result, folder, formats=("png",), keep=True, stage=tell.stage)
     return result
