@@ -99,7 +99,9 @@ class Coloring(NamedTuple):
         if self.is_scale:
             share = float(self.norm(part.number or 0.0))
             return style.to_hex(_SHADES(_LIGHTEST + (_DARKEST - _LIGHTEST) * share))
-        return CURVES[self.hue.index(part) % len(CURVES)]
+        powers = [part.number or 0.0 for part in self.hue] if part.word == "power" else []
+        colors = style.curve_colors(powers) or CURVES
+        return colors[self.hue.index(part) % len(colors)]
 
     def explain(self, figure: Figure, axes: ndarray, more: Sequence[Line2D] = ()) -> None:
         """A color bar or a legend of the colors, and a legend of the line styles.

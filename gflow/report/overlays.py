@@ -5,7 +5,6 @@ can be seen.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -203,7 +202,8 @@ def escape(runs: Runs) -> Figure:
     figure, axes = style.panels(2, 1, "", 1.6, sharex=True)
     upper, lower = axes[:, 0]
     # Theory gives the slope; the offset is fitted, and left out of the difference below.
-    paints = dict(zip([one.title for one in studied], cycle(CURVES)))
+    colors = style.curve_colors([one.runs[0].p for one in studied])
+    paints = dict(zip([one.title for one in studied], colors, strict=True))
     for one, law in laws:
         if not np.isfinite(law.times).any():
             continue

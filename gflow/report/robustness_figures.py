@@ -75,13 +75,14 @@ def robust_accuracy(runs: Runs) -> Figure:
     estimates; theory D6.
     """
     groups, note = _groups(runs, len(CURVES))
+    colors = _colors(groups)
     norms = _norms(groups)
     figure, axes = style.row(len(norms), note, 2.2, sharey=True)
     for norm, ax in zip(norms, axes, strict=True):
         end = 1.2 * max(_reach(group, norm) for group in groups)
         if norm == Norm.L2 and any(one.published is not None for g in groups for one in g.measured):
             end = max(end, FALLEN)
-        for group, color in zip(groups, CURVES, strict=False):
+        for group, color in zip(groups, colors, strict=True):
             _accuracy_band(group, norm, ax, color=color, end=end)
         _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
         ax.set(xlabel=f"attack radius $R$, {norm.tex}", xlim=(0, end), ylim=(-0.03, 1.05))
@@ -108,6 +109,10 @@ def _groups(runs: Runs, most: int) -> tuple[list[Group], str]:
     seeds = max(len(group.runs) for group in groups)
     notes = [note] * bool(note) + [f"range over {seeds} seeds"] * (seeds > 1)
     return groups, ", ".join(notes)
+
+
+def _colors(groups: Sequence[Group]) -> list[str]:
+    return style.curve_colors([group.runs[0].evidence.p for group in groups])
 
 
 def _norms(groups: Sequence[Group]) -> list[Norm]:
@@ -172,7 +177,7 @@ def _levels(centers: Centers) -> list[tuple[float, str]]:
 def _key(figure: Figure, groups: Sequence[Group], published: bool, law: bool) -> None:
     handles = [
         Line2D([], [], color=color, lw=2.2, label=group.title.replace("\n", ", "))
-        for group, color in zip(groups, CURVES, strict=False)
+        for group, color in zip(groups, _colors(groups), strict=True)
     ]
     if law:
         ideal = "law of the ideal classifier"
@@ -258,7 +263,9 @@ def critical_radius(runs: Runs) -> Figure:
     # The medians of trained networks, then the laws where there are some.
     figure, axes = style.panels(1, 1, "", 2.3)
     ax = axes[0, 0]
-    for one, color in zip(series(evidences, key, "seed"), CURVES, strict=False):
+    curves = series(evidences, key, "seed")
+    colors = style.curve_colors([one.runs[0].p for one in curves])
+    for one, color in zip(curves, colors, strict=True):
         _radius_curve(one, key, color, ax)
     centers = evidences[0].centers
     if centers.orthonormal:

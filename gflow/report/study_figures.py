@@ -1,6 +1,5 @@
 """The figures of a study over seeds, which show all of its runs, as its table has them."""
 
-from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -155,7 +154,7 @@ def _row(figure: Figure, place: SubplotSpec, count: int) -> list[Axes]:
 def _draw_bands(distance: _OwnDistance, ax: Axes) -> None:
     """Means as curves, ranges over seeds as areas; dashed: the bar of Conjecture 1."""
     lower = {tuple(band.varied.items()): band for band in distance.searched}
-    for above, color in zip(distance.certified, cycle(style.CURVES)):
+    for above, color in zip(distance.certified, _colors(distance), strict=True):
         below = lower.get(tuple(above.varied.items()), above)
         # A band at one x is a dot.
         look = {"color": color, "lw": 1.1, "marker": "o", "ms": 2.5}
@@ -169,6 +168,11 @@ def _draw_bands(distance: _OwnDistance, ax: Axes) -> None:
     ax.set_yscale("log", nonpositive="mask")
     ax.set(xlabel=quantity(distance.key))
     ax.set_ylabel("own distance\n[searched, certified]")
+
+
+def _colors(distance: _OwnDistance) -> list[str]:
+    powers = [float(band.varied.get("network.power", np.nan)) for band in distance.certified]
+    return style.curve_colors(powers)
 
 
 def _is_published(study: Study) -> bool:
@@ -185,7 +189,7 @@ def _is_published(study: Study) -> bool:
 
 def _draw_published(distance: _OwnDistance, centers: Centers, ax: Axes) -> None:
     """The published estimates of each power, in its color, over sup |target|."""
-    for band, color in zip(distance.certified, cycle(style.CURVES)):
+    for band, color in zip(distance.certified, _colors(distance), strict=True):
         p = float(band.varied.get("network.power", np.nan))
         if p in PUBLISHED_DISTANCES:
             target = average_target(centers) if p == 1 else subclass_target(centers, p)

@@ -39,6 +39,11 @@ COOL = ("#018e8b", "#224c60", "#8fc7f8", "#9558e9", "#4638ed")
 CURVES = ("#e08e0b", "#6a3d9a", "#1f9e57", "#1a1a1a", "#9c5a2e", "#7f8c1f")
 """Colors of runs and of what else is neither a class nor a subclass."""
 
+POWERS = {
+    1.0: CURVES[0], 1.5: CURVES[4], 2.0: CURVES[2], 2.5: CURVES[5], 3.0: CURVES[1], 4.0: CURVES[3]
+}  # fmt: skip
+"""Color of a power, in every figure where powers tell curves apart."""
+
 FAINT, LEVEL, INK = "#b8b8b8", "0.35", "0.25"
 """Colors of neurons that contribute nothing or end elsewhere, of reference lines, of small text."""
 
@@ -154,6 +159,13 @@ def row(columns: int, note: str, height: float, **options: Any) -> tuple[Figure,
     else:
         figure, axes = panels(1, columns, note, height, **options)
     return figure, axes.ravel()
+
+
+def curve_colors(powers: Sequence[float]) -> list[str]:
+    """A color for each curve: that of its power where no two curves share one, else in order."""
+    if len(set(powers)) == len(powers) and POWERS.keys() >= set(powers):
+        return [POWERS[p] for p in powers]
+    return [_nth(CURVES, n) for n in range(len(powers))]
 
 
 def reference_colors(label: Int[ndarray, " K"]) -> tuple[str, ...]:

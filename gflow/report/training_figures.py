@@ -40,7 +40,8 @@ def training(runs: Runs) -> Figure:
     groups = list(by_seed(entries).items())
     some = groups[: len(CURVES)]
     figure, axes = style.row(3, note_on(some, len(groups)), 1.9)
-    for (_, seeds), color in zip(some, CURVES, strict=False):
+    colors = style.curve_colors([seeds[0].evidence.p for _, seeds in some])
+    for (_, seeds), color in zip(some, colors, strict=True):
         for run in seeds:
             for ax, column in zip(axes, ("loss", "accuracy", "stable_rank"), strict=True):
                 ax.plot(run.record["time"].values, run.record[column].values, color=color, lw=0.9)
@@ -52,7 +53,7 @@ def training(runs: Runs) -> Figure:
         ax.set_xlabel("flow time $t$" if flows else "time $t$ = step size × steps")
     handles = [
         Line2D([], [], color=color, lw=2, label=name)
-        for name, color in zip(names([(k, runs[0]) for k, runs in some]), CURVES, strict=False)
+        for name, color in zip(names([(k, runs[0]) for k, runs in some]), colors, strict=True)
     ]
     style.legend(figure, handles)
     return figure

@@ -113,3 +113,10 @@ def test_names_of_wide_phases_are_one_line():
 
     assert style.name_spans(ax, [Span(*span) for span in spans]) == 1
     assert [text.get_position()[0] for text in ax.texts] == [0.0] * 4
+
+
+def test_a_power_has_one_color_in_every_figure_and_others_are_told_apart():
+    assert style.curve_colors([3.0]) == [style.curve_colors([1.0, 3.0])[1]]
+    assert set(style.curve_colors([1.0, 1.5, 2.0, 2.5, 3.0, 4.0])) == set(style.CURVES)
+    # Where powers do not tell curves apart, or have no color, their order does.
+    assert style.curve_colors([3.0, 3.0]) == style.curve_colors([1.7, 3.0]) == [*style.CURVES[:2]]
