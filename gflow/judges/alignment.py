@@ -90,8 +90,8 @@ def _known_centers(evidence: Evidence) -> Hypothesis:
     """That targets are known: for p > 2 no class mean that stands in for several centers is one."""
     stand_in = evidence.p > 2 and evidence.centers.origin == "class means"
     cure = "add an array `subclass` to the file, or set `data.clusters`" if stand_in else ""
-    text = "subclasses that are known"
-    return Hypothesis(text, "means of classes stand in for them", not stand_in, cure)
+    measured = "means of classes stand in for them" if stand_in else ""
+    return Hypothesis("subclasses that are known", measured, not stand_in, cure)
 
 
 def _angle_of_most(evidence: Evidence) -> Float[np.ndarray, " T"]:

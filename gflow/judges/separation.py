@@ -32,13 +32,13 @@ def occupied(evidence: Evidence) -> Hypothesis:
     start, sign, label = coordinates(evidence)[0], signs(evidence), evidence.centers.label
     cure = "give more `network.width`"
     if evidence.p > 2:
-        found = occupied_cells(start, sign, label)
-        text = "a neuron of its class in every Voronoi cell at the start"
-        return Hypothesis(text, "a cell is empty", found.met, "" if found.met else cure)
+        met = occupied_cells(start, sign, label).met
+        text, gap = "a neuron of its class in every Voronoi cell at the start", "a cell is empty"
+        return Hypothesis(text, "" if met else gap, met, "" if met else cure)
     awake = np.where(own(evidence), start, -1).max(axis=1) > 0
     met = all((awake & (sign == s)).any() for s in set(label))
     text = "a neuron of every class that is awake to a center of it at the start"
-    return Hypothesis(text, "a class has none", met, "" if met else cure)
+    return Hypothesis(text, "" if met else "a class has none", met, "" if met else cure)
 
 
 def arrived(evidence: Evidence, undone: float) -> Hypothesis:
