@@ -259,7 +259,8 @@ class _Multirate(AbstractLoop):
         error = max(error, 1e-9) if followed else np.inf
         # The loss was read at the predicted end, whose outputs are off by this difference.
         before, after = self.moment.outputs, reading.outputs
-        wrong = difference * float(self.tolerance.of_outputs * after.doubt)
+        tolerance = max(self.controls.rtol, self.controls.atol)
+        wrong = difference * tolerance * float(after.doubt)
         allowed = wrong + float(before.rounding) + float(after.rounding)
         uphill = float(after.loss) - float(before.loss) > allowed
         return _Attempt(stretch, reading, history, looks, error=error, uphill=uphill)

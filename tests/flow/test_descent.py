@@ -326,8 +326,8 @@ def test_mistakes_are_told_in_one_sentence(keys, words):
 def test_descent_goes_on_from_its_start_only():
     run = gflow.simulate(small(train='{method = "sgd", step_size = 1.0, batch = 0}'))
 
-    with pytest.raises(ScenarioError, match="`--until` must be given for a flow"):
-        gflow.extend(run, 200.0)
+    with pytest.raises(ScenarioError, match="`until` must be given for a flow"):
+        gflow.continue_(run, 200.0)
 
 
 def test_how_it_descends_tells_runs_apart_and_flows_not():
