@@ -276,6 +276,8 @@ def _sphere_panel(run: Run, ax: Axes) -> None:
         x, y = 1.13 * corner @ _EAST, 1.13 * corner @ _NORTH
         name = style.reference_labels(len(label))[k]
         ax.text(x, y, name, ha="center", va="center", color=color)
+        ax.update_datalim([(x, y)])  # so that no title lies on a name
+    ax.autoscale_view()
     ax.set_aspect("equal")
     ax.set_axis_off()
 

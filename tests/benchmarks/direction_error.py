@@ -11,6 +11,7 @@ flows end when outputs have fitted.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,9 @@ TIGHT = {1: 1e-5, 1.5: 1e-5, 2: 1e-6, 3: 1e-6}
 TOLERANCES = (1e-2, 1e-3, 3e-4)
 
 
-def solve(loss: str, p: float, tolerance: float, size: list[str]) -> gflow.Run:
+def solve(loss: str, p: float, tolerance: float, size: Sequence[str] = ()) -> gflow.Run:
     overrides = [f'flow.loss="{loss}"', f"network.power={p}", f"flow.tolerance={tolerance}"]
-    return gflow.simulate(gflow.load_scenario(QUICKSTART, overrides + size))
+    return gflow.simulate(gflow.load_scenario(QUICKSTART, [*overrides, *size]))
 
 
 def errors(run: gflow.Run, exact: gflow.Run) -> tuple[float, float]:
