@@ -158,6 +158,20 @@ def test_the_first_command_prints_what_the_readme_shows(tmp_path):
     assert without_digits(promised) in without_digits(done.stdout), done.stderr
 
 
+@pytest.mark.slow
+def test_the_scenario_of_the_readme_runs_and_fails_nothing(tmp_path):
+    (file,) = blocks(README, "toml")
+    (tmp_path / "mine.toml").write_text(file, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "gflow", "run", "mine.toml"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "power=3" in done.stdout and "FAILS" not in done.stdout
+
+
 def without_digits(text: str) -> str:
     return " ".join(re.sub(r"\d+", "0", text).split())
 
