@@ -1,5 +1,6 @@
 """The answer to a scenario, as `gflow run` gives it: computed, judged, drawn and stored."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gflow.api.scenario import scenario_of
@@ -9,6 +10,7 @@ from gflow.report.progress import telling_by_itself
 from gflow.runs import study, verdicts
 from gflow.runs.run import Run
 from gflow.runs.study import Study
+from gflow.runs.watch import Stage
 from gflow.runs.workers import processes, serial
 from gflow.scenario import Scenario
 
@@ -46,9 +48,23 @@ def run(
     with telling_by_itself(progress) as tell:
         result = study.answer(question, Path(out), fresh, tell.announce, crew=crew)
         verdicts.judged(result, tell.stage)
-        tell.stage("drawing")
-        study.save_table(result)
-        if result.entries and result.folder is not None:
-            folder = result.folder / "figures"
-            figures.draw(result, folder, formats=("png",), keep=True, stage=tell.stage)
+        store_figures(result, tell.stage)
     return result
+
+
+def store_figures(
+    result: Run | Study, stage: Stage, tell: Callable[[str], object] | None = None
+) -> None:
+    """Store the figures of a stored result as png, and the table of a study.
+
+    **Arguments:**
+
+    - `result`: a run or a study that has a folder.
+    - `stage`: called with the name of each stage that begins.
+    - `tell`: called with one sentence for each figure that is left out; None for a `GflowWarning`.
+    """
+    stage("drawing")
+    study.save_table(result)
+    if result.entries and result.folder is not None:
+        folder = result.folder / "figures"
+        figures.draw(result, folder, tell=tell, formats=("png",), keep=True, stage=stage)

@@ -110,15 +110,10 @@ def draw(result: "Run | Study", stage: Stage) -> list[str]:
 
     **Returns:** what there is to say about figures that are left out.
     """
-    stage("drawing")
-    from gflow.report import figures
-    from gflow.runs import study
+    from gflow.api.answer import store_figures
 
-    study.save_table(result)
     notes: list[str] = []
-    if result.entries:
-        folder = home_of(result) / "figures"
-        figures.draw(result, folder, tell=notes.append, formats=("png",), keep=True, stage=stage)
+    store_figures(result, stage, notes.append)
     return notes
 
 

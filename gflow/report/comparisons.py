@@ -86,7 +86,7 @@ def _time(entries: Sequence[Entry]) -> str:
 
 def _loss(entries: Sequence[Entry], coloring: Coloring, ax: Axes) -> None:
     for label, run in entries:
-        _curve(ax, run.evidence.times, run.record["loss"].values, coloring.look(label), label)
+        _curve(ax, run.evidence.times, run.record["loss"].values, coloring.look(label), label=label)
     ax.set(yscale="log", ylabel="training loss")
 
 
@@ -95,7 +95,7 @@ def _cosine(entries: Sequence[Entry], coloring: Coloring, ax: Axes) -> None:
         requires(run, label, "neurons")
         evidence = run.evidence
         mean = np.nan_to_num(evidence.target_cosine) @ evidence.share
-        _curve(ax, evidence.times, mean, coloring.look(label), label)
+        _curve(ax, evidence.times, mean, coloring.look(label), label=label)
     ax.set(ylabel="cosine to the target", ylim=(None, 1.04))
 
 
@@ -104,7 +104,7 @@ def _outputs(entries: Sequence[Entry], coloring: Coloring, ax: Axes) -> None:
         requires(run, label, "centers")
         look, evidence = coloring.look(label), run.evidence
         largest = np.abs(run.record["center_output"].values).max(axis=1)
-        _curve(ax, evidence.times, largest, look, label)
+        _curve(ax, evidence.times, largest, look, label=label)
         if evidence.phases is not None and np.isfinite(evidence.phases.escape):
             ax.plot(evidence.phases.escape, ESCAPE_LEVEL, "o", ms=3, color=look["color"],
                     mec="w", mew=0.4, gid="escape", zorder=3)  # fmt: skip
@@ -118,6 +118,7 @@ def _curve(
     times: Float[np.ndarray, " T"],
     values: Float[np.ndarray, " T"],
     look: dict[str, Any],
+    *,
     label: str,
 ) -> None:
     ax.plot(times, values, lw=1.0, gid=f"run {label}", **look)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import (
     comparisons,
@@ -23,6 +25,7 @@ from gflow.report import (
     training_figures,
 )
 from gflow.report.figure import FIGURES, FigureKind, NotDrawable
+from gflow.report.movie import Movie
 from gflow.report.saving import MOVING, STILL, Form, save
 from gflow.report.subjects import Runs, as_study, representatives
 from gflow.runs.files import writing
@@ -96,19 +99,9 @@ def draw(
             if keep and is_current(files, runs, kind.rests_on):
                 continue
             stage(f"drawing {kind.name}")
-            try:
-                drawing = kind.draw(result)
-            except GflowError as reason:
-                undrawable.append(f"Figure {kind.name} is left out: {reason}")
-            except Exception as error:
-                if only is not None:
-                    raise
-                # One figure that fails keeps no other from being drawn, nor an answer from being
-                # kept.
-                tell(
-                    f"Figure {kind.name} is left out by a mistake in gflow "
-                    f"({type(error).__name__}: {error}); please report it."
-                )
+            drawing = _drawn(kind, result, asked=only is not None)
+            if isinstance(drawing, str):
+                undrawable.append(drawing)
             else:
                 written += save(drawing, folder, kind.name, form)
     if undrawable and only is not None:
@@ -116,6 +109,22 @@ def draw(
     for sentence in undrawable:
         tell(sentence)
     return written
+
+
+def _drawn(kind: FigureKind, result: Runs, *, asked: bool) -> Figure | Movie | str:
+    """A figure, or a sentence on why it is left out; a mistake in one that was asked for raises."""
+    try:
+        return kind.draw(result)
+    except GflowError as reason:
+        return f"Figure {kind.name} is left out: {reason}"
+    except Exception as error:
+        if asked:
+            raise
+        # One figure that fails keeps no other from being drawn, nor an answer from being kept.
+        return (
+            f"Figure {kind.name} is left out by a mistake in gflow "
+            f"({type(error).__name__}: {error}); please report it."
+        )
 
 
 def _which(some: Sequence[tuple[str, Run]], of: int) -> str:

@@ -204,7 +204,7 @@ def _outputs(frames: Frames) -> Panel:
     plot = _over_time(run, y_axis_type="log", y_range=(OUTPUT_FLOOR, output_ceiling(run)))
     colors, names = reference_colors(run.centers), reference_names(run.centers)
     for output, color, name in zip(outputs.T, colors, names, strict=False):
-        _curve(plot, run, output, color, name)
+        _curve(plot, run, output, color, name=name)
     plot.add_layout(_level(ESCAPE_LEVEL))
     return Panel(
         "outputs",
@@ -218,7 +218,7 @@ def _outputs(frames: Frames) -> Panel:
 def _loss(frames: Frames) -> Panel:
     run = frames.run
     plot = _over_time(run, y_axis_type="log")
-    _curve(plot, run, run.record["loss"].values, "black", "loss")
+    _curve(plot, run, run.record["loss"].values, "black", name="loss")
     return Panel("loss", "Loss", "Loss over flow time, both logarithmic.", plot)
 
 
@@ -230,7 +230,7 @@ def _norms(frames: Frames) -> Panel:
     if len(frames.neurons):
         log10 = run.record["log_norm"].values[:, frames.neurons] / math.log(10)
         plot.multi_line(*_curves(run, log10), color=frames.colors, line_width=0.8, line_alpha=0.6)
-    _curve(plot, run, whole, "black", "‖θ‖")
+    _curve(plot, run, whole, "black", name="‖θ‖")
     of_neurons = " and, colored, of each neuron" if len(frames.neurons) else ""
     return Panel(
         "norms",
@@ -261,7 +261,7 @@ def _over_time(run: Run, **options: Any) -> Any:
     return _lettered(plot)
 
 
-def _curve(plot: Any, run: Run, values: Float[np.ndarray, " T"], color: str, name: str) -> None:
+def _curve(plot: Any, run: Run, values: Float[np.ndarray, " T"], color: str, *, name: str) -> None:
     """A line over time that says its name and value."""
     line = plot.multi_line(*_curves(run, values[:, None]), color=color, line_width=1.4)
     plot.add_tools(HoverTool(renderers=[line], tooltips=[("", name), ("", "t = $data_x")]))
