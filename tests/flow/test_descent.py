@@ -3,67 +3,18 @@
 import jax
 import numpy as np
 import pytest
-from evidences import as_if
-from step_lists import listed
+from descents import EPS, followed, gradient, problem, recipe, small
 from systems import MemoryCheckpoint, system
 
 import gflow
 from gflow.errors import ScenarioError
 from gflow.flow import descent
-from gflow.flow.descent import descend
-from gflow.flow.descent_step import relative
 from gflow.flow.field import FlowState
-from gflow.flow.observer import Observer
-from gflow.flow.recipe import Recipe
-from gflow.flow.schedule import Schedule
 from gflow.flow.trajectory import Reason
 from gflow.judges.catalogue import check, check_study
-from gflow.judges.descent_law import follows_flow
 from gflow.judges.finding import Verdict
 from gflow.laws.timescales import step_delay
 from gflow.network.initial import cartesian
-from gflow.scenario.step_sizes import StepSizes
-
-EPS = np.finfo(np.float64).eps
-
-
-def problem(p=3.0, n=40, D=6, h=5, eps=0.3, seed=0):
-    rng = np.random.default_rng(seed)
-    mu = np.eye(D)[:4]
-    k = rng.integers(4, size=n)
-    x = mu[k] + 0.1 / np.sqrt(D) * rng.standard_normal((n, D))
-    y = np.where(k < 2, 1.0, -1.0)
-    w = rng.standard_normal((h, D)) / np.sqrt(D)
-    v = np.where(np.arange(h) % 2, -1.0, 1.0) * np.linalg.norm(w, axis=1)
-    return system(cartesian(w, v, eps), x, y, p), x, y, eps * w, eps * v
-
-
-def recipe(step_size=0.1, method="sgd", batch=0, momentum=0.0, epochs=None, seed=0, **sizes):
-    return Recipe(
-        method=method, step_size=step_size, batch=batch, momentum=momentum, epochs=epochs,
-        seed=seed, time_of_step=step_size / (1 - momentum), sizes=StepSizes(**sizes),
-    )  # fmt: skip
-
-
-def followed(case, times, how, checkpoint=None, **looks):
-    probe = lambda t, state: {"w": state.weights.w, "v": state.weights.v}  # noqa: E731
-    return descend(
-        case.field, case.weights, case.samples, Schedule(np.asarray(times, float)), recipe=how,
-        observer=Observer(probe, **looks), checkpoint=checkpoint,
-    )  # fmt: skip
-
-
-def gradient(w, v, x, y, p):
-    """∇L of the mean exponential loss by hand: f = Σ v σ(<w,x>)^p / ‖w‖^{p-1}."""
-    norm = np.linalg.norm(w, axis=1)
-    z = np.maximum(x @ w.T, 0)
-    f = z**p @ (v / norm ** (p - 1))
-    slope = -y * np.exp(-y * f) / len(y)
-    dv = slope @ (z**p / norm ** (p - 1))
-    gate = np.where(z > 0, z ** (p - 1), 0)
-    inner = (slope[:, None] * p * gate).T @ x / norm[:, None] ** (p - 1)
-    radial = (slope @ z**p) * (p - 1) / norm ** (p + 1)
-    return v[:, None] * (inner - radial[:, None] * w), dv
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -259,19 +210,6 @@ def test_what_was_killed_ends_equal_to_the_bit(method, shape):
     np.testing.assert_array_equal(whole.times, rest.times)
 
 
-SMALL = """
-name = "small"
-data = {dimension = 20, subclasses = 4, positive_subclasses = 2, noise = 0.1, samples = 80}
-network = {width = 20, power = 3, init_scale = 1e-3}
-flow = {end_time = 120.0}
-record = {linear = 30, geometric = 20}
-"""
-
-
-def small(**keys):
-    return gflow.parse_scenario(SMALL + "".join(f"{k} = {v}\n" for k, v in keys.items()))
-
-
 def test_a_scenario_descends_from_where_its_flow_starts():
     flow = gflow.simulate(small())
     steps = gflow.simulate(small(train='{method = "sgd", step_size = 0.05, batch = 20}'))
@@ -333,95 +271,3 @@ def test_descent_goes_on_from_its_start_only():
 def test_how_it_descends_tells_runs_apart_and_flows_not():
     assert small().digest() == small(train="{step_size = 0.7}").digest()
     assert small().digest() != small(train='{method = "sgd", batch = 0}').digest()
-
-
-SCHEDULES = [
-    {"schedule": "linear"},
-    {"schedule": "cosine", "final": 0.1, "warmup": 7},
-    {"schedule": "exponential", "final": 1e-3},
-    {"schedule": "step", "final": 0.01, "drops": 2, "warmup": 3},
-    {"schedule": "step", "final": 0.01, "drops": 50},
-    {"warmup": 10},
-]
-
-
-def by_hand(schedule, w, v, case, eta, momentum):
-    """SGD on all samples, with the step sizes of optax's own recipes."""
-    _, x, y, *_ = case
-    memory = np.zeros_like(w), np.zeros_like(v)
-    for k in range(30):
-        slope = gradient(w, v, x, y, 3.0)
-        memory = tuple(momentum * m + g for m, g in zip(memory, slope, strict=True))
-        w, v = (a - eta * schedule(k) * m for a, m in zip((w, v), memory, strict=True))
-    return w, v
-
-
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("shape", SCHEDULES, ids=lambda shape: "-".join(map(str, shape.values())))
-def test_sizes_of_steps_are_those_of_the_loop_one_would_write(shape, momentum):
-    case = problem()
-    how = recipe(0.05, momentum=momentum, steps=30, **shape)
-    sizes = listed(how.sizes)
-    w, v = by_hand(sizes.__getitem__, *case[3:], case, 0.05, momentum)
-
-    trajectory = followed(case[0], [how.time(30)], how)
-
-    # Thirty steps of rounding.
-    np.testing.assert_allclose(trajectory.state.weights.w, w, atol=1000 * EPS)
-    np.testing.assert_allclose(trajectory.state.weights.v, v, atol=1000 * EPS)
-    assert trajectory.effort.steps == 30
-    assert trajectory.times[-1] == pytest.approx(0.05 * sum(sizes) / (1 - momentum), rel=1e-12)
-
-
-@pytest.mark.parametrize("shape", SCHEDULES, ids=lambda shape: "-".join(map(str, shape.values())))
-def test_a_schedule_is_that_of_its_definition(shape):
-    sizes = StepSizes(steps=40, **shape)
-
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        each = [float(relative(sizes)(jax.numpy.asarray(k))) for k in range(40)]
-
-    np.testing.assert_allclose(each, listed(sizes), rtol=100 * EPS)
-
-
-def test_what_a_schedule_dissipates_is_what_the_loss_has_lost():
-    # Σ η_k ‖g_k‖² is the lost loss up to the first order in η: η²/2 g·Hg per step.
-    case, x, y, w, v = problem()
-    losses = {}
-    for eta in (2e-3, 1e-3):
-        how = recipe(eta, steps=round(0.4 / eta), schedule="linear")
-        trajectory = followed(case, [how.time(how.sizes.steps)], how)
-        end = trajectory.state.weights
-        f = [np.maximum(x @ a.T, 0) ** 3 @ (b / np.linalg.norm(a, axis=1) ** 2)
-             for a, b in ((w, v), (np.asarray(end.w), np.asarray(end.v)))]  # fmt: skip
-        before, after = (np.exp(-y * one).mean() for one in f)
-        losses[eta] = abs(before - after - float(trajectory.state.dissipated))
-    assert losses[1e-3] < 0.6 * losses[2e-3]
-
-
-@pytest.mark.parametrize("shape", [{"schedule": "cosine"}, {"schedule": "linear", "warmup": 20}])
-def test_a_schedule_is_late_by_no_more_than_its_largest_step(shape):
-    # One quiet neuron with w = v grows by 1 + η_k per step, and in the flow by e^{η_k}.
-    case = system(cartesian(np.array([[1.0, 0.0]]), np.array([1.0]), 1e-100),
-                  np.array([[1.0, 0.0]]), np.array([1.0]), 3.0)  # fmt: skip
-    how = recipe(0.5, steps=120, **shape)
-    sizes = 0.5 * np.array(listed(how.sizes))
-
-    trajectory = followed(case, [how.time(120)], how)
-
-    grown = np.diff(np.log(trajectory.observations["w"][[0, -1], 0, 0]))[0]
-    assert grown == pytest.approx(np.log1p(sizes).sum(), rel=1e-9)
-    assert 1 <= trajectory.times[-1] / grown <= step_delay(0.5, 0.0, 1.0)
-
-
-def test_several_step_sizes_follow_the_flow_only_without_momentum():
-    run = gflow.simulate(small()).evidence
-
-    def follows(step_size=0.01, **train):
-        return follows_flow(as_if(run, "train", method="sgd", step_size=step_size, **train))
-
-    assert all(follows(**train).met for train in ({"schedule": "cosine"}, {"momentum": 0.5}))
-    for train in ({"schedule": "linear"}, {"warmup": 3}):
-        hypothesis = follows(momentum=0.5, **train)
-        assert hypothesis.met is False and "change under momentum" in hypothesis.clause
-    # The largest step counts.
-    assert follows(2.0, schedule="cosine").met is False
