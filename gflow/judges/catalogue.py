@@ -1,4 +1,4 @@
-"""The catalogue: the 28 predictions of the theory, each with its source and its judges.
+"""The catalogue: the predictions of the theory, each with its source and its judges.
 
 A criterion is fixed before anything is measured, and a judge is a pure function of stored values,
 so any run or study can be judged again.  A FAILS is a finding to report, never a threshold to
@@ -78,7 +78,11 @@ def check(
     if evidence.outcome.reason is Reason.INTERRUPTED:
         return ()
     requested = evidence.scenario.checks.predictions if ids is None else ids
-    chosen = [one for one in (*ALL, *own) if requested == "all" or one.id in requested]
+    chosen = [
+        one
+        for one in (*ALL, *own)
+        if (requested == "all" or one.id in requested) and one.is_about(evidence)
+    ]
     soundness = soundness_of(evidence)
     findings = []
     for one in chosen:
@@ -109,27 +113,26 @@ def check_study(
 
     **Arguments:**
 
-    - `evidences`: the runs of a study; networks without laws, flows that were interrupted and
-        those that are not sound are left out.
+    - `evidences`: the runs of a study; networks of a kind that a prediction is not about, flows
+        that were interrupted and those that are not sound are left out.
     - `ids`: predictions to judge.
     - `own`: predictions of the caller's, besides those of the catalogue.
 
     **Returns:** one `Finding` per prediction that is about several runs, in the order of the
     catalogue; none without runs.
     """
-    lawful = [
-        evidence
-        for evidence in evidences
-        if evidence.has_laws and evidence.outcome.reason is not Reason.INTERRUPTED
-    ]
-    chosen = [one for one in (*ALL, *own) if one.id in ids and lawful]
-    sound = [evidence for evidence in lawful if soundness_of(evidence).sound]
+    finished = [run for run in evidences if run.outcome.reason is not Reason.INTERRUPTED]
+    soundness = [soundness_of(run) for run in finished]
     findings = []
-    for one in chosen:
-        if needed := _lawful_loss(one, sound or lawful):
+    for one in (*ALL, *own):
+        judged = [pair for pair in zip(finished, soundness, strict=True) if one.is_about(pair[0])]
+        if one.id not in ids or not judged:
+            continue
+        sound = [run for run, kept in judged if kept.sound]
+        if needed := _lawful_loss(one, sound or [run for run, _ in judged]):
             findings.append(one.inapplicable(needed, of_study=True))
         elif sound:
             findings.append(one.over(sound))
         else:
-            findings.append(one.undecided(soundness_of(lawful[0]).text, of_study=True))
+            findings.append(one.undecided(judged[0][1].text, of_study=True))
     return tuple(finding for finding in findings if finding is not None)

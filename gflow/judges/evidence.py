@@ -64,7 +64,7 @@ class Evidence:
 
     @property
     def neurons(self) -> NeuronsTable:
-        """The table of the neurons; judges see no other kind of network."""
+        """The table of the neurons; for judges of predictions about no other kind of network."""
         return cast(NeuronsTable, self.scenario.network)
 
     @property

@@ -7,6 +7,7 @@ value of this type.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Finding, Opinion, Verdict
@@ -16,6 +17,19 @@ MV25 = "Min and Vidal, ICML 2025"
 
 Judge = Callable[[Evidence], Opinion]
 StudyJudge = Callable[[Sequence[Evidence]], Opinion]
+
+
+class Subject(StrEnum):
+    """What a prediction is about, by which the catalogue is grouped."""
+
+    NUMERICS = "numerics and invariants"
+    ALIGNMENT = "alignment of neurons"
+    ESCAPE = "escape"
+    FITTING = "fitting and late phase"
+    CLASSIFIER = "the classifier that is learned"
+    ROBUSTNESS = "robustness"
+    TRAINING = "other training: steps, losses, layers, labels"
+    OWN = "your own"
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,14 @@ class Prediction:
     """Name of the scenario made to judge it; empty if there is none."""
     figure: str = ""
     """Name of the figure that shows law and simulation; empty where there is none."""
+    subject: Subject = Subject.OWN
+    """The group of the catalogue in which it is listed."""
+    networks: tuple[str, ...] = ("neurons",)
+    """Kinds of network, as `network.kind` names them, that it is about."""
+
+    def is_about(self, evidence: Evidence) -> bool:
+        """Whether it says something of networks of this kind."""
+        return evidence.scenario.network.kind in self.networks
 
     def __call__(self, evidence: Evidence) -> Finding | None:
         """The finding about one run; None if it is not about one run."""

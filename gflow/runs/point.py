@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 
 from gflow.flow.trajectory import Reason
-from gflow.judges.catalogue import CATALOGUE, check
+from gflow.judges.catalogue import ALL, check
 from gflow.judges.finding import Finding
 from gflow.runs import store
 from gflow.runs.checkpoint import checkpoint_of
@@ -92,12 +92,15 @@ def judged_in_folder(run: Run, ids: Sequence[str]) -> tuple[Finding, ...]:
 def requested_predictions(scenario: Scenario) -> tuple[str, ...]:
     """Ids of the predictions that a scenario asks for, in the order of the catalogue.
 
-    There are none for networks to which the catalogue does not apply.
+    Those that are about networks of another kind are left out.
     """
-    if not scenario.network.has_laws:
-        return ()
     requested = scenario.checks.predictions
-    return tuple(id for id in CATALOGUE if requested == "all" or id in requested)
+    kinds = {point.scenario.network.kind for point in scenario.points()}
+    return tuple(
+        one.id
+        for one in ALL
+        if (requested == "all" or one.id in requested) and kinds & set(one.networks)
+    )
 
 
 def _computed(scenario: Scenario, folder: Path, fresh: bool, watch: Watch) -> Run:

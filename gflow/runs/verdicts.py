@@ -77,8 +77,7 @@ def judge(
         findings: dict[str, tuple[Finding, ...]] = {}
         for label, run in result.entries:
             stage(f"judging {label}".strip())
-            lawful = run.evidence.has_laws
-            findings[label] = check_evidence(run.evidence, chosen, own) if lawful else ()
+            findings[label] = check_evidence(run.evidence, chosen, own)
         if isinstance(result, Run):
             return findings
         stage("judging all points together")
