@@ -32,10 +32,23 @@ from gflow.judges.prediction import Prediction
 from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
-    alignment, conjecture, conservation, descent_law, distance_scaling, exponents, fitting,
-    late_outputs, margin_growth, noise_free, partial_activation, radii_at_centers, resting,
-    robust_accuracy, unbalanced_times, voronoi,
-)  # fmt: skip
+    alignment,
+    conjecture,
+    conservation,
+    descent_law,
+    distance_scaling,
+    exponents,
+    fitting,
+    late_outputs,
+    margin_growth,
+    noise_free,
+    partial_activation,
+    radii_at_centers,
+    resting,
+    robust_accuracy,
+    unbalanced_times,
+    voronoi,
+)
 
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
