@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
+    cells,
     conjecture,
     conservation,
     descent_law,
@@ -33,6 +34,7 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     alignment,
+    cells,
     conjecture,
     conservation,
     descent_law,
