@@ -72,11 +72,11 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     # At p = 2 the heaviest subclass of a class draws all of its neurons (theory D5).
     even = all(run.p > 2 or run.facts.imbalance == 1 for run in evidences)
     hypotheses = (
-        *_over_scales(evidences),
+        *over_scales(evidences),
         normalized(*evidences),
-        _orthonormal(evidences),
+        all_of(orthonormal, evidences),
         Hypothesis.whether("subclasses of equal weight, for p <= 2", even),
-        *_all_vanish(evidences),
+        *all_vanish(evidences),
         all_of(occupied, evidences),
         all_of(escaped, evidences),
     )
@@ -121,7 +121,7 @@ def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
 
 
 def _escapes(one: Series) -> list[Comparison]:
-    x = -_log_scales(one)
+    x = -log_scales(one)
     parts = []
     for law in escape_law(one):
         error = max((_rate_error(run, law.sign) for run in one.runs), default=0.0)
@@ -186,11 +186,11 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
     expected = f"slope in log ε {SEPARATION:g} ± {SEPARATION_ERROR:g} at fixed t"
     noises = ", ".join(sorted({f"{run.alpha}" for run in evidences}))
     hypotheses = (
-        *_over_scales(evidences),
+        *over_scales(evidences),
         normalized(*evidences),
-        _orthonormal(evidences),
+        all_of(orthonormal, evidences),
         Hypothesis("α = 0", f"α = {noises}", all(run.alpha == 0 for run in evidences)),
-        *_all_vanish(evidences),
+        *all_vanish(evidences),
     )
     if opinion := unmet(expected, hypotheses):
         return opinion
@@ -204,7 +204,7 @@ def _separation(one: Series) -> Comparison:
         return Comparison(one.title, None, "no scheduled time at which all are negligible")
     y = np.log([_field_error(run, t) for run in one.runs])
     title = f"{one.title} t = {t:.4g}".strip()
-    x = _log_scales(one)
+    x = log_scales(one)
     return compared_slope(title, x, y, SEPARATION, allowed=SEPARATION_ERROR, log_eps=x)
 
 
@@ -233,7 +233,7 @@ def judge_loss_independence(evidences: Sequence[Evidence]) -> Opinion:
     losses = {run.scenario.flow.loss for run in evidences}
     several = Hypothesis("two losses or more", ", ".join(sorted(losses)), len(losses) > 1)
     hypotheses = (
-        *_over_scales(evidences), normalized(*evidences), several, *_all_vanish(evidences)
+        *over_scales(evidences), normalized(*evidences), several, *all_vanish(evidences)
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
@@ -281,23 +281,23 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
     plain = all(not run.neurons.normalized and run.p > 1 for run in evidences)
     unnormalized = Hypothesis.whether("no normalization, p > 1", plain)
     hypotheses = (
-        *_over_scales(evidences), unnormalized, *_all_vanish(evidences), all_of(escaped, evidences)
+        *over_scales(evidences), unnormalized, *all_vanish(evidences), all_of(escaped, evidences)
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = []
     for one in series(evidences, SCALE):
-        x, y, law = -_log_scales(one), np.log(_escape_times(one).min(axis=1)), one.runs[0].p - 1
+        x, y, law = -log_scales(one), np.log(_escape_times(one).min(axis=1)), one.runs[0].p - 1
         parts.append(compared_slope(one.title, x, y, law, allowed=POLYNOMIAL_ERROR, log_eps=-x))
     return slopes_opinion(expected, parts, hypotheses)
 
 
-def _log_scales(one: Series) -> Float[np.ndarray, " q"]:
+def log_scales(one: Series) -> Float[np.ndarray, " q"]:
     """log ε of every run."""
     return np.array([np.log(run.scenario.network.init_scale) for run in one.runs])
 
 
-def _over_scales(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
+def over_scales(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
     values = {run.scenario.network.init_scale for run in evidences}
     enough = len(values) >= FEWEST
     return (
@@ -307,17 +307,12 @@ def _over_scales(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
     )
 
 
-def _all_vanish(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
+def all_vanish(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
     """A law for ε → 0: every run begins negligible."""
     if not recorded(*evidences).met:
         return ()
     largest = max(evidences, key=lambda run: float(run.log_mass[0].max()))
     return (vanishing(largest, VANISHING_MASS),)
-
-
-def _orthonormal(evidences: Sequence[Evidence]) -> Hypothesis:
-    """That the centers of every run are orthonormal, shown by the worst."""
-    return orthonormal(max(evidences, key=lambda run: run.centers.orthonormality_error))
 
 
 def compared_slope(
