@@ -10,7 +10,6 @@ from gflow.judges.alignment_phase import coordinates
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import (
     SCALE,
-    all_orthonormal,
     all_vanish,
     center_outputs,
     compared_slope,
@@ -25,7 +24,7 @@ from gflow.judges.fitting_line import DEVIATIONS
 from gflow.judges.prediction import Prediction
 from gflow.judges.separation import occupied
 from gflow.judges.series import Comparison, Series, series
-from gflow.judges.shared_hypotheses import all_of, equal_weights, normalized
+from gflow.judges.shared_hypotheses import all_of, equal_weights, normalized, orthonormal
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import growth_rate
 from gflow.laws.timescales import escape_slope
@@ -43,7 +42,7 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     hypotheses = (
         *over_scales(evidences),
         normalized(*evidences),
-        all_orthonormal(evidences),
+        all_of(orthonormal, evidences),
         Hypothesis.whether("subclasses of equal weight, for p <= 2", even),
         *all_vanish(evidences),
         all_of(occupied, evidences),

@@ -76,7 +76,7 @@ def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
     hypotheses = (
         *over_scales(evidences),
         normalized(*evidences),
-        all_orthonormal(evidences),
+        all_of(orthonormal, evidences),
         Hypothesis("α = 0", f"α = {noises}", all(run.alpha == 0 for run in evidences)),
         *all_vanish(evidences),
     )
@@ -206,11 +206,6 @@ def all_vanish(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
         return ()
     largest = max(evidences, key=lambda run: float(run.log_mass[0].max()))
     return (vanishing(largest, VANISHING_MASS),)
-
-
-def all_orthonormal(evidences: Sequence[Evidence]) -> Hypothesis:
-    """That the centers of every run are orthonormal, shown by the worst."""
-    return orthonormal(max(evidences, key=lambda run: run.centers.orthonormality_error))
 
 
 def compared_slope(
