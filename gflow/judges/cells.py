@@ -42,7 +42,7 @@ CHOSEN = 0.5
 """Least share of the neurons that are not void that must have chosen a center (P44)."""
 
 SURE = 0.9999
-"""Level of the interval in which the law of a late share is known from its draws (P43)."""
+"""Confidence in each end of the interval to which draws tell the law of a late share (P43)."""
 
 
 def judge_alignment_times(evidence: Evidence) -> Opinion:
@@ -216,12 +216,13 @@ PREDICTIONS = (
         "theory D19, P43",
         "P(t̂ <= τ) = 1 - cdf(√D u(τ))^K_own; late share ∝ τ^(-1/(p-2))",
         judge=judge_alignment_times, scenario="alignment-times", subject=Subject.ALIGNMENT,
+        probable=True,
     ),
     Prediction(
         "occupancy", "P44",
         "The number of neurons in each cell is multinomial, with known probabilities (p > 2).",
         "theory D19, P44",
         "P_k = ∫₀^∞ pdf(x) Π_{l≠k} cdf(x (π_k/π_l)^(1/(p-2))) dx; (1 - 2^-K_own)/K_own if alike",
-        judge=judge_occupancy, scenario="occupancy", subject=Subject.ALIGNMENT,
+        judge=judge_occupancy, scenario="occupancy", subject=Subject.ALIGNMENT, probable=True,
     ),
 )  # fmt: skip

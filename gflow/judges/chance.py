@@ -9,6 +9,9 @@ from scipy.special import betaincinv, gammaln, xlog1py, xlogy
 CHANCE = 1e-6
 """Probability below which a count is beyond chance, in many thousands of runs too."""
 
+CONFIDENCE = 0.95
+"""Confidence in each end of an interval, by itself."""
+
 USUAL = 0.01
 """Probability from which on a deviation is usual, and speaks for a law."""
 
@@ -24,16 +27,24 @@ def two_sided(hits: int, trials: int, law: float) -> float:
     return float(chance[chance <= chance[hits] * (1 + 1e-7)].sum())
 
 
-def binomial_interval(hits: int, trials: int, level: float) -> tuple[float, float]:
-    """The interval of Clopper and Pearson for a probability, of which `hits` in `trials` are known.
+def binomial_interval(
+    successes: int, trials: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Where a probability lies, by Clopper and Pearson, with a confidence in each end.
 
-    Whatever the probability is, it lies outside in a share 1 - level of cases at most.
+    The lower end is the largest q with P(X >= successes) <= 1 - `confidence` at every smaller
+    probability, X binomial; the upper end likewise.
+
+    **Arguments:**
+
+    - `successes`, `trials`: whole numbers, 0 <= successes <= trials, at least one trial.
+    - `confidence`: that the probability is not beyond one end.
 
     **Source:** Clopper and Pearson, Biometrika 1934.
     """
-    tail = (1 - level) / 2
-    low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0
-    high = float(betaincinv(hits + 1, trials - hits, 1 - tail)) if hits < trials else 1.0
+    failures, miss = trials - successes, 1 - confidence
+    low = float(betaincinv(successes, failures + 1, miss)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - miss)) if failures else 1.0
     return low, high
 
 

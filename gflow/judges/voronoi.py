@@ -155,6 +155,6 @@ PREDICTIONS = (
         "A neuron specializes to the own center it starts closest to (p > 2).",
         f"{MV25}, eq. 13 and Proposition 4; theory D3, G4, G7, P6",
         "k(j) = argmax over own u_k(0) > 0 of π_k u_k(0)^(p-2)",
-        judge=judge_voronoi_rule, scenario="voronoi-rule", figure="sphere",
+        judge=judge_voronoi_rule, scenario="voronoi-rule", figure="sphere", probable=True,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The catalogue: rows, each with a source, a judge or a reason, and a scenario made for it."""
+"""The catalogue: rows in order, each with a source, a judge and a scenario made for it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,9 +39,8 @@ PREDICTIONS = [Prediction("small-loss", "mine", "The loss gets small.", "me", ju
 """
 
 
-def test_all_predictions_are_entered_in_order():
-    numbers = [int(one.number[1:]) for one in ALL]
-    assert numbers[:28] == list(range(1, 29)) and max(numbers) <= 46
+def test_predictions_are_entered_once_and_in_order():
+    numbers = [int(one.number.removeprefix("P")) for one in ALL]
     assert numbers == sorted(set(numbers)) and len(CATALOGUE) == len(ALL)
     for one in ALL:
         assert one.number in one.source and "theory" in one.source
@@ -78,7 +77,7 @@ def test_a_study_is_judged_by_its_networks_that_have_laws():
 
 def test_predictions_are_named_by_id_and_by_number():
     assert named("P13") is named("ei-law") is not None
-    assert named("P47") is None
+    assert named("P99") is None
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.lists(st.integers(-50, 50), min_size=3, unique=True))
@@ -182,10 +181,10 @@ def test_the_findings_table_has_a_row_a_prediction_from_folders_alone(tmp_path):
 
     rows = standings([tmp_path])
 
-    assert [row.prediction.number for row in rows] == [one.number for one in ALL]
+    assert [row.prediction.number for row in rows] == [f"P{i}" for i in range(1, 29)]
     by_id = {row.prediction.id: row for row in rows}
     assert by_id["balancedness"].verdict is Verdict.HOLDS
     assert by_id["balancedness"].where == "small"
     assert by_id["escape-slopes"].verdict is Verdict.NOT_MEASURED
     text = markdown(rows)
-    assert text.count("\n") == len(ALL) + 1 and "| P13 |" in text
+    assert text.count("\n") == 29 and "| P13 |" in text
