@@ -25,6 +25,7 @@ from gflow.judges import (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
@@ -50,6 +51,7 @@ _JUDGES = (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
