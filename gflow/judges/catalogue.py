@@ -27,6 +27,7 @@ from gflow.judges import (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
@@ -54,6 +55,7 @@ _JUDGES = (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
