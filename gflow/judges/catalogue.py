@@ -21,6 +21,7 @@ from gflow.judges import (
     half_speed,
     label_flips,
     late_outputs,
+    layer_balance,
     margin_growth,
     noise_free,
     partial_activation,
@@ -49,6 +50,7 @@ _JUDGES = (
     half_speed,
     label_flips,
     late_outputs,
+    layer_balance,
     margin_growth,
     noise_free,
     partial_activation,
@@ -63,7 +65,7 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
-ANY_LOSS = (*NUMERICS, "P4", "P25")
+ANY_LOSS = (*NUMERICS, "P4", "P25", "P29")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
 ALL: tuple[Prediction, ...] = tuple(
