@@ -28,6 +28,7 @@ from gflow.judges import (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
@@ -56,6 +57,7 @@ _JUDGES = (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
