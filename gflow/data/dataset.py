@@ -51,6 +51,19 @@ class Dataset:
                 f"labels must be 0 to {self.K - 1}, but one is {int(wrong[0])}; number them from 0."
             )
 
+    @classmethod
+    def of_signs(cls, x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> "Dataset":
+        """Samples with unlabeled subclasses: the signs that occur stand in for them, +1 first."""
+        signs = tuple(sign for sign in (1, -1) if (y == sign).any())
+        return cls(
+            x,
+            np.where(y == signs[0], 0, 1),
+            names=tuple(f"{sign:+d}" for sign in signs),
+            class_of=tuple(int(sign > 0) for sign in signs),
+            sign=signs,
+            subclasses_known=False,
+        )
+
     @property
     def n(self) -> int:
         """Number of samples."""

@@ -126,6 +126,27 @@ class AbstractData(Table, abc.ABC):
         """
 
 
+class AbstractDrawnData(AbstractData):
+    """Samples that are drawn from a distribution, and need no file (abstract)."""
+
+    dimension: int = Field(ge=2, description="input dimension", examples=[1000])
+    samples: int = Field(ge=1, description="number of training samples", examples=[2000])
+    test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
+
+    @property
+    @abc.abstractmethod
+    def subclass_count(self) -> int:
+        """K."""
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(self.samples, self.test_samples, self.dimension, self.subclass_count, 2)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+
 class AbstractRealData(AbstractData):
     """Data with labels of several classes (abstract)."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
+    cells,
     conjecture,
     conservation,
     descent_law,
@@ -17,6 +18,7 @@ from gflow.judges import (
     escape_slopes,
     exponents,
     fitting,
+    half_speed,
     label_flips,
     late_outputs,
     loss_steps,
@@ -26,6 +28,7 @@ from gflow.judges import (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )
@@ -36,6 +39,7 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     alignment,
+    cells,
     conjecture,
     conservation,
     descent_law,
@@ -43,6 +47,7 @@ _JUDGES = (
     escape_slopes,
     exponents,
     fitting,
+    half_speed,
     label_flips,
     late_outputs,
     loss_steps,
@@ -52,6 +57,7 @@ _JUDGES = (
     radii_at_centers,
     resting,
     robust_accuracy,
+    skew_xor,
     unbalanced_times,
     voronoi,
 )

@@ -8,8 +8,7 @@ interval.  A single seed can neither show nor refute it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.special import betaincinv  # scipy.stats takes a third of a second to import
-
+from gflow.judges.chance import CONFIDENCE, binomial_interval
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict
 from gflow.judges.series import Comparison, opinion_of, series
@@ -19,9 +18,6 @@ HIGH = 0.9
 
 FEWEST_SEEDS = 5
 """Fewest seeds with a verdict from which a probability is estimated."""
-
-CONFIDENCE = 0.95
-"""Confidence in each end of an interval, by itself."""
 
 
 class Trials(NamedTuple):
@@ -62,22 +58,6 @@ class Trials(NamedTuple):
         low, high = self.interval
         undecided = f", {self.undecided} undecided" if self.undecided else ""
         return f"holds on {self.holds} of {self.count} seeds{undecided}, [{low:.2f}, {high:.2f}]"
-
-
-def binomial_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Where a probability lies, by Clopper and Pearson, with `CONFIDENCE` in each end.
-
-    The lower end is the largest q with P(X >= successes) <= 1 - `CONFIDENCE` at every smaller
-    probability, X binomial; the upper end likewise.
-
-    **Arguments:**
-
-    - `successes`, `trials`: whole numbers, 0 <= successes <= trials, at least one trial.
-    """
-    failures, miss = trials - successes, 1 - CONFIDENCE
-    low = float(betaincinv(successes, failures + 1, miss)) if successes else 0.0
-    high = float(betaincinv(successes + 1, failures, 1 - miss)) if failures else 1.0
-    return low, high
 
 
 def judge_over_seeds(evidences: Sequence[Evidence], verdicts: Sequence[Verdict]) -> Opinion | None:

@@ -9,8 +9,7 @@ import math
 from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 
-from gflow.data.kind import AbstractData
-from gflow.data.kinds.mixture import MixtureData
+from gflow.data.kind import AbstractData, AbstractDrawnData
 from gflow.scenario.networks import (
     AbstractNetworkTable,
     AbstractOutputsTable,
@@ -184,7 +183,7 @@ def _warmup_ends(flow: FlowTable, train: TrainTable) -> str | None:
 
 
 @rule("train.batch", "data.samples", "train.method")
-def _batch_of_samples(data: MixtureData, train: TrainTable) -> str | None:
+def _batch_of_samples(data: AbstractDrawnData, train: TrainTable) -> str | None:
     if train.batch > data.samples and not train.is_flow:
         return (
             f"must be <= `data.samples`, but batch = {train.batch} and samples = {data.samples}; "
@@ -219,7 +218,7 @@ def _published_of_neurons(network: AbstractNetworkTable, robustness: RobustnessT
 
 
 @rule("robustness.norms", "data.test_samples")
-def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
+def _something_to_attack(data: AbstractDrawnData, robustness: RobustnessTable) -> str | None:
     if robustness.norms and data.test_samples == 0:
         return (
             "must be empty without test samples (attacks start from them), but is "
@@ -228,7 +227,7 @@ def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str 
 
 
 @rule("robustness.attacked", "data.test_samples")
-def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
+def _enough_to_attack(data: AbstractDrawnData, robustness: RobustnessTable) -> str | None:
     if robustness.attacked > data.test_samples > 0:
         return (
             f"must be <= `data.test_samples`, but attacked = {robustness.attacked} and "
@@ -267,6 +266,15 @@ def _many_outputs_have_one_loss(network: AbstractOutputsTable, flow: FlowTable) 
         return (
             'must be left out for many outputs, whose loss is the cross-entropy ("logistic"), but '
             f'is "{flow.loss}"; remove it, or set network.outputs = "sign".'
+        )
+
+
+@rule("network.width", "network.mirrored")
+def _whole_pairs(network: NeuronsTable) -> str | None:
+    if network.mirrored and network.width % 2:
+        return (
+            f"must be even (mirrored neurons come in pairs), but is {network.width}; try "
+            f"{network.width + 1}."
         )
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: rows in order, each with a source, a judge or a reason, and a scenario made for it."""
+"""The catalogue: rows in order, each with a source, a judge and a scenario made for it."""
 
 from dataclasses import replace
 from pathlib import Path

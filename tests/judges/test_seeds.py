@@ -11,9 +11,10 @@ from questions import SMALL
 from scipy.stats import binom, binomtest
 
 from gflow.judges.catalogue import check_study
+from gflow.judges.chance import binomial_interval
 from gflow.judges.finding import Opinion, Verdict
 from gflow.judges.prediction import Prediction
-from gflow.judges.seeds import Trials, binomial_interval
+from gflow.judges.seeds import Trials
 
 
 @given(st.integers(1, 200), st.data())
