@@ -14,8 +14,9 @@ PREDICTIONS = (
     "escape-slopes", "phase-separation", "ei-law", "late-gap", "late-rates", "margin",
     "conjecture-1", "distance-scaling", "critical-radii", "robust-accuracy", "radius-over-K",
     "alignment", "robustness-over-scale", "polynomial-escape", "bayes", "sgd",
-    "loss-independence", "unbalanced-times", "staircase", "jump-process", "half-speed", "skew-xor",
-    "alignment-times", "occupancy", "label-flips",
+    "loss-independence", "unbalanced-times", "staircase", "jump-process",
+    "interpolator-norm", "residual-rates", "half-speed", "skew-xor", "alignment-times", "occupancy",
+    "label-flips",
 )  # fmt: skip
 """Ids of the predictions P1, P2, ..."""
 

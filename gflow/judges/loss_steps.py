@@ -62,18 +62,26 @@ EXPECTED = (
 def judge_jump_process(evidences: Sequence[Evidence]) -> Opinion:
     """1 <= p < 2: who starts awake to what decides what is fitted when (theory D17, P31)."""
     powers = all(1 <= run.p < 2 for run in evidences)
-    hypotheses = (Hypothesis("1 <= p < 2", _powers(evidences), powers), *_shared(evidences))
+    hypotheses = (
+        Hypothesis("1 <= p < 2", _powers(evidences), powers),
+        *over_scales(evidences),
+        *square_without_noise(evidences),
+    )
     if opinion := unmet(EXPECTED, hypotheses):
         return opinion
-    conditions = all_of(_still_asleep, evidences), all_of(_led, evidences)
+    conditions = all_of(still_asleep, evidences), all_of(led, evidences)
     return earned(_opinion(evidences, hypotheses), *_far_enough(evidences), *conditions)
 
 
 def judge_staircase(evidences: Sequence[Evidence]) -> Opinion:
     """p >= 2: every subclass that is served is fitted on its own (theory D17, P30)."""
     powers = all(run.p >= 2 for run in evidences)
-    hypotheses = (Hypothesis("p >= 2", _powers(evidences), powers), *_shared(evidences),
-                  _above_underflow(evidences))  # fmt: skip
+    hypotheses = (
+        Hypothesis("p >= 2", _powers(evidences), powers),
+        *over_scales(evidences),
+        *square_without_noise(evidences),
+        _above_underflow(evidences),
+    )
     if opinion := unmet(EXPECTED, hypotheses):
         return opinion
     conditions = all_of(_arrived, evidences), all_of(_stays, evidences)
@@ -185,13 +193,12 @@ def _powers(evidences: Sequence[Evidence]) -> str:
     return f"p = {', '.join(number(p) for p in sorted({run.p for run in evidences}))}"
 
 
-def _shared(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
-    """What both laws are derived for."""
+def square_without_noise(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
+    """What laws of a square loss without noise are derived for, beside the flow and a record."""
     noises = ", ".join(sorted({f"{run.alpha}" for run in evidences}))
     losses = ", ".join(sorted({run.scenario.flow.loss for run in evidences}))
     saturates = all(run.loss.saturates for run in evidences)
     return (
-        *over_scales(evidences),
         normalized(*evidences),
         Hypothesis.whether("a balanced start", all(run.neurons.balanced for run in evidences)),
         all_of(orthonormal, evidences),
@@ -232,7 +239,7 @@ def _past_last(run: Evidence) -> Hypothesis:
     return Hypothesis(text, measured, met, "" if met else longer(run, end))
 
 
-def _still_asleep(run: Evidence) -> Hypothesis:
+def still_asleep(run: Evidence) -> Hypothesis:
     """That no step woke an own coordinate: without noise one that is asleep never wakes (D3)."""
     u = coordinates(run)
     woken = int((own(run) & (u[0] <= 0) & (u > 0).any(axis=0)).sum())
@@ -241,7 +248,7 @@ def _still_asleep(run: Evidence) -> Hypothesis:
     return Hypothesis("own coordinates that stay asleep", measured, met, cure)
 
 
-def _led(run: Evidence) -> Hypothesis:
+def led(run: Evidence) -> Hypothesis:
     """That no neuron comes close behind one that fits what it is awake to, and that all turn first.
 
     The angle to the best direction falls like ε^{p(2-p)} until the first of them has grown.
