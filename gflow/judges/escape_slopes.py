@@ -26,7 +26,7 @@ from gflow.judges.separation import occupied
 from gflow.judges.series import Comparison, Series, series
 from gflow.judges.shared_hypotheses import all_of, equal_weights, normalized, orthonormal
 from gflow.laws.hypothesis import Hypothesis
-from gflow.laws.reduced import growth_rate
+from gflow.laws.jumps import class_weight
 from gflow.laws.timescales import escape_slope
 from gflow.measure.phases import escape_times
 
@@ -38,12 +38,12 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
     """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
     expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
     # At p = 2 the heaviest subclass of a class draws all of its neurons (theory D5).
-    even = all(run.p > 2 or run.facts.imbalance == 1 for run in evidences)
+    even = all(run.p != 2 or run.facts.imbalance == 1 for run in evidences)
     hypotheses = (
         *over_scales(evidences),
         normalized(*evidences),
         all_of(orthonormal, evidences),
-        Hypothesis.whether("subclasses of equal weight, for p <= 2", even),
+        Hypothesis.whether("subclasses of equal weight, for p = 2", even),
         *all_vanish(evidences),
         all_of(occupied, evidences),
         all_of(escaped, evidences),
@@ -52,7 +52,9 @@ def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
         return opinion
     parts = [t for one in series(evidences, SCALE) for t in _escapes(one)]
     # A light subclass may be served by a neuron that leaves a heavy one once that is fitted.
-    return earned(slopes_opinion(expected, parts, hypotheses), *equal_weights(evidences[0]))
+    single = [run for run in evidences if run.p >= 2]
+    even_too = [all_of(lambda run: equal_weights(run)[0], single)] if single else []
+    return earned(slopes_opinion(expected, parts, hypotheses), *even_too)
 
 
 class EscapeLaw(NamedTuple):
@@ -64,7 +66,7 @@ class EscapeLaw(NamedTuple):
     times: Float[np.ndarray, " q"]
     """The first of the class for p < 2, where all escape as one; else the mean over subclasses."""
     slope: float
-    """1/(κ π λ): flow time per factor e of ε."""
+    """1/(κ π λ), for p < 2 1/(κ ‖π‖_q): flow time per factor e of ε."""
 
 
 def escape_law(one: Series) -> list[EscapeLaw]:
@@ -74,10 +76,9 @@ def escape_law(one: Series) -> list[EscapeLaw]:
     for s in first.centers.signs:
         mine = first.centers.label == s
         when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
-        rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
-        # Subclasses of different weights have different slopes; their mean is that of the times.
-        slopes = [escape_slope(rate, first.loss.kappa, pi) for pi in first.pi[mine].tolist()]
-        slope_law = float(np.mean(slopes))
+        # For p < 2 a class grows as one; else the mean of the slopes is that of the times.
+        weights = [class_weight(first.pi[mine], first.p)] if first.p < 2 else first.pi[mine]
+        slope_law = float(np.mean([escape_slope(1.0, first.loss.kappa, float(w)) for w in weights]))
         name = "class +" if s > 0 else "class -"
         title = ", ".join(part for part in (one.title, name) if part)
         laws.append(EscapeLaw(title, s, when, slope_law))
@@ -102,8 +103,9 @@ def _escapes(one: Series) -> list[Comparison]:
 def _rate_error(run: Evidence, s: int) -> float:
     """By how much a class may grow other than at κπλ when it escapes, relatively.
 
-    Directions give λ less Σ_own σ(u_k)^p, by mass; noise p(p-1)τ²/2, and N samples of each of m
-    subclasses `DEVIATIONS` of pτ/√N (pτ/√(mN) where they grow as one, with noise τ√m).
+    Directions give λ less Σ_own σ(u_k)^p, by mass, for p < 2 ‖π‖_q less Σ_own π_k σ(u_k)^p; noise
+    p(p-1)τ²/2, and N samples of each of m subclasses `DEVIATIONS` of pτ/√N (pτ/√(mN) where they
+    grow as one, with noise τ√m).
 
     **Source:** theory D4, D7, D8.
     """
@@ -116,17 +118,22 @@ def _rate_error(run: Evidence, s: int) -> float:
     own_class = run.record["sign"].values[at] == s
     share = np.exp(run.log_mass[at] - run.log_mass[at].max()) * own_class
     share = share / max(share.sum(), np.finfo(float).tiny)
-    rate = growth_rate(p, int(mine.sum())) if p < 2 else 1.0
-    growth = (np.maximum(coordinates(run)[at][:, mine], 0) ** p).sum(axis=1) / rate
-    tau, N = run.facts.tau or 0.0, (run.facts.drawn or np.inf) / run.centers.K
+    pi = run.pi[mine]
+    weight = pi / class_weight(pi, p) if p < 2 else np.ones_like(pi)
+    growth = np.maximum(coordinates(run)[at][:, mine], 0) ** p @ weight
+    tau = run.facts.tau or 0.0
+    N = (run.facts.drawn or np.inf) * float(pi.min() / run.pi.sum())
     return float(abs(1 - share @ growth) + p * (p - 1) / 2 * tau**2 + DEVIATIONS * p * tau / N**0.5)
 
 
 def _order(one: Series) -> Comparison | None:
-    """Whether the class with more subclasses escapes first; None for equal classes, or one."""
+    """Whether the class with more subclasses escapes first; None for equal classes, or one.
+
+    None as well if subclasses differ in weight, when no class need be ahead of the other.
+    """
     times, label = series_escape_times(one), one.runs[0].centers.label
     size = int(label.sum())
-    if size == 0 or abs(size) == len(label):
+    if size == 0 or abs(size) == len(label) or one.runs[0].facts.imbalance != 1:
         return None
     plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
     # A class that has not escaped counts as later than one that has.
@@ -146,7 +153,7 @@ PREDICTIONS = (
         "escape-slopes", "P11",
         "The time to escape grows with log 1/ε at a known slope; larger classes first at p = 1.",
         "theory D7, P11",
-        "dT_esc/d log(1/ε) = 1/(κ π λ); λ = √K_own at p = 1, 1 for p >= 2",
+        "dT_esc/d log(1/ε) = 1/(κ π λ); λ = 1 for p >= 2, π λ = ‖π_own‖_q, q = 2/(2-p), for p < 2",
         judge_study=judge_escape_slopes, scenario="escape-slope", figure="escape",
     ),
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """Judge of what the layers of a deep network keep between them (theory D24): prediction P29."""
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import Float
 
@@ -8,6 +10,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
 from gflow.judges.prediction import Prediction, Subject
 from gflow.laws.layers import Layering, layer_degrees
+from gflow.scenario import LayersTable
 
 MOVED = 10.0
 """Change of layers from which their balance says something, in drifts that are allowed (P29)."""
@@ -19,7 +22,7 @@ def judge_layer_balance(evidence: Evidence) -> Opinion:
     expected = f"drift <= {allowed:.0e} of the largest ‖W_l‖²"
     if not evidence.is_flow:
         return outside(expected, STEPS)
-    network = evidence.scenario.network
+    network = cast(LayersTable, evidence.scenario.network)
     degrees = layer_degrees(
         Layering(
             network.hidden_layers,
