@@ -51,6 +51,19 @@ class Dataset:
                 f"labels must be 0 to {self.K - 1}, but one is {int(wrong[0])}; number them from 0."
             )
 
+    @classmethod
+    def of_signs(cls, x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> "Dataset":
+        """Samples with unlabeled subclasses: the signs that occur stand in for them, +1 first."""
+        signs = tuple(sign for sign in (1, -1) if (y == sign).any())
+        return cls(
+            x,
+            np.where(y == signs[0], 0, 1),
+            names=tuple(f"{sign:+d}" for sign in signs),
+            class_of=tuple(int(sign > 0) for sign in signs),
+            sign=signs,
+            subclasses_known=False,
+        )
+
     @property
     def n(self) -> int:
         """Number of samples."""
@@ -110,11 +123,34 @@ class Dataset:
         np.add.at(sums, self.subclass, self.x)
         return sums / counts[:, None]
 
-    def with_flips(self, share: float, rng: np.random.Generator) -> "Dataset":
-        """The same samples with the signs of round(share·n) random ones flipped."""
+    def with_flips(self, share: float | tuple[float, ...], rng: np.random.Generator) -> "Dataset":
+        """The same samples with the signs of round(share·n) random ones flipped.
+
+        Of several shares each is that of one subclass.
+
+        **Raises:** `DataError` unless there are as many shares as subclasses.
+        """
+        shares = share if isinstance(share, tuple) else (share,)
+        groups = [np.arange(self.n)]
+        if isinstance(share, tuple):
+            groups = [np.flatnonzero(self.subclass == k) for k in range(self.K)]
+        if len(shares) != len(groups):
+            raise DataError(
+                f"`data.flip` must have one share for each of the {self.K} subclasses, but has "
+                f"{len(shares)}; give a single number for the same chance everywhere."
+            )
         flipped = np.zeros(self.n, bool)
-        flipped[rng.permutation(self.n)[: round(share * self.n)]] = True
+        for mine, part in zip(groups, shares, strict=True):
+            flipped[rng.permutation(mine)[: round(part * len(mine))]] = True
         return replace(self, flipped=flipped) if flipped.any() else self
+
+    @property
+    def flips(self) -> Float[np.ndarray, " K"]:
+        """η_k, the share of the labels of each subclass that are flipped; nan without a sample."""
+        flipped = np.zeros(self.n, bool) if self.flipped is None else self.flipped
+        counts = np.bincount(self.subclass, minlength=self.K)
+        with np.errstate(invalid="ignore"):
+            return np.bincount(self.subclass[flipped], minlength=self.K) / counts
 
     def subset(self, count: int, rng: np.random.Generator) -> "Dataset":
         """`count` random samples, as evenly over the subclasses as possible; 0 means all.

@@ -6,6 +6,7 @@ lists them.  Neither imports jax.
 
 import abc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -58,6 +59,10 @@ class Facts(NamedTuple):
     """Rows and columns of an input, if it is a gray image."""
 
 
+FlippedShare = Annotated[float, Field(ge=0, le=0.5)]
+"""A share of samples whose label is flipped; beyond one half the labels would be the other ones."""
+
+
 class AbstractData(Table, abc.ABC):
     """Where samples come from (abstract)."""
 
@@ -65,12 +70,13 @@ class AbstractData(Table, abc.ABC):
     """The labels that a network can be trained on."""
 
     kind: Any = None
-    flip: float = Field(
-        default=0.0,
-        ge=0,
-        le=0.5,
-        description="share of training samples, chosen at random, whose label ±1 is flipped",
-        examples=[0.1],
+    flip: FlippedShare | Annotated[tuple[FlippedShare, ...], Field(strict=False, min_length=1)] = (
+        Field(
+            default=0.0,
+            description="share of training samples, chosen at random, whose label ±1 is flipped; "
+            "or a list of one share for each subclass",
+            examples=[0.1],
+        )
     )
 
     @property
@@ -94,6 +100,17 @@ class AbstractData(Table, abc.ABC):
     def facts(self) -> Facts:
         """What is known of the data beyond the samples."""
 
+    def training(self, seed: int) -> Split:
+        """What a network is trained on: `read`, with the labels that `flip` says flipped.
+
+        **Raises:** `DataError` for files and arrays that cannot be used.
+        """
+        split = self.read(seed)
+        train = split.train.with_flips(self.flip, stream(seed, "flips"))
+        strays = split.centers.strays + (0 if train.flipped is None else int(train.flipped.sum()))
+        centers = replace(split.centers, strays=strays)
+        return Split(train, split.test, centers)
+
     @abc.abstractmethod
     def read(self, seed: int) -> Split:
         """Training samples, test samples if any, and centers.
@@ -107,6 +124,27 @@ class AbstractData(Table, abc.ABC):
 
         **Raises:** `DataError` for files and arrays that cannot be used.
         """
+
+
+class AbstractDrawnData(AbstractData):
+    """Samples that are drawn from a distribution, and need no file (abstract)."""
+
+    dimension: int = Field(ge=2, description="input dimension", examples=[1000])
+    samples: int = Field(ge=1, description="number of training samples", examples=[2000])
+    test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
+
+    @property
+    @abc.abstractmethod
+    def subclass_count(self) -> int:
+        """K."""
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(self.samples, self.test_samples, self.dimension, self.subclass_count, 2)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return ()
 
 
 class AbstractRealData(AbstractData):

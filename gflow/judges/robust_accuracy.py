@@ -14,6 +14,7 @@ from gflow.judges.far_enough import complete, escaped, late, longer
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.radii_at_centers import IDEAL, outputs_alike, tilt_of
+from gflow.judges.samples import tested_samples
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
@@ -84,7 +85,7 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
         return average_accuracy(R, centers.K, tau)
     if evidence.p > 2 and len(centers.signs) == 2:
         return subclass_accuracy(R, centers.K1, centers.K2, tau)
-    x, y = _test(evidence, evidence.robustness.n if evidence.robustness else None)
+    x, y = tested_samples(evidence, evidence.robustness.n if evidence.robustness else None)
     return share_beyond(quadratic_distance(x, y, centers), R)
 
 
@@ -115,7 +116,7 @@ def judge_robust_accuracy(evidence: Evidence) -> Opinion:
         return opinion
     assert evidence.robustness is not None
     trained = evidence.robustness.radii[Norm.L2]
-    x, y = _test(evidence, evidence.robustness.n)
+    x, y = tested_samples(evidence, evidence.robustness.n)
     parts = [_ideal(evidence, x, y), _below_bound(evidence, trained)]
     reason = "Both ends of every bracket; l2."
     # The law is one of aligned neurons with equal outputs.
@@ -210,15 +211,6 @@ def _mixture(evidence: Evidence) -> tuple[Hypothesis, ...]:
     )
 
 
-def _test(
-    evidence: Evidence, count: int | None = None
-) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
-    """The first test samples of a run, drawn again, and their labels."""
-    test = evidence.scenario.data.read_test(evidence.scenario.seed)
-    assert test is not None, "test samples are a hypothesis"
-    return test.x[:count], test.labels("sign")[:count]
-
-
 def judge_bayes(evidence: Evidence) -> Opinion:
     """The Bayes classifier is as robust as promised, and no more than anything can be (P25)."""
     expected = "certified >= 1 - 2K exp(-Dν²/(64α²)) at (√2-ν)/2; attacked <= 1 - min(K1, K2)/K"
@@ -229,7 +221,7 @@ def judge_bayes(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     assert facts.noise is not None and facts.tau is not None
-    measured = bayes_radii(*_test(evidence), evidence.centers, facts.tau)
+    measured = bayes_radii(*tested_samples(evidence), evidence.centers, facts.tau)
     promise = _above_promise(evidence, facts.noise, measured)
     parts = [promise, _below_bound(evidence, measured)]
     reason = f"{n} test samples; l2. It does not depend on the network."
@@ -327,6 +319,7 @@ PREDICTIONS = (
         f"{MV25}, Proposition 1; theory D6, G1, P20",
         "RobAcc_F(R) = cdf((1/√K - R)/τ)",
         judge=judge_robust_accuracy, scenario="first-experiment-2", figure="robust_accuracy",
+        probable=True,
     ),
     Prediction(
         "robustness-over-scale", "P23",

@@ -74,8 +74,9 @@ def escape_times(
     times: Float[np.ndarray, " T"],
     center_output: Float[np.ndarray, "T K"],
     slowing: Slowing,
+    level: float = ESCAPE_LEVEL,
 ) -> Float[np.ndarray, " K"]:
-    """First time at which |f(μ_k)| = 1/2, for every subclass (theory D7).
+    """First time at which |f(μ_k)| is 1/2, or another level, for every subclass (theory D7).
 
     Between two records it is read along dz/dt ∝ |g(z)| z, z = |f(μ_k)|, by which outputs grow once
     neurons are aligned (theory D8), so nothing is lost however far apart the records are: without
@@ -86,26 +87,27 @@ def escape_times(
 
     - `times`, `center_output`: as for `find_phases`.
     - `slowing`: of the loss, such as `Exponential().slowing`.
+    - `level`: 1/2, or less where outputs rest below it.
 
-    **Returns:** flow times; the first recorded one for an output that starts above 1/2; nan for one
-    that never escapes, or is not a number before it does.
+    **Returns:** flow times; the first recorded one for an output that starts above the level; nan
+    for one that never escapes, or is not a number before it does.
 
     **Source:** theory D7, D8.
     """
-    return np.array([_crossing(times, np.abs(z), slowing) for z in center_output.T])
+    return np.array([_crossing(times, np.abs(z), slowing, level) for z in center_output.T])
 
 
 def _crossing(
-    times: Float[np.ndarray, " T"], z: Float[np.ndarray, " T"], slowing: Slowing
+    times: Float[np.ndarray, " T"], z: Float[np.ndarray, " T"], slowing: Slowing, level: float
 ) -> float:
-    """First time at which z = 1/2; nan if never."""
-    above = np.flatnonzero(z >= ESCAPE_LEVEL)
+    """First time at which z is `level`; nan if never."""
+    above = np.flatnonzero(z >= level)
     if above.size == 0:
         return float("nan")
     i = int(above[0])
     if i == 0 or z[i - 1] == 0:
         return float(times[i])
-    share = _potential(z[i - 1], ESCAPE_LEVEL, slowing) / _potential(z[i - 1], z[i], slowing)
+    share = _potential(z[i - 1], level, slowing) / _potential(z[i - 1], z[i], slowing)
     return float(times[i - 1] + share * (times[i] - times[i - 1]))
 
 

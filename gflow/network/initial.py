@@ -83,11 +83,15 @@ for _name, _shape in {
 def start_neurons(chart: str, table: NeuronsTable, task: Task) -> AbstractNeurons:
     """The initial neurons of a scenario, in a chart.
 
-    Output weights and hidden weights are drawn from separate streams.
+    Output weights and hidden weights are drawn from separate streams.  A mirrored start draws half
+    of the neurons; the other half are their mirror images, in the same order.
     """
-    v = stream(task.seed, "output").standard_normal(table.width)
+    drawn = table.width // 2 if table.mirrored else table.width
+    v = stream(task.seed, "output").standard_normal(drawn)
     sign = np.where(v < 0, -1.0, 1.0)
     w = SHAPES[table.init](Draw(sign, task, table.nudge, stream(task.seed, "hidden")))
+    if table.mirrored:
+        w, v, sign = (np.concatenate([a, -a]) for a in (w, v, sign))
     log_eps = float(np.log(table.init_scale))
     if chart == "polar":
         return balanced(w, sign, log_eps)

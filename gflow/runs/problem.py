@@ -3,7 +3,6 @@
 This is where the words of scenario files become the letters of the code.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -67,11 +66,8 @@ def prepare(scenario: Scenario, start: float = 0.0, given: Given = Given()) -> P
     flow, power, grain = scenario.flow, scenario.network.power, scenario.network.grain
     with jax.enable_x64(True):
         # The data: samples with their weights and targets, in blocks.
-        split = scenario.data.read(scenario.seed)
-        train = split.train.with_flips(scenario.data.flip, stream(scenario.seed, "flips"))
-        strays = 0 if train.flipped is None else int(train.flipped.sum())
-        centers = split.centers_for(grain)
-        centers = replace(centers, strays=centers.strays + strays)
+        split = scenario.data.training(scenario.seed)
+        train, centers = split.train, split.centers_for(grain)
         _check_lengths(train, power, flow.precision)
         omega = np.full(train.n, 1.0 if flow.convention == "sum" else 1.0 / train.n)
         targets = train.targets(grain).astype(np.float64)

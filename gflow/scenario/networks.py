@@ -100,6 +100,11 @@ class NeuronsTable(AbstractNetworkTable):
         description="whether the activation divides by ‖w‖^(power-1); false is the polynomial "
         "ReLU v σ(<w, x>)^power, in the Cartesian chart only",
     )
+    mirrored: bool = Field(
+        default=False,
+        description="whether neurons come in pairs (w, v) and (-w, -v), so that the initial "
+        "network is odd; at power 1 it is linear",
+    )
     given: str | None = Field(
         default=None,
         description="checksum of the neurons that `gflow.simulate` was given, with init = given; "

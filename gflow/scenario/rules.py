@@ -9,8 +9,7 @@ import math
 from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 
-from gflow.data.kind import AbstractData
-from gflow.data.kinds.mixture import MixtureData
+from gflow.data.kind import AbstractData, AbstractDrawnData
 from gflow.scenario.networks import (
     AbstractNetworkTable,
     AbstractOutputsTable,
@@ -184,7 +183,7 @@ def _warmup_ends(flow: FlowTable, train: TrainTable) -> str | None:
 
 
 @rule("train.batch", "data.samples", "train.method")
-def _batch_of_samples(data: MixtureData, train: TrainTable) -> str | None:
+def _batch_of_samples(data: AbstractDrawnData, train: TrainTable) -> str | None:
     if train.batch > data.samples and not train.is_flow:
         return (
             f"must be <= `data.samples`, but batch = {train.batch} and samples = {data.samples}; "
@@ -203,10 +202,12 @@ def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str
 
 @rule("data.flip", "network.outputs")
 def _flips_are_of_signs(data: AbstractData, network: AbstractOutputsTable) -> str | None:
-    if data.flip and network.outputs != "sign":
+    shares = data.flip if isinstance(data.flip, tuple) else (data.flip,)
+    if any(shares) and network.outputs != "sign":
         return (
-            f"must be 0 unless one output is trained on labels ±1, but is {data.flip:g} with "
-            f'network.outputs = "{network.outputs}"; remove it, or set network.outputs = "sign".'
+            f"must be 0 unless one output is trained on labels ±1, but is {json.dumps(data.flip)} "
+            f'with network.outputs = "{network.outputs}"; remove it, or set '
+            'network.outputs = "sign".'
         )
 
 
@@ -217,7 +218,7 @@ def _published_of_neurons(network: AbstractNetworkTable, robustness: RobustnessT
 
 
 @rule("robustness.norms", "data.test_samples")
-def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
+def _something_to_attack(data: AbstractDrawnData, robustness: RobustnessTable) -> str | None:
     if robustness.norms and data.test_samples == 0:
         return (
             "must be empty without test samples (attacks start from them), but is "
@@ -226,7 +227,7 @@ def _something_to_attack(data: MixtureData, robustness: RobustnessTable) -> str 
 
 
 @rule("robustness.attacked", "data.test_samples")
-def _enough_to_attack(data: MixtureData, robustness: RobustnessTable) -> str | None:
+def _enough_to_attack(data: AbstractDrawnData, robustness: RobustnessTable) -> str | None:
     if robustness.attacked > data.test_samples > 0:
         return (
             f"must be <= `data.test_samples`, but attacked = {robustness.attacked} and "
@@ -265,6 +266,15 @@ def _many_outputs_have_one_loss(network: AbstractOutputsTable, flow: FlowTable) 
         return (
             'must be left out for many outputs, whose loss is the cross-entropy ("logistic"), but '
             f'is "{flow.loss}"; remove it, or set network.outputs = "sign".'
+        )
+
+
+@rule("network.width", "network.mirrored")
+def _whole_pairs(network: NeuronsTable) -> str | None:
+    if network.mirrored and network.width % 2:
+        return (
+            f"must be even (mirrored neurons come in pairs), but is {network.width}; try "
+            f"{network.width + 1}."
         )
 
 

@@ -5,7 +5,8 @@ import pytest
 from questions import SMALL
 
 import gflow
-from gflow.errors import ScenarioError
+from gflow.errors import DataError, ScenarioError
+from gflow.judges.catalogue import check_study
 from gflow.judges.finding import Verdict
 from gflow.runs.problem import prepare
 
@@ -67,3 +68,30 @@ def test_flips_need_labels_of_two_signs():
         scenario("data.flip=0.1", "network.kind=layers", "network.outputs=subclasses")
     with pytest.raises(ScenarioError, match=r"`data.flip` must be a number >= 0 and <= 0.5"):
         scenario("data.flip=0.6")
+
+
+def test_shares_of_subclasses_are_flipped_exactly():
+    noisy = prepare(scenario("data.flip=[0.1, 0.25, 0.5]"))
+
+    assert noisy.train.flips.tolist() == [0.1, 0.25, 0.5]
+    assert noisy.centers.strays == 2 + 5 + 10
+
+
+def test_shares_are_one_for_each_subclass():
+    with pytest.raises(DataError, match=r"one share for each of the 3 subclasses, but has 2"):
+        prepare(scenario("data.flip=[0.1, 0.2]"))
+    with pytest.raises(ScenarioError, match=r"`data.flip`"):
+        scenario("data.flip=[0.1, 0.2, 0.6]")
+    with pytest.raises(ScenarioError, match=r"`data.flip` must be 0 unless one output"):
+        scenario("data.flip=[0, 0, 0.1]", "network.kind=layers", "network.outputs=subclasses")
+
+
+def test_flips_in_one_run_of_a_study_keep_laws_of_clean_labels_away():
+    runs = [
+        gflow.simulate(scenario(f"data.flip={share}", f"network.init_scale={eps}")).evidence
+        for share, eps in ((0.0, 1e-6), (0.2, 1e-7), (0.2, 1e-8))
+    ]
+
+    assert {f.verdict for f in check_study(runs, ["escape-slopes", "phase-separation"])} == {
+        Verdict.OUTSIDE
+    }

@@ -1,4 +1,4 @@
-"""The catalogue: 28 rows, each with a source, a judge or a reason, and a scenario made for it."""
+"""The catalogue: rows in order, each with a source, a judge and a scenario made for it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,9 +39,9 @@ PREDICTIONS = [Prediction("small-loss", "mine", "The loss gets small.", "me", ju
 """
 
 
-def test_all_28_predictions_are_entered_in_order():
-    assert [one.number for one in ALL] == [f"P{i}" for i in range(1, 29)]
-    assert len(CATALOGUE) == 28
+def test_predictions_are_entered_once_and_in_order():
+    numbers = [int(one.number.removeprefix("P")) for one in ALL]
+    assert numbers == sorted(set(numbers)) and len(CATALOGUE) == len(ALL)
     for one in ALL:
         assert one.number in one.source and "theory" in one.source
         assert one.judge or one.judge_study
@@ -77,7 +77,7 @@ def test_a_study_is_judged_by_its_networks_that_have_laws():
 
 def test_predictions_are_named_by_id_and_by_number():
     assert named("P13") is named("ei-law") is not None
-    assert named("P29") is None
+    assert named("P99") is None
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.lists(st.integers(-50, 50), min_size=3, unique=True))

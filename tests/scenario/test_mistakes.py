@@ -57,7 +57,8 @@ def test_no_key_takes_values_of_another_kind(key):
         ("network.balanced", True), ("network.normalized", True), ("flow.end_margin", -1.5),
         ("data.extract", True), ("data.centered", True), ("data.positive", [3]),
         ("network.input_normalized", True), ("network.bias", True), ("network.skip", True),
-        ("network.layer_norm", True), ("record.times", [3]),
+        ("network.layer_norm", True), ("record.times", [3]), ("data.paired", True),
+        ("network.mirrored", True),
     ]  # fmt: skip
     wrong = ["3", True, [3], {"a": 3}, float("nan"), float("inf"), -1.5]
     models = models_of(table)

@@ -247,20 +247,7 @@ def _test_split(arrays: dict[str, np.ndarray], D: int, note: Note) -> Dataset | 
         raise DataError(
             f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."
         )
-    return _by_sign(x, y)
-
-
-def _by_sign(x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]) -> Dataset:
-    """Samples with unlabeled subclasses: the signs that occur stand in for them, +1 first."""
-    signs = tuple(sign for sign in (1, -1) if (y == sign).any())
-    return Dataset(
-        x,
-        np.where(y == signs[0], 0, 1),
-        names=tuple(f"{sign:+d}" for sign in signs),
-        class_of=tuple(int(sign > 0) for sign in signs),
-        sign=signs,
-        subclasses_known=False,
-    )
+    return Dataset.of_signs(x, y)
 
 
 def _with_centers(
@@ -277,7 +264,7 @@ def _with_centers(
                 "`subclass` must be given along with `centers` (it gives their classes), but is "
                 "missing; add it."
             )
-        train = _by_sign(x, y)
+        train = Dataset.of_signs(x, y)
         if not train.means.any(axis=1).all():
             raise DataError(
                 "the mean of each class must not be 0 where subclasses are unknown, but one is; "

@@ -4,26 +4,24 @@ Training and test samples are drawn from separate streams of the seed, so test s
 again at any time without the training samples.
 """
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, Split
-from gflow.data.kind import AbstractData, Facts, Sizes
+from gflow.data.kind import AbstractDrawnData, Facts
 from gflow.data.mixture import equiangular_centers, sample_mixture
 from gflow.random import stream
 from gflow.table import rule
 
 
-class MixtureData(AbstractData):
+class MixtureData(AbstractDrawnData):
     """Samples of a mixture of K Gaussian subclasses around equiangular centers (final)."""
 
     grains = ("sign", "classes", "subclasses")
 
     kind: Literal["mixture"] = Field(default="mixture", description="where samples come from")
-    dimension: int = Field(ge=2, description="input dimension", examples=[1000])
     subclasses: int = Field(ge=1, description="number of subclasses in both classes", examples=[10])
     positive_subclasses: int = Field(
         ge=0,
@@ -35,8 +33,6 @@ class MixtureData(AbstractData):
         description="noise within subclasses, dimensionless: ‖x - μ‖ ≈ noise",
         examples=[0.1],
     )
-    samples: int = Field(ge=1, description="number of training samples", examples=[2000])
-    test_samples: int = Field(default=2000, ge=0, description="number of test samples; 0 for none")
     counts: Literal["balanced", "multinomial"] = Field(
         default="balanced",
         description="samples per subclass: as even as possible or drawn uniformly; with imbalance, "
@@ -61,12 +57,8 @@ class MixtureData(AbstractData):
     )
 
     @property
-    def sizes(self) -> Sizes:
-        return Sizes(self.samples, self.test_samples, self.dimension, self.subclasses, 2)
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return ()
+    def subclass_count(self) -> int:
+        return self.subclasses
 
     @property
     def facts(self) -> Facts:
