@@ -94,6 +94,23 @@ def mass_by_place(run: Evidence) -> tuple[float, float, float]:
     return (*shares, 1 - sum(shares))
 
 
+def late_at_escape(run: Evidence, c: float) -> float:
+    """Share of all neurons neither void nor at cosine c to an own center when the network escapes.
+
+    Read at the first |f(μ_k)| = 1/2, along log t between the records around it; nan if there is
+    none.
+
+    **Source:** theory D19, D27.
+    """
+    if run.phases is None or not run.phases.escape > 0:
+        return float("nan")
+    cosine = run.record["cosine"].values[:, :, : run.centers.K]
+    closest = np.where(own(run)[None], cosine, -1).max(axis=2)
+    late = ((closest < c) & (closest[0] > 0)).mean(axis=1)
+    after = run.times > 0
+    return float(np.interp(np.log(run.phases.escape), np.log(run.times[after]), late[after]))
+
+
 def _selected(title: str, runs: Sequence[Evidence]) -> Comparison:
     """Shares of runs below, at and above p = 2 against the criterion.
 

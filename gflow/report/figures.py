@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import (
     comparisons,
+    conjecture_figures,
     flow_figures,
     input_figures,
     movie_figures,
@@ -41,6 +42,7 @@ _MODULES = (
     overlays,
     step_figures,
     study_figures,
+    conjecture_figures,
     robustness_figures,
     training_figures,
     movie_figures,

@@ -21,7 +21,8 @@ from gflow.runs.run import Entry
 from gflow.runs.study import Study
 from gflow.scenario import parse_scenario
 
-OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius"}
+OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "conjecture_map",
+              "critical_power"}  # fmt: skip
 """Figures of a varied key."""
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
