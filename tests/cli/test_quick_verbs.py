@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from commands import only_study
+from commands import call, only_study
 from questions import GRID, SMALL
 
 from gflow.cli import Exit
@@ -43,6 +43,21 @@ def test_quick_verbs_never_import_jax(ran, tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_show_warns_of_subclasses_that_are_too_faint_to_be_fitted(tmp_path):
+    # 10^{-16 / (2 - 2/4)} = 2.2e-11 at sizes 4 : 1.
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SMALL)
+    faint = ["network.power=2", "data.noise=0", "data.imbalance=4", "network.init_scale=1e-20"]
+
+    def shown(*changes):
+        return call("show", scenario, *(word for one in changes for word in ("--set", one))).stdout
+
+    assert "Use init_scale >= 2.2e-11." in shown(*faint)
+    for change in ("network.power=3", "data.noise=0.1", "data.imbalance=1",
+                   "network.init_scale=1e-10"):  # fmt: skip
+        assert "Caution" not in shown(*faint, change), change
 
 
 def test_whoever_reads_the_output_may_stop_reading():
