@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from gflow.judges.alignment_phase import still_asleep
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import center_outputs
 from gflow.judges.far_enough import complete, longer
 from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.loss_steps import led, square_without_noise, step_law, still_asleep
+from gflow.judges.loss_steps import led, square_without_noise, step_law
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import recorded, the_flow

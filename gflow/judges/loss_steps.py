@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gflow.judges.alignment_phase import coordinates, own, signs
+from gflow.judges.alignment_phase import coordinates, own, signs, still_asleep
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import (
     SCALE,
@@ -237,15 +237,6 @@ def _past_last(run: Evidence) -> Hypothesis:
     )
     text = "a flow that goes on after the last step of the law"
     return Hypothesis(text, measured, met, "" if met else longer(run, end))
-
-
-def still_asleep(run: Evidence) -> Hypothesis:
-    """That no step woke an own coordinate: without noise one that is asleep never wakes (D3)."""
-    u = coordinates(run)
-    woken = int((own(run) & (u[0] <= 0) & (u > 0).any(axis=0)).sum())
-    met, cure = (True, "") if not woken else (None, "give a larger `network.init_scale` or power 1")
-    measured = f"steps of the integrator woke {woken} coordinates that stay asleep in the flow"
-    return Hypothesis("own coordinates that stay asleep", measured, met, cure)
 
 
 def led(run: Evidence) -> Hypothesis:

@@ -8,6 +8,7 @@ from evidences import altered, as_if, evidence_of, slowed
 
 from gflow.judges.finding import Verdict
 from gflow.judges.loss_steps import judge_jump_process, judge_staircase, step_law
+from gflow.judges.noise_free import judge_closed_form
 
 STEPS = """
 [data]
@@ -127,6 +128,15 @@ def test_coordinates_that_steps_have_woken_refute_nothing(jumps):
     woken = [altered(slowed(run, 1.1), cosine=_woken) for run in jumps]
 
     opinion = judge_jump_process(woken)
+
+    assert opinion.verdict is Verdict.UNDECIDED and "stay asleep" in opinion.reason
+
+
+def test_nor_do_they_refute_the_closed_form(jumps):
+    fine = as_if(jumps[0], "flow", tolerance=1e-9)
+    fine = replace(fine, effort=replace(fine.effort, forced=0))
+
+    opinion = judge_closed_form(altered(fine, cosine=_woken))
 
     assert opinion.verdict is Verdict.UNDECIDED and "stay asleep" in opinion.reason
 
