@@ -17,11 +17,13 @@ from gflow.judges import (
     distance_scaling,
     escape_slopes,
     exponents,
+    fine_labels,
     fitting,
     half_speed,
     interpolator_norm,
     label_flips,
     late_outputs,
+    layer_balance,
     loss_steps,
     margin_growth,
     noise_free,
@@ -48,11 +50,13 @@ _JUDGES = (
     distance_scaling,
     escape_slopes,
     exponents,
+    fine_labels,
     fitting,
     interpolator_norm,
     half_speed,
     label_flips,
     late_outputs,
+    layer_balance,
     loss_steps,
     margin_growth,
     noise_free,
@@ -69,7 +73,7 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
-ANY_LOSS = (*NUMERICS, "P4", "P25")
+ANY_LOSS = (*NUMERICS, "P4", "P25", "P29")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
 ALL: tuple[Prediction, ...] = tuple(
