@@ -212,7 +212,7 @@ def square_without_noise(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...
 
 def _above_underflow(evidences: Sequence[Evidence]) -> Hypothesis:
     """That no coordinate that is still to be fitted underflows at p = 2 (theory D17)."""
-    uneven = [run for run in evidences if run.p == 2 and run.facts.imbalance > 1]
+    uneven = [run for run in evidences if run.p == 2 and not np.allclose(run.pi, run.pi[0])]
     least = min((run.scenario.network.init_scale for run in uneven), default=1.0)
     text = f"ε >= {SMALLEST_AT_TWO:g} where subclasses weigh unequally at p = 2"
     return Hypothesis(text, f"ε = {least:g}", least >= SMALLEST_AT_TWO)
