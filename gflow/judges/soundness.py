@@ -20,6 +20,7 @@ from gflow.judges.conservation import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import UNSOUND, Opinion, Verdict, sentence
+from gflow.judges.held_coordinates import holds_coordinates
 from gflow.laws.hypothesis import Hypothesis, all_met, number
 
 RISE = 10.0
@@ -83,6 +84,7 @@ def soundness_of(evidence: Evidence) -> Soundness:
             checks += [
                 _invariant(evidence, judge_balancedness, "‖w‖² - v²"),
                 _invariant(evidence, judge_orthogonal_invariant, "the orthogonal invariant"),
+                holds_coordinates(evidence),
             ]
     return Soundness(tuple(check for check in checks if check is not None))
 

@@ -7,6 +7,7 @@
 `memory`    the compiler's own account of temporaries, and the peak of a whole flow
 `scale`     flows at init scale 1e-100 and 1e-300 against one at 1e-7
 `plain`     a flow at n = 2000, h = 200 against a plain diffrax solve, with the errors of both
+`faint`     escapes of noise-free flows down to 1e-200 against a flow in logarithms
 `kinks`     what sliding along kinks costs at p = 1, against two smoothings
 `published` a flow at the published size against the published SGD procedure
 `attack`    the radii of 20,000 samples at the published size against the published attack
@@ -18,6 +19,7 @@
 import sys
 
 import attack
+import faint
 import kinks
 import largest
 import memory
@@ -33,6 +35,7 @@ PARTS = {
     "memory": memory.main,
     "scale": scale.main,
     "plain": plain.main,
+    "faint": faint.main,
     "kinks": kinks.main,
     "published": published.main,
     "attack": attack.main,
