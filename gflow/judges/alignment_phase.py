@@ -80,18 +80,6 @@ def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
     )
 
 
-def still_asleep(evidence: Evidence) -> Hypothesis:
-    """That no step woke an own coordinate where one that is asleep never wakes (theory D3, D17).
-
-    For p >= 2 one that was woken moves no faster than others of its size, and is none the worse.
-    """
-    u = coordinates(evidence)
-    woken = int((own(evidence) & (u[0] <= 0) & (u > 0).any(axis=0)).sum()) if evidence.p < 2 else 0
-    met, cure = (True, "") if not woken else (None, "give a larger `network.init_scale` or power 1")
-    measured = f"steps of the integrator woke {woken} coordinates that stay asleep in the flow"
-    return Hypothesis("own coordinates that stay asleep", measured, met, cure)
-
-
 def resolved(evidence: Evidence, error: float, allowed: float) -> tuple[Verdict, str]:
     """HOLDS or FAILS; UNDECIDED, with the reason, if the integrator could not have done better."""
     if error <= allowed:

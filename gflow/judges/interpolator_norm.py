@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from gflow.judges.alignment_phase import still_asleep
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import center_outputs
 from gflow.judges.far_enough import complete, longer
@@ -40,7 +39,7 @@ def judge_interpolator_norm(run: Evidence) -> Opinion:
     parts = [_class_mass(run, s) for s in run.centers.signs]
     reason = "½‖θ‖² at the end, class by class, beside the sum over the jumps of theory D17."
     opinion = opinion_of(expected, parts, hypotheses, reason)
-    return earned(opinion, complete(run), still_asleep(run), led(run))
+    return earned(opinion, complete(run), led(run))
 
 
 def _class_mass(run: Evidence, s: int) -> Comparison:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gflow.judges.alignment_phase import coordinates, own, signs, still_asleep
+from gflow.judges.alignment_phase import coordinates, own, signs
 from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import (
     SCALE,
@@ -49,10 +49,6 @@ LED = 10.0
 SLOW = 10.0
 """Times of a step that a neuron at a fitted center must need to leave it (P30)."""
 
-SMALLEST_AT_TWO = 1e-20
-"""ε below which coordinates underflow at p = 2, where subclasses weigh unequally (P30)."""
-
-
 EXPECTED = (
     f"the subclasses that the law names, at its slopes within {STEP_SLOPE:.0%}; rests within "
     f"{LEVEL:.0%} of a step"
@@ -69,8 +65,7 @@ def judge_jump_process(evidences: Sequence[Evidence]) -> Opinion:
     )
     if opinion := unmet(EXPECTED, hypotheses):
         return opinion
-    conditions = all_of(still_asleep, evidences), all_of(led, evidences)
-    return earned(_opinion(evidences, hypotheses), *_far_enough(evidences), *conditions)
+    return earned(_opinion(evidences, hypotheses), *_far_enough(evidences), all_of(led, evidences))
 
 
 def judge_staircase(evidences: Sequence[Evidence]) -> Opinion:
@@ -80,7 +75,6 @@ def judge_staircase(evidences: Sequence[Evidence]) -> Opinion:
         Hypothesis("p >= 2", _powers(evidences), powers),
         *over_scales(evidences),
         *square_without_noise(evidences),
-        _above_underflow(evidences),
     )
     if opinion := unmet(EXPECTED, hypotheses):
         return opinion
@@ -208,14 +202,6 @@ def square_without_noise(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...
         *all_vanish(evidences),
         *(one for run in evidences for one in like_random(run) if not one.met),
     )
-
-
-def _above_underflow(evidences: Sequence[Evidence]) -> Hypothesis:
-    """That no coordinate that is still to be fitted underflows at p = 2 (theory D17)."""
-    uneven = [run for run in evidences if run.p == 2 and not np.allclose(run.pi, run.pi[0])]
-    least = min((run.scenario.network.init_scale for run in uneven), default=1.0)
-    text = f"ε >= {SMALLEST_AT_TWO:g} where subclasses weigh unequally at p = 2"
-    return Hypothesis(text, f"ε = {least:g}", least >= SMALLEST_AT_TWO)
 
 
 def _efolds(run: Evidence) -> float:

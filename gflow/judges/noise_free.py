@@ -14,7 +14,6 @@ from gflow.judges.alignment_phase import (
     own,
     resolved,
     signs,
-    still_asleep,
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, earned, unmet
@@ -46,8 +45,7 @@ def judge_closed_form(evidence: Evidence) -> Opinion:
     opinion = Opinion(verdict, expected, f"{worst:.1e}", reason, hypotheses=hypotheses)
     if verdict is not Verdict.FAILS:
         return opinion
-    asleep = still_asleep(evidence)
-    return earned(opinion, asleep, _determined(evidence, clock(evidence)[quiet], error))
+    return earned(opinion, _determined(evidence, clock(evidence)[quiet], error))
 
 
 def _determined(
