@@ -144,7 +144,7 @@ def _orthogonal_drift(
     # log |<e, u_j>| at the start: where it is rounding, nothing can be said of its drift.
     along = log_invariant[0] - power * log_norm[0][:, None]
     resolvable = (along > np.log(ALONG)).any(axis=-1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         each = np.abs(np.expm1(log_invariant - log_invariant[0]))
     drift = np.where(along > np.log(ALONG), each, 0.0).max(axis=-1)
     drift = np.where(resolvable, drift, np.nan)

@@ -6,7 +6,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import center_outputs
 from gflow.judges.far_enough import complete, longer
 from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.loss_steps import led, square_without_noise, step_law, still_asleep
+from gflow.judges.loss_steps import led, square_without_noise, step_law
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import recorded, the_flow
@@ -39,7 +39,7 @@ def judge_interpolator_norm(run: Evidence) -> Opinion:
     parts = [_class_mass(run, s) for s in run.centers.signs]
     reason = "½‖θ‖² at the end, class by class, beside the sum over the jumps of theory D17."
     opinion = opinion_of(expected, parts, hypotheses, reason)
-    return earned(opinion, complete(run), still_asleep(run), led(run))
+    return earned(opinion, complete(run), led(run))
 
 
 def _class_mass(run: Evidence, s: int) -> Comparison:

@@ -49,10 +49,6 @@ LED = 10.0
 SLOW = 10.0
 """Times of a step that a neuron at a fitted center must need to leave it (P30)."""
 
-SMALLEST_AT_TWO = 1e-20
-"""ε below which coordinates underflow at p = 2, where subclasses weigh unequally (P30)."""
-
-
 EXPECTED = (
     f"the subclasses that the law names, at its slopes within {STEP_SLOPE:.0%}; rests within "
     f"{LEVEL:.0%} of a step"
@@ -69,8 +65,7 @@ def judge_jump_process(evidences: Sequence[Evidence]) -> Opinion:
     )
     if opinion := unmet(EXPECTED, hypotheses):
         return opinion
-    conditions = all_of(still_asleep, evidences), all_of(led, evidences)
-    return earned(_opinion(evidences, hypotheses), *_far_enough(evidences), *conditions)
+    return earned(_opinion(evidences, hypotheses), *_far_enough(evidences), all_of(led, evidences))
 
 
 def judge_staircase(evidences: Sequence[Evidence]) -> Opinion:
@@ -80,7 +75,6 @@ def judge_staircase(evidences: Sequence[Evidence]) -> Opinion:
         Hypothesis("p >= 2", _powers(evidences), powers),
         *over_scales(evidences),
         *square_without_noise(evidences),
-        _above_underflow(evidences),
     )
     if opinion := unmet(EXPECTED, hypotheses):
         return opinion
@@ -210,14 +204,6 @@ def square_without_noise(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...
     )
 
 
-def _above_underflow(evidences: Sequence[Evidence]) -> Hypothesis:
-    """That no coordinate that is still to be fitted underflows at p = 2 (theory D17)."""
-    uneven = [run for run in evidences if run.p == 2 and run.facts.imbalance > 1]
-    least = min((run.scenario.network.init_scale for run in uneven), default=1.0)
-    text = f"ε >= {SMALLEST_AT_TWO:g} where subclasses weigh unequally at p = 2"
-    return Hypothesis(text, f"ε = {least:g}", least >= SMALLEST_AT_TWO)
-
-
 def _efolds(run: Evidence) -> float:
     """log 1/ε."""
     return -float(np.log(run.scenario.network.init_scale))
@@ -237,15 +223,6 @@ def _past_last(run: Evidence) -> Hypothesis:
     )
     text = "a flow that goes on after the last step of the law"
     return Hypothesis(text, measured, met, "" if met else longer(run, end))
-
-
-def still_asleep(run: Evidence) -> Hypothesis:
-    """That no step woke an own coordinate: without noise one that is asleep never wakes (D3)."""
-    u = coordinates(run)
-    woken = int((own(run) & (u[0] <= 0) & (u > 0).any(axis=0)).sum())
-    met, cure = (True, "") if not woken else (None, "give a larger `network.init_scale` or power 1")
-    measured = f"steps of the integrator woke {woken} coordinates that stay asleep in the flow"
-    return Hypothesis("own coordinates that stay asleep", measured, met, cure)
 
 
 def led(run: Evidence) -> Hypothesis:

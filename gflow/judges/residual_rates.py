@@ -26,11 +26,11 @@ LEAST_LOSS = 1e-14
 DECADE = 0.1
 """The loss must fall to this share at least for its fall to be judged (P33)."""
 
-FINE_ENOUGH = 1e-5
+FINE_ENOUGH = 3e-7
 """Largest tolerance at which a decade of the loss can be judged (P33)."""
 
-RESIDUAL_ERROR = 10.0
-"""Tolerances down to which residuals are resolved (P33)."""
+RESIDUAL_ERROR = 1000.0
+"""Tolerances down to which a residual is known to some tenths of a percent (P33)."""
 
 
 def judge_residual_rates(run: Evidence) -> Opinion:
@@ -102,7 +102,9 @@ def _fallen(run: Evidence) -> Hypothesis:
     met = True if len(at) > 1 and share[at[-1]] <= DECADE * share[at[0]] else None
     text = f"a record of L over a decade below {LATE_LOSS:g} L(0)"
     measured = f"too few records lie there, the loss ends at {number(share[-1])} of L(0)"
-    return Hypothesis(text, measured, met, "" if met else longer(run, 2 * float(run.times[-1])))
+    late = share[-1] <= DECADE * LATE_LOSS
+    cure = "give more `record.linear`" if late else longer(run, 2 * float(run.times[-1]))
+    return Hypothesis(text, measured, met, "" if met else cure)
 
 
 def _off_kinks(run: Evidence) -> Hypothesis:

@@ -115,22 +115,3 @@ def test_what_the_law_is_not_about_is_outside(jumps, table, change, reason):
     opinion = judge_jump_process([as_if(run, table, **change) for run in jumps])
 
     assert opinion.verdict is Verdict.OUTSIDE and reason in opinion.reason
-
-
-def test_the_staircase_at_two_waits_for_coordinates_that_do_not_underflow(stairs):
-    opinion = judge_staircase([as_if(run, "network", power=2.0) for run in stairs])
-
-    assert opinion.verdict is Verdict.OUTSIDE and "at p = 2" in opinion.reason
-
-
-def test_coordinates_that_steps_have_woken_refute_nothing(jumps):
-    woken = [altered(slowed(run, 1.1), cosine=_woken) for run in jumps]
-
-    opinion = judge_jump_process(woken)
-
-    assert opinion.verdict is Verdict.UNDECIDED and "stay asleep" in opinion.reason
-
-
-def _woken(cosine):
-    late = np.arange(len(cosine))[:, None, None] > 50
-    return np.where(late, np.abs(cosine), cosine)

@@ -95,6 +95,34 @@ def test_a_flow_climbs_down_the_staircase_of_the_cells_that_are_occupied(p, seed
     np.testing.assert_allclose(slopes[law.fitted], law.time[law.fitted], rtol=1e-3)
 
 
+def test_at_power_2_one_neuron_serves_one_subclass_after_the_other():
+    # By D2g ξ_jk = ξ_jk(0) e^{2H_k}, ξ = ρ²u, so all is in dH_k/dt = π_k (1 - f(μ_k)).  The first
+    # of two neurons is awake to subclasses 0 and 2, the second to 2 alone, none to 1.
+    pi, asleep = np.array([0.5, 0.3, 0.2]), -1e9
+    log_u = np.array([[np.log(0.6), asleep, np.log(0.3)], [asleep, asleep, np.log(0.8)]])
+
+    def outputs(H, eps):
+        log_xi = log_u + 2 * np.log(eps) + 2 * H
+        log_f = 2 * log_xi - np.logaddexp.reduce(2 * log_xi, axis=1)[:, None] / 2
+        return np.exp(np.minimum(log_f, 2.0)).sum(axis=0)  # steps that are refused overshoot
+
+    def fitted_at(eps):
+        events = [lambda t, H, k=k: outputs(H, eps)[k] - 0.5 for k in range(3)]
+        flow = solve_ivp(
+            lambda t, H: pi * (1 - outputs(H, eps)), [0, 6 * np.log(1 / eps)], np.zeros(3),
+            "RK45", events=events, rtol=1e-8, atol=1e-6,
+        )  # fmt: skip
+        return [t[0] if t.size else np.inf for t in flow.t_events]
+
+    early, late = map(fitted_at, SCALES)
+
+    law = staircase(np.array([True, False, True]), pi, 1.0)
+    assert list(np.isfinite(early)) == list(np.isfinite(late)) == list(law.fitted)
+    slopes = np.subtract(late, early, where=law.fitted, out=np.full(3, np.inf))
+    slopes = slopes / np.log(SCALES[0] / SCALES[1])
+    np.testing.assert_allclose(slopes, law.time, rtol=1e-3)
+
+
 def test_a_process_that_can_be_counted_out():
     # Two positive neurons awake to {1, 2} and {2, 3}, equal weights: both arrive together and fit
     # all three at √2.  A third, awake to {3} alone, would have arrived at 1/π and finds nothing.
