@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import (
+    arrival_figures,
     comparisons,
     flow_figures,
     input_figures,
@@ -40,6 +41,7 @@ _MODULES = (
     comparisons,
     overlays,
     step_figures,
+    arrival_figures,
     study_figures,
     robustness_figures,
     training_figures,
