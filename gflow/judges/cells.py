@@ -212,7 +212,7 @@ def _expected(evidence: Evidence) -> Hypothesis:
 PREDICTIONS = (
     Prediction(
         "alignment-times", "P43",
-        "Alignment times have a power tail, so few neurons are late, but more than one thinks.",
+        "Alignment times of random neurons have a power tail, so some are late at escape (p > 2).",
         "theory D19, P43",
         "P(t̂ <= τ) = 1 - cdf(√D u(τ))^K_own; late share ∝ τ^(-1/(p-2))",
         judge=judge_alignment_times, scenario="alignment-times", subject=Subject.ALIGNMENT,
