@@ -3,24 +3,27 @@
 FIGURES = (
     "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
     "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
-    "power_map", "loss_steps", "bands", "overview", "conjecture_map", "critical_power",
-    "robust_accuracy", "radii", "critical_radius", "training", "adversarial", "movie",
+    "power_map", "loss_steps", "arrivals", "bands", "overview", "conjecture_map",
+    "critical_power", "robust_accuracy", "radii", "critical_radius", "training", "adversarial",
+    "movie",
 )  # fmt: skip
 """Figures, in the order in which they are drawn."""
 
-PREDICTIONS = (
-    "balancedness", "orthogonal-invariant", "energy-balance", "charts", "closed-form",
-    "voronoi-rule", "continuum", "partial-activation", "stability", "angle-and-norm",
-    "escape-slopes", "phase-separation", "ei-law", "late-gap", "late-rates", "margin",
-    "conjecture-1", "distance-scaling", "critical-radii", "robust-accuracy", "radius-over-K",
-    "alignment", "robustness-over-scale", "polynomial-escape", "bayes", "sgd",
-    "loss-independence", "unbalanced-times", "layer-balance", "staircase", "jump-process",
-    "interpolator-norm", "residual-rates", "half-speed", "fine-labels", "skew-xor",
-    "alignment-times", "occupancy", "label-flips", "fine-selection",
-)  # fmt: skip
-"""Ids of the predictions P1, P2, ..."""
+PREDICTIONS = {
+    "balancedness": 1, "orthogonal-invariant": 2, "energy-balance": 3, "charts": 4,
+    "closed-form": 5, "voronoi-rule": 6, "continuum": 7, "partial-activation": 8,
+    "stability": 9, "angle-and-norm": 10, "escape-slopes": 11, "phase-separation": 12,
+    "ei-law": 13, "late-gap": 14, "late-rates": 15, "margin": 16, "conjecture-1": 17,
+    "distance-scaling": 18, "critical-radii": 19, "robust-accuracy": 20, "radius-over-K": 21,
+    "alignment": 22, "robustness-over-scale": 23, "polynomial-escape": 24, "bayes": 25,
+    "sgd": 26, "loss-independence": 27, "unbalanced-times": 28, "layer-balance": 29,
+    "staircase": 30, "jump-process": 31, "interpolator-norm": 32, "residual-rates": 33,
+    "half-speed": 36, "fine-labels": 40, "skew-xor": 42, "alignment-times": 43, "occupancy": 44,
+    "label-flips": 45, "fine-selection": 46,
+}  # fmt: skip
+"""Predictions by id, and their numbers: 1 is P1."""
 
 THE_FIGURES = f"Figures: {', '.join(FIGURES)}."
 THE_PREDICTIONS = (
-    f"Predictions: {', '.join(f'P{n} {name}' for n, name in enumerate(PREDICTIONS, start=1))}."
+    f"Predictions: {', '.join(f'P{n} {name}' for name, n in PREDICTIONS.items())}."
 )

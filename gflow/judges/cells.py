@@ -67,7 +67,7 @@ def judge_alignment_times(evidence: Evidence) -> Opinion:
     return opinion_of(expected, parts, hypotheses, reason, undecided=undecided)
 
 
-def arrivals(
+def arrivals_of(
     evidence: Evidence, s: int
 ) -> tuple[Float[np.ndarray, " q"], Bool[np.ndarray, "q m"], Bool[np.ndarray, " m"]]:
     """How the neurons of a class arrive at centers while the network is negligible.
@@ -95,7 +95,7 @@ def _times_of_class(evidence: Evidence, s: int) -> list[Comparison]:
     """The distribution of alignment times of one class, and its neurons that are on their way."""
     name, centers = "class +" if s > 0 else "class -", evidence.centers
     K_own = int((centers.label == s).sum())
-    t_hat, there, void = arrivals(evidence, s)
+    t_hat, there, void = arrivals_of(evidence, s)
     law = law_times(centers.D, K_own, centers.K, evidence.p)
     share = (law[:, None] <= t_hat).mean(axis=0)
     if len(t_hat) < LEAST_TIMES or share[-1] < ARRIVED * (1 - void_share(K_own)):
@@ -212,11 +212,11 @@ def _expected(evidence: Evidence) -> Hypothesis:
 PREDICTIONS = (
     Prediction(
         "alignment-times", "P43",
-        "Alignment times have a power tail, so few neurons are late, but more than one thinks.",
+        "Alignment times of random neurons have a power tail, so some are late at escape (p > 2).",
         "theory D19, P43",
         "P(t̂ <= τ) = 1 - cdf(√D u(τ))^K_own; late share ∝ τ^(-1/(p-2))",
         judge=judge_alignment_times, scenario="alignment-times", subject=Subject.ALIGNMENT,
-        probable=True,
+        figure="arrivals", probable=True,
     ),
     Prediction(
         "occupancy", "P44",

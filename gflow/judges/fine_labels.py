@@ -273,7 +273,7 @@ def _something_to_judge(evidence: Evidence) -> Hypothesis:
 PREDICTIONS = (
     Prediction(
         "fine-labels", "P40",
-        "Labels of subclasses make ReLU as robust as one center; labels of classes do not.",
+        "ReLU trained on subclasses is robust up to √½, trained on classes up to K^(-1/2).",
         "Li et al., arXiv 2410.10322; theory D20, P40",
         "median R ∝ K^(-1/2) for classes, √½ for subclasses",
         judge_study=judge_fine_labels, scenario="fine-labels-over-K", subject=Subject.ROBUSTNESS,

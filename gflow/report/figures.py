@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import (
+    arrival_figures,
     comparisons,
     conjecture_figures,
     flow_figures,
@@ -41,6 +42,7 @@ _MODULES = (
     comparisons,
     overlays,
     step_figures,
+    arrival_figures,
     study_figures,
     conjecture_figures,
     robustness_figures,

@@ -43,12 +43,12 @@ def test_help_names_every_figure_and_prediction():
     check = call("check", "-h").output
 
     assert list(FIGURES) == list(known())
-    assert [(f"P{n}", name) for n, name in enumerate(PREDICTIONS, start=1)] == [
+    assert [(f"P{n}", name) for name, n in PREDICTIONS.items()] == [
         (one.number, one.id) for one in ALL
     ]
     shown = " ".join((plot + check).split())
     assert all(name in shown for name in FIGURES)
-    assert all(name in shown for name in ("P1 balancedness", "P28 unbalanced-times"))
+    assert all(name in shown for name in ("P1 balancedness", "P45 label-flips"))
 
 
 def test_help_prints_examples_of_verbs_and_options_that_exist():
