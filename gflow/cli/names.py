@@ -14,7 +14,7 @@ PREDICTIONS = (
     "escape-slopes", "phase-separation", "ei-law", "late-gap", "late-rates", "margin",
     "conjecture-1", "distance-scaling", "critical-radii", "robust-accuracy", "radius-over-K",
     "alignment", "robustness-over-scale", "polynomial-escape", "bayes", "sgd",
-    "loss-independence", "unbalanced-times", "half-speed", "skew-xor", "label-flips",
+    "loss-independence", "unbalanced-times", "half-speed", "collapse", "skew-xor", "label-flips",
 )  # fmt: skip
 """Ids of the predictions P1, P2, ..."""
 

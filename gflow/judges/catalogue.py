@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
+    collapse,
     conjecture,
     conservation,
     descent_law,
@@ -36,6 +37,7 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     alignment,
+    collapse,
     conjecture,
     conservation,
     descent_law,

@@ -24,7 +24,7 @@ PREDICTIONS = Words(
     partial-activation stability angle-and-norm escape-slopes phase-separation ei-law late-gap
     late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
     alignment robustness-over-scale polynomial-escape bayes sgd loss-independence
-    unbalanced-times half-speed skew-xor label-flips
+    unbalanced-times half-speed collapse skew-xor label-flips
     """
 )
 """See `gflow.judges.catalogue`."""
