@@ -3,8 +3,8 @@
 FIGURES = (
     "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
     "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
-    "power_map", "bands", "overview", "robust_accuracy", "radii", "critical_radius", "training",
-    "adversarial", "movie",
+    "power_map", "loss_steps", "bands", "overview", "robust_accuracy", "radii", "critical_radius",
+    "training", "adversarial", "movie",
 )  # fmt: skip
 """Figures, in the order in which they are drawn."""
 
@@ -14,7 +14,9 @@ PREDICTIONS = (
     "escape-slopes", "phase-separation", "ei-law", "late-gap", "late-rates", "margin",
     "conjecture-1", "distance-scaling", "critical-radii", "robust-accuracy", "radius-over-K",
     "alignment", "robustness-over-scale", "polynomial-escape", "bayes", "sgd",
-    "loss-independence", "unbalanced-times", "half-speed", "collapse", "skew-xor", "label-flips",
+    "loss-independence", "unbalanced-times", "layer-balance", "staircase", "jump-process",
+    "interpolator-norm", "residual-rates", "half-speed", "collapse", "fine-labels", "skew-xor",
+    "alignment-times", "occupancy", "label-flips", "fine-selection",
 )  # fmt: skip
 """Ids of the predictions P1, P2, ..."""
 

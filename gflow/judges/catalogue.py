@@ -10,20 +10,27 @@ from collections.abc import Mapping, Sequence
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
+    cells,
     collapse,
     conjecture,
     conservation,
     descent_law,
     distance_scaling,
+    escape_slopes,
     exponents,
+    fine_labels,
     fitting,
     half_speed,
+    interpolator_norm,
     label_flips,
     late_outputs,
+    layer_balance,
+    loss_steps,
     margin_growth,
     noise_free,
     partial_activation,
     radii_at_centers,
+    residual_rates,
     resting,
     robust_accuracy,
     skew_xor,
@@ -37,20 +44,27 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     alignment,
+    cells,
     collapse,
     conjecture,
     conservation,
     descent_law,
     distance_scaling,
+    escape_slopes,
     exponents,
+    fine_labels,
     fitting,
+    interpolator_norm,
     half_speed,
     label_flips,
     late_outputs,
+    layer_balance,
+    loss_steps,
     margin_growth,
     noise_free,
     partial_activation,
     radii_at_centers,
+    residual_rates,
     resting,
     robust_accuracy,
     skew_xor,
@@ -61,7 +75,7 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
-ANY_LOSS = (*NUMERICS, "P4", "P25")
+ANY_LOSS = (*NUMERICS, "P4", "P25", "P29")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
 ALL: tuple[Prediction, ...] = tuple(
@@ -128,7 +142,10 @@ def _lawful_loss(one: Prediction, evidences: Sequence[Evidence]) -> str:
 
 
 def check_study(
-    evidences: Sequence[Evidence], ids: Sequence[str], own: Sequence[Prediction] = ()
+    evidences: Sequence[Evidence],
+    ids: Sequence[str],
+    own: Sequence[Prediction] = (),
+    alone: Sequence[Sequence[Finding]] | None = None,
 ) -> tuple[Finding, ...]:
     """Judge the runs of a study together.
 
@@ -138,10 +155,14 @@ def check_study(
         that were interrupted and those that are not sound are left out.
     - `ids`: predictions to judge.
     - `own`: predictions of the caller's, besides those of the catalogue.
+    - `alone`: the findings about each run by itself, which are counted over seeds; by default those
+        of `check`.
 
-    **Returns:** one `Finding` per prediction that is about several runs, in the order of the
-    catalogue; none without runs.
+    **Returns:** one `Finding` per prediction that is about several runs, or that is claimed with
+    high probability and was judged on several seeds, in the order of the catalogue.
     """
+    if alone is None:
+        alone = [check(run, ids, own) for run in evidences]
     finished = [run for run in evidences if run.outcome.reason is not Reason.INTERRUPTED]
     soundness = [soundness_of(run) for run in finished]
     findings = []
@@ -156,4 +177,18 @@ def check_study(
             findings.append(one.over(sound))
         else:
             findings.append(one.undecided(judged[0][1].text, of_study=True))
+        findings.append(_counted(one, evidences, alone))
     return tuple(finding for finding in findings if finding is not None)
+
+
+def _counted(
+    one: Prediction, evidences: Sequence[Evidence], alone: Sequence[Sequence[Finding]]
+) -> Finding | None:
+    """The finding about several seeds, from those about each run by itself."""
+    judged = [
+        (run, row.verdict)
+        for run, rows in zip(evidences, alone, strict=True)
+        for row in rows
+        if row.id == one.id
+    ]
+    return one.counted([run for run, _ in judged], [verdict for _, verdict in judged])

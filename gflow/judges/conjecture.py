@@ -238,6 +238,6 @@ PREDICTIONS = (
         "Up to scale the network becomes F (p = 1) or F^(p) (p >= 3).",
         f"{MV24}, Conjecture 1; theory section 7, P17",
         "inf_{c>0} sup_{‖x‖=1} |c f(x) - F(x)| ≪ 1",
-        judge=judge_conjecture, scenario="quickstart",
+        judge=judge_conjecture, scenario="quickstart", probable=True,
     ),
 )  # fmt: skip

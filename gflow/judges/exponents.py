@@ -1,4 +1,4 @@
-"""Judges of exponents: slopes that a study over ε shows (P11, P12, P24, P27).
+"""Judges of exponents: slopes that a study over ε shows (P12, P24, P27).
 
 Every series of the study gives a slope with a confidence interval, and the criterion is about the
 slope: HOLDS if it is what the law says, FAILS if its whole interval is not, beyond what the law
@@ -6,7 +6,6 @@ itself may be off by.  A law for ε → 0 is not refuted by slopes that approach
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -19,14 +18,11 @@ from gflow.judges.alignment_phase import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import escaped
-from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.fitting_line import DEVIATIONS
+from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import MV25, Prediction
-from gflow.judges.separation import occupied
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
-    equal_weights,
     normalized,
     orthonormal,
     recorded,
@@ -35,13 +31,8 @@ from gflow.judges.shared_hypotheses import (
 )
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
-from gflow.laws.reduced import growth_rate
-from gflow.laws.timescales import escape_slope
 from gflow.measure.phases import escape_times
 from gflow.network.prelu import host_power
-
-ESCAPE = 0.02
-"""Relative error allowed in the escape slope (P11)."""
 
 SEPARATION, SEPARATION_ERROR = 2.0, 0.05
 """Slope in log ε of how far the alignment field is from the frozen one (P12)."""
@@ -66,118 +57,15 @@ FEWEST = 3
 """Fewest points of a slope."""
 
 
-def judge_escape_slopes(evidences: Sequence[Evidence]) -> Opinion:
-    """dT_esc/d log(1/ε) = 1/(κ π λ), and at p = 1 the larger class first (D7, prediction P11)."""
-    expected = f"slopes within {ESCAPE:.0%} of 1/(κ π λ)"
-    # At p = 2 the heaviest subclass of a class draws all of its neurons (theory D5).
-    even = all(run.p > 2 or run.facts.imbalance == 1 for run in evidences)
-    hypotheses = (
-        *over_scales(evidences),
-        normalized(*evidences),
-        all_of(orthonormal, evidences),
-        Hypothesis.whether("subclasses of equal weight, for p <= 2", even),
-        *all_vanish(evidences),
-        all_of(occupied, evidences),
-        all_of(escaped, evidences),
+def series_escape_times(one: Series) -> Float[np.ndarray, "q K"]:
+    """When each subclass escapes, in every run of a series (theory D7)."""
+    return np.stack(
+        [escape_times(run.times, center_outputs(run), run.loss.slowing) for run in one.runs]
     )
-    if opinion := unmet(expected, hypotheses):
-        return opinion
-    parts = [t for one in series(evidences, SCALE) for t in _escapes(one)]
-    # A light subclass may be served by a neuron that leaves a heavy one once that is fitted.
-    return earned(slopes_opinion(expected, parts, hypotheses), *equal_weights(evidences[0]))
 
 
-class EscapeLaw(NamedTuple):
-    """Escape times of one class in a series over ε, and the slope they should have."""
-
-    title: str
-    sign: int
-    """The class, +1 or -1."""
-    times: Float[np.ndarray, " q"]
-    """The first of the class for p < 2, where all escape as one; else the mean over subclasses."""
-    slope: float
-    """1/(κ π λ): flow time per factor e of ε."""
-
-
-def escape_law(one: Series) -> list[EscapeLaw]:
-    """The escape times of each class in a series over ε (theory D7)."""
-    times, first = _escape_times(one), one.runs[0]
-    laws = []
-    for s in first.centers.signs:
-        mine = first.centers.label == s
-        when = times[:, mine].min(axis=1) if first.p < 2 else times[:, mine].mean(axis=1)
-        rate = growth_rate(first.p, int(mine.sum()) if first.p < 2 else 1)
-        # Subclasses of different weights have different slopes; their mean is that of the times.
-        slopes = [escape_slope(rate, first.loss.kappa, pi) for pi in first.pi[mine].tolist()]
-        slope_law = float(np.mean(slopes))
-        name = "class +" if s > 0 else "class -"
-        title = ", ".join(part for part in (one.title, name) if part)
-        laws.append(EscapeLaw(title, s, when, slope_law))
-    return laws
-
-
-def _escape_times(one: Series) -> Float[np.ndarray, "q K"]:
-    return np.stack([escape_times(run.times, _outputs(run), run.loss.slowing) for run in one.runs])
-
-
-def _escapes(one: Series) -> list[Comparison]:
-    x = -log_scales(one)
-    parts = []
-    for law in escape_law(one):
-        error = max((_rate_error(run, law.sign) for run in one.runs), default=0.0)
-        parts.append(
-            compared_slope(
-                law.title, x, law.times, law.slope,
-                allowed=ESCAPE * law.slope, error=error * law.slope, log_eps=-x,
-            )
-        )  # fmt: skip
-    order = _order(one) if one.runs[0].p == 1 else None
-    return parts if order is None else [*parts, order]
-
-
-def _rate_error(run: Evidence, s: int) -> float:
-    """By how much a class may grow other than at κπλ when it escapes, relatively.
-
-    Directions give λ less Σ_own σ(u_k)^p, by mass; noise p(p-1)τ²/2, and N samples of each of m
-    subclasses `DEVIATIONS` of pτ/√N (pτ/√(mN) where they grow as one, with noise τ√m).
-
-    **Source:** theory D4, D7, D8.
-    """
-    mine, p = run.centers.label == s, run.p
-    times = escape_times(run.times, _outputs(run), run.loss.slowing)[mine]
-    if not np.isfinite(times).any():
-        return np.inf
-    at = int(np.searchsorted(run.times, np.nanmin(times)))
-    at = min(at, len(run.times) - 1)
-    own_class = run.record["sign"].values[at] == s
-    share = np.exp(run.log_mass[at] - run.log_mass[at].max()) * own_class
-    share = share / max(share.sum(), np.finfo(float).tiny)
-    rate = growth_rate(p, int(mine.sum())) if p < 2 else 1.0
-    growth = (np.maximum(coordinates(run)[at][:, mine], 0) ** p).sum(axis=1) / rate
-    tau, N = run.facts.tau or 0.0, (run.facts.drawn or np.inf) / run.centers.K
-    return float(abs(1 - share @ growth) + p * (p - 1) / 2 * tau**2 + DEVIATIONS * p * tau / N**0.5)
-
-
-def _order(one: Series) -> Comparison | None:
-    """Whether the class with more subclasses escapes first; None for equal classes, or one."""
-    times, label = _escape_times(one), one.runs[0].centers.label
-    size = int(label.sum())
-    if size == 0 or abs(size) == len(label):
-        return None
-    plus, minus = (times[:, label == s].min(axis=1) for s in (1, -1))
-    # A class that has not escaped counts as later than one that has.
-    first, second = (np.nan_to_num(t, nan=np.inf) for t in ((plus, minus) if size > 0 else
-                                                            (minus, plus)))  # fmt: skip
-    known = np.isfinite(np.minimum(first, second))
-    title = f"{one.title} order".strip()
-    if not known.any():
-        return Comparison(title, None, "no class escapes")
-    # Escapes at one recorded time, or in one step of the record, have no order.
-    fits = bool((first < second)[known].all())
-    return Comparison(title, fits, "larger class first" if fits else "not always the larger class")
-
-
-def _outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
+def center_outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
+    """f(μ_k) at the recorded times."""
     return run.record["center_output"].values
 
 
@@ -221,7 +109,7 @@ def _field_error(run: Evidence, t: float) -> float:
     """max_j ‖P_u p Σ_k π_k (g_k - g_k(0)) σ(u_k)^{p-1} μ_k‖ at α = 0: what f adds to the field."""
     at, p = int(np.flatnonzero(run.times == t)[0]), run.p
     u = coordinates(run)[at]
-    force = run.loss.force_change(run.centers.label.astype(np.float64), _outputs(run)[at])
+    force = run.loss.force_change(run.centers.label.astype(np.float64), center_outputs(run)[at])
     added = p * run.pi * force * host_power(u, p - 1)
     along = (added * u).sum(axis=1)
     return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())
@@ -287,7 +175,11 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
         return opinion
     parts = []
     for one in series(evidences, SCALE):
-        x, y, law = -log_scales(one), np.log(_escape_times(one).min(axis=1)), one.runs[0].p - 1
+        x, y, law = (
+            -log_scales(one),
+            np.log(series_escape_times(one).min(axis=1)),
+            one.runs[0].p - 1,
+        )
         parts.append(compared_slope(one.title, x, y, law, allowed=POLYNOMIAL_ERROR, log_eps=-x))
     return slopes_opinion(expected, parts, hypotheses)
 
@@ -298,6 +190,7 @@ def log_scales(one: Series) -> Float[np.ndarray, " q"]:
 
 
 def over_scales(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
+    """That `FEWEST` values of ε were followed by the flow, and recorded."""
     values = {run.scenario.network.init_scale for run in evidences}
     enough = len(values) >= FEWEST
     return (
@@ -365,13 +258,6 @@ def slopes_opinion(
 
 
 PREDICTIONS = (
-    Prediction(
-        "escape-slopes", "P11",
-        "The time to escape grows with log 1/ε at a known slope; larger classes first at p = 1.",
-        "theory D7, P11",
-        "dT_esc/d log(1/ε) = 1/(κ π λ); λ = √K_own at p = 1, 1 for p >= 2",
-        judge_study=judge_escape_slopes, scenario="escape-slope", figure="escape",
-    ),
     Prediction(
         "phase-separation", "P12",
         "While f ≪ 1 directions follow the frozen alignment field up to O(ε²) at fixed t.",

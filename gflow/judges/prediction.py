@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Finding, Opinion, Verdict
+from gflow.judges.seeds import judge_over_seeds
 
 MV24 = "Min and Vidal, ICML 2024"
 MV25 = "Min and Vidal, ICML 2025"
@@ -55,6 +56,8 @@ class Prediction:
     """Name of the figure that shows law and simulation; empty where there is none."""
     subject: Subject = Subject.OWN
     """The group of the catalogue in which it is listed."""
+    probable: bool = False
+    """Whether it is claimed with high probability, so that runs over seeds are counted."""
     networks: tuple[str, ...] = ("neurons",)
     """Kinds of network, as `network.kind` names them, that it is about."""
 
@@ -69,6 +72,11 @@ class Prediction:
     def over(self, evidences: Sequence[Evidence]) -> Finding | None:
         """The finding about the runs of a study; None if it is not about several."""
         return None if self.judge_study is None else self._finding(self.judge_study(evidences))
+
+    def counted(self, evidences: Sequence[Evidence], verdicts: Sequence[Verdict]) -> Finding | None:
+        """The finding about several seeds; None if it is not probable or there are too few."""
+        opinion = judge_over_seeds(evidences, verdicts) if self.probable else None
+        return None if opinion is None else self._finding(opinion)
 
     def undecided(self, reason: str, *, of_study: bool = False) -> Finding | None:
         """The finding where nothing can be said of a run or study; None if it is not about one."""

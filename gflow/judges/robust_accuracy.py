@@ -319,6 +319,7 @@ PREDICTIONS = (
         f"{MV25}, Proposition 1; theory D6, G1, P20",
         "RobAcc_F(R) = cdf((1/√K - R)/τ)",
         judge=judge_robust_accuracy, scenario="first-experiment-2", figure="robust_accuracy",
+        probable=True,
     ),
     Prediction(
         "robustness-over-scale", "P23",

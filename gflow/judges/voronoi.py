@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Int
-from scipy.special import gammaln, xlog1py, xlogy
+from jaxtyping import Bool, Float, Int
 
 from gflow.judges.alignment import NEEDS, attracted_by_others
 from gflow.judges.alignment_phase import COSINE_ROUNDING, coordinates, own
+from gflow.judges.chance import CHANCE, two_sided
 from gflow.judges.conjecture import LARGEST_START
 from gflow.judges.descent_law import follows_flow
 from gflow.judges.evidence import Evidence
@@ -15,6 +15,7 @@ from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
 from gflow.judges.prediction import MV25, Prediction
 from gflow.judges.separation import law_angle, little_tilt
 from gflow.judges.shared_hypotheses import vanishing
+from gflow.laws.cells import safe_cosines
 from gflow.laws.hypothesis import all_met
 from gflow.laws.reduced import void_share, winner
 
@@ -29,9 +30,6 @@ VORONOI_NOISY = 0.9
 
 SYMMETRIC = ("gaussian", "sphere")
 """Initializations that favor no direction, whose void neurons have a known share (P6)."""
-
-CHANCE = 1e-6
-"""Probability below which a count is beyond chance, in many thousands of runs too (P6)."""
 
 
 def judge_voronoi_rule(evidence: Evidence) -> Opinion:
@@ -62,7 +60,7 @@ def judge_voronoi_rule(evidence: Evidence) -> Opinion:
 
 
 def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
-    predicted, chosen = _choices(evidence)
+    predicted, chosen = choices(evidence)
     reached = (predicted >= 0) & (chosen >= 0)
     judged = reached & _far_from_boundary(evidence)
     if not judged.any():
@@ -77,7 +75,7 @@ def _followed(evidence: Evidence, expected: str, needed: float) -> Opinion:
         verdict = Verdict.FAILS
         reason = f"{n - followers} of {n} neurons went to another center than the closest."
         # A few of few neurons may be those that the sample turns.
-        if needed < 1 and _two_sided(followers, n, needed) >= CHANCE:
+        if needed < 1 and two_sided(followers, n, needed) >= CHANCE:
             verdict, reason = Verdict.UNDECIDED, f"{reason} That may be chance; try more neurons."
     if not void_fits:
         verdict, reason = Verdict.FAILS, "The share of void neurons is beyond chance."
@@ -105,8 +103,12 @@ def _far_from_boundary(evidence: Evidence) -> Bool[np.ndarray, " h"]:
     return top - second > (NEGLIGIBLE + (p - 2) * (moved + COSINE_ROUNDING / largest)) * top
 
 
-def _choices(evidence: Evidence) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray, " h"]]:
-    """Subclass by the Voronoi rule, and the one chosen; -1 for a void or undecided neuron."""
+def choices(evidence: Evidence) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray, " h"]]:
+    """Subclass by the Voronoi rule, and the one chosen; -1 for a void or undecided neuron.
+
+    A neuron has chosen the own center that is closest when it first reaches the cosine
+    `SPECIALIZED` while all |f(μ_k)| <= `NEGLIGIBLE`; with unequal weights that of theory D19.
+    """
     K, p = evidence.centers.K, evidence.p
     cosine = evidence.record["cosine"].values[..., :K]
     sign, label = evidence.record["sign"].values[0], evidence.centers.label
@@ -114,15 +116,22 @@ def _choices(evidence: Evidence) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray,
     # What the neuron chose: its closest own center when it first reached 0.9, while all is quiet.
     quiet = np.abs(evidence.record["center_output"].values).max(axis=1) <= NEGLIGIBLE
     best = np.where(own(evidence), cosine, -1.0)
-    # On its way to a heavy center it may pass a light one, which it has chosen only where no other
-    # coordinate can have a larger score.
-    light, near = evidence.pi / evidence.pi.max(), np.maximum(best, 0)
-    most = (1 - np.minimum(near, 1) ** 2) ** ((p - 2) / 2)
-    settled = ((best >= SPECIALIZED) & (light * near ** (p - 2) > most)).any(axis=-1)
+    # On its way to a heavy center it may pass a light one, which it has chosen only where it can no
+    # longer leave it.
+    needed = np.maximum(_safe(evidence), SPECIALIZED)
+    settled = (best >= needed).any(axis=-1)
     reached = settled & quiet[:, None]
     first = reached.argmax(axis=0)
     at_first = best[first, np.arange(best.shape[1])].argmax(axis=-1)
     return predicted, np.where(reached.any(axis=0), at_first, -1)
+
+
+def _safe(evidence: Evidence) -> Float[np.ndarray, " K"]:
+    """Cosines to each center from which no heavier one of its class takes a neuron away."""
+    cosines, label = np.ones(evidence.centers.K), evidence.centers.label
+    for s in evidence.centers.signs:
+        cosines[label == s] = safe_cosines(evidence.pi[label == s], evidence.p)
+    return cosines
 
 
 def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool, str]:
@@ -135,20 +144,9 @@ def _void_share(evidence: Evidence, void: Bool[np.ndarray, " h"]) -> tuple[bool,
         if mine.size == 0:
             continue
         law = void_share(int((evidence.centers.label == s).sum()))
-        fits &= _two_sided(int(mine.sum()), int(mine.size), law) >= CHANCE
+        fits &= two_sided(int(mine.sum()), int(mine.size), law) >= CHANCE
         texts.append(f"{mine.mean():.3f} ({law:.3f})")
     return bool(fits), ", ".join(texts)
-
-
-def _two_sided(hits: int, trials: int, law: float) -> float:
-    """Probability of a number of hits no more probable than this one, each with probability `law`.
-
-    It is `scipy.stats.binomtest(...).pvalue`; scipy.stats takes a third of a second to import.
-    """
-    k = np.arange(trials + 1)
-    log_choices = gammaln(trials + 1) - gammaln(k + 1) - gammaln(trials - k + 1)
-    chance = np.exp(log_choices + xlogy(k, law) + xlog1py(trials - k, -law))
-    return float(chance[chance <= chance[hits] * (1 + 1e-7)].sum())
 
 
 PREDICTIONS = (
@@ -157,6 +155,6 @@ PREDICTIONS = (
         "A neuron specializes to the own center it starts closest to (p > 2).",
         f"{MV25}, eq. 13 and Proposition 4; theory D3, G4, G7, P6",
         "k(j) = argmax over own u_k(0) > 0 of π_k u_k(0)^(p-2)",
-        judge=judge_voronoi_rule, scenario="voronoi-rule", figure="sphere",
+        judge=judge_voronoi_rule, scenario="voronoi-rule", figure="sphere", probable=True,
     ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.flow.losses import LOSSES
+from gflow.laws.jumps import class_weight
 
 RESTS = ("exponential", "logistic", "half_square", "square")
 """Losses whose resting output has a closed form."""
@@ -38,7 +39,7 @@ def class_pull(pull: Float[np.ndarray, " m"], p: float) -> float:
 
     **Source:** theory D5, D23.
     """
-    return float(np.linalg.norm(pull, 2 / (2 - p) if p < 2 else np.inf))
+    return float(class_weight(pull, p) if p < 2 else pull.max())
 
 
 def force_lost(z: Float[np.ndarray, "*q"], eta: float, loss: str) -> Float[np.ndarray, "*q"]:

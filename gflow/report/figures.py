@@ -21,6 +21,7 @@ from gflow.report import (
     overlays,
     paper,
     robustness_figures,
+    step_figures,
     study_figures,
     training_figures,
 )
@@ -38,6 +39,7 @@ _MODULES = (
     input_figures,
     comparisons,
     overlays,
+    step_figures,
     study_figures,
     robustness_figures,
     training_figures,

@@ -109,6 +109,8 @@ class Headline:
     """Where the result is stored."""
     attacked: bool
     """Whether radii of test samples were measured."""
+    over_seeds: str = ""
+    """How often Conjecture 1 holds over seeds; empty unless several of them were judged."""
 
     @classmethod
     def of(cls, result: "Run | Study", findings: Findings) -> "Headline":
@@ -133,6 +135,7 @@ class Headline:
             unanswered=tuple(f"{point}" for point in result.unanswered),
             folder=str(result.folder or ""),
             attacked=any(run.evidence.robustness for _, run in result.entries),
+            over_seeds=_over_seeds(findings.get("", ())) if scenario.is_grid else "",
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -145,6 +148,11 @@ class Headline:
         points = tuple(PointAnswer(**_tuples(point)) for point in values["points"])
         remarks = tuple(Remark(**_tuples(remark)) for remark in values["remarks"])
         return cls(**_tuples(values) | {"points": points, "remarks": remarks})
+
+
+def _over_seeds(together: Sequence[Finding]) -> str:
+    row = next((row for row in together if row.id == CONJECTURE), None)
+    return "" if row is None else f"{row.verdict.value}: {row.opinion.measured}"
 
 
 def where_neurons_end(run: "Evidence") -> tuple[str, tuple[float, float]]:

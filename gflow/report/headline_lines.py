@@ -48,6 +48,7 @@ def remarks(headline: Headline) -> list[str]:
     texts = [
         _stopped(headline.points),
         _numerics(headline.points),
+        headline.over_seeds and f"Conjecture 1 over seeds {headline.over_seeds}.",
         _counts(headline.counts),
         *map(_sentence, headline.remarks),
         _unanswered(headline),

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.judges.alignment_phase import clock, coordinates, negligible, own, signs
+from gflow.judges.escape_slopes import escape_law
 from gflow.judges.evidence import Evidence
-from gflow.judges.exponents import escape_law
 from gflow.judges.fitting_line import Group, followed, potential_line
 from gflow.judges.noise_free import closed_form
 from gflow.judges.selection import mass_by_place

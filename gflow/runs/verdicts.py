@@ -81,7 +81,9 @@ def judge(
         if isinstance(result, Run):
             return findings
         stage("judging all points together")
-        return findings | {"": check_study([run.evidence for run in result.runs], chosen, own)}
+        alone = list(findings.values())
+        evidences = [run.evidence for run in result.runs]
+        return findings | {"": check_study(evidences, chosen, own, alone)}
 
 
 def keep(result: Run | Study, findings: Mapping[str, tuple[Finding, ...]]) -> None:
@@ -113,17 +115,22 @@ def judged(result: Run | Study, stage: Stage = unstaged) -> dict[str, tuple[Find
         stage(f"judging {label}")
         findings[label] = () if label in hopeless else judged_in_folder(run, ids)
     stage("judging all points together")
-    return findings | {"": _judged_together(result, ids)}
+    return findings | {"": _judged_together(result, ids, list(findings.values()))}
 
 
-def _judged_together(study: Study, ids: Sequence[str]) -> tuple[Finding, ...]:
-    """Findings about the runs of a study together, from its folder if they are current."""
+def _judged_together(
+    study: Study, ids: Sequence[str], alone: Sequence[Sequence[Finding]]
+) -> tuple[Finding, ...]:
+    """Findings about the runs of a study together, from its folder if they are current.
+
+    `alone` are those about each run by itself.
+    """
     runs = _folders(study)
     stored = read_findings(study.folder, ids, runs) if runs else ()
     if stored is not None:
         return stored
     with jax.enable_x64(True):
-        findings = check_study([run.evidence for run in study.runs], ids)
+        findings = check_study([run.evidence for run in study.runs], ids, alone=alone)
     save_findings(study.folder, findings, ids, runs)
     return findings
 

@@ -24,7 +24,8 @@ PREDICTIONS = Words(
     partial-activation stability angle-and-norm escape-slopes phase-separation ei-law late-gap
     late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
     alignment robustness-over-scale polynomial-escape bayes sgd loss-independence
-    unbalanced-times half-speed collapse skew-xor label-flips
+    unbalanced-times layer-balance staircase jump-process interpolator-norm residual-rates
+    half-speed collapse fine-labels skew-xor alignment-times occupancy label-flips fine-selection
     """
 )
 """See `gflow.judges.catalogue`."""

@@ -1,4 +1,4 @@
-"""The catalogue: its rows, each with a source, a judge or a reason, and a scenario made for it."""
+"""The catalogue: rows in order, each with a source, a judge and a scenario made for it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,10 +39,9 @@ PREDICTIONS = [Prediction("small-loss", "mine", "The loss gets small.", "me", ju
 """
 
 
-def test_predictions_are_entered_once_in_the_order_of_their_numbers():
+def test_predictions_are_entered_once_and_in_order():
     numbers = [int(one.number.removeprefix("P")) for one in ALL]
-    assert numbers == sorted(set(numbers)) and numbers[:28] == list(range(1, 29))
-    assert len(CATALOGUE) == len(ALL)
+    assert numbers == sorted(set(numbers)) and len(CATALOGUE) == len(ALL)
     for one in ALL:
         assert one.number in one.source and "theory" in one.source
         assert one.judge or one.judge_study

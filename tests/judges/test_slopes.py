@@ -10,8 +10,8 @@ from questions import ESCAPING, SMALL
 from gflow.data.centers import Centers
 from gflow.judges.descent_law import batch_error, judge_descent
 from gflow.judges.distance_scaling import judge_distance_scaling
+from gflow.judges.escape_slopes import judge_escape_slopes
 from gflow.judges.exponents import (
-    judge_escape_slopes,
     judge_loss_independence,
     judge_phase_separation,
     judge_polynomial_escape,

@@ -13,9 +13,8 @@ from gflow.data.centers import Centers
 from gflow.flow.losses import LOSSES
 from gflow.judges.conservation import judge_charts
 from gflow.judges.distance_scaling import judge_distance_scaling
+from gflow.judges.escape_slopes import escape_law, judge_escape_slopes
 from gflow.judges.exponents import (
-    escape_law,
-    judge_escape_slopes,
     judge_loss_independence,
     judge_phase_separation,
     judge_polynomial_escape,
@@ -93,8 +92,26 @@ def test_classes_of_unequal_weights_escape_at_the_mean_of_their_slopes(escaping)
     law = escape_law(series(runs, "network.init_scale")[0])[0].slope
 
     assert law == pytest.approx((1 / 0.4 + 1 / 0.1 + 1 / 0.4) / 3)  # κ = λ = 1
-    uneven = [as_if(run, "data", imbalance=4.0) for run in escaping[3:]]
-    assert judge_escape_slopes(uneven).verdict is Verdict.OUTSIDE
+
+
+def test_a_class_of_unequal_weights_escapes_as_one_below_power_2():
+    # Weights in the ratios 3 : √3 : 1; a neuron awake to all of a class grows at κ‖π‖₂ at p = 1.
+    runs = [
+        evidence_of(
+            ESCAPING, data__imbalance=3.0, data__samples=60, network__power=1,
+            network__init_scale=scale,
+        )
+        for scale in (1e-12, 1e-18, 1e-24)
+    ]  # fmt: skip
+    pi, label = runs[0].pi, runs[0].centers.label
+
+    laws = escape_law(series(runs, "network.init_scale")[0])
+
+    assert [law.slope for law in laws] == pytest.approx(
+        [1 / np.linalg.norm(pi[label == s]) for s in (1, -1)], rel=1e-12
+    )
+    assert judge_escape_slopes(runs).verdict is Verdict.HOLDS
+    assert judge_escape_slopes([slowed(run, 1.05) for run in runs]).verdict is Verdict.FAILS
 
 
 def test_at_power_2_the_heaviest_subclass_draws_all_neurons_of_its_class():
@@ -110,7 +127,7 @@ def test_at_power_2_the_heaviest_subclass_draws_all_neurons_of_its_class():
 
     opinion = judge_escape_slopes(runs)
 
-    assert opinion.verdict is Verdict.OUTSIDE and "p <= 2" in opinion.reason
+    assert opinion.verdict is Verdict.OUTSIDE and "p = 2" in opinion.reason
     heavy = int(runs[0].pi.argmax())
     times = [
         escape_times(run.times, np.abs(run.record["center_output"].values), run.loss.slowing)

@@ -24,7 +24,8 @@ from gflow.scenario import parse_scenario
 OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius"}
 """Figures of a varied key."""
 
-APART = {"input_space": "planar", "training": "deep", "adversarial": "digits"}
+APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
+         "loss_steps": "steps"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -92,6 +93,8 @@ loss = "logistic"
 end_time = 5.0
 """
 
+STEPS = PLANAR.replace("noise = 0.1", "noise = 0").replace("[flow]", '[flow]\nloss = "half_square"')
+
 DIGITS = """
 [data]
 kind = "mnist"
@@ -126,6 +129,11 @@ def planar():
 @pytest.fixture(scope="module")
 def deep():
     return labeled(simulate(parse_scenario(DEEP)))
+
+
+@pytest.fixture(scope="module")
+def steps():
+    return labeled(simulate(parse_scenario(STEPS)))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,46 @@
+"""Networks of layers: which powers of the weights outputs are, and what their flow balances.
+
+One idea: if f - b has degree q_l in the weights W_l of one layer, Euler's identity makes the rate
+of ‖W_l‖² equal 2 q_l S with one and the same S = Σ ω_i <g_i, f_i - b> for every layer.  So what the
+layers gain stays in fixed proportions, whatever the data, the loss, and the width (theory D24).
+"""
+
+from typing import NamedTuple
+
+
+class Layering(NamedTuple):
+    """What decides the degrees of a network of pReLU layers."""
+
+    hidden_layers: int
+    power: float
+    input_normalized: bool = False
+    skip: bool = False
+    layer_norm: bool = False
+
+
+def layer_degrees(layering: Layering) -> tuple[float | None, ...]:
+    """The degree q_l of f - b in the weights of each layer, from the first to the output.
+
+    A layer has degree 1 in its own weights and p in its input, 1 if inputs are normalized, so that
+    q_l = p^{number of hidden layers above l}.  A layer norm above makes q_l = 0.  A skip connection
+    ends homogeneity of the layers between the first and the output, and of the first one too unless
+    layers have degree 1 in their inputs.
+
+    **Returns:** one number per layer; None where outputs have no degree in its weights.
+
+    **Source:** Du, Hu, Lee, NeurIPS 2018 for ReLU; theory D24.
+    """
+    H = layering.hidden_layers
+    growth = 1.0 if layering.input_normalized else layering.power
+    last, output = 1.0, 1.0
+    if layering.layer_norm:
+        first = 0.0 if H > 1 else last
+        below = [first, *[0.0] * (H - 2)]
+    else:
+        below = [growth ** (H - 1 - i) for i in range(H - 1)]
+        first = below[0] if below else last
+    if layering.skip and H > 1:
+        # The input of a layer is added to its output, which then has no degree in its weights.
+        homogeneous = layering.layer_norm or growth == 1
+        return (first if homogeneous else None, *[None] * (H - 1), output)
+    return (*below[: H - 1], last, output)
