@@ -11,6 +11,7 @@ from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
     cells,
+    collapse,
     conjecture,
     conservation,
     descent_law,
@@ -44,6 +45,7 @@ from gflow.judges.soundness import soundness_of
 _JUDGES = (
     alignment,
     cells,
+    collapse,
     conjecture,
     conservation,
     descent_law,

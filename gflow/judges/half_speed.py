@@ -25,6 +25,7 @@ from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.samples import training_samples
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import all_of, recorded, the_flow
+from gflow.laws.forces import force_of
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.linear import halved_slope, linear_network
 
@@ -59,11 +60,14 @@ def judge_linear_at_half_time(evidence: Evidence) -> Opinion:
     over_time = record["center_output"].values - beta @ centers.mu.T
     last = np.asarray(evidence.network(train.x), np.float64) - train.x @ beta[-1]
     largest = max(float(np.abs(one).max()) for one in (train.x @ beta[-1], beta @ centers.mu.T))
-    gap = max(float(np.abs(one).max()) for one in (over_time, last)) / largest
+    gap = float(np.max([np.abs(over_time).max(), np.abs(last).max()])) / largest
     allowed = SAME_FUNCTION * step_tolerance(evidence)
-    part = Comparison("", bool(gap <= allowed), f"{gap:.1e} (allowed {allowed:.0e})")
+    # A nan says that the linear network could not be followed to the end.
+    fits = None if np.isnan(gap) else bool(gap <= allowed)
+    part = Comparison("", fits, f"{gap:.1e} (allowed {allowed:.0e})")
     reason = "Largest difference at the class means, over time, and on all samples at the end."
-    return opinion_of(expected, [part], hypotheses, reason)
+    undecided = "The linear network could not be integrated to half of the end time."
+    return opinion_of(expected, [part], hypotheses, reason, undecided=undecided)
 
 
 def _linear(evidence: Evidence, train: Dataset) -> Float[np.ndarray, "T D"]:
@@ -72,10 +76,10 @@ def _linear(evidence: Evidence, train: Dataset) -> Float[np.ndarray, "T D"]:
     u, sign = first["direction"].values[:half], first["sign"].values[:half].astype(np.float64)
     w = np.exp(first["log_norm"].values[:half, None].astype(np.float64)) * u
     v = sign * np.exp(first["log_output"].values[:half].astype(np.float64))
-    y, loss = train.labels("sign").astype(np.float64), evidence.loss
+    y = train.labels("sign").astype(np.float64)
 
     def force(f: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        return loss.kappa * y + loss.force_change(y, f)
+        return force_of(evidence.scenario.flow.loss, y, f)
 
     times = (evidence.times - evidence.times[0]) / 2
     return linear_network(w, v, train.x, _weight(evidence, train), force=force, times=times)

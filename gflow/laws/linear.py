@@ -52,7 +52,7 @@ def linear_network(
     - `force`: g_i = -∂ℓ(y_i, f_i)/∂f_i as a function of all outputs.
     - `times`: increasing, from 0 on.
 
-    **Raises:** `ArithmeticError` if the integrator gives up.
+    **Returns:** the vector of the linear function; nan from where the integrator gives up.
 
     **Source:** theory D22.
     """
@@ -68,7 +68,8 @@ def linear_network(
     solved = solve_ivp(
         velocity, (0, float(times[-1])), start, "DOP853", t_eval=times, rtol=RTOL, atol=atol
     )
-    if not solved.success:
-        raise ArithmeticError(f"the linear network stopped at t = {solved.t[-1]}: {solved.message}")
-    weights = solved.y[: h * D].reshape(h, D, -1)
-    return np.einsum("hT,hDT->TD", solved.y[h * D :], weights)
+    done = solved.y.shape[1]
+    weights = solved.y[: h * D].reshape(h, D, done)
+    beta = np.full((len(times), D), np.nan)
+    beta[:done] = np.einsum("hT,hDT->TD", solved.y[h * D :], weights)
+    return beta
