@@ -15,7 +15,7 @@ PREDICTIONS = (
     "conjecture-1", "distance-scaling", "critical-radii", "robust-accuracy", "radius-over-K",
     "alignment", "robustness-over-scale", "polynomial-escape", "bayes", "sgd",
     "loss-independence", "unbalanced-times", "layer-balance", "staircase", "jump-process",
-    "interpolator-norm", "residual-rates", "half-speed", "fine-labels", "skew-xor",
+    "interpolator-norm", "residual-rates", "universal", "half-speed", "fine-labels", "skew-xor",
     "alignment-times", "occupancy", "label-flips", "fine-selection",
 )  # fmt: skip
 """Ids of the predictions P1, P2, ..."""

@@ -34,6 +34,7 @@ from gflow.judges import (
     robust_accuracy,
     skew_xor,
     unbalanced_times,
+    universal,
     voronoi,
 )
 from gflow.judges.evidence import Evidence
@@ -67,6 +68,7 @@ _JUDGES = (
     robust_accuracy,
     skew_xor,
     unbalanced_times,
+    universal,
     voronoi,
 )
 
