@@ -10,6 +10,7 @@ from gflow.scenario import RobustnessTable, Scenario
 from gflow.scenario.words import NORMS
 
 if TYPE_CHECKING:
+    from gflow.judges.finding import Verdict
     from gflow.judges.prediction import Prediction
     from gflow.runs.workers import Crew
 
@@ -72,6 +73,19 @@ def prediction_of(name: str, own: "Sequence[Prediction]") -> "Prediction":
         known = ", ".join(f"{one.number} {one.id}" for one in (*ALL, *own))
         raise ScenarioError((f"`{name}` must be a known prediction, but is none; try {known}.",))
     return prediction
+
+
+def verdict_of(name: str | None) -> "Verdict | None":
+    """The verdict of `--verdict`, in any case; None without one."""
+    from gflow.judges.finding import Verdict
+
+    known = [one.value for one in Verdict]
+    if name is None:
+        return None
+    if name.upper() not in known:
+        words = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise ScenarioError((f"`--verdict` must be {words}, but is {name}; try FAILS.",))
+    return Verdict(name.upper())
 
 
 def folder_to_write(out: Path | None) -> None:

@@ -11,7 +11,7 @@ from gflow.judges.descent_law import follows_flow
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import settled, the_end
 from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
-from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.prediction import MV24, Prediction, Subject
 from gflow.judges.selection import judge_selection
 from gflow.judges.separation import arrived, little_tilt, occupied
 from gflow.judges.shared_hypotheses import like_random, recorded, vanishing
@@ -159,5 +159,6 @@ PREDICTIONS = (
         "share of the mass within 10° of its target",
         judge=judge_alignment, judge_study=judge_selection, scenario="power-sweep",
         figure="power_map",
+        subject=Subject.ALIGNMENT,
     ),
 )  # fmt: skip

@@ -35,6 +35,7 @@ from gflow.judges import (
     robust_accuracy,
     skew_xor,
     unbalanced_times,
+    universal,
     voronoi,
 )
 from gflow.judges.evidence import Evidence
@@ -69,6 +70,7 @@ _JUDGES = (
     robust_accuracy,
     skew_xor,
     unbalanced_times,
+    universal,
     voronoi,
 )
 

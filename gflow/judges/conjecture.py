@@ -15,7 +15,7 @@ from gflow.judges.descent_law import follows_flow
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import at_rest, the_end
 from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
-from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.prediction import MV24, Prediction, Subject
 from gflow.judges.separation import arrived, law_angle, occupied
 from gflow.judges.shared_hypotheses import (
     equal_weights,
@@ -239,5 +239,6 @@ PREDICTIONS = (
         f"{MV24}, Conjecture 1; theory section 7, P17",
         "inf_{c>0} sup_{‖x‖=1} |c f(x) - F(x)| ≪ 1",
         judge=judge_conjecture, scenario="quickstart", probable=True,
+        subject=Subject.CLASSIFIER,
     ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, outside
-from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.prediction import MV25, Prediction, Subject
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.measure.balance import imbalance
 from gflow.random import stream
@@ -216,6 +216,7 @@ PREDICTIONS = (
         f"{MV25}, Assumption 1; theory D2a, P1",
         "d(ρ_j² - v_j²)/dt = 0",
         judge=judge_balancedness, scenario="unbalanced",
+        subject=Subject.NUMERICS,
     ),
     Prediction(
         "orthogonal-invariant", "P2",
@@ -223,6 +224,7 @@ PREDICTIONS = (
         "theory D2b, P2",
         "d(ρ_j^p <e, u_j>)/dt = 0 for <e, x_i> = 0",
         judge=judge_orthogonal_invariant, scenario="voronoi-rule",
+        subject=Subject.NUMERICS,
     ),
     Prediction(
         "energy-balance", "P3",
@@ -230,6 +232,7 @@ PREDICTIONS = (
         "theory D2d, P3",
         "dL/dt = -‖dθ/dt‖²",
         judge=judge_energy_balance, scenario="voronoi-rule",
+        subject=Subject.NUMERICS,
     ),
     Prediction(
         "charts", "P4",
@@ -237,5 +240,6 @@ PREDICTIONS = (
         "theory D1, P4",
         "f_polar = f_lightcone = f_Cartesian",
         judge_study=judge_charts, scenario="unbalanced",
+        subject=Subject.NUMERICS,
     ),
 )  # fmt: skip

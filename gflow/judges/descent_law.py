@@ -14,7 +14,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import VANISHING_MASS
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import DEVIATIONS, held
-from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.prediction import MV24, Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
@@ -212,5 +212,6 @@ PREDICTIONS = (
         f"{MV24}, section 5.1; theory P26",
         "θ_{s+1} = θ_s - η ∇L_batch(θ_s) against dθ/dt = -∇L(θ), t = ηs",
         judge_study=judge_descent, scenario="flow-vs-sgd",
+        subject=Subject.TRAINING,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from gflow.judges.exponents import FEWEST, VANISHING_MASS, compared_slope, slope
 from gflow.judges.far_enough import complete, escaped
 from gflow.judges.finding import Opinion, outside, unmet
 from gflow.judges.fitting import LARGEST_DEVIATION
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, Series, series
 from gflow.judges.shared_hypotheses import (
     equal_weights,
@@ -130,5 +130,6 @@ PREDICTIONS = (
         "theory D9, G5, P18",
         "dist ≈ L_p α/√N",
         judge_study=judge_distance_scaling, scenario="noise-sweep",
+        subject=Subject.CLASSIFIER,
     ),
 )  # fmt: skip

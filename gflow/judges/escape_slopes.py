@@ -21,7 +21,7 @@ from gflow.judges.exponents import (
 from gflow.judges.far_enough import escaped
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.fitting_line import DEVIATIONS
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.separation import occupied
 from gflow.judges.series import Comparison, Series, series
 from gflow.judges.shared_hypotheses import all_of, equal_weights, normalized, orthonormal
@@ -155,5 +155,6 @@ PREDICTIONS = (
         "theory D7, P11",
         "dT_esc/d log(1/ε) = 1/(κ π λ); λ = 1 for p >= 2, π λ = ‖π_own‖_q, q = 2/(2-p), for p < 2",
         judge_study=judge_escape_slopes, scenario="escape-slope", figure="escape",
+        subject=Subject.ESCAPE,
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from gflow.judges.alignment_phase import (
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import escaped
 from gflow.judges.finding import Opinion, unmet
-from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.prediction import MV25, Prediction, Subject
 from gflow.judges.series import Comparison, Series, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
@@ -264,6 +264,7 @@ PREDICTIONS = (
         "Min, Mallada and Vidal, ICLR 2024, Lemma 1; theory C1, P12",
         "max_j ‖du_j/dt - s_j P x^(p)(u_j)‖ ∝ ε²",
         judge_study=judge_phase_separation, scenario="phase-separation",
+        subject=Subject.ALIGNMENT,
     ),
     Prediction(
         "polynomial-escape", "P24",
@@ -271,6 +272,7 @@ PREDICTIONS = (
         f"{MV25}, appendix B.2; theory P24",
         "T_esc ∝ ε^(-(p-1))",
         judge_study=judge_polynomial_escape, scenario="unnormalized-polynomial",
+        subject=Subject.ESCAPE,
     ),
     Prediction(
         "loss-independence", "P27",
@@ -278,5 +280,6 @@ PREDICTIONS = (
         f"{MV25}, remarks; theory A4, P27",
         "|u(κt; loss) - u(κt; loss')| ∝ ε²",
         judge_study=judge_loss_independence, scenario="loss-independence",
+        subject=Subject.ESCAPE,
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from gflow.judges.fitting_line import (
     potential_line,
     standing,
 )
-from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.prediction import MV25, Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.timescales import SOLVED
@@ -100,5 +100,6 @@ PREDICTIONS = (
         "theory D8, P13; open in " + MV25 + " for exponential loss",
         "Ei(z_k(t)) - Ei(z_k(0)) = 2 π_k t (exponential loss)",
         judge=judge_ei_law, scenario="ei-law", figure="fitting_law",
+        subject=Subject.FITTING,
     ),
 )  # fmt: skip

@@ -21,7 +21,7 @@ from gflow.judges.fitting_line import (
     predicted_outputs,
     standing,
 )
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import two_classes
 from gflow.laws.hypothesis import Hypothesis
@@ -192,6 +192,7 @@ PREDICTIONS = (
         "theory D8, P14",
         "Ei(q±) = 2 π √K± t; floor = √(K1 K2) |q₊ - q₋|/√(K1 q₊² + K2 q₋²)",
         judge=judge_late_gap, scenario="late-gap",
+        subject=Subject.FITTING,
     ),
     Prediction(
         "late-rates", "P15",
@@ -199,5 +200,6 @@ PREDICTIONS = (
         "theory D8, P15",
         "2 t L = Σ_k E(z_k), E(z) = Ei(z) e^(-z); ‖θ‖² = 2 Σ_k z_k",
         judge=judge_late_rates, scenario="ei-law",
+        subject=Subject.FITTING,
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import escaped, longer
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import followed, predicted_outputs
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
@@ -123,5 +123,6 @@ PREDICTIONS = (
         "Lyu and Li, ICLR 2020; theory D8, C3, P16",
         "min y f/‖θ‖² → 1/(2K) for p >= 2, 1/(2(√K1 + √K2)) at p = 1",
         judge=judge_margin, scenario="ei-law",
+        subject=Subject.FITTING,
     ),
 )  # fmt: skip

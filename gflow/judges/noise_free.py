@@ -17,7 +17,7 @@ from gflow.judges.alignment_phase import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, earned, unmet
-from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.prediction import MV25, Prediction, Subject
 from gflow.judges.shared_hypotheses import vanishing, within
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.reduced import aligned
@@ -133,6 +133,7 @@ PREDICTIONS = (
         "theory D3, P5; p > 2: " + MV25 + ", eq. 13",
         "u = ξ/|ξ|, dξ_k/dχ = y_k σ(ξ_k)^(p-1), dχ = |ξ|^(2-p) p κ π dt",
         judge=judge_closed_form, scenario="voronoi-rule", figure="closed_forms",
+        subject=Subject.ALIGNMENT,
     ),
     Prediction(
         "continuum", "P7",
@@ -140,5 +141,6 @@ PREDICTIONS = (
         "theory D2g, D3, P7",
         "log(ξ_jk/ξ_ik) constant, ξ = ρ² u",
         judge=judge_continuum, scenario="p-continuum", figure="closed_forms",
+        subject=Subject.ALIGNMENT,
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from gflow.judges.alignment_phase import (
 )
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.resting import (
     READ,
     RESTED,
@@ -212,5 +212,6 @@ PREDICTIONS = (
         "theory D3, D4, T13, P8",
         "α = 0: sin(u, μ̄_A) <= ρ(0)/ρ; α > 0: angle √(α²/N + K_o (bτ)²) to the class average",
         judge=judge_partial_activation, scenario="partial-activation", figure="closed_forms",
+        subject=Subject.ALIGNMENT,
     ),
 )  # fmt: skip

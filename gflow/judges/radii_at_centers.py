@@ -14,7 +14,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import escaped, longer
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import followed, predicted_outputs
-from gflow.judges.prediction import MV24, Prediction
+from gflow.judges.prediction import MV24, Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     aligned_mass,
@@ -241,6 +241,7 @@ PREDICTIONS = (
         f"{MV24}, main theorems; theory D6, P19",
         "R* = 1/√K (F), 1/√(1 + K_o^max(2/p-1, 0)) (F^(p))",
         judge=judge_critical_radii, scenario="robustness-vs-K",
+        subject=Subject.ROBUSTNESS,
     ),
     Prediction(
         "radius-over-K", "P21",
@@ -248,5 +249,6 @@ PREDICTIONS = (
         f"{MV24}, main theorems; theory D6, P21",
         "R* = 1/√K against 1/√2",
         judge_study=judge_radius_over_K, scenario="robustness-vs-K",
+        subject=Subject.ROBUSTNESS,
     ),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from gflow.judges.alignment_phase import (
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import at_rest
 from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.separation import SMALLER, law_angle, law_at_center
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import equal_weights, vanishing, within
@@ -282,6 +282,7 @@ PREDICTIONS = (
         "theory D5, P9",
         "rates m^(1-p/2) toward μ̄_S from outside, (p-2) m^(1-p/2) away from it within its span",
         judge=judge_stability, scenario="stability", figure="rates",
+        subject=Subject.ALIGNMENT,
     ),
     Prediction(
         "angle-and-norm", "P10",
@@ -289,5 +290,6 @@ PREDICTIONS = (
         "theory D4, D5, P10",
         "sin(angle) ∝ (ρ(0)/ρ)^p at α = 0; angle → α/√N",
         judge=judge_angle_and_norm, scenario="voronoi-rule", figure="rates",
+        subject=Subject.ALIGNMENT,
     ),
 )  # fmt: skip

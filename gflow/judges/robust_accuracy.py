@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gflow.judges.evidence import Evidence
 from gflow.judges.far_enough import complete, escaped, late, longer
 from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.prediction import MV25, Prediction, Subject
 from gflow.judges.radii_at_centers import IDEAL, outputs_alike, tilt_of
 from gflow.judges.samples import tested_samples
 from gflow.judges.series import Comparison, Series, opinion_of, series
@@ -320,6 +320,7 @@ PREDICTIONS = (
         "RobAcc_F(R) = cdf((1/√K - R)/τ)",
         judge=judge_robust_accuracy, scenario="first-experiment-2", figure="robust_accuracy",
         probable=True,
+        subject=Subject.ROBUSTNESS,
     ),
     Prediction(
         "robustness-over-scale", "P23",
@@ -327,6 +328,7 @@ PREDICTIONS = (
         f"{MV25}, figure 7; theory P23",
         judge_study=judge_robustness_over_scale, scenario="gap-vs-init-scale",
         figure="critical_radius",
+        subject=Subject.ROBUSTNESS,
     ),
     Prediction(
         "bayes", "P25",
@@ -334,5 +336,6 @@ PREDICTIONS = (
         f"{MV25}, Propositions 1 and 2; theory G1, G2, P25",
         "certified R* = (x_k - max_opp x_l - τ² log K_o)/√2",
         judge=judge_bayes, scenario="first-experiment-2",
+        subject=Subject.ROBUSTNESS,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from gflow.judges.alignment_phase import clock, coordinates, negligible, own
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, unmet
 from gflow.judges.fitting_line import held
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, opinion_of
 from gflow.judges.shared_hypotheses import all_of, orthonormal, the_flow
 from gflow.judges.slope import slope
@@ -115,5 +115,6 @@ PREDICTIONS = (
         "theory T8, P28",
         "t̂ = √p (√π/2) Γ((p-1)/2)/Γ(p/2) u0^(1-p), π = 3.14…",
         judge_study=judge_unbalanced_times, scenario="unbalanced-times",
+        subject=Subject.ESCAPE,
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from gflow.judges.conjecture import LARGEST_START
 from gflow.judges.descent_law import follows_flow
 from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, Verdict, earned, missing, outside
-from gflow.judges.prediction import MV25, Prediction
+from gflow.judges.prediction import MV25, Prediction, Subject
 from gflow.judges.separation import law_angle, little_tilt
 from gflow.judges.shared_hypotheses import vanishing
 from gflow.laws.cells import safe_cosines
@@ -156,5 +156,6 @@ PREDICTIONS = (
         f"{MV25}, eq. 13 and Proposition 4; theory D3, G4, G7, P6",
         "k(j) = argmax over own u_k(0) > 0 of π_k u_k(0)^(p-2)",
         judge=judge_voronoi_rule, scenario="voronoi-rule", figure="sphere", probable=True,
+        subject=Subject.ALIGNMENT,
     ),
 )  # fmt: skip

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from gflow.judges.catalogue import ALL
 from gflow.judges.finding import Finding
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
+from gflow.laws.page import Hypotheses, hypotheses, paragraph
 from gflow.report.words import readable
 from gflow.runs.standing import Standing
 
@@ -16,23 +17,77 @@ Fact = tuple[str, str]
 """A name and a text."""
 
 
-def catalogue(predictions: Sequence[Prediction] = ALL) -> Table:
-    """Every prediction with its law, source, what it is judged on, and the scenario made for it."""
-    table = Table(show_lines=True, expand=True)
-    for name in ("number", "prediction"):
-        table.add_column(name, no_wrap=True)
+def catalogue(predictions: Sequence[Prediction] = ALL) -> RenderableType:
+    """Every prediction with its law, source, what it is judged on, and the scenario made for it.
+
+    One table per subject.
+    """
+    tables = [_of_subject(subject, predictions) for subject in Subject]
+    return Group(*(table for table in tables if table.rows))
+
+
+def _of_subject(subject: Subject, predictions: Sequence[Prediction]) -> Table:
+    title = Text(subject[:1].upper() + subject[1:], style="bold")
+    table = Table(title=title, title_justify="left", show_lines=True, expand=True)
+    table.add_column("number", no_wrap=True)
+    table.add_column("prediction", no_wrap=True, min_width=max(len(one.id) for one in predictions))
     table.add_column("statement and law", ratio=3)
     table.add_column("judged on", ratio=1)
     table.add_column("source", ratio=2)
     for one in predictions:
-        table.add_row(
-            one.number,
-            Text(one.id, style="bold"),
-            Text.assemble(one.statement, (f"\n{one.formula}" if one.formula else "", "dim")),
-            _judged_on(one),
-            Text(one.source, style="dim"),
-        )
+        if one.subject == subject:
+            table.add_row(
+                one.number,
+                Text(one.id, style="bold"),
+                Text.assemble(one.statement, (f"\n{one.formula}" if one.formula else "", "dim")),
+                _judged_on(one),
+                Text(one.source, style="dim"),
+            )
     return table
+
+
+def needs(one: Prediction, what: str) -> bool:
+    """Whether a prediction needs something, as a person would ask for it.
+
+    "run", "study" or "seeds" is what it is judged on, "neurons", "layers" or "vector" a kind of
+    network; other words are looked for in what its judge asks for.
+    """
+    kinds = ("run", "study", "seeds", "neurons", "layers", "vector")
+    if what in kinds:
+        judged = {"run": one.judge, "study": one.judge_study, "seeds": one.probable}
+        return bool(judged[what]) if what in judged else what in one.networks
+    rows = hypotheses(one.number)
+    return any(what.casefold() in f"{row.used} {row.requested}".casefold() for row in rows)
+
+
+def whole(one: Prediction, standing: Standing | None = None) -> RenderableType:
+    """A prediction with its paragraph of the theory page, its hypotheses, and where it stands."""
+    parts: list[RenderableType] = [explanation(one)]
+    if rows := hypotheses(one.number):
+        parts.append(Text("\nHypotheses: used in the derivation, asked for by the judge", "bold"))
+        parts.append(_hypotheses_table(rows))
+    if text := paragraph(one.number):
+        parts += [Text("\nCriterion and status (gflow/laws/README.md)", "bold"), Text(text)]
+    if standing is not None and standing.counts:
+        parts.append(Text("\nStored verdicts", "bold"))
+        parts.append(_grid(_verdicts(standing)))
+    return Group(*parts)
+
+
+def _hypotheses_table(rows: Sequence[Hypotheses]) -> Table:
+    table = Table("used", "asked for", expand=True, show_lines=len(rows) > 1)
+    for row in rows:
+        table.add_row(Text(row.used), Text(row.requested))
+    return table
+
+
+def _verdicts(standing: Standing) -> list[Fact]:
+    return _known(
+        ("verdicts", standing.counts),
+        ("where", standing.where),
+        ("expected", standing.expected),
+        ("measured", standing.measured),
+    )
 
 
 def _judged_on(one: Prediction) -> str:
@@ -48,7 +103,11 @@ def _subjects(one: Prediction) -> list[str]:
 def to_json(one: Prediction) -> dict[str, object]:
     """A prediction as plain values."""
     names = ("number", "id", "statement", "formula", "source", "scenario", "figure")
-    return {**{name: getattr(one, name) for name in names}, "judged_on": _subjects(one)}
+    return {
+        **{name: getattr(one, name) for name in names},
+        "subject": one.subject.value,
+        "judged_on": _subjects(one),
+    }
 
 
 def explanation(

@@ -55,6 +55,15 @@ def standings(folders: Iterable[Path]) -> tuple[Standing, ...]:
     return tuple(_standing(one, [s for s in stored if s.finding.id == one.id]) for one in ALL)
 
 
+def standing_of(one: Prediction, folder: Path) -> Standing | None:
+    """Where one prediction stands; None if the folder holds no runs."""
+    try:
+        stored = _stored_in(folder)
+    except RecordError:
+        return None
+    return _standing(one, [s for s in stored if s.finding.id == one.id])
+
+
 def _stored_in(folder: Path) -> list[_Stored]:
     if is_study(folder):
         points = [place.folder for place in read_index(folder)]
@@ -78,7 +87,7 @@ def _standing(one: Prediction, stored: list[_Stored]) -> Standing:
     made_for_it = [s for s in stored if _scenario(s) == one.scenario] or stored
     judged = [s for s in made_for_it if s.finding.verdict is not Verdict.OUTSIDE] or made_for_it
     if not judged:
-        return Standing(one, "", "no run of it", Verdict.NOT_MEASURED, counts="", where="")
+        return Standing(one, "", "not judged here", Verdict.NOT_MEASURED, counts="", where="")
     decisive = [s for s in judged if s.is_about_study] or judged
     number = Counter(s.finding.verdict for s in decisive)
     counts = ", ".join(f"{v} {number[v]}" for v in _WORST_FIRST if number[v])

@@ -25,7 +25,7 @@ PREDICTIONS = Words(
     late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
     alignment robustness-over-scale polynomial-escape bayes sgd loss-independence
     unbalanced-times layer-balance staircase jump-process interpolator-norm residual-rates
-    half-speed collapse fine-labels skew-xor alignment-times occupancy label-flips
+    universal half-speed collapse fine-labels skew-xor alignment-times occupancy label-flips
     fine-selection
     """
 )

@@ -6,6 +6,7 @@ import pytest
 from commands import call, only_study
 
 from gflow.cli import Exit
+from gflow.judges.catalogue import ALL
 from gflow.runs.findings import read_findings
 from gflow.runs.study import load
 
@@ -37,12 +38,45 @@ def test_theory_lists_the_predictions_or_explains_one_also_as_json(ran):
     one = call("theory", "P17").output
     standing = json.loads(call("theory", ran[0] / "runs", "--json").output)
 
-    assert [row["number"] for row in listed] == [f"P{n}" for n in range(1, 29)]
-    assert "conjecture-1" in one and "Min and Vidal" in one and "verdict" not in one
+    assert [row["number"] for row in listed] == [one.number for one in ALL]
+    assert "conjecture-1" in one and "Min and Vidal" in one and "Stored verdicts" not in one
     assert json.loads(call("theory", "conjecture-1", "--json").output) == listed[16]
     assert standing[16]["id"] == "conjecture-1" and standing[16]["verdict"] == "HOLDS"
     wrong = call("theory", "P99")
     assert wrong.exit_code == Exit.BAD_INPUT and "P17 conjecture-1" in wrong.stderr
+
+
+def test_theory_filters_by_paper_needs_and_verdict(ran):
+    def numbers(*options):
+        return {row["number"] for row in json.loads(call("theory", *options, "--json").output)}
+
+    assert numbers("--needs", "layers") >= {"P29"} and "P17" not in numbers("--needs", "layers")
+    assert "P18" in numbers("--needs", "study") and "P5" not in numbers("--needs", "study")
+    assert {"P5", "P7"} <= numbers("--needs", "α = 0") and "P20" not in numbers("--needs", "α = 0")
+    assert numbers("--paper", "conjecture 1") == {"P17"}
+    holds = numbers(ran[0] / "runs", "--verdict", "holds")
+    assert "P17" in holds and holds.isdisjoint(numbers(ran[0] / "runs", "--verdict", "outside"))
+    refused = call("theory", "--verdict", "FAILS")
+    assert refused.exit_code == Exit.BAD_INPUT and "no run folders" in refused.stderr
+    wrong = call("theory", ran[0] / "runs", "--verdict", "good")
+    assert wrong.exit_code == Exit.BAD_INPUT and "`--verdict` must be HOLDS" in wrong.stderr
+
+
+def test_one_prediction_is_printed_with_its_hypotheses_criterion_and_stored_verdicts(
+    ran, monkeypatch
+):
+    monkeypatch.chdir(ran[0])
+    one = " ".join(call("theory", "P19").output.split())
+
+    assert "neuron at every center" in one and "`LARGEST_TILT`" in one
+    assert "Stored verdicts" in " ".join(call("theory", "P17").output.split())
+
+
+def test_markdown_has_a_row_for_every_prediction_judged_or_not(ran):
+    rows = call("theory", ran[0] / "runs", "--markdown").output.splitlines()[2:]
+
+    assert [row.split(" | ")[0] for row in rows] == [f"| {one.number}" for one in ALL]
+    assert any("not judged here" in row for row in rows)
 
 
 def test_schema_is_a_json_schema():

@@ -14,10 +14,11 @@ from gflow.errors import ScenarioError
 from gflow.judges.catalogue import ALL, CATALOGUE, check_study, named
 from gflow.judges.finding import Verdict, outside, unmet
 from gflow.judges.own_predictions import load_predictions
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.series import Comparison, verdict_of
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
+from gflow.laws.page import hypotheses, paragraph
 from gflow.report.theory_table import markdown
 from gflow.runs.standing import standings
 from gflow.runs.study import answer
@@ -28,7 +29,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 MINE = """
 from gflow.judges.finding import Opinion, Verdict
-from gflow.judges.prediction import Prediction
+from gflow.judges.prediction import Prediction, Subject
 
 def judge(evidence):
     loss = float(evidence.record["loss"][-1])
@@ -188,3 +189,10 @@ def test_the_findings_table_has_a_row_a_prediction_from_folders_alone(tmp_path):
     assert by_id["escape-slopes"].verdict is Verdict.NOT_MEASURED
     text = markdown(rows)
     assert text.count("\n") == 29 and "| P13 |" in text
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.number)
+def test_every_prediction_has_a_subject_a_paragraph_and_stated_hypotheses(one):
+    assert one.subject is not Subject.OWN
+    assert paragraph(one.number).startswith(f"{one.number}. ")
+    assert hypotheses(one.number)
