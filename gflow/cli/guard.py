@@ -45,35 +45,40 @@ def guarded(verb: Callable[..., int]) -> Callable[..., None]:
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
         """Run the verb, and end the process with the exit code of its outcome."""
-        try:
-            code = verb(*args, **kwargs)
-            sys.stdout.flush()
-        except GflowError as error:
-            print(error, file=sys.stderr)
-            code = Exit.BAD_RECORD if isinstance(error, RecordError) else Exit.BAD_INPUT
-        except KeyboardInterrupt as stop:
-            what = "; ".join(map(str, stop.args)) or "Interrupted; finished points are kept."
-            print(what, file=sys.stderr)
-            code = Exit.INTERRUPTED
-        except BrokenPipeError:
-            # The reader of the output, such as `head`, has closed it; say nothing more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = Exit.OK
-        except OSError as error:
-            what = error.filename or "a file"
-            print(
-                f"{what}: must be written or read, but cannot be ({error.strerror or error}); free "
-                "space or permit it.",
-                file=sys.stderr,
-            )
-            code = Exit.BAD_RECORD
-        except Exception as error:
-            own = as_own(error)
-            if own is None:
-                traceback.print_exc()
-                own = "This is a mistake in gflow, not yours; please report it."
-            print(own, file=sys.stderr)
-            code = Exit.INTERNAL if isinstance(own, str) else Exit.BAD_INPUT
-        raise typer.Exit(code)
+        raise typer.Exit(attempted(functools.partial(verb, *args, **kwargs)))
 
     return run
+
+
+def attempted(action: Callable[[], int]) -> int:
+    """The exit code of an action; an error of it is printed and has its own."""
+    try:
+        code = action()
+        sys.stdout.flush()
+        return code
+    except GflowError as error:
+        print(error, file=sys.stderr)
+        return Exit.BAD_RECORD if isinstance(error, RecordError) else Exit.BAD_INPUT
+    except KeyboardInterrupt as stop:
+        what = "; ".join(map(str, stop.args)) or "Interrupted; finished points are kept."
+        print(what, file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of the output, such as `head`, has closed it; say nothing more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except OSError as error:
+        what = error.filename or "a file"
+        print(
+            f"{what}: must be written or read, but cannot be ({error.strerror or error}); free "
+            "space or permit it.",
+            file=sys.stderr,
+        )
+        return Exit.BAD_RECORD
+    except Exception as error:
+        own = as_own(error)
+        if own is None:
+            traceback.print_exc()
+            own = "This is a mistake in gflow, not yours; please report it."
+        print(own, file=sys.stderr)
+        return Exit.INTERNAL if isinstance(own, str) else Exit.BAD_INPUT

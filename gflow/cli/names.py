@@ -24,6 +24,4 @@ PREDICTIONS = {
 """Predictions by id, and their numbers: 1 is P1."""
 
 THE_FIGURES = f"Figures: {', '.join(FIGURES)}."
-THE_PREDICTIONS = (
-    f"Predictions: {', '.join(f'P{n} {name}' for name, n in PREDICTIONS.items())}."
-)
+THE_PREDICTIONS = f"Predictions: {', '.join(f'P{n} {name}' for name, n in PREDICTIONS.items())}."

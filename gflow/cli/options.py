@@ -9,6 +9,13 @@ ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenar
 Source = Annotated[
     Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file, or a run or study folder.")
 ]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SCENARIO|RUN...",
+        help="Scenario files, computed one after the other; or one run or study folder.",
+    ),
+]
 Folder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run or study folder, as `gflow run` printed it.")
 ]

@@ -1,14 +1,15 @@
-"""The verb `run`: a scenario is computed, judged, drawn and stored."""
+"""The verb `run`: scenarios are computed, judged, drawn and stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
 
-from gflow.cli.guard import guarded
-from gflow.cli.options import All, Json, Overrides, Quiet, Source
+from gflow.cli.guard import Exit, attempted, guarded
+from gflow.cli.options import All, Json, Overrides, Quiet, Sources
 from gflow.cli.request import crew_of, folder_to_write, refuse
 from gflow.cli.results import (
     Form,
@@ -23,17 +24,39 @@ from gflow.cli.results import (
     spoken,
     terminal,
 )
-from gflow.scenario import load_scenario
+from gflow.cost import check_memory
+from gflow.errors import ScenarioError
+from gflow.runs.index import home
+from gflow.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
     from gflow.runs.run import Run
     from gflow.runs.study import Study
-    from gflow.runs.workers import Announce
+    from gflow.runs.workers import Announce, Crew
+
+
+class _Request(NamedTuple):
+    """One question: a scenario file, or the folder of a run or study."""
+
+    source: Path
+    scenario: Scenario | None
+    """None for a folder, whose question is settled."""
+    folder: Path
+    """Where its answer is stored."""
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether it has several flows."""
+        if self.scenario is not None:
+            return self.scenario.is_grid
+        from gflow.runs import index
+
+        return index.is_study(self.source)
 
 
 @guarded
 def run(
-    source: Source,
+    sources: Sources,
     *,
     set_: Overrides = None,
     out: Annotated[
@@ -49,30 +72,78 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Compute a scenario, judge it, draw it, and store everything in a folder."""
-    from gflow.cost import check_memory
-    from gflow.runs import index
-
-    is_study = index.is_study(source)
-    scenario = None if source.is_dir() else load_scenario(source, set_ or ())
-    crew = crew_of(workers, dask, is_study or (scenario is not None and scenario.is_grid))
+    """Compute scenarios, judge them, draw them, and store everything in a folder each."""
     form, root = Form(as_json, quiet, whole), out or Path("runs")
+    several = len(sources) > 1
+    if several:
+        refuse(as_json, "--json", "several scenarios; ask for one at a time")
+        refuse(until is not None, "--until", "several scenarios")
+    requests = _requests(sources, set_ or (), root)
     console = terminal(quiet=not form.is_text)
-    if scenario is None:
-        refuse(set_, "--set", "a run folder, whose question is settled")
-        refuse(out is not None, "--out", "a run folder, which stays where it is")
-        refuse(fresh and not is_study, "--fresh", "a run folder; run its scenario anew")
-        folder = source
-    else:
-        folder_to_write(out)
-        check_memory(scenario, workers)
-        folder = index.home(scenario, root)
-        if scenario.is_grid:
-            console.print(f"Points are stored in {folder}", soft_wrap=True, highlight=False)
 
-    # A finished question is answered from its folder.
+    # What options mean, and whether all fits into memory, is asked before anything is computed.
+    for one in requests:
+        if one.scenario is None:
+            refuse(several, "a folder", "other sources; name it alone")
+            refuse(set_, "--set", "a run folder, whose question is settled")
+            refuse(out is not None, "--out", "a run folder, which stays where it is")
+            refuse(fresh and not one.is_grid, "--fresh", "a run folder; run its scenario anew")
+        else:
+            folder_to_write(out)
+            check_memory(one.scenario, workers)
+    any_grid = any(one.is_grid for one in requests)
+    crew_of(workers, dask, any_grid)
+
+    def settled(one: _Request) -> int:
+        crew = crew_of(workers, dask, True) if one.is_grid else crew_of(1, None, False)
+        return _settled(one, root, form, console, until=until, fresh=fresh, crew=crew)
+
+    if not several:
+        return settled(requests[0])
+    codes = []
+    for i, one in enumerate(requests, start=1):
+        print(f"{'' if i == 1 else chr(10)}[{i}/{len(requests)}] {one.source}", flush=True)
+        codes.append(attempted(partial(settled, one)))
+        if codes[-1] == Exit.INTERRUPTED:
+            break
+    if form.is_text:
+        print_lines([f"Where predictions stand: gflow theory {root}"])
+    return max(codes, key=list(Exit).index)
+
+
+def _requests(sources: Sequence[Path], overrides: Sequence[str], root: Path) -> list[_Request]:
+    """The questions of all sources; the mistakes of all files at once."""
+    requests, mistakes = [], []
+    for source in sources:
+        if source.is_dir():
+            requests.append(_Request(source, None, source))
+            continue
+        try:
+            scenario = load_scenario(source, overrides)
+        except ScenarioError as error:
+            mistakes += error.mistakes
+        else:
+            requests.append(_Request(source, scenario, home(scenario, root)))
+    if mistakes:
+        raise ScenarioError(tuple(mistakes))
+    return requests
+
+
+def _settled(
+    one: _Request,
+    root: Path,
+    form: Form,
+    console: Console,
+    *,
+    until: float | None,
+    fresh: bool,
+    crew: "Crew",
+) -> int:
+    """Answer one question, from its folder if it is finished, and return the exit code."""
+    if one.scenario is not None and one.is_grid:
+        console.print(f"Points are stored in {one.folder}", soft_wrap=True, highlight=False)
     if until is None and not fresh:
-        code = repeat(folder, scenario, form)
+        code = repeat(one.folder, one.scenario, form)
         if code is not None:
             return code
 
@@ -80,10 +151,10 @@ def run(
         from gflow.runs import study
         from gflow.runs.interrupt import stopping
 
-        if scenario is None:
-            result = study.resume(source, fresh, announce, crew)
+        if one.scenario is None:
+            result = study.resume(one.source, fresh, announce, crew)
         else:
-            result = study.answer(scenario, root, fresh, announce, crew=crew)
+            result = study.answer(one.scenario, root, fresh, announce, crew=crew)
         if until is not None and not stopping.is_set():
             result = study.continue_to(result, until, announce, crew)
         return result

@@ -12,6 +12,9 @@ from gflow.judges.finding import Opinion, Verdict
 from gflow.laws.hypothesis import Hypothesis
 from gflow.scenario import Scenario
 
+MOST_PARTS = 6
+"""Most comparisons that an opinion shows one by one; all of more are among its details."""
+
 FOLLOWING = ("flow.end_time", "flow.end_loss", "flow.tolerance", "flow.absolute_tolerance", "name")
 """Keys that follow others in a study and set no series apart."""
 
@@ -92,4 +95,17 @@ def opinion_of(
     """The opinion that its comparisons add up to; `undecided` is the reason if they are too few."""
     verdict = verdict_of(parts)
     why = undecided if verdict is Verdict.UNDECIDED else reason
-    return Opinion(verdict, expected, "; ".join(map(str, parts)), why, hypotheses=hypotheses)
+    details: dict[str, float | str] = {}
+    if len(parts) > MOST_PARTS:
+        details = {one.title: one.text for one in parts}
+    return Opinion(verdict, expected, measured(parts), why, details=details, hypotheses=hypotheses)
+
+
+def measured(parts: Sequence[Comparison]) -> str:
+    """All comparisons in one text; of many their number, and a few of those that do not fit."""
+    if len(parts) <= MOST_PARTS:
+        return "; ".join(map(str, parts))
+    missed = [one for one in parts if not one.fits]
+    shown = "; ".join(map(str, (missed or list(parts))[: MOST_PARTS // 2]))
+    many = f"{len(parts) - len(missed)} of {len(parts)} fit"
+    return f"{many}; {'not' if missed else 'such as'} {shown}"

@@ -85,3 +85,49 @@ def test_compiled_code_is_kept_for_the_next_run(tmp_path):
     second = computed("two")
 
     assert first and second == first
+
+
+def test_several_scenarios_are_answered_one_after_the_other(tmp_path):
+    for seed, name in enumerate(("first", "second")):
+        (tmp_path / f"{name}.toml").write_text(SMALL.replace("seed = 1", f"seed = {seed}"))
+    files = [tmp_path / "first.toml", tmp_path / "second.toml"]
+
+    result = call("run", *files, "--out", tmp_path / "runs", "--quiet")
+
+    assert result.exit_code == Exit.OK, result.output
+    assert "[1/2]" in result.output and "[2/2]" in result.output
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_mistake_in_one_of_several_files_comes_before_all_work(tmp_path):
+    (tmp_path / "good.toml").write_text(SMALL)
+    for name in ("bad", "worse"):
+        (tmp_path / f"{name}.toml").write_text(SMALL.replace("width = 12", "width = 0"))
+    files = [tmp_path / f"{name}.toml" for name in ("good", "bad", "worse")]
+
+    result = call("run", *files, "--out", tmp_path / "runs")
+
+    assert result.exit_code == Exit.BAD_INPUT
+    assert "bad.toml" in result.stderr and "worse.toml" in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_flow_that_stops_does_not_keep_the_others_from_being_computed(tmp_path):
+    (tmp_path / "stops.toml").write_text(SMALL.replace("[flow]", "[flow]\nmax_steps = 5"))
+    (tmp_path / "ends.toml").write_text(SMALL)
+    files = [tmp_path / "stops.toml", tmp_path / "ends.toml"]
+
+    result = call("run", *files, "--out", tmp_path / "runs", "--quiet")
+
+    # The worst of the two.
+    assert result.exit_code == Exit.STOPPED
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--until", "5")])
+def test_options_that_mean_one_scenario_are_refused_with_several(option, tmp_path):
+    (tmp_path / "s.toml").write_text(SMALL)
+
+    result = call("run", tmp_path / "s.toml", tmp_path / "s.toml", *option)
+
+    assert result.exit_code == Exit.BAD_INPUT and "several scenarios" in result.stderr
