@@ -159,6 +159,29 @@ EXAMPLES: dict[str, list[dict]] = {
     "laws.timescales.late_gap": [dict(t=10 * T, K1=2, K2=1, pi=0.3)],
     "laws.timescales.relu_floor": [dict(q_plus=T, q_minus=T + 1, K1=2, K2=1)],
     "laws.timescales.smoothed_margin": [dict(loss_value=T / 9, omega_min=0.1, squared_norm=T)],
+    "laws.cells.alignment_times": [
+        dict(u0=np.array([[0.3, 0.2], [0.1, 0.4]]), own=np.ones((2, 2), bool), p=3.0, c=0.9)
+    ],
+    "laws.cells.cell_shares": [dict(pi=PI, p=3.0)],
+    "laws.cells.safe_cosines": [dict(pi=PI, p=3.0)],
+    "laws.faint_coordinates.weight_ratio": [dict(pi=PI, label=CENTERS.label)],
+    "laws.flips.class_pull": [dict(pull=PI, p=1.0), dict(pull=PI, p=3.0)],
+    "laws.flips.force_lost": [dict(z=np.array([0.1, 0.2]), eta=0.2, loss="logistic")],
+    "laws.flips.pulls": [dict(pi=PI, eta=PI / 2)],
+    "laws.flips.resting_loss": [dict(eta=PI / 2, loss="logistic")],
+    "laws.flips.resting_output": [dict(eta=PI / 2, loss="exponential")],
+    "laws.forces.force_of": [dict(loss="logistic", y=Y, f=X[:, 0])],
+    "laws.hard_margin.hard_margin": [dict(x=np.array([[1.0, 0.2], [0.3, 1.0]]))],
+    "laws.hard_margin.log_time_limit": [dict(t=np.geomspace(100, 1e4, 3), values=PI)],
+    "laws.jumps.class_weight": [dict(pi=PI, p=1.0), dict(pi=PI, p=3.0)],
+    "laws.linear.halved_slope": [dict(beta=PI, kappa=1.0)],
+    "laws.residual_rates.decay_rates": [dict(H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0)],
+    "laws.residual_rates.decayed": [
+        dict(residual=PI, H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0, t=T)
+    ],
+    "laws.residual_rates.residual_matrix": [dict(w=U0, v=np.array([0.5, 0.7, -0.4]))],
+    "laws.universal.contrast_radii": [dict(m=3 * PI, label=CENTERS.label, p=3.0, sign=1)],
+    "laws.universal.universal": [dict(m=3 * PI, label=CENTERS.label, p=3.0, sign=1)],
 }  # fmt: skip
 
 ELSEWHERE = {
@@ -175,6 +198,9 @@ ELSEWHERE = {
     "robustness.minimum_norm.rivals", "robustness.ball_attack.random_starts",
     "robustness.square_attack.square_attack", "laws.published_flow.learning_hypotheses",
     "laws.hypothesis.orthonormal_centers",
+    # Integrate, or follow jumps of, what their judges have checked.
+    "laws.hard_margin.one_direction", "laws.linear.linear_network", "laws.jumps.jump_process",
+    "laws.jumps.staircase", "laws.cells.symmetric_starts", "laws.universal.contrast",
     # Parts of the search for shortest flips, whose samples and networks `radii` checks.
     "robustness.lines.first_flips", "robustness.lines.scaled", "robustness.lines.steepest",
     "robustness.norm.library",

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from scipy.optimize import root_scalar
 from scipy.special import ndtr, stdtr
 
+from gflow.data.checks import check_numbers
 from gflow.laws.reduced import alignment_time, void_share
 
 NODES = 64
@@ -44,6 +45,7 @@ def alignment_times(
 
     **Source:** theory D3, D19.
     """
+    check_numbers(u0=u0, c=np.asarray(c))
     q, times = p - 2, np.full(len(u0), np.inf)
     some = np.flatnonzero((own & (u0 > 0)).any(axis=1))
     awake, side = np.maximum(u0[some], 0.0), np.where(own[some], 1.0, -1.0)

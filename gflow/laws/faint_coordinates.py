@@ -7,6 +7,8 @@ grows for the heaviest its direction forgets the others as a power of ε.
 import numpy as np
 from jaxtyping import Float, Real
 
+from gflow.data.checks import check_numbers
+
 RESOLVED = 1e-16
 """Smallest coordinate of a unit vector that steps of directions keep."""
 
@@ -31,4 +33,5 @@ def smallest_start(ratio: float) -> float:
 
 def weight_ratio(pi: Float[np.ndarray, " K"], label: Real[np.ndarray, " K"]) -> float:
     """Smallest over largest weight within a class, the smaller of both classes."""
+    check_numbers(pi=pi, label=label)
     return min(float(pi[label == s].min() / pi[label == s].max()) for s in np.unique(label))
