@@ -172,7 +172,6 @@ EXAMPLES: dict[str, list[dict]] = {
     "laws.flips.resting_output": [dict(eta=PI / 2, loss="exponential")],
     "laws.forces.force_of": [dict(loss="logistic", y=Y, f=X[:, 0])],
     "laws.hard_margin.hard_margin": [dict(x=np.array([[1.0, 0.2], [0.3, 1.0]]))],
-    "laws.hard_margin.log_time_limit": [dict(t=np.geomspace(100, 1e4, 3), values=PI)],
     "laws.jumps.class_weight": [dict(pi=PI, p=1.0), dict(pi=PI, p=3.0)],
     "laws.linear.halved_slope": [dict(beta=PI, kappa=1.0)],
     "laws.residual_rates.decay_rates": [dict(H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0)],
@@ -181,7 +180,7 @@ EXAMPLES: dict[str, list[dict]] = {
     ],
     "laws.residual_rates.residual_matrix": [dict(w=U0, v=np.array([0.5, 0.7, -0.4]))],
     "laws.universal.contrast_radii": [dict(m=3 * PI, label=CENTERS.label, p=3.0, sign=1)],
-    "laws.universal.universal": [dict(m=3 * PI, label=CENTERS.label, p=3.0, sign=1)],
+    "laws.universal.universal_vector": [dict(m=3 * PI, label=CENTERS.label, p=3.0, sign=1)],
 }  # fmt: skip
 
 ELSEWHERE = {

@@ -26,7 +26,7 @@ from gflow.cli.results import (
 )
 from gflow.cost import check_memory
 from gflow.errors import ScenarioError
-from gflow.runs.index import home
+from gflow.runs.index import home, is_study
 from gflow.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
@@ -47,11 +47,22 @@ class _Request(NamedTuple):
     @property
     def is_grid(self) -> bool:
         """Whether it has several flows."""
-        if self.scenario is not None:
-            return self.scenario.is_grid
-        from gflow.runs import index
+        return is_study(self.source) if self.scenario is None else self.scenario.is_grid
 
-        return index.is_study(self.source)
+    def answer(
+        self, root: Path, announce: "Announce", crew: "Crew", *, until: float | None, fresh: bool
+    ) -> "Run | Study":
+        """Its runs, those that are not stored computed under `root`, and continued to `until`."""
+        from gflow.runs import study
+        from gflow.runs.interrupt import stopping
+
+        if self.scenario is None:
+            result = study.resume(self.source, fresh, announce, crew)
+        else:
+            result = study.answer(self.scenario, root, fresh, announce, crew=crew)
+        if until is not None and not stopping.is_set():
+            result = study.continue_to(result, until, announce, crew)
+        return result
 
 
 @guarded
@@ -91,19 +102,24 @@ def run(
         else:
             folder_to_write(out)
             check_memory(one.scenario, workers)
-    any_grid = any(one.is_grid for one in requests)
-    crew_of(workers, dask, any_grid)
+    crew = crew_of(workers, dask, any(one.is_grid for one in requests))
 
-    def settled(one: _Request) -> int:
-        crew = crew_of(workers, dask, True) if one.is_grid else crew_of(1, None, False)
-        return _settled(one, root, form, console, until=until, fresh=fresh, crew=crew)
+    def code_of(one: _Request) -> int:
+        if one.scenario is not None and one.is_grid:
+            console.print(f"Points are stored in {one.folder}", soft_wrap=True, highlight=False)
+        if until is None and not fresh:
+            code = repeat(one.folder, one.scenario, form)
+            if code is not None:
+                return code
+        compute = partial(one.answer, root, crew=crew, until=until, fresh=fresh)
+        return _answered(compute, form, console)
 
     if not several:
-        return settled(requests[0])
+        return code_of(requests[0])
     codes = []
     for i, one in enumerate(requests, start=1):
-        print(f"{'' if i == 1 else chr(10)}[{i}/{len(requests)}] {one.source}", flush=True)
-        codes.append(attempted(partial(settled, one)))
+        print_lines([f"[{i}/{len(requests)}] {one.source}"])
+        codes.append(attempted(partial(code_of, one)))
         if codes[-1] == Exit.INTERRUPTED:
             break
     if form.is_text:
@@ -127,39 +143,6 @@ def _requests(sources: Sequence[Path], overrides: Sequence[str], root: Path) -> 
     if mistakes:
         raise ScenarioError(tuple(mistakes))
     return requests
-
-
-def _settled(
-    one: _Request,
-    root: Path,
-    form: Form,
-    console: Console,
-    *,
-    until: float | None,
-    fresh: bool,
-    crew: "Crew",
-) -> int:
-    """Answer one question, from its folder if it is finished, and return the exit code."""
-    if one.scenario is not None and one.is_grid:
-        console.print(f"Points are stored in {one.folder}", soft_wrap=True, highlight=False)
-    if until is None and not fresh:
-        code = repeat(one.folder, one.scenario, form)
-        if code is not None:
-            return code
-
-    def compute(announce: "Announce") -> "Run | Study":
-        from gflow.runs import study
-        from gflow.runs.interrupt import stopping
-
-        if one.scenario is None:
-            result = study.resume(one.source, fresh, announce, crew)
-        else:
-            result = study.answer(one.scenario, root, fresh, announce, crew=crew)
-        if until is not None and not stopping.is_set():
-            result = study.continue_to(result, until, announce, crew)
-        return result
-
-    return _answered(compute, form, console)
 
 
 def _answered(compute: "Callable[[Announce], Run | Study]", form: Form, console: Console) -> int:

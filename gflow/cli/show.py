@@ -28,18 +28,16 @@ def show(scenario: ScenarioFile, set_: Overrides = None, as_json: Json = False) 
 
 def _caution(question: Scenario) -> str:
     """That a flow will lose coordinates before they are fitted (trap T18), or nothing."""
-    from gflow.data.kinds.mixture import MixtureData
     from gflow.laws.faint_coordinates import RESOLVED, faintest, smallest_start
 
     for point in question.points():
-        flow = point.scenario
-        data, network = flow.data, flow.network
-        if not (isinstance(data, MixtureData) and data.noise == 0 and network.power == 2):
+        facts, network = point.scenario.data.facts, point.scenario.network
+        if not (network.has_laws and network.power == 2 and facts.noise == 0):
             continue
-        if network.has_laws and faintest(network.init_scale, 1 / data.imbalance) < RESOLVED:
-            least = smallest_start(1 / data.imbalance)
+        if faintest(network.init_scale, 1 / facts.imbalance) < RESOLVED:
+            least = smallest_start(1 / facts.imbalance)
             return (
-                f"Caution: at power = 2, noise = 0, imbalance = {data.imbalance:g} and init_scale "
+                f"Caution: at power = 2, noise = 0, imbalance = {facts.imbalance:g} and init_scale "
                 f"= {network.init_scale:g} light subclasses are fitted by coordinates below "
                 f"{RESOLVED:g}, which are not kept; such a run is not sound. Use init_scale >= "
                 f"{least:.2g}."

@@ -146,6 +146,16 @@ class AbstractDrawnData(AbstractData):
     def files(self) -> tuple[Path, ...]:
         return ()
 
+    def facts_of_blobs(self, noise: float, imbalance: float = 1.0) -> Facts:
+        """What laws may assume of Gaussian subclasses with noise α around known centers."""
+        return Facts(
+            noise=noise,
+            tau=noise / self.dimension**0.5,
+            drawn=self.samples,
+            test_drawn=self.test_samples,
+            imbalance=imbalance,
+        )
+
 
 class AbstractRealData(AbstractData):
     """Data with labels of several classes (abstract)."""

@@ -16,7 +16,7 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.separation import little_tilt
-from gflow.judges.series import Comparison, opinion_of
+from gflow.judges.series import Comparison, class_name, opinion_of
 from gflow.judges.shared_hypotheses import vanishing
 from gflow.judges.voronoi import NEGLIGIBLE, SPECIALIZED, SYMMETRIC, choices
 from gflow.laws.cells import alignment_times, cell_shares, symmetric_starts
@@ -93,7 +93,7 @@ def law_times(D: int, K_own: int, K: int, p: float) -> Float[np.ndarray, " q"]:
 
 def _times_of_class(evidence: Evidence, s: int) -> list[Comparison]:
     """The distribution of alignment times of one class, and its neurons that are on their way."""
-    name, centers = "class +" if s > 0 else "class -", evidence.centers
+    name, centers = class_name(s), evidence.centers
     K_own = int((centers.label == s).sum())
     t_hat, there, void = arrivals_of(evidence, s)
     law = law_times(centers.D, K_own, centers.K, evidence.p)
@@ -161,7 +161,7 @@ def _cells_of_class(evidence: Evidence, s: int, cell: Int[np.ndarray, " h"]) -> 
         for name, count, P in zip(names, counts, law, strict=True)
     )
     fits = _by_chance(min(min(chance) * len(places), 1.0))
-    return Comparison("class +" if s > 0 else "class -", fits, f"{text} of {len(here)}")
+    return Comparison(class_name(s), fits, f"{text} of {len(here)}")
 
 
 def _law_of_cells(evidence: Evidence, s: int) -> Float[np.ndarray, " q"]:

@@ -16,12 +16,12 @@ from gflow.judges.far_enough import complete, longer
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.samples import training_samples
-from gflow.judges.series import Comparison, opinion_of
-from gflow.judges.shared_hypotheses import recorded, the_flow, vanishing
+from gflow.judges.series import Comparison, class_name, opinion_of
+from gflow.judges.shared_hypotheses import recorded, recorded_directions, the_flow, vanishing
+from gflow.judges.slope import slope
 from gflow.laws.forces import force_of
-from gflow.laws.hard_margin import hard_margin, log_time_limit, one_direction
+from gflow.laws.hard_margin import hard_margin, one_direction
 from gflow.laws.hypothesis import Hypothesis, balanced_start
-from gflow.measure.phases import escape_times
 
 PARALLEL = 1e-6
 """Largest 1 - cos between features of one class once it is fitted (P37)."""
@@ -67,14 +67,9 @@ def judge_collapse(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     y, sign = train.labels("sign"), first["sign"].values
-    halves = [
-        Half(name, train.x[y == s], sign == s) for name, s in (("class +", 1), ("class -", -1))
-    ]
-    escape = escape_times(
-        evidence.times, evidence.record["center_output"].values, evidence.loss.slowing
-    )
+    halves = [Half(class_name(s), train.x[y == s], sign == s) for s in (1, -1)]
     parts = [
-        _apart(evidence, halves, float(np.nanmin(escape))),
+        _apart(evidence, halves, float(np.nanmin(evidence.escape_times))),
         *(_parallel(evidence, half) for half in halves),
         *_limits(evidence, halves),
     ]
@@ -150,7 +145,7 @@ def _tends_to_one(
     law: Float[np.ndarray, " q"],
 ) -> Comparison:
     """Whether the extrapolated limit is 1; refuted where it is not that of the law either."""
-    limit, expected = log_time_limit(t, values), log_time_limit(t, law)
+    limit, expected = (slope(1 / np.log(t), one).intercept for one in (values, law))
     fits = True if abs(limit - 1) <= MARGIN_ERROR else None
     if abs(limit - expected) > MARGIN_ERROR:
         fits = False
@@ -160,15 +155,13 @@ def _tends_to_one(
 
 def _setting(evidence: Evidence) -> tuple[Hypothesis, ...]:
     kind, loss = evidence.scenario.data.kind, evidence.scenario.flow.loss
-    there = "direction" in evidence.record
-    cure = "" if there else 'add "directions" to `record.groups`'
     return (
         Hypothesis("orthogonally separable samples", f'data.kind = "{kind}"', kind in KINDS),
         Hypothesis.that("p", evidence.p, "=", 1),
         Hypothesis(
             "exponential or logistic loss", f"it is {loss}", loss in ("exponential", "logistic")
         ),
-        Hypothesis.whether("recorded directions", there, cure),
+        recorded_directions(evidence),
     )
 
 

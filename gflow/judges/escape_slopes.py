@@ -11,7 +11,6 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import (
     SCALE,
     all_vanish,
-    center_outputs,
     compared_slope,
     log_scales,
     over_scales,
@@ -23,12 +22,11 @@ from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.fitting_line import DEVIATIONS
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.separation import occupied
-from gflow.judges.series import Comparison, Series, series
+from gflow.judges.series import Comparison, Series, class_name, series
 from gflow.judges.shared_hypotheses import all_of, equal_weights, normalized, orthonormal
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.jumps import class_weight
 from gflow.laws.timescales import escape_slope
-from gflow.measure.phases import escape_times
 
 ESCAPE = 0.02
 """Relative error allowed in the escape slope (P11)."""
@@ -79,7 +77,7 @@ def escape_law(one: Series) -> list[EscapeLaw]:
         # For p < 2 a class grows as one; else the mean of the slopes is that of the times.
         weights = [class_weight(first.pi[mine], first.p)] if first.p < 2 else first.pi[mine]
         slope_law = float(np.mean([escape_slope(1.0, first.loss.kappa, float(w)) for w in weights]))
-        name = "class +" if s > 0 else "class -"
+        name = class_name(s)
         title = ", ".join(part for part in (one.title, name) if part)
         laws.append(EscapeLaw(title, s, when, slope_law))
     return laws
@@ -110,7 +108,7 @@ def _rate_error(run: Evidence, s: int) -> float:
     **Source:** theory D4, D7, D8.
     """
     mine, p = run.centers.label == s, run.p
-    times = escape_times(run.times, center_outputs(run), run.loss.slowing)[mine]
+    times = run.escape_times[mine]
     if not np.isfinite(times).any():
         return np.inf
     at = int(np.searchsorted(run.times, np.nanmin(times)))

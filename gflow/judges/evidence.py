@@ -27,7 +27,7 @@ from gflow.measure.alignment import (
     target,
     to_target,
 )
-from gflow.measure.phases import Phases, find_phases
+from gflow.measure.phases import Phases, escape_times, find_phases
 from gflow.robustness.bracket import Robustness
 from gflow.scenario import NeuronsTable, Scenario
 
@@ -59,7 +59,7 @@ class Evidence:
 
     @property
     def has_laws(self) -> bool:
-        """Whether the catalogue is about networks of this kind."""
+        """Whether theory follows the neurons of networks of this kind one by one."""
         return self.scenario.network.has_laws
 
     @property
@@ -108,6 +108,16 @@ class Evidence:
     def times(self) -> Float[np.ndarray, " T"]:
         """Recorded flow times."""
         return self.record["time"].values
+
+    @cached_property
+    def center_output(self) -> Float[np.ndarray, "T K"]:
+        """f(μ_k) at the recorded times."""
+        return self.record["center_output"].values
+
+    @cached_property
+    def escape_times(self) -> Float[np.ndarray, " K"]:
+        """First time at which each |f(μ_k)| is 1/2; nan for an output that never escapes."""
+        return escape_times(self.times, self.center_output, self.loss.slowing)
 
     @cached_property
     def log_mass(self) -> Float[np.ndarray, "T h"]:
@@ -162,7 +172,7 @@ class Evidence:
         return find_phases(
             self.times,
             self.aligned_share,
-            self.record["center_output"].values,
+            self.center_output,
             self.record["margin_min"].values,
             # Outputs under an unknown loss are taken to grow exponentially between two records.
             slowing=self.loss.slowing if self.loss_is_known else np.zeros_like,

@@ -31,7 +31,6 @@ from gflow.judges.shared_hypotheses import (
 )
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
-from gflow.measure.phases import escape_times
 from gflow.network.prelu import host_power
 
 SEPARATION, SEPARATION_ERROR = 2.0, 0.05
@@ -59,14 +58,7 @@ FEWEST = 3
 
 def series_escape_times(one: Series) -> Float[np.ndarray, "q K"]:
     """When each subclass escapes, in every run of a series (theory D7)."""
-    return np.stack(
-        [escape_times(run.times, center_outputs(run), run.loss.slowing) for run in one.runs]
-    )
-
-
-def center_outputs(run: Evidence) -> Float[np.ndarray, "T K"]:
-    """f(μ_k) at the recorded times."""
-    return run.record["center_output"].values
+    return np.stack([run.escape_times for run in one.runs])
 
 
 def judge_phase_separation(evidences: Sequence[Evidence]) -> Opinion:
@@ -109,7 +101,7 @@ def _field_error(run: Evidence, t: float) -> float:
     """max_j ‖P_u p Σ_k π_k (g_k - g_k(0)) σ(u_k)^{p-1} μ_k‖ at α = 0: what f adds to the field."""
     at, p = int(np.flatnonzero(run.times == t)[0]), run.p
     u = coordinates(run)[at]
-    force = run.loss.force_change(run.centers.label.astype(np.float64), center_outputs(run)[at])
+    force = run.loss.force_change(run.centers.label.astype(np.float64), run.center_output[at])
     added = p * run.pi * force * host_power(u, p - 1)
     along = (added * u).sum(axis=1)
     return float(np.sqrt(np.maximum((added**2).sum(axis=1) - along**2, 0)).max())

@@ -62,7 +62,7 @@ def judge_fine_selection(evidence: Evidence) -> Opinion:
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = _rates(evidence) if evidence.alpha == 0 else []
-    if _chosen(evidence).met and measured(evidence):
+    if _chosen(evidence).met and has_radii(evidence):
         parts.append(_radius_at_half(evidence))
     reason = "Median over neurons between choices; attacked radii of test samples."
     undecided = (
@@ -206,7 +206,7 @@ def median_radius(evidence: Evidence) -> float:
     return evidence.robustness.median(Norm.L2)[1]
 
 
-def measured(evidence: Evidence) -> bool:
+def has_radii(evidence: Evidence) -> bool:
     """Whether l2 radii of test samples were measured."""
     return evidence.robustness is not None and Norm.L2 in evidence.robustness.radii
 
@@ -256,14 +256,14 @@ def _chosen(evidence: Evidence) -> Hypothesis:
 
 
 def _radii(evidence: Evidence) -> Hypothesis:
-    met = measured(evidence)
+    met = has_radii(evidence)
     cure = "" if met else 'add "l2" to `robustness.norms`'
     return Hypothesis.whether("l2 radii of test samples", met, cure)
 
 
 def _something_to_judge(evidence: Evidence) -> Hypothesis:
     """That rates or radii can be judged."""
-    growth, radii = _chosen(evidence), measured(evidence)
+    growth, radii = _chosen(evidence), has_radii(evidence)
     met = evidence.alpha == 0 or bool(_small(evidence).met and growth.met and radii)
     text = f"α = 0, or α <= {SMALL_NOISE:g}, {growth.text} and l2 radii"
     noise = "" if evidence.alpha is None else f"α = {evidence.alpha:.3g}, "

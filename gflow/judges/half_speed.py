@@ -24,7 +24,7 @@ from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.samples import training_samples
 from gflow.judges.series import Comparison, Series, opinion_of, series
-from gflow.judges.shared_hypotheses import all_of, recorded, the_flow
+from gflow.judges.shared_hypotheses import all_of, recorded, recorded_directions, the_flow
 from gflow.laws.forces import force_of
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.linear import halved_slope, linear_network
@@ -48,7 +48,12 @@ KINDS = ("antipodal", "file")
 def judge_linear_at_half_time(evidence: Evidence) -> Opinion:
     """A mirrored ReLU network is the linear one at half the time (theory D22)."""
     expected = f"f(t) - f_lin(t/2) within {SAME_FUNCTION:g} tolerances of the largest output"
-    hypotheses = (*_relu(evidence), the_flow(evidence), recorded(evidence), _directions(evidence))
+    hypotheses = (
+        *_relu(evidence),
+        the_flow(evidence),
+        recorded(evidence),
+        recorded_directions(evidence),
+    )
     if opinion := unmet(expected, hypotheses):
         return opinion
     hypotheses = (*hypotheses, _mirrored(evidence), _antipodal(evidence))
@@ -144,12 +149,6 @@ def _antipodal(evidence: Evidence) -> Hypothesis:
     here, opposite = (one[np.lexsort(one.T)] for one in (rows, -rows))
     mirrored = np.array_equal(here, opposite)
     return Hypothesis.whether("with every sample (x, y) the sample (-x, -y)", mirrored)
-
-
-def _directions(evidence: Evidence) -> Hypothesis:
-    cure = 'add "directions" to `record.groups`'
-    there = "direction" in evidence.record
-    return Hypothesis.whether("recorded directions", there, "" if there else cure)
 
 
 def _mirrored(evidence: Evidence) -> Hypothesis:

@@ -3,12 +3,11 @@
 import numpy as np
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.exponents import center_outputs
 from gflow.judges.far_enough import complete, longer
 from gflow.judges.finding import Opinion, earned, unmet
-from gflow.judges.loss_steps import led, square_without_noise, step_law
+from gflow.judges.loss_steps import all_served, led, square_without_noise, step_law
 from gflow.judges.prediction import Prediction, Subject
-from gflow.judges.series import Comparison, opinion_of
+from gflow.judges.series import Comparison, class_name, opinion_of
 from gflow.judges.shared_hypotheses import recorded, the_flow
 from gflow.laws.hypothesis import Hypothesis, number
 from gflow.laws.jumps import least_mass
@@ -33,7 +32,7 @@ def judge_interpolator_norm(run: Evidence) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
-    hypotheses = (*hypotheses, _served(run), _interpolates(run))
+    hypotheses = (*hypotheses, all_served(run), _interpolates(run))
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [_class_mass(run, s) for s in run.centers.signs]
@@ -49,14 +48,14 @@ def _class_mass(run: Evidence, s: int) -> Comparison:
     of_class = run.record["sign"].values[-1] == s
     ratio = float(np.exp(run.log_mass[-1][of_class]).sum()) / least_mass(m, run.p)
     # By Hölder Σ m_j is at least the mean output times the least mass; at rest that is 1.
-    output = float((s * center_outputs(run)[-1][mine]).mean())
+    output = float((s * run.center_output[-1][mine]).mean())
     jumps = law.sizes(run.centers.label, s)
     fits = ratio >= output - BELOW_BOUND
     if len(jumps) == 1 and awake_to_all(run, s):
         fits = fits and abs(ratio - 1) <= LEAST_MASS
     by_jumps = law.mass(run.centers.label, s, run.p) / least_mass(m, run.p)
-    name, times = ("class +" if s > 0 else "class -"), "jump" if len(jumps) == 1 else "jumps"
-    return Comparison(name, fits, f"{ratio:.4g} ({by_jumps:.4g} by {len(jumps)} {times})")
+    times = "jump" if len(jumps) == 1 else "jumps"
+    return Comparison(class_name(s), fits, f"{ratio:.4g} ({by_jumps:.4g} by {len(jumps)} {times})")
 
 
 def awake_to_all(run: Evidence, s: int) -> bool:
@@ -66,14 +65,9 @@ def awake_to_all(run: Evidence, s: int) -> bool:
     return bool((start[sign == s][:, : run.centers.K][:, mine] > 0).all(axis=1).any())
 
 
-def _served(run: Evidence) -> Hypothesis:
-    served = bool(step_law(run).fitted.all())
-    return Hypothesis.whether("a neuron of its class awake to every center at the start", served)
-
-
 def _interpolates(run: Evidence) -> Hypothesis:
     """That every output has all but reached its label."""
-    least = float((run.centers.label * center_outputs(run)[-1]).min())
+    least = float((run.centers.label * run.center_output[-1]).min())
     law = step_law(run).instants.max(initial=0.0) * -np.log(run.scenario.network.init_scale)
     met = True if least >= INTERPOLATED else None
     measured = f"the smallest y_k f(μ_k) is {number(least)} at the end"

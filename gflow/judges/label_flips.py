@@ -26,7 +26,7 @@ from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.samples import training_samples
 from gflow.judges.separation import occupied
-from gflow.judges.series import Comparison, Series, opinion_of, series
+from gflow.judges.series import Comparison, Series, class_name, opinion_of, series
 from gflow.judges.shared_hypotheses import all_of, normalized, recorded, the_flow
 from gflow.laws.flips import RESTS, class_pull, force_lost, pulls, resting_loss, resting_output
 from gflow.laws.hypothesis import Hypothesis
@@ -118,7 +118,7 @@ def _escapes(one: Series) -> list[Comparison]:
     together = first.p < 2
     groups = [label == s for s in first.centers.signs] if together else list(np.eye(len(label)) > 0)
     names = (
-        [f"class {'+' if s > 0 else '-'}" for s in first.centers.signs]
+        [class_name(s) for s in first.centers.signs]
         if together
         else [f"subclass {k + 1}" for k in range(len(label))]
     )

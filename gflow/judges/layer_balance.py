@@ -47,7 +47,11 @@ def judge_layer_balance(evidence: Evidence) -> Opinion:
     if drift > allowed:
         return Opinion(Verdict.FAILS, expected, measured, reason)
     if moved < MOVED * allowed:
-        return Opinion(Verdict.UNDECIDED, expected, measured, "Layers have hardly moved so far.")
+        early = (
+            f"Layers have changed by less than {MOVED:g} times the drift allowed; give a smaller "
+            "`flow.tolerance` or a later `flow.end_time`."
+        )
+        return Opinion(Verdict.UNDECIDED, expected, measured, early)
     return Opinion(Verdict.HOLDS, expected, measured, reason)
 
 

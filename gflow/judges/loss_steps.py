@@ -14,7 +14,6 @@ from gflow.judges.evidence import Evidence
 from gflow.judges.exponents import (
     SCALE,
     all_vanish,
-    center_outputs,
     compared_slope,
     log_scales,
     over_scales,
@@ -30,7 +29,7 @@ from gflow.laws.hypothesis import Hypothesis, number
 from gflow.laws.jumps import Jumps, jump_process, staircase
 from gflow.laws.reduced import winner
 from gflow.measure.alignment import CONE
-from gflow.measure.phases import ESCAPE_LEVEL, escape_times
+from gflow.measure.phases import ESCAPE_LEVEL
 
 STEP_SLOPE = 0.02
 """Relative error allowed in the slope of the time of a step over log 1/ε (P30, P31)."""
@@ -138,7 +137,7 @@ def _steps(one: Series) -> list[Comparison]:
 
 def fitted(run: Evidence) -> Bool[np.ndarray, " K"]:
     """The subclasses whose output has reached 1/2 on its own side."""
-    return (center_outputs(run) * run.centers.label).max(axis=0) >= ESCAPE_LEVEL
+    return (run.center_output * run.centers.label).max(axis=0) >= ESCAPE_LEVEL
 
 
 def _what_is_fitted(one: Series, laws: list[Jumps], named: str) -> Comparison:
@@ -204,6 +203,12 @@ def square_without_noise(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...
     )
 
 
+def all_served(run: Evidence) -> Hypothesis:
+    """That some neuron starts awake to every subclass, which is never fitted otherwise."""
+    served = bool(step_law(run).fitted.all())
+    return Hypothesis.whether("a neuron of its class awake to every center at the start", served)
+
+
 def _efolds(run: Evidence) -> float:
     """log 1/ε."""
     return -float(np.log(run.scenario.network.init_scale))
@@ -237,7 +242,7 @@ def led(run: Evidence) -> Hypothesis:
 
 def _arrived(run: Evidence) -> Hypothesis:
     """That every neuron is at the center of its cell when that is fitted (theory D3, p > 2)."""
-    times = escape_times(run.times, center_outputs(run), run.loss.slowing)
+    times = run.escape_times
     when = np.searchsorted(run.times, np.nan_to_num(times, nan=run.times[-1]))
     at, u = np.minimum(when, len(run.times) - 1), coordinates(run)
     late = int(sum(u[at[k], j, k] < CONE for j, k in enumerate(_cells(run)) if k >= 0))

@@ -5,10 +5,9 @@ from jaxtyping import Bool, Float
 
 from gflow.judges.alignment_phase import COSINE_ROUNDING, coordinates
 from gflow.judges.evidence import Evidence
-from gflow.judges.exponents import center_outputs
 from gflow.judges.far_enough import complete, longer
 from gflow.judges.finding import Opinion, Verdict, earned, unmet
-from gflow.judges.loss_steps import square_without_noise, step_law
+from gflow.judges.loss_steps import all_served, square_without_noise
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.shared_hypotheses import recorded, the_flow
 from gflow.laws.hypothesis import Hypothesis, number
@@ -42,12 +41,12 @@ def judge_residual_rates(run: Evidence) -> Opinion:
     )  # fmt: skip
     if opinion := unmet(expected, hypotheses):
         return opinion
-    hypotheses = (*hypotheses, _covers(run), _resolved(run), _fallen(run))
+    hypotheses = (*hypotheses, all_served(run), _resolved(run), _fallen(run))
     if opinion := unmet(expected, hypotheses):
         return opinion
     late, loss = np.flatnonzero(_judged(run)), run.record["loss"].values
     H, begin, t = final_matrix(run), late[0], run.times[late] - run.times[late[0]]
-    residual = run.centers.label - center_outputs(run)[begin]
+    residual = run.centers.label - run.center_output[begin]
     law = run.loss.kappa / 2 * decayed(residual, H, run.pi, run.loss.kappa, t=t) ** 2 @ run.pi
     # Where the loss has fallen by a decade or more, how far log L has, over how far by the law.
     fall, expects = np.log(loss[begin] / loss[late]), np.log(law[0] / law)
@@ -79,12 +78,6 @@ def _judged(run: Evidence) -> Bool[np.ndarray, " T"]:
     least = max(LEAST_LOSS, (RESIDUAL_ERROR * run.scenario.flow.tolerance) ** 2)
     late = (share <= LATE_LOSS) & (share >= least)
     return late & (np.cumsum(share < least) == 0)
-
-
-def _covers(run: Evidence) -> Hypothesis:
-    """That some neuron starts awake to every subclass, which is never fitted otherwise."""
-    covered = bool(step_law(run).fitted.all())
-    return Hypothesis.whether("a neuron of its class awake to every center at the start", covered)
 
 
 def _resolved(run: Evidence) -> Hypothesis:

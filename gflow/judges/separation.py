@@ -16,7 +16,6 @@ from gflow.laws.growth import direction_at_growth
 from gflow.laws.hypothesis import Hypothesis, occupied_cells
 from gflow.laws.reduced import angle_at_average, capture_time, growth_rate, tilt
 from gflow.measure.alignment import CONE, contributing, mass_share
-from gflow.measure.phases import escape_times
 
 CAPTURED = 1.5
 """Largest factor by which a sleeping coordinate wakes later than its scale law says (P8)."""
@@ -85,8 +84,7 @@ def awake_by_escape(evidence: Evidence) -> Bool[np.ndarray, " h"]:
     """
     centers, start, mine = evidence.centers, coordinates(evidence)[0], own(evidence)
     rate = evidence.loss.kappa * float(evidence.pi.mean())
-    outputs = evidence.record["center_output"].values
-    escape = escape_times(evidence.times, outputs, evidence.loss.slowing)
+    escape = evidence.escape_times
     done = np.zeros(len(start), dtype=bool)
     for j, s in enumerate(signs(evidence)):
         m, asleep = int((mine[j] & (start[j] > 0)).sum()), start[j][mine[j] & (start[j] <= 0)]

@@ -77,6 +77,11 @@ class Comparison(NamedTuple):
         return f"{self.title}: {self.text}" if self.title else self.text
 
 
+def class_name(sign: int) -> str:
+    """What a comparison about one class is called."""
+    return "class +" if sign > 0 else "class -"
+
+
 def verdict_of(parts: Sequence[Comparison]) -> Verdict:
     """HOLDS if all fit, FAILS if one does not, UNDECIDED otherwise."""
     if any(one.fits is not None and not one.fits for one in parts):
@@ -98,10 +103,10 @@ def opinion_of(
     details: dict[str, float | str] = {}
     if len(parts) > MOST_PARTS:
         details = {one.title: one.text for one in parts}
-    return Opinion(verdict, expected, measured(parts), why, details=details, hypotheses=hypotheses)
+    return Opinion(verdict, expected, _summary(parts), why, details=details, hypotheses=hypotheses)
 
 
-def measured(parts: Sequence[Comparison]) -> str:
+def _summary(parts: Sequence[Comparison]) -> str:
     """All comparisons in one text; of many their number, and a few of those that do not fit."""
     if len(parts) <= MOST_PARTS:
         return "; ".join(map(str, parts))

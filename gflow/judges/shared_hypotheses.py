@@ -26,6 +26,13 @@ def recorded(*evidences: Evidence) -> Hypothesis:
     return Hypothesis.whether("a record of neurons and centers", both, "" if both else cure)
 
 
+def recorded_directions(evidence: Evidence) -> Hypothesis:
+    """That the record has the direction of every neuron."""
+    there = "direction" in evidence.record
+    cure = "" if there else 'add "directions" to `record.groups`'
+    return Hypothesis.whether("recorded directions", there, cure)
+
+
 def all_of(
     condition: Callable[[Evidence], Hypothesis], evidences: Sequence[Evidence]
 ) -> Hypothesis:

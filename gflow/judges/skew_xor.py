@@ -24,7 +24,7 @@ from gflow.judges.far_enough import escaped
 from gflow.judges.finding import Opinion, earned, unmet
 from gflow.judges.fitting_line import DEVIATIONS
 from gflow.judges.prediction import Prediction, Subject
-from gflow.judges.series import Comparison, Series, opinion_of, series
+from gflow.judges.series import Comparison, Series, class_name, opinion_of, series
 from gflow.judges.shared_hypotheses import (
     all_of,
     like_random,
@@ -35,7 +35,6 @@ from gflow.judges.shared_hypotheses import (
 )
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.xor import resting_angle, sliding_rate
-from gflow.measure.phases import escape_times
 
 XOR_ANGLE = 1.0
 """Error allowed in the angle between neurons and their own axis, degrees (P42)."""
@@ -78,7 +77,7 @@ def judge_sliding_angle(evidence: Evidence) -> Opinion:
 def _compared(evidence: Evidence, s: int, angle: float, law: float) -> Comparison:
     miss, error = abs(angle - law), np.degrees(_sampling_error(evidence))
     fits = True if miss <= XOR_ANGLE else False if miss > XOR_ANGLE + error else None
-    return Comparison(f"class {'+' if s > 0 else '-'}", fits, f"{angle:.2f}° (law {law:.2f}°)")
+    return Comparison(class_name(s), fits, f"{angle:.2f}° (law {law:.2f}°)")
 
 
 def _mean_angle(evidence: Evidence, s: int, at: int) -> float:
@@ -124,12 +123,7 @@ def _slopes(one: Series) -> list[Comparison]:
     """The slope of every blob's escape time."""
     first, x = one.runs[0], -log_scales(one)
     rate = sliding_rate(_angle(first), _tau(first))
-    times = np.stack(
-        [
-            escape_times(run.times, run.record["center_output"].values, run.loss.slowing)
-            for run in one.runs
-        ]
-    )
+    times = np.stack([run.escape_times for run in one.runs])
     # The field is off by the sampling error of the means of four blobs.
     error = 2 * max(map(_sampling_error, one.runs)) / rate
     parts = []

@@ -13,13 +13,13 @@ from gflow.judges.finding import Opinion, unmet
 from gflow.judges.prediction import Prediction, Subject
 from gflow.judges.radii_at_centers import aligned_hypotheses, tilt_of
 from gflow.judges.samples import tested_samples
-from gflow.judges.series import Comparison, opinion_of
+from gflow.judges.series import Comparison, class_name, opinion_of
 from gflow.laws.hypothesis import Hypothesis, all_met
 from gflow.laws.universal import (
     contrast,
     contrast_radii,
     contrast_radius_of_averages,
-    universal,
+    universal_vector,
 )
 from gflow.network.population import population_of
 from gflow.robustness.lines import Samples, first_flips
@@ -68,7 +68,7 @@ def _sampled(evidence: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def _of_class(evidence: Evidence, sign: int) -> list[Comparison]:
-    centers, name = evidence.centers, "+" if sign > 0 else "-"
+    centers, name = evidence.centers, class_name(sign)
     z = np.abs(evidence.record["center_output"].values[-1]).astype(np.float64)
     own = centers.label == sign
     along = contrast(centers.label, sign)
@@ -77,15 +77,15 @@ def _of_class(evidence: Evidence, sign: int) -> list[Comparison]:
     if evidence.p < 2:
         q, other = float(z[own].mean()), float(z[~own].mean())
         law = contrast_radius_of_averages(q, other, int(own.sum()), int((~own).sum()))
-        return [_median(evidence, sign, along, np.full(own.sum(), law), f"class {name} along d0")]
+        return [_median(evidence, sign, along, np.full(own.sum(), law), title=f"{name} along d0")]
     radii = contrast_radii(z, centers.label, evidence.p, sign)
-    delta = universal(z, centers.label, evidence.p, sign)
+    delta = universal_vector(z, centers.label, evidence.p, sign)
     length = float(np.linalg.norm(delta))
     # A center with so small an output that it need not fall is flipped before the others.
     shortest = np.where(delta[own] < 0, length, np.nan)
     return [
-        _median(evidence, sign, along, radii, f"class {name} along d0"),
-        _median(evidence, sign, delta / length, shortest, f"class {name}, shortest for all"),
+        _median(evidence, sign, along, radii, title=f"{name} along d0"),
+        _median(evidence, sign, delta / length, shortest, title=f"{name}, shortest for all"),
     ]
 
 
@@ -94,6 +94,7 @@ def _median(
     sign: int,
     along: Float[np.ndarray, " K"],
     law: Float[np.ndarray, " K_own"],
+    *,
     title: str,
 ) -> Comparison:
     """The median over samples of a class of their distance over the law of their center.

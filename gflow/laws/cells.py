@@ -13,6 +13,7 @@ from scipy.special import ndtr, stdtr
 
 from gflow.data.checks import check_numbers
 from gflow.laws.reduced import alignment_time, void_share
+from gflow.random import stream
 
 NODES = 64
 """Nodes of the quadrature over one alignment; the integrand is a sum of exponentials."""
@@ -80,9 +81,9 @@ def symmetric_starts(D: int, K: int, count: int, seed: int) -> Float[np.ndarray,
     **Arguments:**
 
     - `D`, `K`: dimension and number of centers, K <= D.
-    - `count`, `seed`: number of directions, and of the generator.
+    - `count`, `seed`: number of directions, and seed of their random stream.
     """
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "starts")
     along = rng.standard_normal((count, K))
     beside = rng.chisquare(D - K, count) if D > K else np.zeros(count)
     return along / np.sqrt((along**2).sum(axis=1) + beside)[:, None]

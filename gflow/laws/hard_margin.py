@@ -1,4 +1,4 @@
-"""Hard margins, the flow of a class of one direction, and limits like 1/log t (theory D22)."""
+"""Hard margins, and the flow of a class that has one direction (theory D22)."""
 
 from collections.abc import Callable
 
@@ -77,18 +77,3 @@ def one_direction(
     W = np.full((len(times), len(start)), np.nan)
     W[: solved.y.shape[1]] = solved.y.T
     return W
-
-
-def log_time_limit(t: Float[np.ndarray, " q"], values: Float[np.ndarray, " q"]) -> float:
-    """The value at t = ∞ of the least-squares line through values over 1/log t.
-
-    **Arguments:**
-
-    - `t`: two different times at least, > 1.
-    - `values`: what approaches its limit like 1/log t.
-
-    **Source:** theory D22.
-    """
-    x = 1 / np.log(t)
-    from_mean = x - x.mean()
-    return float(values.mean() - from_mean @ values / (from_mean @ from_mean) * x.mean())

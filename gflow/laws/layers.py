@@ -30,17 +30,11 @@ def layer_degrees(layering: Layering) -> tuple[float | None, ...]:
 
     **Source:** Du, Hu, Lee, NeurIPS 2018 for ReLU; theory D24.
     """
-    H = layering.hidden_layers
+    above = range(layering.hidden_layers - 1, 0, -1)  # hidden layers above all but the last
     growth = 1.0 if layering.input_normalized else layering.power
-    last, output = 1.0, 1.0
-    if layering.layer_norm:
-        first = 0.0 if H > 1 else last
-        below = [first, *[0.0] * (H - 2)]
-    else:
-        below = [growth ** (H - 1 - i) for i in range(H - 1)]
-        first = below[0] if below else last
-    if layering.skip and H > 1:
-        # The input of a layer is added to its output, which then has no degree in its weights.
-        homogeneous = layering.layer_norm or growth == 1
-        return (first if homogeneous else None, *[None] * (H - 1), output)
-    return (*below[: H - 1], last, output)
+    below: list[float | None] = [0.0 if layering.layer_norm else growth**n for n in above]
+    if not (layering.skip and below):
+        return (*below, 1.0, 1.0)
+    # The input of a layer is added to its output, which then has no degree in its weights.
+    homogeneous = layering.layer_norm or growth == 1
+    return (below[0] if homogeneous else None, *[None] * len(below), 1.0)

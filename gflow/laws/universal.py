@@ -42,7 +42,7 @@ def contrast_radii(
     return np.sqrt(len(m)) / (1 + (other.sum() / own) ** (1 / p))
 
 
-def contrast_radius_of_averages(plus: float, minus: float, K_own: int, K_opp: int) -> float:
+def contrast_radius_of_averages(own: float, opposite: float, K_own: int, K_opp: int) -> float:
     """Distance along d0 at which the centers of a class fall, with one neuron per class.
 
         R = √K q/(K_own q + K_opp q')
@@ -51,16 +51,16 @@ def contrast_radius_of_averages(plus: float, minus: float, K_own: int, K_opp: in
 
     **Arguments:**
 
-    - `plus`, `minus`: outputs q > 0 of the class itself and q' >= 0 of the opposite class.
+    - `own`, `opposite`: outputs q > 0 of the class itself and q' >= 0 of the opposite class.
     - `K_own`, `K_opp`: subclasses of either.
 
     **Source:** theory D26.
     """
-    check_not_negative(plus=plus, minus=minus)
-    return float(np.sqrt(K_own + K_opp) * plus / (K_own * plus + K_opp * minus))
+    check_not_negative(own=own, opposite=opposite)
+    return float(np.sqrt(K_own + K_opp) * own / (K_own * own + K_opp * opposite))
 
 
-def universal(
+def universal_vector(
     m: Float[np.ndarray, " K"], label: Int[np.ndarray, " K"], p: float, sign: int
 ) -> Float[np.ndarray, " K"]:
     """Coordinates of the shortest vector by which all centers of a class are misclassified at once.

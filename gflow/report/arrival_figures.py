@@ -9,15 +9,15 @@ from matplotlib.lines import Line2D
 
 from gflow.judges.cells import arrivals_of, law_times
 from gflow.judges.evidence import Evidence
-from gflow.judges.exponents import SCALE
-from gflow.judges.series import Series, series
+from gflow.judges.series import Series
 from gflow.judges.voronoi import SPECIALIZED
 from gflow.laws.cells import late_share
 from gflow.report import style
 from gflow.report.figure import NotDrawable, is_asked_about, registered
+from gflow.report.scale_panels import scale_panels
 from gflow.report.style import DASHED, INK, MINUS, PLUS
-from gflow.report.subjects import Runs, as_study, representatives
-from gflow.report.symbols import in_symbols, tex_number
+from gflow.report.subjects import Runs, as_study
+from gflow.report.symbols import tex_number
 
 EARLIEST = 0.3
 """Smallest alignment time drawn."""
@@ -47,12 +47,10 @@ def arrivals(runs: Runs) -> Figure:
             "neurons and centers of a run must be recorded at a power above 2, but are not; set "
             "`network.power` = 3 and add both to `record.groups`."
         )
-    columns = representatives([(one.title, one) for one in series(evidences, SCALE)])
-    figure, axes = style.panels(1, len(columns), "", 1.9, sharey=True)
-    for (title, one), ax in zip(columns, axes[0], strict=True):
+    figure, panels = scale_panels(evidences, 1.9)
+    for one, ax in panels:
         _panel(one, ax)
-        ax.set_title(in_symbols(title))
-    axes[0, 0].set_ylabel("share on its way")
+    panels[0][1].set_ylabel("share on its way")
     scales = sorted({run.scenario.network.init_scale for run in evidences}, reverse=True)
     handles = [
         Line2D([], [], color=INK, lw=0.9, label="theory"),

@@ -83,6 +83,11 @@ def never(study: Study, name: str) -> bool:
     return False
 
 
+def varies(study: Study, *keys: str) -> bool:
+    """Whether [vary] names all of these keys."""
+    return set(keys) <= {key for axis in study.scenario.vary for key in axis.keys}
+
+
 def has_laws(study: Study, name: str) -> bool:
     """Whether there are laws of the networks of a study, as figures of flows need."""
     return study.scenario.network.has_laws

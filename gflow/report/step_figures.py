@@ -6,14 +6,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gflow.judges.evidence import Evidence
-from gflow.judges.exponents import SCALE
 from gflow.judges.loss_steps import step_law
-from gflow.judges.series import Series, series
+from gflow.judges.series import Series
 from gflow.report import style
 from gflow.report.figure import NotDrawable, is_asked_about, registered
+from gflow.report.scale_panels import scale_panels
 from gflow.report.style import FAINT
-from gflow.report.subjects import Runs, as_study, representatives
-from gflow.report.symbols import in_symbols, tex_number
+from gflow.report.subjects import Runs, as_study
+from gflow.report.symbols import tex_number
 
 PAST = 1.15
 """How far the axis reaches, over the last step of the law."""
@@ -31,12 +31,10 @@ def loss_steps(runs: Runs) -> Figure:
             "the loss must be a square one, the data without noise, and neurons and centers "
             'recorded; give `flow.loss` = "half_square" and `data.noise` = 0.'
         )
-    columns = representatives([(one.title, one) for one in series(evidences, SCALE)])
-    figure, axes = style.panels(1, len(columns), "", 1.7, sharey=True)
-    for (title, one), ax in zip(columns, axes[0], strict=True):
+    figure, panels = scale_panels(evidences, 1.7)
+    for one, ax in panels:
         _steps_panel(one, ax)
-        ax.set_title(in_symbols(title))
-    axes[0, 0].set_ylabel("loss")
+    panels[0][1].set_ylabel("loss")
     scales = sorted({run.scenario.network.init_scale for run in evidences})
     shown = [Line2D([], [], color=FAINT, lw=2.8, label=r"theory, $\varepsilon \to 0$")]
     for eps, paint in zip(scales, _shades(len(scales)), strict=True):

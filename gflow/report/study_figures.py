@@ -12,7 +12,7 @@ from gflow.data.centers import Centers
 from gflow.judges.conjecture import OWN_BAR
 from gflow.network.reference import average_target, subclass_target
 from gflow.report import paper, style
-from gflow.report.figure import NotDrawable, has_laws, registered
+from gflow.report.figure import NotDrawable, has_laws, registered, varies
 from gflow.report.panels import contribution_bars, cosine_image
 from gflow.report.picture import Picture
 from gflow.report.style import DASHED, DOTTED, INK, LEVEL, LOGARITHMIC
@@ -46,8 +46,7 @@ class _OwnDistance(NamedTuple):
 
 
 def _has_seeds(study: Study, name: str) -> bool:
-    seeds = any("seed" in axis.keys for axis in study.scenario.vary)
-    return seeds and has_laws(study, name)
+    return varies(study, "seed") and has_laws(study, name)
 
 
 @registered(_has_seeds, rests_on=(FINDINGS,))

@@ -18,7 +18,7 @@ class AbstractNetworkTable(Table, abc.ABC):
     """The keys that every network has, and what each kind states about itself (abstract)."""
 
     has_laws: ClassVar[bool]
-    """Whether the catalogue of predictions applies to networks of this kind."""
+    """Whether theory follows their neurons one by one, as most predictions and figures need."""
     certifiable: ClassVar[bool]
     """Whether radii can be certified; otherwise attacks only bound them from above."""
     charts: ClassVar[tuple[str, ...]]

@@ -57,7 +57,7 @@ def test_theory_filters_by_paper_needs_and_verdict(ran):
     holds = numbers(ran[0] / "runs", "--verdict", "holds")
     assert "P17" in holds and holds.isdisjoint(numbers(ran[0] / "runs", "--verdict", "outside"))
     refused = call("theory", "--verdict", "FAILS")
-    assert refused.exit_code == Exit.BAD_INPUT and "no run folders" in refused.stderr
+    assert refused.exit_code == Exit.BAD_INPUT and "which holds no verdicts" in refused.stderr
     wrong = call("theory", ran[0] / "runs", "--verdict", "good")
     assert wrong.exit_code == Exit.BAD_INPUT and "`--verdict` must be HOLDS" in wrong.stderr
 

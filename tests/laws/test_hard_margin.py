@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
-from gflow.laws.hard_margin import hard_margin, log_time_limit, one_direction
+from gflow.laws.hard_margin import hard_margin, one_direction
 from gflow.laws.linear import linear_network
 
 
@@ -74,12 +74,6 @@ def test_a_class_of_one_direction_is_a_balanced_linear_neuron():
 
     assert np.linalg.norm(W[-1]) > 1
     assert np.abs(W / direct - 1).max() < 1e-5
-
-
-def test_a_line_over_one_over_log_t_is_continued_to_its_limit():
-    t = np.geomspace(1e3, 1e6, 20)
-
-    assert log_time_limit(t, 0.7 - 3 / np.log(t)) == pytest.approx(0.7, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,7 +8,7 @@ from gflow.laws.universal import (
     contrast,
     contrast_radii,
     contrast_radius_of_averages,
-    universal,
+    universal_vector,
 )
 
 LABEL = np.array([1, 1, 1, -1, -1])
@@ -46,7 +46,7 @@ def shortest(m, p, sign):
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 4.0])
 @pytest.mark.parametrize("m", [np.ones(5), np.array([1.0, 1.2, 0.8, 0.9, 1.3])])
 def test_no_shorter_vector_flips_a_whole_class(m, p, sign):
-    delta = universal(m, LABEL, p, sign)
+    delta = universal_vector(m, LABEL, p, sign)
 
     # On the boundary at every center that has to fall, within rounding of a sum of powers.
     assert abs(flips_all(delta, m, p, sign)) < 1e-12
@@ -58,14 +58,14 @@ def test_no_shorter_vector_flips_a_whole_class(m, p, sign):
 def test_equal_subclasses_cost_the_square_root_of_n_over_n_plus_1(n):
     sign = 1 if n == 3 else -1
 
-    assert np.linalg.norm(universal(np.ones(5), LABEL, 3.0, sign)) == pytest.approx(
+    assert np.linalg.norm(universal_vector(np.ones(5), LABEL, 3.0, sign)) == pytest.approx(
         (n / (n + 1)) ** 0.5, rel=1e-14
     )
 
 
 def test_a_weak_center_need_not_fall():
     m = np.array([1.0, 1.0, 1e-6, 1.0, 1.0])
-    delta = universal(m, LABEL, 3.0, 1)
+    delta = universal_vector(m, LABEL, 3.0, 1)
 
     # Two centers fall, and the third is flipped by what rises against them.
     assert delta[2] == 0 and delta @ delta == pytest.approx(2 / 3, rel=1e-14)

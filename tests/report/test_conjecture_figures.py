@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from evidences import altered
-from made_up import judged, made_up_study, own
+from made_up import judged, own
 from questions import SMALL
 
 from gflow.judges.radii_at_centers import radii_at_centers
@@ -22,16 +22,6 @@ STARTS = """
 "network.power" = [3, 4]
 "network.init_scale" = [1e-2, 1e-4]
 """
-
-
-@pytest.fixture(scope="module")
-def run():
-    return simulate(parse_scenario(SMALL))
-
-
-@pytest.fixture(scope="module")
-def study(run, tmp_path_factory):
-    return made_up_study(run, tmp_path_factory.mktemp("study"))
 
 
 def test_the_map_shows_certified_distances_marks_and_radii_over_the_power(run, study):

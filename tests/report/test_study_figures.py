@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from made_up import judged, made_up_study
+from made_up import judged
 from matplotlib.colors import to_hex
 from questions import SMALL
 
@@ -12,22 +12,11 @@ from gflow.report import figures
 from gflow.report.figure import NotDrawable
 from gflow.report.study_figures import OWN
 from gflow.runs import store
-from gflow.runs.experiment import simulate
 from gflow.runs.findings import save_findings
 from gflow.runs.run import Entry
 from gflow.runs.seed_band import over_seeds
 from gflow.runs.study import Study
 from gflow.scenario import parse_scenario
-
-
-@pytest.fixture(scope="module")
-def run():
-    return simulate(parse_scenario(SMALL))
-
-
-@pytest.fixture(scope="module")
-def study(run, tmp_path_factory):
-    return made_up_study(run, tmp_path_factory.mktemp("study"))
 
 
 def test_bands_show_the_bracket_of_every_power_over_the_first_numeric_key(study):

@@ -62,14 +62,7 @@ class MixtureData(AbstractDrawnData):
 
     @property
     def facts(self) -> Facts:
-        """What laws may assume of samples that are drawn."""
-        return Facts(
-            noise=self.noise,
-            tau=self.noise / self.dimension**0.5,
-            drawn=self.samples,
-            test_drawn=self.test_samples,
-            imbalance=self.imbalance,
-        )
+        return self.facts_of_blobs(self.noise, self.imbalance)
 
     def read(self, seed: int) -> Split:
         centers = self._centers(seed)

@@ -42,12 +42,7 @@ class XorData(AbstractDrawnData):
 
     @property
     def facts(self) -> Facts:
-        return Facts(
-            noise=self.noise,
-            tau=self.noise / self.dimension**0.5,
-            drawn=self.samples,
-            test_drawn=self.test_samples,
-        )
+        return self.facts_of_blobs(self.noise)
 
     def read(self, seed: int) -> Split:
         return Split(self._draw(self.samples, seed, "train"), self.read_test(seed), self._centers)
