@@ -33,7 +33,9 @@ def test_an_attack_leaves_no_run_without_verdicts(study):
     assert wrong.exit_code == Exit.BAD_INPUT and "`--at` must be a radius >= 0" in wrong.stderr
 
 
-def test_theory_lists_the_predictions_or_explains_one_also_as_json(ran):
+def test_theory_lists_the_predictions_or_explains_one_also_as_json(ran, tmp_path, monkeypatch):
+    # One prediction is explained with the verdicts under `runs` of the working directory.
+    monkeypatch.chdir(tmp_path)
     listed = json.loads(call("theory", "--json").output)
     one = call("theory", "P17").output
     standing = json.loads(call("theory", ran[0] / "runs", "--json").output)
