@@ -116,6 +116,7 @@ EXAMPLES: dict[str, list[dict]] = {
         NETWORK | dict(target=CUBIC.network, x=X, seed=0, iterations=2)
     ],
     "robustness.radius.radii": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.relaxation.relaxed_radii": [NETWORK | SAMPLES | dict(most=np.full(6, 0.5))],
     "robustness.radius_bound.certified_radii": [
         NETWORK | SAMPLES | dict(rest=0.01, norm=norm) for norm in (Norm.L1, Norm.L2)
     ],
