@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from gflow.data.checks import check_classes, check_finite, check_not_negative
 from gflow.network.vector_population import VectorPopulation
 from gflow.robustness.norm import Norm
 from gflow.robustness.relaxation import relaxed_radii
@@ -36,6 +37,9 @@ def certified_of_outputs(
         lead, bias = network.lead(0)
         return relaxed_radii(lead, x, y, most, norm=norm, bias=bias, bias_power=network.bias_power)
     classes = _classes(network)
+    check_finite(x, "`x`")
+    check_classes(y, int(classes.max()) + 1)
+    check_not_negative(most=most)
     right = y[:, None] == classes
     ahead = np.argmax(np.where(right, network(x), -np.inf), axis=1)
     certified = np.where(right.any(axis=1), most, 0.0)
