@@ -8,6 +8,7 @@ import numpy as np
 from gflow.data.mixture import orthonormal_centers
 from gflow.flow.losses import Exponential
 from gflow.laws.spread import Spread
+from gflow.network.host_layers import HostLayers
 from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import average_target, subclass_target
@@ -117,6 +118,10 @@ EXAMPLES: dict[str, list[dict]] = {
         NETWORK | dict(target=CUBIC.network, x=X, seed=0, iterations=2)
     ],
     "robustness.radius.radii": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.layers_bound.certified_of_layers": [
+        dict(network=HostLayers((CENTERS.mu, np.eye(3)), np.eye(3), np.zeros(3), 2.0), x=X,
+             y=np.repeat([0.0, 1.0, 2.0], 2), most=np.full(6, 0.5), norm=Norm.L2),
+    ],
     "robustness.outputs_bound.certified_of_outputs": [
         dict(network=VectorPopulation(CENTERS.mu, np.eye(3), np.zeros(3), 3.0, False),
              x=X, y=np.repeat([0.0, 1.0, 2.0], 2), most=np.full(6, 0.5), norm=Norm.L2),
@@ -209,6 +214,7 @@ ELSEWHERE = {
     # Parts of the search for shortest flips, whose samples and networks `radii` checks.
     "robustness.lines.first_flips", "robustness.lines.scaled", "robustness.lines.steepest",
     "robustness.norm.library",
+    "robustness.layers_bound.room_of_outputs",
     "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
     "robustness.model_witness.in_double", "robustness.refinement.refined",
     "robustness.starts.errors", "robustness.starts.in_balls", "robustness.starts.on_rays",
