@@ -28,6 +28,11 @@ class HostLayer:
     centered: bool
     """Whether z has mean 0 and variance 1 taken first (layer norm)."""
 
+    @property
+    def turns(self) -> bool:
+        """Whether outputs over ‖z‖ depend on the direction of z only."""
+        return self.input_normalized and self.p > 1
+
     def normalized(self, z: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
         """The input of the layer, after its layer norm if it has one."""
         if not self.centered:
@@ -40,7 +45,7 @@ class HostLayer:
         """The output of the layer."""
         z = self.normalized(z)
         seen = z @ self.u.T
-        if self.input_normalized and self.p > 1:
+        if self.turns:
             size = np.linalg.norm(z, axis=1, keepdims=True)
             seen = np.divide(seen, size, out=np.zeros_like(seen), where=size > 0)
             after = self.length * host_power(seen, self.p) * size

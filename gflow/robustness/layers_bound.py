@@ -113,6 +113,8 @@ class _Passage:
     """Samples on their way through layers."""
 
     layers: tuple[HostLayer, ...]
+    stretch: float
+    """What a change of x by 1 is at most, in the norm in which the first layer sees it."""
     forms: tuple[QuadraticForm, ...]
     """What the neurons of each layer see of a change of its input."""
     inputs: tuple[Float[np.ndarray, "n _"], ...]
@@ -129,14 +131,17 @@ class _Passage:
         before: HostLayer | None = None,
     ) -> "_Passage":
         """The samples `x`, whose changes are measured in `norm`, later ones in l2."""
+        # Of a layer that normalizes its input only the l2 norm of a change is bounded.
+        entry = Norm.L2 if layers[0].turns else norm
+        stretch = norm.largest_l2(x.shape[1]) if layers[0].turns else 1.0
         forms = tuple(
-            QuadraticForm(layer.u, layer.length**2, norm if i == 0 else Norm.L2)
+            QuadraticForm(layer.u, layer.length**2, entry if i == 0 else Norm.L2)
             for i, layer in enumerate(layers)
         )
         inputs = [x]
         for layer in layers:
             inputs.append(layer(inputs[-1]))
-        return cls(layers, forms, tuple(inputs), before)
+        return cls(layers, stretch, forms, tuple(inputs), before)
 
     @property
     def end(self) -> Float[np.ndarray, "n _"]:
@@ -145,7 +150,7 @@ class _Passage:
 
     def change(self, R: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """The most in l2 that what comes out changes for ‖δ‖ <= R, at most."""
-        change = R
+        change = self.stretch * R
         for layer, form, z in zip(self.layers, self.forms, self.inputs, strict=False):
             change = _normalized_change(layer, z, change)
             change = _layer_change(layer, form, layer.normalized(z), change)
@@ -175,18 +180,13 @@ def _layer_change(
 ) -> Float[np.ndarray, " n"]:
     """By its activation, whose derivative is the largest at the far end of what a neuron sees.
 
-    With inputs normalized it is ‖w_j‖ (p σ(c)^{p-1} u_j - (p - 1) σ(c)^p z/‖z‖), c = <u_j, z>/‖z‖.
+    With inputs normalized, z/‖z‖ = ẑ, it is that at ẑ times I - (1 - 1/p) ẑẑᵀ, of l2 norm 1.
     """
-    p, in_l2 = layer.p, form.width * change
     seen = z @ layer.u.T + change[:, None] * form.reach
-    aside = np.zeros_like(change)
-    if layer.input_normalized and p > 1:
-        size = np.linalg.norm(z, axis=1) - in_l2
-        seen = np.divide(
-            seen, size[:, None], out=np.full_like(seen, np.inf), where=size[:, None] > 0
-        )
+    if layer.turns:
+        size = np.linalg.norm(z, axis=1, keepdims=True) - change[:, None]
+        seen = np.divide(seen, size, out=np.ones_like(seen), where=size > 0)
         seen = np.minimum(seen, 1)
-        aside = (p - 1) * np.linalg.norm(layer.length * host_power(seen, p), axis=1) * in_l2
-    slope = p * host_power(seen, p - 1)
-    after = np.sqrt(form.largest(slope**2)) * change + aside
-    return after + in_l2 if layer.skip else after
+    slope = layer.p * host_power(seen, layer.p - 1)
+    after = np.sqrt(form.largest(slope**2)) * change
+    return after + form.width * change if layer.skip else after

@@ -87,6 +87,53 @@ def test_a_layer_that_turns_its_input_loses_nothing_in_l2(norm):
     np.testing.assert_allclose(certified, distance / norm.largest_l2(2), rtol=2e-3)
 
 
+def difference(z):
+    """A network that compares the first two features, on features z of a first layer."""
+    return np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]]), (z[:, 1] > z[:, 0]).astype(float)
+
+
+def test_a_skip_connection_carries_all_of_a_change():
+    # The second layer adds next to nothing to its input, so features are inputs.
+    x = np.array([[5.0, 4.0, 3.0], [6.0, 7.5, 2.0]])
+    output, y = difference(x)
+    f = HostLayers((np.eye(3), 1e-9 * np.eye(3)), output, np.zeros(2), 1.0, skip=True)
+
+    certified = certified_of_layers(f, x, y, np.full(2, 3.0), norm=Norm.L2)
+
+    distance = np.abs(x[:, 0] - x[:, 1]) / np.sqrt(2)
+    assert (certified <= distance).all()
+    np.testing.assert_allclose(certified, distance, rtol=1e-5)
+
+
+def test_a_layer_norm_costs_a_share_that_vanishes_with_the_distance():
+    # Features differ in sign as inputs do; Dunkl and Williams' bound is exact for short changes.
+    x = np.array([[5.0, 5.0 - 1e-3, 3.0], [6.0, 6.0 + 1e-3, 2.0]])
+    output, y = difference(x)
+    f = HostLayers((np.eye(3), 1e-9 * np.eye(3)), output, np.zeros(2), 1.0, skip=True,
+                   layer_norm=True)  # fmt: skip
+
+    certified = certified_of_layers(f, x, y, np.full(2, 1e-2), norm=Norm.L2)
+
+    distance = np.abs(x[:, 0] - x[:, 1]) / np.sqrt(2)
+    assert (certified <= distance).all()
+    np.testing.assert_allclose(certified, distance, rtol=1e-3)
+
+
+def test_normalized_inputs_turn_as_fast_as_their_power():
+    # Close to z_1 = z_2 the difference of σ(z_1)³ and σ(z_2)³ over ‖z‖² has a gradient of
+    # 3 c² (1, -1, 0), c = <u, z>/‖z‖, and vanishes where z_1 = z_2.
+    x = np.array([[5.0, 5.0 - 1e-3, 3.0], [6.0, 6.0 + 1e-3, 2.0]])
+    output, y = difference(x)
+    f = HostLayers((np.eye(3), 1e-9 * np.eye(3)), output, np.zeros(2), 3.0, input_normalized=True,
+                   skip=True)  # fmt: skip
+
+    certified = certified_of_layers(f, x, y, np.full(2, 1e-2), norm=Norm.L2)
+
+    distance = np.abs(x[:, 0] - x[:, 1]) / np.sqrt(2)
+    assert (certified <= distance).all()
+    np.testing.assert_allclose(certified, distance, rtol=1e-3)
+
+
 def test_without_activation_powers_a_chain_of_scalars_is_followed_as_it_grows():
     # x -> z = 2 x² -> 1 - 3 z², wrong from 12 x⁴ = 1 on.  The slope at the far end, 4 (x + R),
     # bounds the change of z by 4 (x + R) R, which may be √⅓ - 2 x²; brackets are halved.
