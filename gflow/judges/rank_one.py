@@ -167,12 +167,12 @@ def _exponents(one: Series, s: int) -> list[Comparison]:
     parts = []
     for i, (name, exponent) in enumerate(exponents._asdict().items()):
         title = ", ".join(part for part in (one.title, class_name(s), name) if part)
-        error = LAW_SHARE * abs(slope(x, laws[:, i]).value - exponent)
-        parts.append(
-            compared_slope(
-                title, x, measured[:, i], exponent, allowed=RANK_ONE_ERROR, error=error, log_eps=x
-            )
+        alone = slope(x, laws[:, i]).value
+        error = LAW_SHARE * abs(alone - exponent)
+        part = compared_slope(
+            title, x, measured[:, i], exponent, allowed=RANK_ONE_ERROR, error=error, log_eps=x
         )
+        parts.append(part._replace(text=f"{part.text}, neurons alone {alone:.4g}"))
     return parts
 
 
