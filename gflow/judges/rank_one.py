@@ -184,7 +184,7 @@ def _alone(run: Evidence, s: int) -> Comparison:
         for name, value, of_law in zip(Sizes._fields[:2], measured, law, strict=False)
     )
     fits = max(measured[:2]) <= ALONE
-    says = fits or LAW_SHARE * max(law[:2]) <= ALONE and np.isfinite(measured.mass)
+    says = fits or (LAW_SHARE * max(law[:2]) <= ALONE and np.isfinite(measured.mass))
     return Comparison(class_name(s), fits if says else None, text)
 
 

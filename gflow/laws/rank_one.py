@@ -22,6 +22,9 @@ from gflow.measure.rank_one import ClassWeights
 _X, _W = np.polynomial.legendre.leggauss(12)
 _NODES, _SHARES = (_X + 1) / 2, _W / 2
 
+Growth = float | Float[np.ndarray, "*S"]
+"""Growths ℓ, or what belongs to each of them."""
+
 LAST = 60.0
 """Growth ℓ up to which time is counted; what is left is e^{-60} and less."""
 
@@ -72,8 +75,10 @@ def at_level(start: ClassWeights, field: Field, level: float) -> ClassWeights:
             "`level` must be above every mass of the start, and some neuron awake to an own "
             f"center, but level = {level:g}; give a smaller start."
         )
-    time = first.time(first.growth_at(np.log(level)))
-    states = [lone.at(time) for lone in each]
+    # The first has so little time left that it is read by its growth, not by the clock.
+    growth = first.growth_at(np.log(level))
+    time = first.time(growth)
+    states = [lone.at(growth if lone is first else lone.growth(time)) for lone in each]
     grown = np.array([c for c, _ in states])
     before = start.w @ field.mu.T
     return ClassWeights(start.w + (grown - before) @ field.mu, np.array([v for _, v in states]))
@@ -120,7 +125,7 @@ class _Lone:
     side: float
     """+1 if the leading center is an own one, else -1."""
 
-    def gain(self, growth: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S K"]:
+    def gain(self, growth: Growth) -> Float[np.ndarray, "*S K"]:
         """log c_k/c_k(0) = -log(1 - γ_k (1 - e^{-(p-2)ℓ}))/(p-2), at p = 2 γ_k ℓ."""
         ell, q = self.side * np.asarray(growth)[..., None], self.p - 2
         if q == 0:
@@ -129,23 +134,21 @@ class _Lone:
         left = np.where(self.share == 1, 0.0, self.share * np.expm1(-q * ell))
         return np.where(self.share == 1, ell, -np.log1p(left) / q)
 
-    def added(self, growth: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S"]:
+    def added(self, growth: Growth) -> Growth:
         """‖w‖² - ‖w(0)‖² = p (v² - v(0)²), which balance makes one number (theory D2a)."""
         return (self.c**2 * np.expm1(2 * self.gain(growth))).sum(axis=-1)
 
-    def output(self, growth: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S"]:
+    def output(self, growth: Growth) -> Growth:
         """|v|."""
         return np.sqrt(self.v**2 + self.added(growth) / self.p)
 
-    def log_mass(self, growth: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S"]:
+    def log_mass(self, growth: Growth) -> Growth:
         """log |v|‖w‖^p."""
         return np.log(self.output(growth)) + self.p / 2 * np.log(self.square + self.added(growth))
 
-    def elapsed(
-        self, start: Float[np.ndarray, "*S"], stop: Float[np.ndarray, "*S"]
-    ) -> Float[np.ndarray, "*S"]:
+    def elapsed(self, start: Growth, stop: Growth) -> Growth:
         """∫ dt = ∫ e^{-(p-2)ℓ}/(pace |v|) dℓ, by Gauss nodes."""
-        width = np.asarray(stop - start)
+        width = np.asarray(stop) - start
         ell = np.asarray(start)[..., None] + width[..., None] * _NODES
         rate = np.exp(-self.side * (self.p - 2) * ell) / (self.pace * self.output(ell))
         return rate @ _SHARES * width
@@ -160,8 +163,10 @@ class _Lone:
 
     @cached_property
     def clock(self) -> Float[np.ndarray, " S"]:
-        """Flow times at the ends of panels."""
+        """Flow times at the ends of panels; without a pull time stands still."""
         ends = self.ladder
+        if not self.pace:
+            return np.zeros_like(ends)
         return np.append(0.0, np.cumsum(self.elapsed(ends[:-1], ends[1:])))
 
     @property
@@ -173,7 +178,7 @@ class _Lone:
         """Flow time at which it has grown so far."""
         ends = self.ladder
         i = int(np.searchsorted(ends, growth, side="right")) - 1
-        return float(self.clock[i] + self.elapsed(ends[i], np.float64(growth)))
+        return float(self.clock[i] + self.elapsed(ends[i], growth))
 
     def growth_at(self, log_mass: float) -> float:
         """ℓ at which its mass passes a level for the last time."""
@@ -181,17 +186,17 @@ class _Lone:
         i = int(np.flatnonzero(self.log_mass(ends) < log_mass)[-1])
         return float(brentq(lambda ell: self.log_mass(ell) - log_mass, ends[i], ends[i + 1]))
 
-    def at(self, time: float) -> tuple[Float[np.ndarray, " K"], float]:
-        """Coordinates and output weight at a time before it blows up."""
-        if not self.pace:
-            return self.c, self.v
+    def growth(self, time: float) -> float:
+        """ℓ at a time before it blows up."""
         ends, clock = self.ladder, self.clock
         i = int(np.searchsorted(clock, time, side="right")) - 1
-        if i == len(ends) - 1:
-            growth = ends[-1]
-        else:
-            left = time - clock[i]
-            growth = brentq(lambda ell: self.elapsed(ends[i], ell) - left, ends[i], ends[i + 1])
+        if i == len(ends) - 1:  # long after all that it is awake to has decayed
+            return LAST
+        left = time - clock[i]
+        return float(brentq(lambda ell: self.elapsed(ends[i], ell) - left, ends[i], ends[i + 1]))
+
+    def at(self, growth: float) -> tuple[Float[np.ndarray, " K"], float]:
+        """Coordinates and output weight."""
         return self.c * np.exp(self.gain(growth)), float(self.output(growth))
 
 
