@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from gflow.data.checks import check_numbers
 from gflow.measure.rank_one import ClassWeights
@@ -87,7 +87,8 @@ def at_level(start: ClassWeights, field: Field, level: float) -> ClassWeights:
 def lead(times: Float[np.ndarray, " h"]) -> float:
     """T_1/T_2 of the two neurons that blow up first; 0 if there is one, nan if there is none."""
     first, second = np.sort(np.append(times, [np.inf, np.inf]))[:2]
-    return float(first / second) if np.isfinite(first) else np.nan
+    known = np.isfinite(first) and not np.isnan(times).any()
+    return float(first / second) if known else np.nan
 
 
 def kkt_exponent(awake: Bool[np.ndarray, " K"], field: Field) -> float:
@@ -184,7 +185,8 @@ class _Lone:
         """ℓ at which its mass passes a level for the last time."""
         ends = self.ladder
         i = int(np.flatnonzero(self.log_mass(ends) < log_mass)[-1])
-        return float(brentq(lambda ell: self.log_mass(ell) - log_mass, ends[i], ends[i + 1]))
+        panel = ends[i], ends[i + 1]
+        return float(root_scalar(lambda ell: self.log_mass(ell) - log_mass, bracket=panel).root)
 
     def growth(self, time: float) -> float:
         """ℓ at a time before it blows up."""
@@ -192,8 +194,8 @@ class _Lone:
         i = int(np.searchsorted(clock, time, side="right")) - 1
         if i == len(ends) - 1:  # long after all that it is awake to has decayed
             return LAST
-        left = time - clock[i]
-        return float(brentq(lambda ell: self.elapsed(ends[i], ell) - left, ends[i], ends[i + 1]))
+        left, panel = time - clock[i], (ends[i], ends[i + 1])
+        return float(root_scalar(lambda ell: self.elapsed(ends[i], ell) - left, bracket=panel).root)
 
     def at(self, growth: float) -> tuple[Float[np.ndarray, " K"], float]:
         """Coordinates and output weight."""

@@ -192,7 +192,8 @@ def test_records_too_far_apart_say_nothing(runs):
 @pytest.mark.slow
 def test_at_p_2_scales_at_which_neurons_alone_miss_the_exponent_say_nothing():
     coarse = [
-        evidence_of(CUBIC, network__power=2, network__init_scale=eps) for eps in (0.03, 0.01, 3e-3)
+        evidence_of(CUBIC, seed=3, network__power=2, network__init_scale=eps)
+        for eps in (0.03, 0.01, 3e-3)
     ]
 
     assert judge_rank_one(coarse).verdict is Verdict.UNDECIDED
