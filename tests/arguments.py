@@ -183,7 +183,6 @@ EXAMPLES: dict[str, list[dict]] = {
     "laws.hard_margin.hard_margin": [dict(x=np.array([[1.0, 0.2], [0.3, 1.0]]))],
     "laws.jumps.class_weight": [dict(pi=PI, p=1.0), dict(pi=PI, p=3.0)],
     "laws.linear.halved_slope": [dict(beta=PI, kappa=1.0)],
-    "laws.rank_one.at_level": [dict(start=CLASS, field=FIELD, level=0.1)],
     "laws.rank_one.blow_up_times": [dict(start=CLASS, field=FIELD)],
     "laws.rank_one.kkt_exponent": [
         dict(awake=np.full(3, True), field=FIELD._replace(p=2.0, pull=PI))

@@ -50,8 +50,11 @@ LAW_SHARE = 2.0
 TIE = 0.99
 """Largest T_1/T_2 of two neurons of which one counts as ahead (P39)."""
 
-ALONE, ALONE_SCALE = 0.05, 1e-3
-"""Largest excess of mass and rank of a neuron that counts as alone, and for which ε (P39)."""
+ALONE = 0.05
+"""Largest excess of mass and of rank of a neuron that counts as alone (P39)."""
+
+ALONE_SCALE = 1e-3
+"""Largest ε at which it is to be (P39)."""
 
 APART = 10.0
 """Largest ratio of the first neuron's mass in the two records between which it is read (P39)."""
