@@ -3,9 +3,9 @@
 FIGURES = (
     "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
     "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
-    "power_map", "loss_steps", "arrivals", "bands", "overview", "conjecture_map",
-    "critical_power", "robust_accuracy", "radii", "critical_radius", "training", "adversarial",
-    "movie",
+    "power_map", "loss_steps", "arrivals", "rank_one", "bands", "overview",
+    "conjecture_map", "critical_power", "robust_accuracy", "radii", "critical_radius", "training",
+    "adversarial", "movie",
 )  # fmt: skip
 """Figures, in the order in which they are drawn."""
 

@@ -34,7 +34,7 @@ from gflow.judges.shared_hypotheses import (
     vanishing,
 )
 from gflow.judges.slope import slope
-from gflow.laws.hypothesis import Hypothesis, number
+from gflow.laws.hypothesis import Hypothesis, all_met, number
 from gflow.laws.rank_one import Field, at_level, blow_up_times, kkt_exponent, lead
 from gflow.measure.rank_one import ClassWeights, kkt_residual, mass_excess, rank_excess
 
@@ -76,10 +76,8 @@ def judge_rank_one(evidences: Sequence[Evidence]) -> Opinion:
     expected = (
         f"slopes in log ε p + 1 (mass), 2 (rank), 1 (KKT) ± {RANK_ONE_ERROR:g} at m = {LEVEL:g}"
     )
-    hypotheses = (*over_scales(evidences), *_setting(evidences), *all_vanish(evidences))
-    if opinion := unmet(expected, hypotheses):
-        return opinion
-    hypotheses = (*hypotheses, *_one_grows(evidences))
+    asked = (*over_scales(evidences), *_setting(evidences), *all_vanish(evidences))
+    hypotheses = with_growth(evidences, asked)
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [part for one in series(evidences, SCALE) for part in _slopes(one)]
@@ -97,15 +95,10 @@ def judge_alone(run: Evidence) -> Opinion:
     small = Hypothesis.that(
         f"`{SCALE}`", run.scenario.network.init_scale, "<=", ALONE_SCALE
     )  # fmt: skip
-    hypotheses = (
-        small, recorded(run), the_flow(run), *_setting([run]), vanishing(run, VANISHING_MASS)
-    )  # fmt: skip
+    hypotheses = with_growth([run], (small, *readable(run)))
     if opinion := unmet(expected, hypotheses):
         return opinion
-    hypotheses = (*hypotheses, *_one_grows([run]))
-    if opinion := unmet(expected, hypotheses):
-        return opinion
-    parts = [_alone(run, s) for s in _ahead(run)]
+    parts = [_alone(run, s) for s in ahead(run)]
     undecided = (
         "Neurons alone would leave as much of others, or records are too far apart; give a smaller "
         f"`{SCALE}`."
@@ -126,8 +119,18 @@ def _setting(evidences: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
     )
 
 
-def _one_grows(evidences: Sequence[Evidence]) -> tuple[Hypothesis, Hypothesis]:
-    return all_of(_reaches, evidences), all_of(_one_ahead, evidences)
+def readable(run: Evidence) -> tuple[Hypothesis, ...]:
+    """What the law of neurons alone asks of one run, at any ε."""
+    return recorded(run), the_flow(run), *_setting([run]), vanishing(run, VANISHING_MASS)
+
+
+def with_growth(
+    evidences: Sequence[Evidence], asked: tuple[Hypothesis, ...]
+) -> tuple[Hypothesis, ...]:
+    """The same hypotheses and, where all of them are met, that a neuron grows and is ahead."""
+    if not all_met(asked):
+        return asked
+    return *asked, all_of(_reaches, evidences), all_of(_one_ahead, evidences)
 
 
 def _reaches(run: Evidence) -> Hypothesis:
@@ -145,14 +148,14 @@ def _one_ahead(run: Evidence) -> Hypothesis:
     return Hypothesis.that("T_1/T_2", min(leads, default=np.nan), "<=", TIE)
 
 
-def _ahead(run: Evidence) -> list[int]:
+def ahead(run: Evidence) -> list[int]:
     """The classes of a run whose first neuron has grown, and was ahead."""
     return [s for s in run.centers.signs if _row(run, s) and _lead(run, s) <= TIE]
 
 
 def _slopes(one: Series) -> list[Comparison]:
     """The three exponents of each class that every run of a series can be asked about."""
-    classes = [s for s in one.runs[0].centers.signs if all(s in _ahead(run) for run in one.runs)]
+    classes = [s for s in one.runs[0].centers.signs if all(s in ahead(run) for run in one.runs)]
     return [part for s in classes for part in _exponents(one, s)] or [
         Comparison(one.title, None, "no class whose first neuron is ahead at every ε")
     ]
@@ -165,8 +168,8 @@ def _exponents(one: Series, s: int) -> list[Comparison]:
     winner = blow_up_times(_weights(first, s, 0), _field(first, s)).argmin()
     exponents = Sizes(first.p + 1, 2.0, kkt_exponent(awake[winner], _field(first, s)))
     with np.errstate(divide="ignore"):  # what has underflowed is left out
-        measured = np.log([_resolved(run, _measured(run, s)) for run in one.runs])
-        laws = np.log([_law(run, s) for run in one.runs])
+        measured = np.log([_resolved(run, sizes_at_level(run, s)) for run in one.runs])
+        laws = np.log([sizes_alone(run, s) for run in one.runs])
     parts = []
     for i, (name, exponent) in enumerate(exponents._asdict().items()):
         title = ", ".join(part for part in (one.title, class_name(s), name) if part)
@@ -181,7 +184,7 @@ def _exponents(one: Series, s: int) -> list[Comparison]:
 
 def _alone(run: Evidence, s: int) -> Comparison:
     """Whether one neuron of a class is alone; undecided where the law itself leaves others."""
-    measured, law = _measured(run, s), _law(run, s)
+    measured, law = sizes_at_level(run, s), sizes_alone(run, s)
     text = ", ".join(
         f"{name} {number(value)} ({number(of_law)} by neurons alone)"
         for name, value, of_law in zip(Sizes._fields[:2], measured, law, strict=False)
@@ -197,7 +200,7 @@ def _resolved(run: Evidence, sizes: Sizes) -> Sizes:
     return sizes if sizes.kkt > floor else sizes._replace(kkt=np.nan)
 
 
-def _measured(run: Evidence, s: int) -> Sizes:
+def sizes_at_level(run: Evidence, s: int) -> Sizes:
     """Sizes of a class when its first neuron passes `LEVEL`, between two records; nan too far."""
     after = _row(run, s)
     log_mass = run.log_mass[after - 1 : after + 1, _of_class(run, s)]
@@ -209,7 +212,7 @@ def _measured(run: Evidence, s: int) -> Sizes:
     return Sizes(*np.exp(logs[0] + share * (logs[1] - logs[0])).tolist())
 
 
-def _law(run: Evidence, s: int) -> Sizes:
+def sizes_alone(run: Evidence, s: int) -> Sizes:
     """The same sizes if every neuron had grown alone from where the record begins."""
     return _sizes(run, s, at_level(_weights(run, s, 0), _field(run, s), LEVEL))
 
@@ -255,7 +258,7 @@ PREDICTIONS = (
         "the others is a power of ε.",
         "Kumar and Haupt, arXiv 2403.08121; theory D29, P39",
         "(Σm)²/Σm² - 1 ∝ ε^(p+1),  stable rank - 1 ∝ ε²,  KKT ∝ ε",
-        judge=judge_alone, judge_study=judge_rank_one, scenario="rank-one",
+        judge=judge_alone, judge_study=judge_rank_one, scenario="rank-one", figure="rank_one",
         subject=Subject.ESCAPE,
     ),
 )  # fmt: skip
