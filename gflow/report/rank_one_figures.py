@@ -62,9 +62,11 @@ def _panel(one: Series, ax: Axes) -> None:
     """Every size of both classes over ε."""
     for s, color in ((1, PLUS), (-1, MINUS)):
         those = [run for run in one.runs if s in ahead(run)]
+        if not those:
+            continue
         scales = [run.scenario.network.init_scale for run in those]
-        read = np.array([sizes_at_level(run, s) for run in those]).reshape(-1, len(SIZES))
-        alone = np.array([sizes_alone(run, s) for run in those]).reshape(-1, len(SIZES))
+        read = np.array([sizes_at_level(run, s) for run in those])
+        alone = np.array([sizes_alone(run, s) for run in those])
         for measured, law, mark in zip(read.T, alone.T, SIZES.values(), strict=False):
             ax.plot(scales, law, color=color, lw=0.9, zorder=0)
             ax.plot(scales, measured, marker=mark, color=color, **OPEN)
