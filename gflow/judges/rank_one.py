@@ -83,7 +83,8 @@ def judge_rank_one(evidences: Sequence[Evidence]) -> Opinion:
     parts = [part for one in series(evidences, SCALE) for part in _slopes(one)]
     undecided = (
         "Too few points, an interval that straddles the criterion, or ε so large that neurons "
-        "alone would miss the exponent, too; give smaller `network.init_scale`."
+        "alone would miss the exponent, too; give smaller `network.init_scale`, or a smaller "
+        "`flow.tolerance` if few points can be read."
     )
     reason = "Slope with its 95 % interval, per class whose first neuron is ahead."
     return opinion_of(expected, parts, hypotheses, reason, undecided=undecided)
@@ -100,8 +101,8 @@ def judge_alone(run: Evidence) -> Opinion:
         return opinion
     parts = [_alone(run, s) for s in ahead(run)]
     undecided = (
-        "Neurons alone would leave as much of others, or records are too far apart; give a smaller "
-        f"`{SCALE}`."
+        f"Neurons alone would leave as much of others (give a smaller `{SCALE}`), or records are "
+        "too far apart (give a smaller `flow.tolerance`)."
     )
     reason = "Per class whose first neuron is ahead."
     return opinion_of(expected, parts, hypotheses, reason, undecided=undecided)
@@ -127,10 +128,11 @@ def readable(run: Evidence) -> tuple[Hypothesis, ...]:
 def with_growth(
     evidences: Sequence[Evidence], asked: tuple[Hypothesis, ...]
 ) -> tuple[Hypothesis, ...]:
-    """The same hypotheses and, where all of them are met, that a neuron grows and is ahead."""
-    if not all_met(asked):
-        return asked
-    return *asked, all_of(_reaches, evidences), all_of(_one_ahead, evidences)
+    """The same hypotheses and, each where all before are met, that a neuron grows, and is ahead."""
+    for condition in (_reaches, _one_ahead):
+        if all_met(asked):
+            asked = (*asked, all_of(condition, evidences))
+    return asked
 
 
 def _reaches(run: Evidence) -> Hypothesis:
@@ -144,13 +146,21 @@ def _reaches(run: Evidence) -> Hypothesis:
 
 def _one_ahead(run: Evidence) -> Hypothesis:
     """That in some class that grows one neuron is ahead of the second."""
-    leads = [_lead(run, s) for s in run.centers.signs if _row(run, s)]
-    return Hypothesis.that("T_1/T_2", min(leads, default=np.nan), "<=", TIE)
+    leads = [_lead(run, s) for s in _growing(run)]
+    if not leads:
+        text = "a second neuron in a class that grows"
+        return Hypothesis(text, "there is none", False, "give more `network.width`")
+    return Hypothesis.that("T_1/T_2", min(leads), "<=", TIE)
 
 
 def ahead(run: Evidence) -> list[int]:
     """The classes of a run whose first neuron has grown, and was ahead."""
-    return [s for s in run.centers.signs if _row(run, s) and _lead(run, s) <= TIE]
+    return [s for s in _growing(run) if _lead(run, s) <= TIE]
+
+
+def _growing(run: Evidence) -> list[int]:
+    """The classes of two neurons or more of which one grows to the level."""
+    return [s for s in run.centers.signs if _row(run, s) and _of_class(run, s).sum() > 1]
 
 
 def _slopes(one: Series) -> list[Comparison]:
@@ -207,9 +217,10 @@ def sizes_at_level(run: Evidence, s: int) -> Sizes:
     rise = log_mass[:, log_mass[-1].argmax()]
     if np.ptp(rise) > np.log(APART):
         return Sizes(np.nan, np.nan, np.nan)
-    logs = np.log([_sizes(run, s, _weights(run, s, at)) for at in (after - 1, after)])
+    before, past = (_sizes(run, s, _weights(run, s, at)) for at in (after - 1, after))
     share = (np.log(LEVEL) - rise[0]) / (rise[1] - rise[0])
-    return Sizes(*np.exp(logs[0] + share * (logs[1] - logs[0])).tolist())
+    # Geometrically, so that what has underflowed stays 0.
+    return Sizes(*(a ** (1 - share) * b**share for a, b in zip(before, past, strict=True)))
 
 
 def sizes_alone(run: Evidence, s: int) -> Sizes:

@@ -162,6 +162,17 @@ def test_noise_and_a_record_without_directions_are_outside(runs):
     assert opinion.verdict is Verdict.OUTSIDE and "`record.groups`" in opinion.reason
 
 
+def test_a_class_of_one_neuron_is_alone_without_a_law(runs):
+    def single(run):
+        record = run.record
+        first = [int(np.flatnonzero(record["sign"].values[0] == s)[0]) for s in (1, -1)]
+        return replace(run, record=record.isel(neuron=first))
+
+    opinion = judge_rank_one([single(run) for run in runs])
+
+    assert opinion.verdict is Verdict.OUTSIDE and "a second neuron" in opinion.reason
+
+
 def test_two_neurons_that_tie_are_outside(runs):
     def doubled(run):
         # Every neuron of a class as the heaviest of it.
