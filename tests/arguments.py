@@ -7,8 +7,10 @@ import numpy as np
 
 from gflow.data.mixture import orthonormal_centers
 from gflow.flow.losses import Exponential
+from gflow.laws.rank_one import Field
 from gflow.laws.spread import Spread
 from gflow.network.host_layers import HostLayers
+from gflow.measure.rank_one import ClassWeights
 from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import average_target, subclass_target
@@ -49,6 +51,8 @@ class Linear(eqx.Module):
 
 SAMPLES = dict(x=X, y=Y)
 NETWORK = dict(network=network())
+CLASS = ClassWeights(U0 / 10, np.array([0.06, 0.07, 0.08]))
+FIELD = Field(np.eye(3), PI * CENTERS.label, 3.0)
 LAWS = dict(u0=U0, sign=SIGN, label=CENTERS.label.astype(float))
 ONE = dict(u0=U0[1] / np.linalg.norm(U0[1]), y=np.array([1.0, 1.0, -1.0]))
 
@@ -91,6 +95,11 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(x=X, subclass=np.repeat(np.arange(3), 2), label=Y, seed=0, clusters=False)
     ],
     "measure.premise.spread": [dict(cosines=X[:, 0])],
+    "measure.rank_one.kkt_residual": [
+        dict(weights=CLASS, x=np.eye(3), pull=PI * CENTERS.label, p=3.0)
+    ],
+    "measure.rank_one.mass_excess": [dict(log_mass=LOG_MASS)],
+    "measure.rank_one.rank_excess": [dict(w=U0)],
     "measure.relu_supremum.relu_supremum": [
         dict(f=Population.of(network(1.0)), goal=Population.of(AVERAGE.network), c=1.0)
     ],
@@ -185,6 +194,11 @@ EXAMPLES: dict[str, list[dict]] = {
     "laws.hard_margin.hard_margin": [dict(x=np.array([[1.0, 0.2], [0.3, 1.0]]))],
     "laws.jumps.class_weight": [dict(pi=PI, p=1.0), dict(pi=PI, p=3.0)],
     "laws.linear.halved_slope": [dict(beta=PI, kappa=1.0)],
+    "laws.rank_one.blow_up_times": [dict(start=CLASS, field=FIELD)],
+    "laws.rank_one.kkt_exponent": [
+        dict(awake=np.full(3, True), field=FIELD._replace(p=2.0, pull=PI))
+    ],
+    "laws.rank_one.lead": [dict(times=T)],
     "laws.residual_rates.decay_rates": [dict(H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0)],
     "laws.residual_rates.decayed": [
         dict(residual=PI, H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0, t=T)

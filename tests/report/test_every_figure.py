@@ -26,7 +26,7 @@ OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "co
 """Figures of a varied key."""
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
-         "loss_steps": "steps"}  # fmt: skip
+         "loss_steps": "steps", "rank_one": "polynomial"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -96,6 +96,29 @@ end_time = 5.0
 
 STEPS = PLANAR.replace("noise = 0.1", "noise = 0").replace("[flow]", '[flow]\nloss = "half_square"')
 
+POLYNOMIAL = """
+[data]
+dimension = 5
+subclasses = 2
+positive_subclasses = 1
+noise = 0
+samples = 2
+test_samples = 0
+[network]
+width = 6
+power = 3
+init_scale = 1e-3
+normalized = false
+[flow]
+loss = "logistic"
+chart = "cartesian"
+end_time = 1e9
+end_loss = 0.3
+tolerance = 1e-6
+[record]
+groups = ["neurons", "centers", "directions"]
+"""
+
 DIGITS = """
 [data]
 kind = "mnist"
@@ -135,6 +158,11 @@ def deep():
 @pytest.fixture(scope="module")
 def steps():
     return labeled(simulate(parse_scenario(STEPS)))
+
+
+@pytest.fixture(scope="module")
+def polynomial():
+    return labeled(simulate(parse_scenario(POLYNOMIAL)))
 
 
 @pytest.fixture(scope="module")
