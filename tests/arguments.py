@@ -180,6 +180,15 @@ EXAMPLES: dict[str, list[dict]] = {
     "laws.hard_margin.hard_margin": [dict(x=np.array([[1.0, 0.2], [0.3, 1.0]]))],
     "laws.jumps.class_weight": [dict(pi=PI, p=1.0), dict(pi=PI, p=3.0)],
     "laws.linear.halved_slope": [dict(beta=PI, kappa=1.0)],
+    "laws.off_manifold.distance_exponent": [dict(lag=PI, p=1.0), dict(lag=PI, p=3.0)],
+    "laws.off_manifold.exponent": [dict(lag=PI, p=3.0)],
+    "laws.off_manifold.lags": [dict(awake=U0 > 0, pi=PI, p=1.0), dict(awake=U0 > 0, pi=PI, p=3.0)],
+    "laws.off_manifold.log_slopes": [
+        dict(log_beside=-PI, log_norm_start=LOG_MASS, log_norm=2 * PI, log_mass=PI, p=3.0)
+    ],
+    "laws.off_manifold.scale_of_arrival": [
+        dict(u0=U0[:2], own=np.ones((2, 3), bool), p=p) for p in (1.0, 2.0, 3.0)
+    ],
     "laws.residual_rates.decay_rates": [dict(H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0)],
     "laws.residual_rates.decayed": [
         dict(residual=PI, H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0, t=T)
