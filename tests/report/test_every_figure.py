@@ -26,7 +26,7 @@ OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "co
 """Figures of a varied key."""
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
-         "loss_steps": "steps"}  # fmt: skip
+         "loss_steps": "steps", "off_manifold": "flat"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -96,6 +96,10 @@ end_time = 5.0
 
 STEPS = PLANAR.replace("noise = 0.1", "noise = 0").replace("[flow]", '[flow]\nloss = "half_square"')
 
+FLAT = NARROW.replace("noise = 0.05", "noise = 0").replace(
+    "[record]", "[record]\n" + ('groups = ["neurons", "centers", "directions"]')
+)
+
 DIGITS = """
 [data]
 kind = "mnist"
@@ -135,6 +139,11 @@ def deep():
 @pytest.fixture(scope="module")
 def steps():
     return labeled(simulate(parse_scenario(STEPS)))
+
+
+@pytest.fixture(scope="module")
+def flat():
+    return labeled(simulate(parse_scenario(FLAT)))
 
 
 @pytest.fixture(scope="module")
