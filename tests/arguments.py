@@ -199,6 +199,15 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(awake=np.full(3, True), field=FIELD._replace(p=2.0, pull=PI))
     ],
     "laws.rank_one.lead": [dict(times=T)],
+    "laws.off_manifold.distance_exponent": [dict(lag=PI, p=1.0), dict(lag=PI, p=3.0)],
+    "laws.off_manifold.exponent": [dict(lag=PI, p=3.0)],
+    "laws.off_manifold.lags": [dict(awake=U0 > 0, pi=PI, p=1.0), dict(awake=U0 > 0, pi=PI, p=3.0)],
+    "laws.off_manifold.log_slopes": [
+        dict(log_beside=-PI, log_norm_start=LOG_MASS, log_norm=2 * PI, log_mass=PI, p=3.0)
+    ],
+    "laws.off_manifold.scale_of_arrival": [
+        dict(u0=U0[:2], own=np.ones((2, 3), bool), p=p) for p in (1.0, 2.0, 3.0)
+    ],
     "laws.residual_rates.decay_rates": [dict(H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0)],
     "laws.residual_rates.decayed": [
         dict(residual=PI, H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0, t=T)

@@ -26,7 +26,7 @@ OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "co
 """Figures of a varied key."""
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
-         "loss_steps": "steps", "rank_one": "polynomial"}  # fmt: skip
+         "loss_steps": "steps", "rank_one": "polynomial", "off_manifold": "flat"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -119,6 +119,10 @@ tolerance = 1e-6
 groups = ["neurons", "centers", "directions"]
 """
 
+FLAT = NARROW.replace("noise = 0.05", "noise = 0").replace(
+    "[record]", "[record]\n" + ('groups = ["neurons", "centers", "directions"]')
+)
+
 DIGITS = """
 [data]
 kind = "mnist"
@@ -163,6 +167,11 @@ def steps():
 @pytest.fixture(scope="module")
 def polynomial():
     return labeled(simulate(parse_scenario(POLYNOMIAL)))
+
+
+@pytest.fixture(scope="module")
+def flat():
+    return labeled(simulate(parse_scenario(FLAT)))
 
 
 @pytest.fixture(scope="module")
