@@ -79,6 +79,7 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(y=jnp.asarray(Y), f=jnp.asarray(X[:, 0])),
         dict(y=jnp.asarray((Y + 1) / 2), f=jnp.asarray(X[:, :3])),
     ],
+    "measure.phases.departure": [dict(times=T, loss=np.exp(-T), share=0.5, degree=3.0)],
     "measure.phases.escape_times": [
         dict(times=T, center_output=OUTPUT, slowing=Exponential().slowing)
     ],

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import (
     arrival_figures,
+    bottleneck_figures,
     comparisons,
     conjecture_figures,
     critical_power_figures,
@@ -44,6 +45,7 @@ _MODULES = (
     overlays,
     step_figures,
     arrival_figures,
+    bottleneck_figures,
     study_figures,
     conjecture_figures,
     critical_power_figures,

@@ -53,7 +53,7 @@ def test_an_unknown_figure_is_refused_with_the_known_ones(prelu, tmp_path):
     assert str(error.value) == (
         "`only` must be one of alignment, norms, fit, contributions, cosine_map, plane, "
         "input_space, overlay, loss, cosine, outputs, closed_forms, fitting_law, rates, escape, "
-        "sphere, power_map, loss_steps, arrivals, bands, overview, conjecture_map, "
+        "sphere, power_map, loss_steps, arrivals, bottleneck, bands, overview, conjecture_map, "
         "critical_power, robust_accuracy, radii, critical_radius, training, adversarial, movie, "
         "but is 'alignmnt'; did you mean 'alignment'?"
     )
