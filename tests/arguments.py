@@ -9,8 +9,8 @@ from gflow.data.mixture import orthonormal_centers
 from gflow.flow.losses import Exponential
 from gflow.laws.rank_one import Field
 from gflow.laws.spread import Spread
-from gflow.network.host_layers import HostLayers
 from gflow.measure.rank_one import ClassWeights
+from gflow.network.host_layers import HostLayers
 from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import average_target, subclass_target
@@ -84,6 +84,7 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(y=jnp.asarray(Y), f=jnp.asarray(X[:, 0])),
         dict(y=jnp.asarray((Y + 1) / 2), f=jnp.asarray(X[:, :3])),
     ],
+    "measure.phases.departure": [dict(times=T, loss=np.exp(-T), share=0.5, degree=3.0)],
     "measure.phases.escape_times": [
         dict(times=T, center_output=OUTPUT, slowing=Exponential().slowing)
     ],

@@ -3,9 +3,9 @@
 FIGURES = (
     "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
     "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
-    "power_map", "loss_steps", "arrivals", "off_manifold", "rank_one", "bands", "overview",
-    "conjecture_map", "critical_power", "robust_accuracy", "radii", "critical_radius", "training",
-    "adversarial", "movie",
+    "power_map", "loss_steps", "arrivals", "off_manifold", "bottleneck", "rank_one", "bands",
+    "overview", "conjecture_map", "critical_power", "robust_accuracy", "radii", "critical_radius",
+    "training", "adversarial", "movie",
 )  # fmt: skip
 """Figures, in the order in which they are drawn."""
 
@@ -18,8 +18,8 @@ PREDICTIONS = {
     "robustness-over-scale": 23, "polynomial-escape": 24, "bayes": 25, "sgd": 26,
     "loss-independence": 27, "unbalanced-times": 28, "layer-balance": 29, "staircase": 30,
     "jump-process": 31, "interpolator-norm": 32, "residual-rates": 33, "universal": 34,
-    "off-manifold": 35, "half-speed": 36, "collapse": 37, "rank-one": 39, "fine-labels": 40,
-    "skew-xor": 42, "alignment-times": 43, "occupancy": 44, "label-flips": 45,
+    "off-manifold": 35, "half-speed": 36, "collapse": 37, "bottleneck": 38, "rank-one": 39,
+    "fine-labels": 40, "skew-xor": 42, "alignment-times": 43, "occupancy": 44, "label-flips": 45,
     "fine-selection": 46,
 }  # fmt: skip
 """Predictions by id, and their numbers: 1 is P1."""

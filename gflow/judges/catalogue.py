@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
+    bottleneck,
     cells,
     collapse,
     conjecture,
@@ -47,6 +48,7 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     alignment,
+    bottleneck,
     cells,
     collapse,
     conjecture,
@@ -81,7 +83,7 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
-ANY_LOSS = (*NUMERICS, "P4", "P25", "P29")
+ANY_LOSS = (*NUMERICS, "P4", "P25", "P29", "P38")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
 ALL: tuple[Prediction, ...] = tuple(

@@ -212,8 +212,8 @@ def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
 
     **Arguments:**
 
-    - `table`: width, depth, power, scale of all weights, and initialization (`INITIALIZATIONS`);
-        neurons with vector outputs start from uniform unit vectors.
+    - `table`: width, depth, power, scales of the layers, and initialization
+        (`INITIALIZATIONS`); neurons with vector outputs start from uniform unit vectors.
     - `task`: input dimension, outputs, seed.
 
     **Source:** He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010; the published code of Min and
@@ -224,8 +224,10 @@ def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
     last = len(sizes) - 2
     with jax.enable_x64(True):
         layers = [
-            jnp.asarray(table.init_scale * sample(rng, fan_in, width, i == last))
-            for i, (fan_in, width) in enumerate(pairwise(sizes))
+            jnp.asarray(table.init_scale * factor * sample(rng, fan_in, width, i == last))
+            for i, (factor, (fan_in, width)) in enumerate(
+                zip(table.factors, pairwise(sizes), strict=True)
+            )
         ]
         return DeepNetwork(
             tuple(layers[:-1]),

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from gflow.errors import GflowError, GflowWarning
 from gflow.report import (
     arrival_figures,
+    bottleneck_figures,
     comparisons,
     conjecture_figures,
     critical_power_figures,
@@ -47,6 +48,7 @@ _MODULES = (
     step_figures,
     arrival_figures,
     off_manifold_figures,
+    bottleneck_figures,
     rank_one_figures,
     study_figures,
     conjecture_figures,

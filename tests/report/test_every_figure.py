@@ -22,11 +22,12 @@ from gflow.runs.study import Study
 from gflow.scenario import parse_scenario
 
 OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "conjecture_map",
-              "critical_power"}  # fmt: skip
+              "critical_power", "bottleneck"}  # fmt: skip
 """Figures of a varied key."""
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
-         "loss_steps": "steps", "rank_one": "polynomial", "off_manifold": "flat"}  # fmt: skip
+         "loss_steps": "steps", "rank_one": "polynomial", "off_manifold": "flat",
+         "bottleneck": "small_layers"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -157,6 +158,15 @@ def planar():
 @pytest.fixture(scope="module")
 def deep():
     return labeled(simulate(parse_scenario(DEEP)))
+
+
+@pytest.fixture(scope="module")
+def small_layers():
+    text = DEEP.replace("power = 3", "power = 2").replace("end_time = 5.0", "end_time = 50.0")
+    vary = '[vary]\n"network.init_scale" = [0.03, 0.01, 0.003, 0.001]\n'
+    grid = parse_scenario(f"{text}{vary}seed = {{count = 5}}")
+    points = sorted(grid.points(), key=lambda point: point.scenario.seed)
+    return [(point.label, simulate(point.scenario)) for point in points]
 
 
 @pytest.fixture(scope="module")
