@@ -46,8 +46,7 @@ class ImageData(AbstractRealData):
 
     @property
     def sizes(self) -> Sizes:
-        n, m = self.samples or 50_000, self.test_samples or 10_000
-        return Sizes(n, m, PIXELS, len(NAMES), self.class_count)
+        return self.sizes_of(50_000, 10_000, PIXELS, len(NAMES))
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -65,7 +65,7 @@ class DigitData(AbstractRealData):
     @property
     def sizes(self) -> Sizes:
         n, m = (3000, 1000) if self.extract else (60_000, 10_000)
-        return Sizes(self.samples or n, self.test_samples or m, 784, 10, self.class_count)
+        return self.sizes_of(n, m, 784, 10)
 
     @property
     def files(self) -> tuple[Path, ...]:
