@@ -206,17 +206,6 @@ def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str
         )
 
 
-@rule("data.flip", "network.outputs")
-def _flips_are_of_signs(data: AbstractData, network: AbstractOutputsTable) -> str | None:
-    shares = data.flip if isinstance(data.flip, tuple) else (data.flip,)
-    if any(shares) and network.outputs != "sign":
-        return (
-            f"must be 0 unless one output is trained on labels ±1, but is {json.dumps(data.flip)} "
-            f'with network.outputs = "{network.outputs}"; remove it, or set '
-            'network.outputs = "sign".'
-        )
-
-
 @rule("robustness.published")
 def _published_of_neurons(network: AbstractNetworkTable, robustness: RobustnessTable) -> str | None:
     if robustness.published and not network.certifiable:
