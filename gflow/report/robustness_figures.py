@@ -117,8 +117,10 @@ def _colors(groups: Sequence[Group]) -> list[str]:
 
 def _norms(groups: Sequence[Group]) -> list[Norm]:
     """The norms that were measured, l2 first, of which the theory speaks most."""
+    radii = (one.radii for group in groups for one in group.measured)
+    places = [norm for norm in dict.fromkeys(norm for some in radii for norm in some) if norm.place]
     measured = [n for n in reversed(NORMS.values()) if any(group.ends(n) for group in groups)]
-    return sorted(measured, key=lambda norm: norm != Norm.L2)
+    return [*sorted(measured, key=lambda norm: norm != Norm.L2), *places]
 
 
 def _reach(group: Group, norm: Norm) -> float:
