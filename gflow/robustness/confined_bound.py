@@ -143,11 +143,11 @@ class _Bound:
         rows, others = (rows_of(f.take(some)) for some in (mine, theirs))
         width = gain * self.spread
         wide = [float(positive_length(width[some], p)) for some in (mine, theirs)]
-        plain = [gain[some, None] * f.u[some] for some in (mine, theirs)]
-        speed = float(positive_length(np.linalg.norm(plain[0], axis=1), p)) + wide[0]
+        own, other = (gain[some, None] * f.u[some] for some in (mine, theirs))
+        speed = float(positive_length(np.linalg.norm(own, axis=1), p)) + wide[0]
         alone = [largest_singular(some) for some in (rows, others)]
         together = joint_rate(rows, others, alone[0]) if min(alone) > 0 else sum(alone)
-        rate = min(together, Norm.L2.rate(*plain, p)) + sum(wide) + self.doubt
+        rate = min(together, Norm.L2.rate(own, other, p)) + sum(wide) + self.doubt
         ahead = a - zeta - self.doubt * missing.size
 
         # What was left out costs the more the longer δ may be, so several lengths are tried.

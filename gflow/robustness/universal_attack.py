@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Real
 from scipy.linalg import orth
 from scipy.optimize import nnls
 
-from gflow.data.checks import check_finite, check_not_negative, check_samples
+from gflow.data.checks import check_finite, check_not_negative, check_numbers, check_samples
 from gflow.measure.margin import margins
 from gflow.network.population import Population
 from gflow.network.prelu import host_power
@@ -83,7 +83,7 @@ def universal(
     **Source:** theory D26, D31.
     """
     check_finite(x, "`x`")
-    check_finite(y, "`y`")
+    check_numbers(y=y)
     check_not_negative(certified=certified, share=share)
     answers = []
     for label in np.unique(y).tolist():
