@@ -23,6 +23,7 @@ from gflow.robustness.line_radius import line_radii
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius_bound import certified_radii
 from gflow.robustness.refinement import refined
+from gflow.robustness.relaxation import relaxed_radii
 from gflow.robustness.subspace import Subspace
 
 ROUNDING = 1e-10
@@ -115,7 +116,13 @@ def radii(
         certified = np.fmax(certified, along)
         flips.offer(np.where(np.isfinite(place), place, 0.0)[:, None] * direction)
 
-    # Where the two ends are still apart, a search from many starts.
+    # Where the two ends are still apart, a certificate for many neurons.
+    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    most = np.minimum(flips.radius, np.asarray(norm.size(x)))[apart]
+    relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm)
+    certified[apart] = np.fmax(certified[apart], relaxed)
+
+    # Where they still are, a search from many starts.
     apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
     if len(apart) and len(fine.m):
         for delta in known:

@@ -72,7 +72,7 @@ def universal(
 
     **Arguments:**
 
-    - `network`: f; of a model that is no population only the upper end is looked for.
+    - `network`: f; of a model that is no population the lower end is that of single samples alone.
     - `x`, `y`: samples and their labels.
     - `share`: of the samples of a class, in (0, 1].
     - `certified`, `known`: radii of samples one by one, and perturbations of each.
