@@ -112,8 +112,10 @@ def measure_radii(
     for norm in norms:
         known = [_perturbation(radii) for radii in brackets.values()]
         brackets[norm] = radii(whole, at, label, seed, norm=norm, known=known)
+    free = brackets[Norm.L2].certified if Norm.L2 in brackets else None
     for name, subspace in within.items():
-        brackets[l2_within(name)] = radii(whole, at, label, seed, within=subspace)
+        place = l2_within(name)
+        brackets[place] = radii(whole, at, label, seed, within=subspace, free=free)
     brackets = _shortest_of_all(brackets, within)
     curve = published_accuracy(whole, at, label, PUBLISHED_RADII) if published else None
     return Robustness(label, brackets, curve, _universal(whole, at, label, share, brackets, seed))

@@ -70,6 +70,7 @@ def radii(
     norm: Norm = Norm.L2,
     known: Sequence[Float[np.ndarray, "n D"]] = (),
     within: Subspace | None = None,
+    free: Float[np.ndarray, " n"] | None = None,
 ) -> Radii:
     """Bracket the distance of every sample to the nearest input of the wrong sign.
 
@@ -81,6 +82,7 @@ def radii(
     - `norm`: in which distance is measured.
     - `known`: perturbations to start from as well, such as the shortest in other norms.
     - `within`: a subspace that perturbations must lie in, in l2, and these must, too.
+    - `free`: certified radii of all of space, if they are known: none within it is smaller.
 
     **Returns:** `Radii` with their witness, which flips however it is rounded; attacked <= ‖x‖,
     since f(0) = 0.  Within a subspace they are certified up to `FARTHEST` ‖x‖ at most, and attacked
@@ -98,6 +100,8 @@ def radii(
     # Below: each cast gives a valid certificate, so the largest of them counts.
     certified = _certified(whole, casts, x, y, norm=norm, within=within)
     certified = np.fmax(certified - ROUNDING * np.asarray(norm.size(x)), 0)
+    if free is not None:
+        certified = np.fmax(certified, free / unit[:, 0])
 
     # Above: perturbations of the coarsest cast, and of the finest where these may be too long.
     start = Flips.at_origin if within is None else Flips.unknown
@@ -117,7 +121,8 @@ def radii(
         flips.offer(np.where(np.isfinite(place), place, 0.0)[:, None] * direction)
 
     # Where the two ends are still apart, a certificate for many neurons.
-    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    far = flips.radius > certified * (1 + _CLOSE)
+    apart = np.flatnonzero(far if free is None else np.zeros_like(far))
     most = np.minimum(flips.radius, np.asarray(norm.size(x)))[apart]
     relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm)
     certified[apart] = np.fmax(certified[apart], relaxed)

@@ -165,6 +165,7 @@ def test_perturbations_flip_and_lie_in_their_subspace(p, d):
     assert (outside <= 1e-13 * size).all()
 
 
+@pytest.mark.slow
 def test_no_perturbation_of_certified_length_in_the_subspace_flips():
     centers = axes(4, 2, 20)
     x, y = noisy(centers, 0.2, 30, 0)
