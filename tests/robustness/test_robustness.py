@@ -290,7 +290,7 @@ def test_too_few_samples_say_nothing_about_a_law(stored):
 
 
 def scaled(evidence, certified, attacked):
-    low, high, neurons, _ = evidence.robustness.radii[Norm.L2]
+    low, high, neurons = evidence.robustness.radii[Norm.L2][:3]
     radii = {Norm.L2: Radii(low * certified, high * attacked, neurons)}
     return replace(evidence, robustness=Robustness(evidence.robustness.y, radii))
 
