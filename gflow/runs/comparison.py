@@ -160,7 +160,8 @@ def _answer_of(run: Run) -> Iterator[tuple[str, Any]]:
     yield "t at the end", run.outcome.t
     yield "steps", run.outcome.steps
     yield from ((f"{name} at the end", float(last[name])) for name in AT_END)
-    yield from ((f"test {name}", value) for name, value in run.test.items())
+    for what, fit in (("test", run.test), ("validation", run.validation)):
+        yield from ((f"{what} {name}", value) for name, value in fit.items())
     if (phases := run.evidence.phases if run.evidence.has_laws else None) is not None:
         yield from phases._asdict().items()
     yield from _verdicts(_findings(run))

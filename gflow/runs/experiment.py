@@ -9,12 +9,13 @@ from typing import cast
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from gflow.cost.memory import ROWS
+from gflow.data.dataset import Dataset
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
-from gflow.flow.field import AbstractNeuronField
+from gflow.flow.field import AbstractField, AbstractNeuronField
 from gflow.flow.integrate import integrate
 from gflow.flow.multirate import SMALL, multirate
 from gflow.flow.observer import Observer
@@ -23,14 +24,13 @@ from gflow.flow.resumption import Resumption
 from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
-from gflow.measure.margin import Fit
 from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.snapshot import Snapshot
 from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
 from gflow.runs.given import Given, question_of, with_observed
 from gflow.runs.index import data_checksum
-from gflow.runs.observation import fit_by_class, observers, to_record
+from gflow.runs.observation import fit_by_class, observers, to_record, weighted_loss
 from gflow.runs.problem import Problem, prepare
 from gflow.runs.provenance import provenance
 from gflow.runs.run import Run
@@ -198,23 +198,41 @@ def _run(
         outcome=trajectory.outcome,
         effort=trajectory.effort,
     )
-    test = {} if problem.test is None else _test(scenario, problem, trajectory.state.weights)
+    test, validation = (
+        {} if held_out is None else _fit_of(held_out, scenario, problem, trajectory.state.weights)
+        for held_out in (problem.test, problem.validation)
+    )
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
-    return Run(evidence, trajectory.state, trajectory.next_step, test, manifest, given=given)
+    return Run(
+        evidence,
+        trajectory.state,
+        trajectory.next_step,
+        test,
+        manifest,
+        given=given,
+        validation=validation,
+    )
 
 
-def _test(scenario: Scenario, problem: Problem, weights: AbstractFirstLayer) -> dict[str, float]:
-    """Fit of test samples."""
-    test, p = problem.test, problem.field.p
-    assert test is not None
-    targets = test.targets(scenario.network.grain).astype(np.float64)
-    samples = Samples.blocked(test.x, targets, np.ones(test.n), ROWS, dtype="float64")
-    return {name: float(value) for name, value in _fit(weights, samples, p)._asdict().items()}
+def _fit_of(
+    held_out: Dataset, scenario: Scenario, problem: Problem, weights: AbstractFirstLayer
+) -> dict[str, float]:
+    """Fit of samples that were not trained on."""
+    targets = held_out.targets(scenario.network.grain).astype(np.float64)
+    share = np.full(held_out.n, 1 / held_out.n)
+    samples = Samples.blocked(held_out.x, targets, share, ROWS, dtype="float64")
+    return {name: float(value) for name, value in _fit(weights, samples, problem.field).items()}
 
 
 @eqx.filter_jit
-def _fit(weights: AbstractFirstLayer, samples: Samples, p: float) -> Fit:
-    return fit_by_class(weights, samples, weights.observe(samples.x, samples.n, p).outputs)
+def _fit(
+    weights: AbstractFirstLayer, samples: Samples, field: AbstractField
+) -> dict[str, Float[Array, ""]]:
+    f = weights.observe(samples.x, samples.n, field.p).outputs
+    return {
+        "loss": weighted_loss(field.loss, samples, f),
+        **fit_by_class(weights, samples, f)._asdict(),
+    }
 
 
 NOTABLE = 0.01

@@ -1,7 +1,7 @@
 """A run: a flow together with the question it answers; a flow that ended early is a run too."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,13 +41,16 @@ class Run:
     next_step: float
     """Step size that a continuation tries first."""
     test: dict[str, float]
-    """Smallest margin, mean margin and accuracy on test samples; empty if there are none."""
+    """Mean loss, smallest margin, mean margin and accuracy on test samples; empty if there are
+    none."""
     manifest: dict[str, object]
     """Versions, device, threads, wall time."""
     folder: Path | None = None
     """The run folder; None if the run is not stored."""
     given: Given = Given()  # noqa: RUF009 (frozen)
     """What was given beside the scenario; of a run that was read from its folder, its neurons."""
+    validation: dict[str, float] = field(default_factory=dict)
+    """The same on samples held out to validate on."""
 
     def _repr_html_(self) -> str:
         return titled(self.scenario.name, table(self.card.items()))
@@ -67,6 +70,7 @@ class Run:
             **self.state.weights.card_rows(self.record),
             **self._progress,
             "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
+            **({"validate": _fit_text(self.validation)} if self.validation else {}),
             "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
             "folder": str(self.folder or "not stored"),
         }
@@ -179,6 +183,10 @@ class Run:
     def effort(self) -> Effort:
         """What the integration cost."""
         return self.evidence.effort
+
+
+def _fit_text(fit: Mapping[str, float]) -> str:
+    return f"accuracy {fit['accuracy']:.4f}, loss {fit['loss']:.3g}"
 
 
 def _at_moments(cosines: Callable[[int], tuple[float, float]], moments: Mapping[str, int]) -> str:

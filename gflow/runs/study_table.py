@@ -48,7 +48,15 @@ _RADII = {
 }
 """Columns of a table whose runs were attacked in a norm, and what they mean."""
 
-_MEANINGS = _COLUMNS | _RADII
+_VALIDATION = {
+    "validation_accuracy": "share of held-out samples classified correctly at the end",
+    "validation_loss": "mean loss of held-out samples at the end",
+}
+"""Columns of a table whose runs hold out samples to validate on, and what they mean."""
+
+_VALIDATED = ("accuracy", "loss")
+
+_MEANINGS = _COLUMNS | _VALIDATION | _RADII
 
 
 def tabulate(
@@ -78,11 +86,11 @@ def tabulate(
     is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
     dims = keys if is_product else ["point"]
     shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
-    # The columns: those of every table, radii if some were measured, and what the judges gave, in
-    # the order of their predictions.
+    # The columns: those of every table, validation and radii if some were measured, and what the
+    # judges gave, in the order of their predictions.
     given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
     ids = list(dict.fromkeys(name.split(".")[0] for name in given))
-    measured = [name for name in _RADII if any(name in row for row in rows)]
+    measured = [name for name in _VALIDATION | _RADII if any(name in row for row in rows)]
     columns = [*_COLUMNS, *measured, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
     data = {
         name: (dims, _column([row.get(name) for row in rows]).reshape(shape), _meaning(name))
@@ -137,6 +145,7 @@ def _numbers(run: Run) -> dict[str, Any]:
         "time": run.outcome.t,
         **{name: float(last[name]) for name in ("loss", "margin_min", "accuracy")},
         "test_accuracy": run.test.get("accuracy"),
+        **{f"validation_{name}": run.validation[name] for name in _VALIDATED if run.validation},
         **_medians(run),
         **({} if phases is None else phases._asdict()),
         "steps": effort.steps,
