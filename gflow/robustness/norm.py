@@ -173,7 +173,7 @@ class _L2(Norm):
         if place:
             norm.place = place
             norm.sign = f"l2 within {place}"
-            norm.tex = rf"$\ell_2$ within {place.replace('_', ' ')}"
+            norm.tex = rf"$\ell_2$, {place.replace('_', ' ')}"
         return norm
 
     @property
