@@ -18,6 +18,7 @@ from gflow.network.vector_population import VectorPopulation
 from gflow.random import stream
 from gflow.robustness.model_margin import OutputMargin
 from gflow.robustness.norm import Norm
+from gflow.robustness.subspace import Subspace
 
 RNG = np.random.default_rng(0)
 CENTERS = orthonormal_centers(5, 3, 2, "rotated", rng=stream(0, "centers"))
@@ -128,6 +129,20 @@ EXAMPLES: dict[str, list[dict]] = {
         NETWORK | dict(target=CUBIC.network, x=X, seed=0, iterations=2)
     ],
     "robustness.radius.radii": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.confined_bound.confined_radii": [
+        dict(network=Population.of(network()), within=Subspace.spanned(CENTERS.mu[:2])) | SAMPLES
+    ],
+    "robustness.line_radius.line_radii": [
+        dict(f=Population.of(network()), direction=CENTERS.mu[0]) | SAMPLES
+    ],
+    "robustness.universal_bound.universal_bound": [
+        dict(network=Population.of(network()), x=X[:3], y=np.ones(3), share=0.9,
+             certified=np.array([0.1, 0.2, 0.3]))
+    ],
+    "robustness.universal_attack.universal": [
+        dict(network=Population.of(network()), share=0.9, certified=np.full(len(X), 0.1),
+             known=-X, seed=0) | SAMPLES
+    ],
     "robustness.layers_bound.certified_of_layers": [
         dict(network=HostLayers((CENTERS.mu, np.eye(3)), np.eye(3), np.zeros(3), 2.0), x=X,
              y=np.repeat([0.0, 1.0, 2.0], 2), most=np.full(6, 0.5), norm=Norm.L2),
@@ -229,6 +244,10 @@ ELSEWHERE = {
     "measure.exchange.exchange", "measure.premise.look", "measure.relu_supremum.enumerable",
     "robustness.bisection.bisected", "robustness.bisection.crossed", "robustness.cast.casts_of",
     "robustness.half_spaces.half_space_radii", "robustness.missing.lasting",
+    "robustness.joint_bound.joint_rate", "robustness.joint_bound.rows_of",
+    "robustness.radius_bound.gated_radii", "robustness.lines.evenly",
+    "robustness.norm.l2_within", "robustness.norm.norm_named",
+    "robustness.subspace.register_subspace", "robustness.universal_bound.least_flips",
     "robustness.minimum_norm.rivals", "robustness.ball_attack.random_starts",
     "robustness.square_attack.square_attack", "laws.published_flow.learning_hypotheses",
     "laws.hypothesis.orthonormal_centers",

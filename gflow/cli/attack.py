@@ -17,6 +17,19 @@ def attack(
     norm: Annotated[
         list[str] | None, typer.Option(help="l1, l2 or linf, repeatable; else the scenario's.")
     ] = None,
+    within: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SUBSPACE",
+            help="Also l2 within samples, off_samples, centers, "
+            "off_centers, or along class_difference, positive_average or "
+            "negative_average; repeatable.",
+        ),
+    ] = None,
+    universal: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Also one l2 vector for this share of a class."),
+    ] = None,
     samples: Annotated[int | None, typer.Option(help="Number of test samples; 0 for all.")] = None,
     at: Annotated[
         list[float] | None,
@@ -38,7 +51,9 @@ def attack(
         from gflow.runs import study, verdicts
 
         result = study.load(folder)
-        requested = radii_of(result.scenario, norm, samples, published)
+        requested = radii_of(
+            result.scenario, norm, samples, published, within=within, universal=universal
+        )
         result = study.attack(result, requested, fresh, tell.stage)
         verdicts.judged(result, tell.stage)  # those that rest on radii have changed
         notes = [] if as_json or markdown else draw(result, tell.stage)
@@ -47,13 +62,13 @@ def attack(
         print_json([row.to_json() for row in rows])
     elif markdown:
         print(radii_table.markdown(rows))
-        print("\n".join(radii_table.published_lines(result.entries)))
+        print("\n".join(radii_table.lines_below(result.entries)))
     else:
         from gflow.report.card import unanswered_lines
 
         console = terminal()
         console.print(radii_table.robustness_table(rows))
-        console.print("\n".join(radii_table.published_lines(result.entries)), markup=False)
+        console.print("\n".join(radii_table.lines_below(result.entries)), markup=False)
         console.print(unanswered_lines(result.unanswered))
         print_lines(notes)
     return exit_code(result, {})

@@ -29,6 +29,7 @@ Look at a result (RUN is the folder that `gflow run` printed):
   gflow plot RUN --only alignment            one figure as pdf and png
   gflow report RUN                           one page for a browser, with a time slider
   gflow attack RUN --norm l2 --at 0.3        robust accuracy at an attack radius
+  gflow attack RUN --within off_samples      radii off the span of the training samples
   gflow diff RUN RUN                         how two questions and their answers differ
   gflow status runs                          all runs there are
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gflow.errors import ScenarioError
 from gflow.scenario import RobustnessTable, Scenario
-from gflow.scenario.words import NORMS
+from gflow.scenario.words import NORMS, SUBSPACES
 
 if TYPE_CHECKING:
     from gflow.judges.finding import Verdict
@@ -29,7 +29,13 @@ def crew_of(workers: int, dask: str | None, is_grid: bool) -> "Crew":
 
 
 def radii_of(
-    scenario: Scenario, norms: list[str] | None, samples: int | None, published: bool
+    scenario: Scenario,
+    norms: list[str] | None,
+    samples: int | None,
+    published: bool,
+    *,
+    within: list[str] | None = None,
+    universal: float | None = None,
 ) -> RobustnessTable:
     """What `gflow attack` measures: the table of the scenario, or l2, as changed by the options."""
     own = scenario.robustness
@@ -37,12 +43,23 @@ def radii_of(
     names = norms or list(own.norms) or ["l2"]
     if wrong := [name for name in names if name not in NORMS.words]:
         raise ScenarioError((f"`--norm` must be l1, l2 or linf, but is {wrong[0]}; try l2.",))
+    places = within or list(own.within)
+    if wrong := [name for name in places if name not in SUBSPACES.words]:
+        known = f"{', '.join(SUBSPACES.words[:-1])} or {SUBSPACES.words[-1]}"
+        raise ScenarioError((f"`--within` must be {known}, but is {wrong[0]}; try off_samples.",))
+    share = own.universal if universal is None else universal
+    if not 0 <= share <= 1:
+        raise ScenarioError(
+            (f"`--universal` must be a share from 0 to 1, but is {share:g}; try 0.95.",)
+        )
     if (samples or 0) < 0:
         raise ScenarioError((f"`--samples` must be >= 0, but is {samples}; try 0 for all.",))
-    if published and "l2" not in names:
+    if (published or places or share) and "l2" not in names:
         names.append("l2")
     return RobustnessTable(
         norms=tuple(dict.fromkeys(names)),  # pyright: ignore[reportArgumentType]
+        within=tuple(dict.fromkeys(places)),  # pyright: ignore[reportArgumentType]
+        universal=share,
         attacked=own.attacked if samples is None else samples,
         published=published or own.published,
     )

@@ -211,7 +211,8 @@ def _attack_operations(scenario: Scenario, sizes: Sizes) -> int:
     rivals = 1 if network.grain == "sign" else sizes.C - 1
     # A gradient costs as much again as a value.
     passes = 2 * WALKS * WALK_STEPS + LINES * LINE_LOOKS
-    return len(robustness.norms) * rivals * passes * 2 * samples * weights_of(scenario, sizes)
+    places = len(robustness.norms) + len(robustness.within)
+    return places * rivals * passes * 2 * samples * weights_of(scenario, sizes)
 
 
 def _steps(scenario: Scenario) -> tuple[int, int]:

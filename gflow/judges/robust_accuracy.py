@@ -34,6 +34,7 @@ from gflow.laws.critical_radii import (
 )
 from gflow.laws.hypothesis import Hypothesis
 from gflow.laws.published import any_robust_accuracy, bayes_robust_accuracy, robust_radius
+from gflow.laws.universal import contrast_radii
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.robustness.attack import share_beyond
 from gflow.robustness.norm import Norm
@@ -92,17 +93,34 @@ def accuracy_law(evidence: Evidence, R: Float[np.ndarray, " B"]) -> Float[np.nda
 def radius_law(evidence: Evidence, norm: Norm) -> tuple[float, ...] | None:
     """Radius of the centers of each class, if the run learned what theory says it learns.
 
-    None where no law applies: without orthonormal centers, for p = 2, and for networks of which
-    there are no laws.
+    None where no law applies: without orthonormal centers, for p = 2, for networks of which
+    there are no laws, and within most subspaces.
 
-    **Source:** theory D6.
+    **Source:** theory D6, D26.
     """
     centers = evidence.centers
     lawful = evidence.has_laws and evidence.p != 2
     if not (lawful and centers.orthonormal):
         return None
-    laws = learned_radius(norm, evidence.p, centers.K1, centers.K2)
+    if norm.place == "class_difference":
+        laws = tuple(_law_along_classes(evidence, sign) for sign in (1, -1))
+    elif norm.place in ("", "centers"):
+        # Neurons lie in the span of the centers, where nothing is lost.
+        free = Norm.L2 if norm.place else norm
+        laws = learned_radius(free, evidence.p, centers.K1, centers.K2)
+    else:
+        return None
     return tuple(law for law, s in zip(laws, (1, -1), strict=True) if s in centers.signs)
+
+
+def _law_along_classes(evidence: Evidence, sign: int) -> float:
+    """How far along the difference of the classes a center of one of them falls (D26)."""
+    centers = evidence.centers
+    if evidence.p < 2:
+        return centers.K**-0.5
+    if not (centers.label == sign).any():
+        return float("inf")
+    return float(contrast_radii(np.ones(centers.K), centers.label, evidence.p, sign)[0])
 
 
 def judge_robust_accuracy(evidence: Evidence) -> Opinion:

@@ -22,7 +22,7 @@ from gflow.laws.universal import (
     universal_vector,
 )
 from gflow.network.population import population_of
-from gflow.robustness.lines import Samples, first_flips
+from gflow.robustness.lines import Samples, evenly, first_flips
 from gflow.robustness.norm import Norm
 
 UNIVERSAL_ERROR = 0.02
@@ -111,7 +111,7 @@ def _median(
     samples = Samples.of(f.take(f.m > 0), x, np.full(len(x), float(sign)), Norm.L2)
     ways = np.broadcast_to(along @ centers.mu, (len(x), 1, x.shape[1]))
     reach = np.full(len(x), _FARTHEST * expected.max())
-    distance = first_flips(samples, ways, reach, 1, places=_PLACES)[0][:, 0]
+    distance = first_flips(samples, ways, reach, 1, shares=evenly(_PLACES))[0][:, 0]
     ratio = distance / expected
 
     median, center = float(np.median(ratio)), float(np.median(expected))

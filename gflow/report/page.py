@@ -106,7 +106,7 @@ def _html(result: Run | Study, findings: Findings, pictures: list[Picture]) -> s
         pictures=pictures,
         radii=radii_table.by_norm(radii_table.rows_of(result.entries)),
         radii_table=radii_table,
-        published=radii_table.published_lines(result.entries),
+        published=radii_table.lines_below(result.entries),
         provenance=provenance_of(result),
         scenario=result.scenario.to_toml(),
         commands=commands_of(result),

@@ -172,10 +172,11 @@ def commands_of(result: Run | Study) -> list[str]:
     """The commands that make the result and its page again, from a file with the scenario."""
     scenario, folder = result.scenario, result.folder or "RUN"
     norms = dict.fromkeys(
-        str(norm) for _, run in result.entries if run.evidence.robustness
+        f"--within {norm.place}" if norm.place else f"--norm {norm}"
+        for _, run in result.entries if run.evidence.robustness
         for norm in run.evidence.robustness.radii
     )  # fmt: skip
     lines = [f"gflow run {scenario.name}.toml"]
     if norms and not scenario.robustness.norms:
-        lines.append(f"gflow attack {folder} {' '.join(f'--norm {norm}' for norm in norms)}")
+        lines.append(f"gflow attack {folder} {' '.join(norms)}")
     return [*lines, f"gflow report {folder}"]

@@ -11,10 +11,14 @@ from rich.text import Text
 from gflow.judges.robust_accuracy import radius_law
 from gflow.robustness.norm import Norm
 from gflow.robustness.published_search import PUBLISHED_RADII
+from gflow.robustness.universal_attack import Universal
 from gflow.runs.run import Run
 
 Ends = tuple[float, float]
 """Certified and attacked."""
+
+LARGE = 1e4
+"""From here on radii are printed in powers of ten."""
 
 
 class Row(NamedTuple):
@@ -31,12 +35,22 @@ class Row(NamedTuple):
     """Robust accuracy by attack radius."""
     samples: int
     neurons: int
+    dimension: int | None
+    """That of the subspace which perturbations lie in; None for all of space."""
+    universal: tuple[Universal, ...]
+    """One vector for each class, in l2."""
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for `--json`."""
+        vectors = [
+            {"class": one.label, "share": one.share, "certified": one.certified,
+             "attacked": one.attacked}
+            for one in self.universal
+        ]  # fmt: skip
         accuracy = [{"radius": R, "certified": a, "attacked": b} for R, (a, b) in
                     self.accuracy.items()]  # fmt: skip
-        return {**self._asdict(), "norm": str(self.norm), "accuracy": accuracy}
+        return {**self._asdict(), "norm": str(self.norm), "accuracy": accuracy,
+                "universal": vectors}  # fmt: skip
 
 
 def rows_of(entries: Sequence[tuple[str, Run]], at: Sequence[float] = ()) -> list[Row]:
@@ -70,7 +84,46 @@ def _row(label: str, run: Run, norm: Norm, at: Sequence[float]) -> Row:
         accuracy=dict(zip(R, zip(*ends, strict=True), strict=True)),
         samples=robustness.n,
         neurons=radii.neurons,
+        dimension=radii.dimension,
+        universal=robustness.universal if norm == Norm.L2 else (),
     )
+
+
+def lines_below(entries: Sequence[tuple[str, Run]]) -> list[str]:
+    """What no table of radii says: universal vectors, empty subspaces, the published attack."""
+    return [*_universal_lines(entries), *_empty_lines(entries), *published_lines(entries)]
+
+
+def _universal_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
+    """The length of one vector for each class: one line per run."""
+    lines = []
+    for label, run in entries:
+        robustness = run.evidence.robustness
+        if robustness is None or not robustness.universal:
+            continue
+        parts = [
+            f"class {one.label:+g}: {bracket((one.certified, one.attacked), 4)}"
+            if run.scenario.network.grain == "sign"
+            else f"class {one.label:g}: {bracket((one.certified, one.attacked), 4)}"
+            for one in robustness.universal
+        ]
+        lines.append(
+            f"one l2 vector for {robustness.universal[0].share:.4g} of a class, "
+            f"{label or run.scenario.name}: {', '.join(parts)}"
+        )
+    return lines
+
+
+def _empty_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
+    """The subspaces that hold nothing but the origin, where no perturbation flips anything."""
+    empty = dict.fromkeys(
+        norm.place
+        for _, run in entries
+        if run.evidence.robustness is not None
+        for norm, radii in run.evidence.robustness.radii.items()
+        if radii.dimension == 0
+    )
+    return [f"{place}: of dimension 0, so nothing within it flips a sample" for place in empty]
 
 
 def published_lines(entries: Sequence[tuple[str, Run]]) -> list[str]:
@@ -139,7 +192,7 @@ def cells(row: Row) -> list[str]:
 
 def bracket(ends: Ends, digits: int) -> str:
     """Two numbers in brackets, or one if they agree in so many digits."""
-    low, high = (f"{end:.{digits}f}" for end in ends)
+    low, high = (f"{end:.{digits}f}" if end < LARGE else f"{end:.3g}" for end in ends)
     return low if low == high else f"[{low}, {high}]"
 
 

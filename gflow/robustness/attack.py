@@ -20,13 +20,14 @@ from scipy.linalg import orth
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
-from gflow.robustness.lines import Lines, Samples, first_flips, scaled, steepest
+from gflow.robustness.lines import Lines, Samples, evenly, first_flips, scaled, steepest
 from gflow.robustness.norm import Norm
+from gflow.robustness.subspace import FARTHEST, Subspace
 
 LONGEST = 2.0
 """Largest perturbation tried, in units of ‖x‖: beyond it the input is another one."""
 
-_PLACES = 48  # along each direction
+_PLACES, _FAR_PLACES = 48, 46  # along each direction, up to `LONGEST` and from there on
 _ROUNDS, _WALKS, _RANDOM = 400, 4, 4
 _LEAST_GAIN = 1e-9  # of a step, and relative width of its bracket
 _TOWARD = 24  # heaviest neurons that samples are moved toward, or from
@@ -65,6 +66,7 @@ def attack(
     seed: int,
     *,
     norm: Norm = Norm.L2,
+    within: Subspace | None = None,
 ) -> Attack:
     """Find short perturbations with y f(x + δ) <= 0 by directions of the theory and by walking.
 
@@ -74,6 +76,7 @@ def attack(
     - `x`, `y`: samples and their labels ±1.
     - `seed`: of the random directions.
     - `norm`: in which perturbations are short.
+    - `within`: a subspace that perturbations must lie in, in l2.
 
     **Returns:** an `Attack`: an upper bound on the distance of each sample to {y f <= 0}.
 
@@ -86,8 +89,17 @@ def attack(
         return Attack(np.zeros(len(x)), np.zeros(x.shape), None)  # y f = 0 is wrong everywhere
 
     # What is orthogonal to every neuron only lengthens a perturbation, if rotations do not count.
-    basis = orth(f.u.T) if norm.euclidean else None
-    samples = Samples.of(f, x, y, norm, basis=basis)
+    if within is None:
+        basis = orth(f.u.T) if norm.euclidean else None
+        samples = Samples.of(f, x, y, norm, basis=basis)
+        longest, shares = LONGEST, evenly(_PLACES)
+    else:
+        basis = within.seen_by(f.u).basis
+        samples = Samples.confined(f, x, y, norm, basis=basis)
+        longest, shares = FARTHEST, _far_shares()
+        if not basis.shape[1]:
+            wrong = Lines.of(samples, samples.x).flipped(np.zeros(len(x)))
+            return Attack(np.where(wrong, 0.0, np.inf), samples.x, basis)
 
     # As many samples at a time as fit into memory with all of their directions.
     rng = np.random.default_rng(seed)
@@ -96,19 +108,22 @@ def attack(
     rows = max(_ENTRIES // width, 1)
     for begin in range(0, len(x), rows):
         some = slice(begin, begin + rows)
-        reach = LONGEST * np.asarray(norm.size(x[some]))
-        radius[some], delta[some] = _shortest(samples.take(some), reach, rng)
+        reach = longest * np.asarray(norm.size(x[some]))
+        radius[some], delta[some] = _shortest(samples.take(some), reach, shares, rng)
     return Attack(radius, delta, basis)
 
 
 def _shortest(
-    samples: Samples, reach: Float[np.ndarray, " n"], rng: np.random.Generator
+    samples: Samples,
+    reach: Float[np.ndarray, " n"],
+    shares: Float[np.ndarray, " places"],
+    rng: np.random.Generator,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n d"]]:
     """The shortest of what all directions lead to, and the perturbations."""
     f, x, y, norm = samples.f, samples.x, samples.y, samples.norm
 
     # At the origin every network is 0, and where own neurons are silent it is not right.
-    own = np.where(y[:, None] * f.s > 0, np.maximum(x @ f.u.T, 0), 0)
+    own = np.where(y[:, None] * f.s > 0, np.maximum(samples.views, 0) / f.m ** (1 / f.p), 0)
     to_zero = [scaled(norm, way, steepest(norm, -x))[:, None] for way in (-x, -own @ f.u)]
     ways = [steepest(norm, _directions(samples, rng)), *to_zero]
     if not norm.euclidean:
@@ -118,7 +133,7 @@ def _shortest(
     ways = np.concatenate(ways, axis=1)
 
     # Every direction is followed to its first flip, and a walk starts at the shortest of them.
-    length, way = first_flips(samples, ways, reach, _WALKS, places=_PLACES)
+    length, way = first_flips(samples, ways, reach, _WALKS, shares=shares)
     n, walks, d = way.shape
     length, way = _walked(samples.repeated(walks), way.reshape(-1, d), length.reshape(-1))
 
@@ -127,6 +142,12 @@ def _shortest(
     lines = Lines.of(samples, way[winner])
     radius = np.where(lines.flipped(np.zeros(n)), 0.0, lines.exact(length[winner]))
     return radius, np.where(np.isfinite(radius), radius, 0.0)[:, None] * way[winner]
+
+
+def _far_shares() -> Float[np.ndarray, " places"]:
+    """Places along a direction in a subspace: as many near by as elsewhere, and far away a few."""
+    far = np.geomspace(LONGEST, FARTHEST, _FAR_PLACES + 1)[1:]
+    return np.concatenate([LONGEST * evenly(_PLACES), far]) / FARTHEST
 
 
 def _heaviest(f: Population) -> Int[np.ndarray, " q"]:
@@ -144,7 +165,7 @@ def _directions(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray,
     signs = y[:, None] * f.s
 
     # From the own neuron that contributes most to each of the heaviest.
-    strength = np.where(signs > 0, gain * (x @ f.u.T), -np.inf)
+    strength = np.where(signs > 0, samples.views, -np.inf)
     own = strength.argmax(axis=1)
     pull = (gain[:, None] * f.u)[own]
     some = _heaviest(f)
@@ -154,7 +175,7 @@ def _directions(samples: Samples, rng: np.random.Generator) -> Float[np.ndarray,
     against = np.where(signs < 0, f.m ** (1 / f.p), 0.0) @ f.u
     spread = np.where(signs < 0, 1.0, 0.0) @ (gain[:, None] * f.u)
     every = -(signs * f.m) @ f.u
-    slope = -y[:, None] * samples.leaning.slope(x)
+    slope = -y[:, None] * samples.slope(np.zeros_like(x))
     between = steepest(Norm.L2, against) - steepest(Norm.L2, pull)
     more = np.stack([-pull, between, -pull + spread, every, slope], axis=1)
 
@@ -193,8 +214,8 @@ def _toward_tangent(
     damping: Float[np.ndarray, " r"],
 ) -> Float[np.ndarray, "r d"]:
     """Directions turned toward the point of the tangent plane of the boundary closest to x."""
-    norm, boundary = samples.norm, samples.x + length[:, None] * way
-    slope = samples.y[:, None] * samples.leaning.slope(boundary)
+    norm = samples.norm
+    slope = samples.y[:, None] * samples.slope(length[:, None] * way)
     closest = steepest(norm, -slope)
     turned = way + damping[:, None] * (closest - way)
     if not norm.euclidean:

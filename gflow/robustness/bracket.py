@@ -7,6 +7,7 @@ included, so a curve is never computed point by point and cannot rise.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
+from types import MappingProxyType
 from typing import TypeGuard
 
 import numpy as np
@@ -21,9 +22,13 @@ from gflow.robustness.layers_bound import certified_of_layers
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
 from gflow.robustness.model_margin import OutputMargin
 from gflow.robustness.model_witness import in_double
-from gflow.robustness.norm import Norm
+from gflow.robustness.norm import Norm, l2_within
 from gflow.robustness.published_search import PUBLISHED_RADII, published_accuracy
 from gflow.robustness.radius import Radii, radii
+from gflow.robustness.subspace import Subspace
+from gflow.robustness.universal_attack import Universal, universal
+
+_IN = 1e-12  # of the length of a perturbation, that may be outside of a subspace it lies in
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Robustness:
     """[certified, attacked] of every sample; the name of a norm is as good a key."""
     published: Float[np.ndarray, " B"] | None = None
     """Robust accuracy that the published l2 attack leaves at `PUBLISHED_RADII`; None if not run."""
+    universal: tuple[Universal, ...] = ()
+    """One l2 vector for each class; none if they were not looked for."""
 
     @property
     def n(self) -> int:
@@ -62,6 +69,8 @@ def measure_radii(
     *,
     seed: int,
     published: bool = False,
+    within: Mapping[str, Subspace] = MappingProxyType({}),
+    share: float = 0.0,
 ) -> Robustness:
     """Bracket the radius of every sample in every norm.
 
@@ -78,30 +87,75 @@ def measure_radii(
     - `norms`: in which distance is measured.
     - `seed`: of the attacks on a certifiable network.
     - `published`: whether to run the published attack as well; needs a certifiable network.
+    - `within`: subspaces by name, in which l2 perturbations are looked for as well.
+    - `share`: of the samples of a class, for which one l2 vector is looked for that misclassifies
+        all of them at once; 0 for none. It needs l2 among `norms`.
 
-    **Returns:** a `Robustness`, its radii with their witnesses.
+    **Returns:** a `Robustness`, its radii with their witnesses; those within a subspace by the norm
+    that `l2_within` makes of its name, `l2_name`.
 
-    **Source:** theory D10.
+    **Source:** theory D10; within a subspace D31.
     """
     at, label = np.asarray(x, np.float64), np.asarray(y, np.float64)
     check_finite(at, "`x`")
+    if share and Norm.L2 not in norms:
+        raise ValueError(
+            "`norms` must hold l2 where one vector for a class is looked for, but does not; add "
+            "Norm.L2, or set share = 0."
+        )
     if not _is_certifiable(network):
-        return Robustness(label, _attacked(network, at, label, norms))
+        brackets = _attacked(network, at, label, norms, within)
+        vectors = _universal(network, at, label, share, brackets, seed)
+        return Robustness(label, brackets, None, vectors)
     whole = population_of(network).distinct
     brackets: dict[Norm, Radii] = {}
     for norm in norms:
         known = [_perturbation(radii) for radii in brackets.values()]
         brackets[norm] = radii(whole, at, label, seed, norm=norm, known=known)
-    brackets = _shortest_of_all(brackets)
+    free = brackets[Norm.L2].certified if Norm.L2 in brackets else None
+    for name, subspace in within.items():
+        place = l2_within(name)
+        brackets[place] = radii(whole, at, label, seed, within=subspace, free=free)
+    brackets = _shortest_of_all(brackets, within)
     curve = published_accuracy(whole, at, label, PUBLISHED_RADII) if published else None
-    return Robustness(label, brackets, curve)
+    return Robustness(label, brackets, curve, _universal(whole, at, label, share, brackets, seed))
 
 
-def _shortest_of_all(brackets: Mapping[Norm, Radii]) -> dict[Norm, Radii]:
-    """Radii in each norm, where a flip that is known in another norm may be shorter."""
+def _universal(
+    network: Population | Callable,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    share: float,
+    brackets: Mapping[Norm, Radii],
+    seed: int,
+) -> tuple[Universal, ...]:
+    if not share:
+        return ()
+    free = brackets[Norm.L2]
+    known = _perturbation(free)
+    return universal(network, x, y, share, certified=free.certified, known=known, seed=seed)
+
+
+def _shortest_of_all(
+    brackets: Mapping[Norm, Radii], within: Mapping[str, Subspace]
+) -> dict[Norm, Radii]:
+    """Radii in each norm, where a flip that is known in another norm may be shorter.
+
+    Within a subspace only those of others count that lie in it.
+    """
+
+    def allowed(delta: Float[np.ndarray, "n D"], norm: Norm) -> Float[np.ndarray, "n D"]:
+        if not norm.place:
+            return delta
+        size = np.linalg.norm(delta, axis=1)
+        inside = np.linalg.norm(delta - within[norm.place].projected(delta), axis=1) <= _IN * size
+        return np.where(inside[:, None], delta, 0.0)
+
     return {
         norm: reduce(
-            lambda radii, other, norm=norm: _or_shorter(radii, _perturbation(other), norm),
+            lambda radii, other, norm=norm: _or_shorter(
+                radii, allowed(_perturbation(other), norm), norm
+            ),
             (other for other in brackets.values() if other is not radii),
             radii,
         )
@@ -134,7 +188,11 @@ STEPS = 200
 
 
 def _attacked(
-    f: Callable, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], norms: Sequence[Norm]
+    f: Callable,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    norms: Sequence[Norm],
+    within: Mapping[str, Subspace],
 ) -> dict[Norm, Radii]:
     """Radii in [0, attacked] of a model of one output or of many.
 
@@ -147,19 +205,18 @@ def _attacked(
     toward = rivals(single, y, single, y)
 
     def search(norm: Norm, rows: slice | Int[np.ndarray, " r"], at: np.ndarray) -> Attack:
-        ways = toward[rows]
+        how = {"toward": toward[rows], "within": within.get(norm.place), "steps": STEPS}
         if many:
-            label = y[rows].astype(np.int64)
-            return minimum_norm_of_classes(f, at[rows], label, norm, toward=ways, steps=STEPS)
-        label = y[rows].astype(at.dtype)
-        return minimum_norm(OutputMargin(f), at[rows], label, norm, toward=ways, steps=STEPS)
+            return minimum_norm_of_classes(f, at[rows], y[rows].astype(np.int64), norm, **how)
+        return minimum_norm(OutputMargin(f), at[rows], y[rows].astype(at.dtype), norm, **how)
 
     brackets = {}
-    for norm in norms:
+    for norm in (*norms, *map(l2_within, within)):
         first = search(norm, slice(None), single)
         attack = in_double(f, x, y, first, partial(search, norm, at=x), norm=norm)
-        brackets[norm] = Radii(np.zeros(len(x)), attack.radius, 0, attack)
-    brackets = _shortest_of_all(brackets)
+        dimension = within[norm.place].d if norm.place else None
+        brackets[norm] = Radii(np.zeros(len(x)), attack.radius, 0, attack, dimension)
+    brackets = _shortest_of_all(brackets, within)
     layers: HostLayers | None = getattr(f, "on_host", None)
     if layers is None:
         return brackets

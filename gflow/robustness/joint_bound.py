@@ -60,12 +60,12 @@ def _together(
     a, zeta = (positive_length(views[:, side], p) for side in (own, ~own))
 
     # How fast that of own neurons falls, and the difference.
-    mine, theirs = (_weighted(f.take(side)) for side in (own, ~own))
+    mine, theirs = (rows_of(f.take(side)) for side in (own, ~own))
     speed = largest_singular(mine)
-    return lasting(a, a - zeta, speed, _joint_rate(mine, theirs, speed), missing=missing)
+    return lasting(a, a - zeta, speed, joint_rate(mine, theirs, speed), missing=missing)
 
 
-def _joint_rate(
+def joint_rate(
     mine: Float[np.ndarray, "a D"], theirs: Float[np.ndarray, "b D"], speed: float
 ) -> float:
     """min_c √λ_max((1 + c) W₊ᵀW₊ + (1 + 1/c) W₋ᵀW₋), convex in c, near (s₋/s₊)²."""
@@ -85,7 +85,7 @@ def _joint_rate(
     return rate(best)
 
 
-def _weighted(f: Population) -> Float[np.ndarray, "h D"]:
+def rows_of(f: Population) -> Float[np.ndarray, "h D"]:
     """Rows W with ‖m^{1/p} z‖_p <= ‖W z‖₂."""
     if f.p >= 2:
         return f.m[:, None] ** (1 / f.p) * f.u

@@ -38,7 +38,12 @@ class Leaning:
         self, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], size: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, "n h"]:
         """z at samples of labels ±1 and of these ‖x‖₂, in favor of their labels by `DOUBT`."""
-        return x @ self.w.T + np.outer(DOUBT * y * size, self.s * np.linalg.norm(self.w, axis=1))
+        return x @ self.w.T + np.outer(DOUBT * y * size, self.s * self.lengths)
+
+    @property
+    def lengths(self) -> Float[np.ndarray, " h"]:
+        """‖w_j‖₂."""
+        return np.linalg.norm(self.w, axis=1)
 
     def margin(
         self, z: Float[np.ndarray, "n h"], y: Float[np.ndarray, " n"]
@@ -47,7 +52,7 @@ class Leaning:
         share = relative_to_largest(z)[1]
         return y * (host_power(share, self.p) @ self.s)
 
-    def slope(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
-        """∇f up to a positive factor."""
-        share = relative_to_largest(x @ self.w.T)[1]
+    def slope(self, z: Float[np.ndarray, "n h"]) -> Float[np.ndarray, "n D"]:
+        """∇f up to a positive factor, from what neurons see."""
+        share = relative_to_largest(z)[1]
         return (host_power(share, self.p - 1) * self.s) @ self.w

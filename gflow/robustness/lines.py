@@ -1,6 +1,7 @@
 """Samples that are to be flipped, and lines from them along which the network is followed.
 
-One idea: neurons see a line as z + t dz, so a step along it costs the same in any dimension.
+One idea: neurons see a line as z + t dz, so a step along it costs the same in any dimension, and
+perturbations may be confined to a subspace while the samples are not.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from gflow.network.population import Population
 from gflow.robustness.bisection import crossed
-from gflow.robustness.leaning import Leaning
+from gflow.robustness.leaning import DOUBT, Leaning
 from gflow.robustness.norm import Norm
 
 _EVALUATIONS = 42  # that halve a bracket to rounding
@@ -29,6 +30,12 @@ class Samples:
     size: Float[np.ndarray, " n"]
     """‖x‖₂, in all dimensions."""
     norm: Norm
+    whole: Float[np.ndarray, "n E"]
+    """Samples as neurons see them: in all dimensions where perturbations are confined, else x."""
+    eye: Leaning
+    """What `whole` is seen by."""
+    drift: float = 0.0
+    """What rounding may change of <u_j, δ>, in units of ‖δ‖₂, where δ may be longer than 2‖x‖₂."""
 
     @classmethod
     def of(
@@ -43,15 +50,45 @@ class Samples:
         """Samples and neurons, in coordinates of a basis of the span of all neurons if given."""
         flat = f if basis is None else replace(f, u=f.u @ basis)
         at = x if basis is None else x @ basis
-        return cls(flat, Leaning.of(flat), at, y, np.linalg.norm(x, axis=1), norm)
+        leaning = Leaning.of(flat)
+        return cls(flat, leaning, at, y, np.linalg.norm(x, axis=1), norm, at, leaning)
+
+    @classmethod
+    def confined(
+        cls,
+        f: Population,
+        x: Float[np.ndarray, "n D"],
+        y: Float[np.ndarray, " n"],
+        norm: Norm,
+        *,
+        basis: Float[np.ndarray, "D d"] | None = None,
+    ) -> "Samples":
+        """Samples of which only a part is perturbed, by δ of any length.
+
+        **Arguments:**
+
+        - `basis`: orthonormal, in whose coordinates perturbations are; None for all of them.
+        """
+        samples = cls.of(f, x, y, norm, basis=basis)
+        return replace(samples, whole=x, eye=Leaning.of(f), drift=DOUBT)
+
+    @property
+    def views(self) -> Float[np.ndarray, "n h"]:
+        """What neurons see of the samples."""
+        return self.whole @ self.eye.w.T
 
     @property
     def z(self) -> Float[np.ndarray, "n h"]:
         """What neurons see of the samples, in favor of their labels."""
-        return self.leaning.views(self.x, self.y, self.size)
+        return self.eye.views(self.whole, self.y, self.size)
+
+    def slope(self, delta: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """∇f at x + δ up to a positive factor, in the coordinates of δ."""
+        return self.leaning.slope(self.views + delta @ self.leaning.w.T)
 
     def take(self, index: slice | Int[np.ndarray, " r"]) -> "Samples":
-        return replace(self, x=self.x[index], y=self.y[index], size=self.size[index])
+        parts = {name: getattr(self, name)[index] for name in ("x", "y", "size", "whole")}
+        return replace(self, **parts)
 
     def repeated(self, count: int) -> "Samples":
         return self.take(np.repeat(np.arange(len(self.x)), count))
@@ -74,8 +111,11 @@ class Lines:
         z: Float[np.ndarray, "r h"] | None = None,
     ) -> "Lines":
         """One line per sample; `z` if what neurons see of the samples is known."""
-        leaning = samples.leaning
-        return cls(leaning, samples.y, samples.z if z is None else z, way @ leaning.w.T)
+        leaning, dz = samples.leaning, way @ samples.leaning.w.T
+        if samples.drift:
+            doubt = samples.drift * samples.y * np.linalg.norm(way, axis=1)
+            dz += np.outer(doubt, samples.eye.s * samples.eye.lengths)
+        return cls(leaning, samples.y, samples.z if z is None else z, dz)
 
     def take(self, index: Bool[np.ndarray, " r"] | Int[np.ndarray, " q"]) -> "Lines":
         return replace(self, y=self.y[index], z=self.z[index], dz=self.dz[index])
@@ -123,7 +163,7 @@ def first_flips(
     reach: Float[np.ndarray, " n"],
     most: int,
     *,
-    places: int,
+    shares: Float[np.ndarray, " places"],
 ) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k d"]]:
     """The shortest of the first flips on a grid along directions of size 1.
 
@@ -132,7 +172,7 @@ def first_flips(
     - `ways`: directions from each sample.
     - `reach`: how far they are followed.
     - `most`: how many flips of each sample are wanted.
-    - `places`: of the grid along each direction.
+    - `shares`: of the reach, increasing: the places of the grid along each direction.
 
     **Returns:** lengths from short to long, inf where there are fewer, and their directions.
     """
@@ -141,7 +181,7 @@ def first_flips(
     sample, way = np.nonzero(_distinct(ways))
     lines = Lines.of(samples.take(sample), ways[sample, way], samples.z[sample])
     low, high = np.zeros(len(sample)), np.full(len(sample), np.inf)
-    for step in np.arange(1, places + 1) / places:
+    for step in shares:
         flips = np.isfinite(high)
         enough = np.bincount(sample[flips], minlength=n) >= most
         at = np.flatnonzero(~flips & ~enough[sample])
@@ -167,6 +207,11 @@ def first_flips(
     best = np.argsort(length, axis=1)[:, :most]
     shortest = np.take_along_axis(length, best, axis=1)
     return shortest, np.take_along_axis(ways, best[..., None], axis=1)
+
+
+def evenly(places: int) -> Float[np.ndarray, " places"]:
+    """Shares 1/places, 2/places, …, 1."""
+    return np.arange(1, places + 1) / places
 
 
 def _distinct(ways: Float[np.ndarray, "n w d"]) -> Bool[np.ndarray, "n w"]:

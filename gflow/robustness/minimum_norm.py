@@ -10,6 +10,7 @@ of other classes as in Brendel et al., ICLR 2018.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -23,6 +24,7 @@ from gflow.robustness.ball_walk import BallWalk
 from gflow.robustness.bisection import bisected
 from gflow.robustness.model_margin import AbstractModelMargin, Perturbed, RivalMargin
 from gflow.robustness.norm import Norm
+from gflow.robustness.subspace import Subspace
 
 _RADII, _HALVINGS = 32, 40
 _WALKS = 3  # from the shortest of the lines
@@ -36,6 +38,7 @@ def minimum_norm(
     norm: Norm,
     *,
     toward: Float[np.ndarray, "n k D"] | None = None,
+    within: Subspace | None = None,
     steps: int = 500,
 ) -> Attack:
     """Find a short δ with margin <= 0 for each sample, in the precision of `x`.
@@ -50,6 +53,7 @@ def minimum_norm(
     - `x`, `y`: samples and labels.
     - `norm`: in which δ is short.
     - `toward`: perturbations whose directions are tried first, such as `rivals` gives.
+    - `within`: a subspace that perturbations must lie in, in l2.
     - `steps`: evaluations of margin and slope, of each of four walks.
 
     **Returns:** an `Attack`: an upper bound on each sample's distance to the nearest error.
@@ -60,14 +64,17 @@ def minimum_norm(
     n, D = x.shape
     along = np.zeros((n, 0, D), x.dtype) if toward is None else toward.astype(x.dtype)
     rows = min(n, max(_ENTRIES // D, 1))
-    radius, delta = np.empty(n), np.empty((n, D))
+    basis = None if within is None else within.basis
+    radius, delta = np.empty(n), np.empty((n, D if basis is None else basis.shape[1]))
     with jax.enable_x64(x.dtype == np.float64):
         for begin in range(0, n, rows):
             some = np.minimum(np.arange(begin, begin + rows), n - 1)  # one shape for all batches
             at, label, ways = (jnp.asarray(rows[some]) for rows in (x, y, along))
-            shortest = _shortest(Perturbed(margin, at, label, norm), ways, steps)
+            chart = None if basis is None else jnp.asarray(basis, x.dtype)
+            samples = Perturbed(margin, at, label, norm, chart)
+            shortest = _shortest(samples, samples.coordinates(ways), steps)
             radius[some], delta[some] = map(np.asarray, shortest)
-    return Attack(radius, delta, None)
+    return Attack(radius, delta, basis)
 
 
 def minimum_norm_of_classes(
@@ -77,6 +84,7 @@ def minimum_norm_of_classes(
     norm: Norm,
     *,
     toward: Float[np.ndarray, "n k D"] | None = None,
+    within: Subspace | None = None,
     steps: int = 500,
 ) -> Attack:
     """Find a short δ by which a model of C outputs takes each sample for one of another class.
@@ -96,14 +104,12 @@ def minimum_norm_of_classes(
     z[np.arange(len(y)), y] = -np.inf
     ranked = np.argsort(-z, axis=1)[:, : z.shape[1] - 1]
     margin = RivalMargin(f)
-    attacks = [
-        minimum_norm(margin, x, np.stack([y, rival], axis=1), norm, toward=toward, steps=steps)
-        for rival in ranked.T
-    ]
+    search = partial(minimum_norm, toward=toward, within=within, steps=steps)
+    attacks = [search(margin, x, np.stack([y, rival], axis=1), norm) for rival in ranked.T]
     radius = np.stack([one.radius for one in attacks])
     best = radius.argmin(axis=0)
     delta = np.stack([one.coordinates for one in attacks])[best, np.arange(len(y))]
-    return Attack(radius.min(axis=0), delta, None)
+    return Attack(radius.min(axis=0), delta, attacks[0].basis)
 
 
 def rivals(
@@ -145,9 +151,9 @@ _Turns = tuple[Float[Array, " n"], Float[Array, "n D"]]
 
 
 @eqx.filter_jit
-def _shortest(margin: Perturbed, toward: Float[Array, "n k D"], steps: int) -> _Turns:
+def _shortest(margin: Perturbed, toward: Float[Array, "n k d"], steps: int) -> _Turns:
     """Radius, 0 where wrong and inf where nothing turns it; δ, 0 where nothing does."""
-    x = margin.x
+    x = margin.coordinates(margin.x)
 
     # One walk starts at the sample itself, the others where the shortest lines turn it.
     starts = [(jnp.full(x.shape[0], jnp.inf, x.dtype), jnp.zeros_like(x))]

@@ -42,7 +42,7 @@ def lasting(
     own: Float[np.ndarray, " n"],
     ahead: Float[np.ndarray, " n"],
     own_rate: float,
-    rate: float,
+    rate: float | Float[np.ndarray, " n"],
     *,
     missing: Missing,
 ) -> Float[np.ndarray, " n"]:

@@ -37,10 +37,16 @@ class Perturbed(eqx.Module):
     y: Real[Array, " n *label"]
     norm: Norm = eqx.field(static=True)
     """In which perturbations are small."""
+    basis: Float[Array, "D d"] | None = None
+    """Orthonormal, of the subspace in whose coordinates perturbations are; None for entries."""
 
-    def __call__(self, delta: Float[Array, "n D"]) -> Float[Array, " n"]:
+    def __call__(self, delta: Float[Array, "n d"]) -> Float[Array, " n"]:
         """The margins of x + δ."""
-        return self.margin(self.x + delta, self.y)
+        return self.margin(self.x + (delta if self.basis is None else delta @ self.basis.T), self.y)
+
+    def coordinates(self, rows: Float[Array, "*n D"]) -> Float[Array, "*n d"]:
+        """The coordinates of perturbations, or of what of them lies in the subspace."""
+        return rows if self.basis is None else rows @ self.basis
 
 
 class OutputMargin(AbstractModelMargin):

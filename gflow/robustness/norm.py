@@ -38,10 +38,12 @@ class Norm(str, ABC):
     L2: ClassVar["Norm"]
     LINF: ClassVar["Norm"]
 
-    sign: ClassVar[str]
+    sign: str
     """How it is written in text."""
-    tex: ClassVar[str]
+    tex: str
     """How it is written in figures."""
+    place: str = ""
+    """The subspace that perturbations lie in, by its name; empty for all of space."""
     euclidean: ClassVar[bool]
     """Whether ‖δ‖ is ‖δ‖₂, which rotations leave as it is: the smallest perturbation that changes a
     network then lies in the span of its neurons, and singular values bound how fast it acts."""
@@ -161,10 +163,18 @@ class _L1(Norm):
 
 @final
 class _L2(Norm):
-    """√(Σ_i δ_i²) (final)."""
+    """√(Σ_i δ_i²), of all perturbations or of those in a subspace (final)."""
 
     sign, tex, euclidean = "l2", r"$\ell_2$", True
     image_radii, feature_radii = (0.5, 1.0, 2.0), (0.05, 0.1, 0.2)
+
+    def __new__(cls, place: str = "") -> "_L2":
+        norm = super().__new__(cls, f"l2_{place}" if place else "l2")
+        if place:
+            norm.place = place
+            norm.sign = f"l2 within {place}"
+            norm.tex = rf"$\ell_2$, {place.replace('_', ' ')}"
+        return norm
 
     @property
     def dual(self) -> Norm:
@@ -229,7 +239,7 @@ class _LInf(Norm):
         return 1 / K, 2 / K, 4 / K  # F falls at 1/K
 
 
-Norm.L1, Norm.L2, Norm.LINF = _L1("l1"), _L2("l2"), _LInf("linf")
+Norm.L1, Norm.L2, Norm.LINF = _L1("l1"), _L2(), _LInf("linf")
 
 NORMS: dict[str, Norm] = {}
 """Every norm by its name in files."""
@@ -241,6 +251,16 @@ def register_norm(norm: Norm) -> None:
     **Raises:** `ValueError` if another norm has this name.
     """
     WORDS.register(NORMS, str(norm), norm)
+
+
+def l2_within(place: str) -> Norm:
+    """l2 of perturbations in a subspace; what measures with it is told the subspace itself."""
+    return _L2(place)
+
+
+def norm_named(name: str) -> Norm:
+    """The norm of a name in files, also that of a subspace."""
+    return NORMS[name] if name in NORMS else l2_within(name.removeprefix("l2_"))
 
 
 for _norm in (Norm.L1, Norm.L2, Norm.LINF):

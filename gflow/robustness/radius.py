@@ -6,25 +6,25 @@ ends are apart are searched again, on the network that is folded least.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from scipy.linalg import orth
+from jaxtyping import Float
 
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
 from gflow.robustness.attack import Attack, attack, share_beyond
-from gflow.robustness.cast import casts_of
+from gflow.robustness.cast import Cast, casts_of
+from gflow.robustness.confined_bound import confined_radii
+from gflow.robustness.flips import Flips
 from gflow.robustness.joint_bound import radii_together
-from gflow.robustness.lines import Samples
+from gflow.robustness.line_radius import line_radii
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius_bound import certified_radii
 from gflow.robustness.refinement import refined
 from gflow.robustness.relaxation import relaxed_radii
-from gflow.robustness.witness import factors_on
+from gflow.robustness.subspace import Subspace
 
 ROUNDING = 1e-10
 """Taken off every certified radius, in units of the size of its sample.
@@ -51,6 +51,8 @@ class Radii(NamedTuple):
     """Neurons of the folded network."""
     witness: Attack | None = None
     """Perturbations as long as `attacked`; None where they are not at hand."""
+    dimension: int | None = None
+    """That of the subspace which perturbations lie in; None for all of space."""
 
     def accuracy(
         self, R: Float[np.ndarray, " B"]
@@ -67,6 +69,8 @@ def radii(
     *,
     norm: Norm = Norm.L2,
     known: Sequence[Float[np.ndarray, "n D"]] = (),
+    within: Subspace | None = None,
+    free: Float[np.ndarray, " n"] | None = None,
 ) -> Radii:
     """Bracket the distance of every sample to the nearest input of the wrong sign.
 
@@ -77,11 +81,14 @@ def radii(
     - `seed`: of the attack.
     - `norm`: in which distance is measured.
     - `known`: perturbations to start from as well, such as the shortest in other norms.
+    - `within`: a subspace that perturbations must lie in, in l2, and these must, too.
+    - `free`: certified radii of all of space, if they are known: none within it is smaller.
 
     **Returns:** `Radii` with their witness, which flips however it is rounded; attacked <= ‖x‖,
-    since f(0) = 0.
+    since f(0) = 0.  Within a subspace they are certified up to `FARTHEST` ‖x‖ at most, and attacked
+    is inf where nothing shorter flips.
 
-    **Source:** theory D10.
+    **Source:** theory D10; within a subspace D31.
     """
     check_samples(x, y)
     # Powers of two change no digit, and inputs of any size become as good as those of size 1.
@@ -91,23 +98,33 @@ def radii(
     casts = casts_of(whole)
 
     # Below: each cast gives a valid certificate, so the largest of them counts.
-    bounds = [certified_radii(cast, x, y, norm=norm) for cast in casts]
-    if norm.euclidean:
-        bounds.append(radii_together(whole, x, y))
-    certified = np.fmax(np.max(bounds, axis=0) - ROUNDING * np.asarray(norm.size(x)), 0)
+    certified = _certified(whole, casts, x, y, norm=norm, within=within)
+    certified = np.fmax(certified - ROUNDING * np.asarray(norm.size(x)), 0)
+    if free is not None:
+        certified = np.fmax(certified, free / unit[:, 0])
 
     # Above: perturbations of the coarsest cast, and of the finest where these may be too long.
-    flips = _Flips.at_origin(whole, x, y, norm)
+    start = Flips.at_origin if within is None else Flips.unknown
+    flips = start(whole, x, y, norm)
     coarse, fine = casts[-1].leader, casts[0].leader
-    confirmed = flips.offer(attack(coarse, x, y, seed, norm=norm).perturbation)
+    confirmed = flips.offer(attack(coarse, x, y, seed, norm=norm, within=within).perturbation)
     if fine is not coarse:
         cheap = len(x) * len(fine.m) <= _CHEAP
         apart = np.flatnonzero(~confirmed | (cheap & (flips.radius > certified * (1 + _EXACT))))
-        flips.offer(attack(fine, x[apart], y[apart], seed, norm=norm).perturbation, apart)
+        more = attack(fine, x[apart], y[apart], seed, norm=norm, within=within)
+        flips.offer(more.perturbation, apart)
+
+    if within is not None and within.d == 1:
+        direction = within.basis[:, 0]
+        along, place = line_radii(whole, x, y, direction)
+        certified = np.fmax(certified, along)
+        flips.offer(np.where(np.isfinite(place), place, 0.0)[:, None] * direction)
 
     # Where the two ends are still apart, a certificate for many neurons.
-    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
-    relaxed = relaxed_radii(whole, x[apart], y[apart], flips.radius[apart], norm=norm)
+    far = flips.radius > certified * (1 + _CLOSE)
+    apart = np.flatnonzero(far if free is None else np.zeros_like(far))
+    most = np.minimum(flips.radius, np.asarray(norm.size(x)))[apart]
+    relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm)
     certified[apart] = np.fmax(certified[apart], relaxed)
 
     # Where they still are, a search from many starts.
@@ -116,62 +133,34 @@ def radii(
         for delta in known:
             flips.offer(delta[apart], apart)
         starts = np.stack([delta[apart] for delta in (flips.delta, *known)])
-        shorter = refined(fine, x[apart], y[apart], starts, seed, norm=norm)
+        shorter = refined(fine, x[apart], y[apart], starts, seed, norm=norm, within=within)
         flips.offer(shorter.perturbation, apart)
+
     span = np.concatenate([coarse.u, fine.u]) if norm.euclidean else np.zeros((0, x.shape[1]))
-    witness = flips.witness(unit, span)
-    return Radii(certified * unit[:, 0], witness.radius, len(coarse.m), witness)
+    witness = flips.witness(unit, span if within is None else within.projected(span))
+    dimension = None if within is None else within.d
+    return Radii(certified * unit[:, 0], witness.radius, len(coarse.m), witness, dimension)
+
+
+def _certified(
+    whole: Population,
+    casts: Sequence[Cast],
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    *,
+    norm: Norm,
+    within: Subspace | None,
+) -> Float[np.ndarray, " n"]:
+    """The largest certified radius; what no perturbation does, none of a subspace does."""
+    bounds = [certified_radii(cast, x, y, norm=norm) for cast in casts]
+    if norm.euclidean:
+        bounds.append(radii_together(whole, x, y))
+    if within is not None:
+        bounds.append(confined_radii(whole, x, y, within))
+    return np.max(bounds, axis=0)
 
 
 def _unit(x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n 1"]:
     """The power of two below the largest entry of each sample; 1 for a sample of zeros."""
     largest = np.abs(x).max(axis=1, keepdims=True, initial=0)
     return np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1))))
-
-
-@dataclass
-class _Flips:
-    """The shortest flips so far that the whole network confirms."""
-
-    samples: Samples
-    radius: Float[np.ndarray, " n"]
-    delta: Float[np.ndarray, "n D"]
-
-    @classmethod
-    def at_origin(
-        cls,
-        whole: Population,
-        x: Float[np.ndarray, "n D"],
-        y: Float[np.ndarray, " n"],
-        norm: Norm,
-    ) -> "_Flips":
-        """Perturbations to the origin, since f(0) = 0 is wrong."""
-        samples = Samples.of(whole.take(whole.m > 0), x, y, norm)
-        return cls(samples, np.asarray(norm.size(x), float), -x)
-
-    def offer(
-        self, delta: Float[np.ndarray, "r D"], rows: Int[np.ndarray, " r"] | None = None
-    ) -> Bool[np.ndarray, " r"]:
-        """Take perturbations where they flip, lengthened until they do, at a shorter distance.
-
-        **Returns:** which of them flip.
-        """
-        rows = np.arange(len(self.radius)) if rows is None else rows
-        factor = factors_on(self.samples.take(rows), delta)
-        flips = np.isfinite(factor)
-        delta = np.where(flips, factor, 0)[:, None] * delta
-        size = np.where(flips, self.samples.norm.size(delta), np.inf)
-        shorter = size < self.radius[rows]
-        self.radius[rows[shorter]], self.delta[rows[shorter]] = size[shorter], delta[shorter]
-        return flips
-
-    def witness(self, unit: Float[np.ndarray, "n 1"], span: Float[np.ndarray, "q D"]) -> Attack:
-        """Perturbations in units of the inputs, in a basis of a span if all of them lie in it."""
-        radius, delta = self.radius * unit[:, 0], self.delta * unit
-        basis = orth(span.T)
-        coordinates = delta @ basis
-        if basis.shape[1] < len(basis) and np.allclose(
-            coordinates @ basis.T, delta, rtol=0, atol=1e-14 * unit
-        ):
-            return Attack(radius, coordinates, basis)
-        return Attack(radius, delta, None)

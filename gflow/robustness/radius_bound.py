@@ -108,7 +108,7 @@ def _certified_of_class(
     theirs = f.take(f.s == -s)
     if p == 1 and len(theirs.m) <= _MOST_SETS:
         mine, left_out = f.take(f.s == s), bound + cast.turning_error
-        best = np.maximum(best, _gated_radii(mine, theirs, x, left_out, norm=norm))
+        best = np.maximum(best, gated_radii(mine, theirs, x, left_out, norm=norm))
     return best
 
 
@@ -158,12 +158,26 @@ def _fastest_loss(u: Float[np.ndarray, " D"], length: float, theirs: Population)
     return min(losses)
 
 
-def _gated_radii(
-    mine: Population, theirs: Population, x: Float[np.ndarray, "n D"], rest: float, *, norm: Norm
+def gated_radii(
+    mine: Population,
+    theirs: Population,
+    x: Float[np.ndarray, "n D"],
+    rest: float,
+    *,
+    norm: Norm,
+    basis: Float[np.ndarray, "D d"] | None = None,
 ) -> Float[np.ndarray, " n"]:
     """p = 1: min over sets of opposite neurons, each own one counted as it is gated at x.
 
     y f(x') >= <w, x'> - rest ‖x'‖₂ for the set S awake at x', since σ(z) is at least z and 0.
+
+    **Arguments:**
+
+    - `mine`, `theirs`: own neurons and opposite ones.
+    - `x`: samples.
+    - `rest`: upper bound on what was left out of f on the unit ball.
+    - `norm`: in which δ is measured.
+    - `basis`: orthonormal, of the subspace that δ lies in; None for all of space.
     """
     # Σ_S M_l u_l for every set S of opposite neurons.
     own, other = (f.m[:, None] * f.u for f in (mine, theirs))
@@ -178,7 +192,8 @@ def _gated_radii(
         some = which.ravel() == pattern
         w = gates @ own - sets
         ahead = x[some] @ w.T - rest * size[some, None]
-        rate = np.asarray(norm.dual.size(w)) + rest * norm.largest_l2(x.shape[1])
+        acting = w if basis is None else w @ basis
+        rate = np.asarray(norm.dual.size(acting)) + rest * norm.largest_l2(x.shape[1])
         lasts = np.divide(ahead, rate, out=np.zeros_like(ahead), where=rate > 0)
         certified[some] = lasts.min(axis=1)
     return np.maximum(certified, 0)

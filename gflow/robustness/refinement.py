@@ -26,6 +26,7 @@ from gflow.robustness.starts import (
     on_rays,
     to_errors,
 )
+from gflow.robustness.subspace import Subspace
 
 _ROUNDS = ((16, 64), (6, 128), (3, 128))  # walks of each sample that go on, and their rounds
 _WORK, _LEAST_EFFORT, _MOST_EFFORT = 2e3, 0.02, 3.0
@@ -43,6 +44,7 @@ def refined(
     seed: int,
     *,
     norm: Norm,
+    within: Subspace | None = None,
 ) -> Attack:
     """Shorten perturbations that are known to flip, and find others.
 
@@ -55,22 +57,28 @@ def refined(
     - `known`: perturbations of each sample; those that do not flip it are not used.
     - `seed`: of all that is drawn.
     - `norm`: in which perturbations are short.
+    - `within`: a subspace that perturbations must lie in; errors far from it are no starts then.
 
     **Returns:** an `Attack`; its radius is inf where nothing flips.
 
     **Source:** theory D10.
     """
-    basis = orth(f.u.T) if norm.euclidean else None
+    if within is None:
+        basis = orth(f.u.T) if norm.euclidean else None
+        samples = Samples.of(f, x, y, norm, basis=basis)
+    else:
+        basis = within.seen_by(f.u).basis
+        samples = Samples.confined(f, x, y, norm, basis=basis)
     flat = known if basis is None else known @ basis
-    samples = Samples.of(f, x, y, norm, basis=basis)
     n, width = len(x), len(f.m) + samples.x.shape[1]
     radius, delta = np.full(n, np.inf), np.zeros(samples.x.shape)
     effort = min(_WORK / (n * width), _MOST_EFFORT)
-    if effort < _LEAST_EFFORT:
+    if effort < _LEAST_EFFORT or not samples.x.shape[1]:
         return Attack(radius, delta, basis)
 
     rng = np.random.default_rng(seed)
-    wrong = {sign: errors(samples, flat, sign, rng) for sign in np.unique(y).tolist()}
+    signs = [] if within else np.unique(y).tolist()
+    wrong = {sign: errors(samples, flat, sign, rng) for sign in signs}
     rows = max(_ENTRIES // ((len(flat) + STARTS + FROM_RAYS + FROM_BALLS) * width), 1)
     for begin in range(0, n, rows):
         some = slice(begin, begin + rows)
@@ -198,8 +206,7 @@ class _Search:
 
     def down_the_slope(self, _: np.random.Generator) -> Float[np.ndarray, "r d"]:
         """A turn to the closest point of the tangent plane."""
-        boundary = self.samples.x + self.reach[:, None] * self.way
-        slope = self.samples.y[:, None] * self.samples.leaning.slope(boundary)
+        slope = self.samples.y[:, None] * self.samples.slope(self.reach[:, None] * self.way)
         return steepest(self.samples.norm, -slope) - self.way
 
     def again(self, _: np.random.Generator) -> Float[np.ndarray, "r d"]:

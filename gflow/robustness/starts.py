@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gflow.robustness.ball_walk import BallWalk
-from gflow.robustness.lines import Lines, Samples, first_flips, scaled
+from gflow.robustness.lines import Lines, Samples, evenly, first_flips, scaled
 from gflow.robustness.norm import Norm
 
 STARTS, FROM_RAYS, FROM_BALLS = 8, 4, 3
@@ -43,12 +43,15 @@ def errors(
         label = np.full(len(rows), sign)
         return leaning.margin(leaning.views(rows, label, np.ones(len(rows))), label)
 
+    def slope(rows: Float[np.ndarray, "r d"]) -> Float[np.ndarray, "r d"]:
+        return leaning.slope(rows @ leaning.w.T)
+
     # Down the slope and at random by turns, which get bolder or more careful.
     height = margin(pool)
     right = np.flatnonzero(height > 0)[:_CLIMBERS]
     boldness = np.ones(len(right))
     for i in range(_CLIMBS):
-        turn = rng.standard_normal((len(right), d)) if i % 2 else -sign * leaning.slope(pool[right])
+        turn = rng.standard_normal((len(right), d)) if i % 2 else -sign * slope(pool[right])
         turned = _unit(pool[right] + boldness[:, None] * _unit(turn))
         lower = margin(turned)
         better = lower < height[right]
@@ -88,8 +91,8 @@ def on_rays(samples: Samples, total: int, rng: np.random.Generator) -> Float[np.
     entries = rng.random((n * rays, d)) < rng.uniform(1 / d, 1, (n * rays, 1))
     ways = np.where(entries, rng.standard_normal((n * rays, d)), 0.0)
     ways = scaled(norm, ways, ways).reshape(n, rays, d)
-    reach = np.asarray(norm.size(samples.x))
-    length, way = first_flips(samples, ways, reach, FROM_RAYS, places=_PLACES)
+    reach = np.asarray(norm.size(samples.whole))
+    length, way = first_flips(samples, ways, reach, FROM_RAYS, shares=evenly(_PLACES))
     return (np.where(np.isfinite(length), length, 0.0)[..., None] * way).transpose(1, 0, 2)
 
 
@@ -98,18 +101,19 @@ def in_balls(
 ) -> Float[np.ndarray, "w n d"]:
     """The shortest flips on walks that know slopes only: from known ones, the origin, and x itself.
 
-    They are `known` where nothing shorter was met.
+    They are `known` where nothing shorter was met; 0 in `known` is no flip.
     """
     starts = np.concatenate([known, -samples.x, np.zeros_like(known)])
     walkers = samples.take(np.tile(np.arange(len(known)), FROM_BALLS))
     best = np.tile(known, (FROM_BALLS, 1))
     radius = np.asarray(samples.norm.size(best))
+    radius = np.where(radius > 0, radius, np.inf)
     z, walk = walkers.z, BallWalk(starts, radius, radius, best)
     for i in range(steps):
         wave = (1 + np.cos(np.pi * i / steps)) / 2
         delta = np.asarray(walk.delta)
         value = Lines.of(walkers, delta, z).margin(np.ones(len(z)))
-        slope = walkers.y[:, None] * walkers.leaning.slope(walkers.x + delta)
+        slope = walkers.y[:, None] * walkers.slope(delta)
         walk = walk.after(value, slope, samples.norm, radius, wave=wave)
     return np.asarray(walk.best).reshape(FROM_BALLS, *known.shape)
 

@@ -5,14 +5,18 @@ they can be measured, or measured in another norm, at any time after the flow.  
 if they are about the run as it is, by the code of today.
 
     robustness.json    what was requested, by what code, about which run, checksum of the other file
-    robustness.nc      for every norm such as l2: `certified_l2`, `attacked_l2` (sample,),
-                       `witness_l2` (sample, coordinate) and in l2 `basis_l2` (input, coordinate);
-                       `y`; `published` (attack_radius,) where the published attack was run
+    robustness.nc      for every norm such as l2, and l2 within a subspace such as l2_off_samples:
+                       `certified_l2`, `attacked_l2` (sample,), `witness_l2` (sample, …) and in
+                       l2 its `basis_l2` (input, …); `y`; `published` (attack_radius,) where the
+                       published attack was run; `universal_label`, `universal_certified`,
+                       `universal_attacked` (class,), `universal_vector` (class, input) where one
+                       vector for a class was looked for
 """
 
 import hashlib
 import io
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +28,11 @@ from jaxtyping import Int
 from gflow.errors import DataError, RecordError
 from gflow.robustness.attack import Attack
 from gflow.robustness.bracket import Robustness, measure_radii
-from gflow.robustness.norm import NORMS, Norm
+from gflow.robustness.norm import NORMS, Norm, norm_named
 from gflow.robustness.published_search import PUBLISHED_RADII
 from gflow.robustness.radius import Radii
+from gflow.robustness.subspace import SUBSPACES, Subspace
+from gflow.robustness.universal_attack import Universal
 from gflow.runs.code import code_hash
 from gflow.runs.files import write_bytes
 from gflow.runs.index import data_checksum
@@ -66,10 +72,14 @@ def _with_what_is_there(run: Run, requested: RobustnessTable) -> RobustnessTable
     before = seal.get("requested", {})
     if before.get("attacked") != requested.attacked:
         return requested
-    norms = tuple(dict.fromkeys([*before["norms"], *requested.norms]))
-    return requested.model_copy(
-        update={"norms": norms, "published": requested.published or before["published"]}
-    )
+    both = {
+        key: tuple(dict.fromkeys([*before.get(key, ()), *getattr(requested, key)]))
+        for key in ("norms", "within")
+    }
+    either = {
+        key: getattr(requested, key) or before.get(key, 0) for key in ("published", "universal")
+    }
+    return requested.model_copy(update=both | either)
 
 
 def _measured(run: Run, requested: RobustnessTable) -> Robustness:
@@ -89,10 +99,20 @@ def _measured(run: Run, requested: RobustnessTable) -> Robustness:
         [NORMS[name] for name in requested.norms],
         seed=run.scenario.seed,
         published=requested.published,
+        within=_subspaces(run.scenario, requested.within),
+        share=requested.universal,
     )
     if run.folder is not None:
         _save(run.folder, robustness, requested, time.perf_counter() - began)
     return robustness
+
+
+def _subspaces(scenario: Scenario, names: Sequence[str]) -> dict[str, Subspace]:
+    """Subspaces by name, of the training samples and centers of a scenario."""
+    if not names:
+        return {}
+    split = scenario.data.read(scenario.seed)
+    return {name: SUBSPACES[name](split.train.x, split.centers) for name in names}
 
 
 def some_of_test(scenario: Scenario, n: int, count: int) -> Int[np.ndarray, " m"]:
@@ -128,9 +148,9 @@ def _save(folder: Path, robustness: Robustness, requested: RobustnessTable, seco
     for norm, radii in robustness.radii.items():
         witness = radii.witness
         assert witness is not None, "they were just measured"
-        coordinate = "input" if witness.basis is None else "coordinate"
+        coordinate = "input" if witness.basis is None else f"coordinate_{norm}"
         arrays |= {
-            f"certified_{norm}": ("sample", radii.certified, {"neurons": radii.neurons}),
+            f"certified_{norm}": ("sample", radii.certified, _attributes(radii)),
             f"attacked_{norm}": ("sample", radii.attacked),
             f"witness_{norm}": (("sample", coordinate), witness.coordinates),
         }
@@ -138,6 +158,14 @@ def _save(folder: Path, robustness: Robustness, requested: RobustnessTable, seco
             arrays[f"basis_{norm}"] = (("input", coordinate), witness.basis)
     if robustness.published is not None:
         arrays["published"] = ("attack_radius", robustness.published)
+    if some := robustness.universal:
+        label = np.array([one.label for one in some])
+        arrays |= {
+            "universal_label": ("class", label, {"share": some[0].share}),
+            "universal_certified": ("class", np.array([one.certified for one in some])),
+            "universal_attacked": ("class", np.array([one.attacked for one in some])),
+            "universal_vector": (("class", "input"), np.stack([one.vector for one in some])),
+        }
     packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     large = {name: packed for name in arrays if name.startswith("witness")}
     data = to_netcdf(xr.Dataset(arrays, {"attack_radius": PUBLISHED_RADII}), large)
@@ -154,6 +182,11 @@ def _save(folder: Path, robustness: Robustness, requested: RobustnessTable, seco
     )
 
 
+def _attributes(radii: Radii) -> dict[str, int]:
+    dimension = {} if radii.dimension is None else {"dimension": radii.dimension}
+    return {"neurons": radii.neurons, **dimension}
+
+
 def read_robustness(folder: Path, requested: RobustnessTable | None = None) -> Robustness | None:
     """Stored radii; None if there are none about the run as it is now.
 
@@ -167,17 +200,34 @@ def read_robustness(folder: Path, requested: RobustnessTable | None = None) -> R
     arrays = _arrays(folder, requested)
     if arrays is None:
         return None
-    norms = [norm for norm in NORMS.values() if f"certified_{norm}" in arrays]
-    radii = {
-        norm: Radii(
-            arrays[f"certified_{norm}"].values,
-            arrays[f"attacked_{norm}"].values,
-            int(arrays[f"certified_{norm}"].attrs["neurons"]),
-        )
-        for norm in norms
-    }
+    head = "certified_"
+    names = [str(name).removeprefix(head) for name in arrays if str(name).startswith(head)]
+    known = [norm for norm in NORMS.values() if norm in names]
+    norms = [*known, *(norm_named(name) for name in names if name not in NORMS)]
+    radii = {norm: _read_radii(arrays, norm) for norm in norms}
     published = arrays["published"].values if "published" in arrays else None
-    return Robustness(arrays["y"].values, radii, published)
+    return Robustness(arrays["y"].values, radii, published, _read_universal(arrays))
+
+
+def _read_radii(arrays: xr.Dataset, norm: Norm) -> Radii:
+    certified = arrays[f"certified_{norm}"]
+    return Radii(
+        certified.values,
+        arrays[f"attacked_{norm}"].values,
+        int(certified.attrs["neurons"]),
+        dimension=int(certified.attrs["dimension"]) if "dimension" in certified.attrs else None,
+    )
+
+
+def _read_universal(arrays: xr.Dataset) -> tuple[Universal, ...]:
+    if "universal_label" not in arrays:
+        return ()
+    share = float(arrays["universal_label"].attrs["share"])
+    ends = (arrays[f"universal_{end}"].values for end in ("label", "certified", "attacked"))
+    return tuple(
+        Universal(float(label), share, float(low), float(high), vector)
+        for label, low, high, vector in zip(*ends, arrays["universal_vector"].values, strict=True)
+    )
 
 
 def read_witnesses(folder: Path, norm: Norm) -> Attack:
@@ -233,4 +283,6 @@ def _answers(seal: dict, requested: RobustnessTable) -> bool:
         and set(requested.norms) <= set(stored["norms"])
         and requested.attacked == stored["attacked"]
         and requested.published <= stored["published"]
+        and set(requested.within) <= set(stored["within"])
+        and requested.universal in (0, stored["universal"])
     )

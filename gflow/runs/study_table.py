@@ -19,7 +19,8 @@ import numpy as np
 import xarray as xr
 
 from gflow.judges.finding import Finding
-from gflow.robustness.norm import NORMS
+from gflow.robustness.norm import NORMS, l2_within
+from gflow.robustness.subspace import SUBSPACES
 from gflow.runs.run import Run
 from gflow.scenario import Scenario
 
@@ -42,7 +43,7 @@ _COLUMNS = {
 
 _RADII = {
     f"radius_{norm}_{end}": f"median {norm.sign} radius of test samples, {word}"
-    for norm in NORMS.values()
+    for norm in (*NORMS.values(), *map(l2_within, SUBSPACES))
     for end, word in (("certified", "lower bound"), ("attacked", "upper bound"))
 }
 """Columns of a table whose runs were attacked in a norm, and what they mean."""

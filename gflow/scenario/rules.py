@@ -239,6 +239,25 @@ def _published_in_l2(robustness: RobustnessTable) -> str | None:
         )
 
 
+@rule("robustness.within", "robustness.norms")
+def _within_l2(robustness: RobustnessTable) -> str | None:
+    if robustness.within and "l2" not in robustness.norms:
+        return (
+            'must be empty unless `robustness.norms` has "l2" (perturbations within a subspace are '
+            f"in l2), but is {json.dumps(list(robustness.within))} and norms = "
+            f'{_listed(robustness)}; add "l2".'
+        )
+
+
+@rule("robustness.universal", "robustness.norms")
+def _universal_in_l2(robustness: RobustnessTable) -> str | None:
+    if robustness.universal and "l2" not in robustness.norms:
+        return (
+            'must be 0 unless `robustness.norms` has "l2" (one vector for a class is in l2), but '
+            f'universal = {robustness.universal:g} and norms = {_listed(robustness)}; add "l2".'
+        )
+
+
 def _listed(robustness: RobustnessTable) -> str:
     """The norms as written in a file."""
     return json.dumps(list(robustness.norms))

@@ -12,7 +12,7 @@ from gflow.data.kinds import DATA
 from gflow.errors import DataError
 from gflow.scenario.networks import NETWORKS
 from gflow.scenario.step_sizes import StepSchedule, StepSizes, batches
-from gflow.scenario.words import LOSSES, NORMS, PREDICTIONS
+from gflow.scenario.words import LOSSES, NORMS, PREDICTIONS, SUBSPACES
 from gflow.table import DISTINCT, LAX, Registry, Table
 
 SLIDING_STEP = 1e-2
@@ -212,6 +212,21 @@ class RobustnessTable(Table):
         default=(),
         description="norms in which test samples are attacked and radii certified",
         examples=[["l2"]],
+    )
+    within: Annotated[tuple[Annotated[str, SUBSPACES], ...], LAX, DISTINCT] = Field(
+        default=(),
+        description="subspaces in which l2 perturbations are looked for as well: the span of the "
+        "training samples or of the centers and what is orthogonal to it, or both ways along a "
+        "vector of classes",
+        examples=[["off_samples"]],
+    )
+    universal: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the test samples of a class that one l2 vector is to misclassify at "
+        "once; 0 to look for none",
+        examples=[0.95],
     )
     attacked: int = Field(
         default=0, ge=0, description="number of test samples to attack, from the first; 0 for all"

@@ -12,6 +12,11 @@ LOSSES = Words("exponential logistic half_square square", or_given=True)
 NORMS = Words("l1 l2 linf")
 """See `gflow.robustness.norm`."""
 
+SUBSPACES = Words(
+    "samples off_samples centers off_centers class_difference positive_average negative_average"
+)
+"""See `gflow.robustness.subspace`."""
+
 NEURON_INITS = Words("gaussian sphere nudged averaged", or_given=True)
 """See `gflow.network.initial`."""
 

@@ -33,6 +33,18 @@ def test_an_attack_leaves_no_run_without_verdicts(study):
     assert wrong.exit_code == Exit.BAD_INPUT and "`--at` must be a radius >= 0" in wrong.stderr
 
 
+def test_an_attack_on_what_is_no_subspace_or_share_is_refused(study):
+    place = call("attack", study, "--within", "manifold")
+    share = call("attack", study, "--universal", "95")
+
+    assert place.exit_code == share.exit_code == Exit.BAD_INPUT
+    for part in ("`--within` must be samples, off_samples,", "but is manifold; try off_samples."):
+        assert part in " ".join(place.stderr.split())
+    assert "`--universal` must be a share from 0 to 1, but is 95; try 0.95." in " ".join(
+        share.stderr.split()
+    )
+
+
 def test_theory_lists_the_predictions_or_explains_one_also_as_json(ran, tmp_path, monkeypatch):
     # One prediction is explained with the verdicts under `runs` of the working directory.
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 
 from gflow.network.population import Population
 from gflow.robustness.leaning import DOUBT
-from gflow.robustness.lines import Lines, Samples, first_flips
+from gflow.robustness.lines import Lines, Samples, evenly, first_flips
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.starts import FROM_BALLS, in_balls
 
@@ -36,7 +36,7 @@ def test_equal_directions_are_followed_once():
     axes = -np.sign(X @ A)[:, None, None] * np.sign(A) * np.eye(4)[None]
     ways = axes[:, [0, 0, 2, 0, 1, 1]]
 
-    length, way = first_flips(samples(Norm.L1), ways, np.full(2, 4.0), 3, places=8)
+    length, way = first_flips(samples(Norm.L1), ways, np.full(2, 4.0), 3, shares=evenly(8))
 
     # Along an axis of slope |a_i| the sign changes at |<a, x>|/|a_i|.
     order = np.argsort(-np.abs(A[:3]))

@@ -19,12 +19,12 @@ from gflow.judges.robust_accuracy import accuracy_law, judge_robustness_over_sca
 from gflow.laws.bayes import bayes_margin, bayes_radii
 from gflow.laws.critical_radii import learned_radius
 from gflow.network.population import Population
-from gflow.report import figures
+from gflow.report import figures, radii_table
 from gflow.report.panels import NotDrawable
 from gflow.report.radii_table import published_lines
 from gflow.robustness.attack import share_beyond
 from gflow.robustness.bracket import Robustness
-from gflow.robustness.norm import Norm
+from gflow.robustness.norm import Norm, norm_named
 from gflow.robustness.radius import Radii
 from gflow.runs import study
 from gflow.runs.radii import ARRAYS, read_robustness, read_witnesses
@@ -126,6 +126,52 @@ def test_altered_radii_are_not_used(stored):
             read_witnesses(stored.folder, Norm.L2)
         gflow.attack(gflow.load(stored.folder), stored.scenario.robustness)
     assert read_robustness(stored.folder) is not None
+
+
+def test_constrained_attacks_are_stored_beside_the_others(tmp_path):
+    # SMALL has more samples than dimensions, so there is nothing off their span.
+    run = study.answer(gflow.parse_scenario(SMALL), tmp_path, False, silent)
+    run = gflow.attack(run, RobustnessTable(norms=("l2",), attacked=12))
+    table = RobustnessTable(
+        norms=("l2",), within=("off_samples", "class_difference"), universal=0.9, attacked=12
+    )
+
+    fresh = gflow.attack(run, table).evidence.robustness
+    again = gflow.load(run.folder).evidence.robustness
+
+    assert list(again.radii) == ["l2", "l2_off_samples", "l2_class_difference"]
+    assert again.radii["l2_off_samples"].dimension == 0
+    right = again.radii["l2"].attacked > 0
+    assert np.isinf(again.radii["l2_off_samples"].certified[right]).all()
+    for name in again.radii:
+        assert (again.radii[name].attacked == fresh.radii[name].attacked).all()
+    for one, other in zip(again.universal, fresh.universal, strict=True):
+        assert (one.label, one.certified, one.attacked) == (
+            other.label, other.certified, other.attacked,
+        )  # fmt: skip
+        assert np.isclose(np.linalg.norm(one.vector), one.attacked, rtol=1e-12)
+
+    # The witness along the difference of the classes is a multiple of it.
+    centers = run.evidence.centers
+    way = centers.label @ centers.mu
+    witness = read_witnesses(run.folder, norm_named("l2_class_difference"))
+    delta = witness.perturbation[np.isfinite(witness.radius)]
+    along = np.abs(delta @ way) / np.linalg.norm(way)
+    assert len(delta) and np.abs(along - np.linalg.norm(delta, axis=1)).max() < 1e-9
+
+    # What is there already is not measured again, and another request keeps it.
+    assert read_robustness(run.folder, table) is not None
+    more = gflow.attack(gflow.load(run.folder), RobustnessTable(norms=("linf",), attacked=12))
+    assert set(again.radii) < set(more.evidence.robustness.radii)
+    assert len(more.evidence.robustness.universal) == 2
+
+    # The tables say what no bracket does.
+    lines = "\n".join(radii_table.lines_below([("", more)]))
+    assert "off_samples: of dimension 0" in lines and "one l2 vector for 0.9 of a class" in lines
+    rows = {str(row.norm): row.to_json() for row in radii_table.rows_of([("", more)])}
+    assert rows["l2_off_samples"]["dimension"] == 0
+    assert [one["class"] for one in rows["l2"]["universal"]] == [-1, 1]
+    assert "l2 within class_difference" in radii_table.markdown(radii_table.rows_of([("", more)]))
 
 
 def test_a_norm_that_was_not_attacked_has_no_witness(stored):
@@ -244,7 +290,7 @@ def test_too_few_samples_say_nothing_about_a_law(stored):
 
 
 def scaled(evidence, certified, attacked):
-    low, high, neurons, _ = evidence.robustness.radii[Norm.L2]
+    low, high, neurons = evidence.robustness.radii[Norm.L2][:3]
     radii = {Norm.L2: Radii(low * certified, high * attacked, neurons)}
     return replace(evidence, robustness=Robustness(evidence.robustness.y, radii))
 
