@@ -100,6 +100,11 @@ class AbstractData(Table, abc.ABC):
     def facts(self) -> Facts:
         """What is known of the data beyond the samples."""
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes, and not real numbers."""
+        return True
+
     def training(self, seed: int) -> Split:
         """What a network is trained on: `read`, with the labels that `flip` says flipped.
 

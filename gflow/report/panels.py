@@ -90,6 +90,20 @@ def loss_curve(run: Run, ax: Axes) -> Axes:
     return _over_time(run, ax)
 
 
+def score_curves(run: Run, ax: Axes) -> Axes:
+    """Margins over time; where labels are real numbers, the share R² of their variance."""
+    return margin_curves(run, ax) if run.evidence.has_classes else explained_curve(run, ax)
+
+
+def explained_curve(run: Run, ax: Axes) -> Axes:
+    """R² over time; dotted: 0 and 1."""
+    values = run.record["r_squared"].values
+    ax.plot(run.evidence.times, values, color="k", lw=1.1, gid="r_squared")
+    for level in (0, 1):
+        ax.axhline(level, color=LEVEL, lw=0.6, ls=DOTTED, zorder=1)
+    return _over_time(run, ax)
+
+
 def margin_curves(run: Run, ax: Axes) -> Axes:
     """Smallest and mean margin over time."""
     for name, word, dashes in (("margin_mean", "mean", DASHED), ("margin_min", "smallest", "-")):

@@ -28,7 +28,7 @@ def _has_attacked_images(study: Study, name: str) -> bool:
     return has_radii(study, name) and study.scenario.data.facts.picture is not None
 
 
-@registered(_has_many_layers_or_outputs)
+@registered(_has_many_layers_or_outputs, any_labels=True)
 def training(runs: Runs) -> Figure:
     """Loss, accuracy on training samples, and stable rank of the last hidden layer over time.
 

@@ -7,6 +7,7 @@ be missing and are then replaced by the best substitute that the arrays allow.
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,13 +15,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from gflow.data.centers import Centers
-from gflow.data.checks import check_finite
+from gflow.data.centers import Centers, unit_rows
+from gflow.data.checks import check_finite, check_values
 from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractData, Facts, Sizes
 from gflow.data.npz import array_shapes, length_of, matrix_shape, read_arrays
+from gflow.data.real_labels import attracted_signs, weighted_means
 from gflow.errors import DataError, GflowWarning
+from gflow.table import rule
 
 Clusters = Literal["none", "estimate"] | tuple[int, ...]
 """What replaces missing subclasses: nothing, clusters, or given numbers of them per sign."""
@@ -36,6 +39,10 @@ class FileData(AbstractData):
         strict=False,
         description="npz file with arrays X and y, relative to the scenario file",
         examples=["samples.npz"],
+    )
+    labels: Literal["signs", "real"] = Field(
+        default="signs",
+        description="what the labels y are: the classes +1 and -1, or real numbers (regression)",
     )
     clusters: (
         Literal["none", "estimate"]
@@ -63,11 +70,24 @@ class FileData(AbstractData):
     def facts(self) -> Facts:
         return Facts()
 
+    @property
+    def has_classes(self) -> bool:
+        return self.labels == "signs"
+
     def read(self, seed: int) -> Split:
-        return read_npz(self.path, self.clusters, seed)
+        return read_npz(self.path, self.clusters, seed, self.labels)
 
     def read_test(self, seed: int) -> Dataset | None:
         return self.read(seed).test
+
+
+@rule("data.clusters", "data.labels")
+def _clusters_are_of_classes(data: FileData) -> str | None:
+    if data.clusters != "none" and not data.has_classes:
+        return (
+            'must be "none" for data.labels = "real", where there are no classes to cluster, but '
+            f"is {data.clusters}; remove it."
+        )
 
 
 _ARRAYS = {
@@ -80,7 +100,21 @@ _ARRAYS = {
 }
 
 
-def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
+_REAL_ARRAYS = {
+    "X": _ARRAYS["X"],
+    "y": "labels, shape (n,)",
+    "centers": "directions to compare neurons with, shape (K, D)",
+    "X_test": _ARRAYS["X_test"],
+    "y_test": _ARRAYS["y_test"],
+}
+
+
+def read_npz(
+    path: Path,
+    clusters: Clusters = "none",
+    seed: int = 0,
+    labels: Literal["signs", "real"] = "signs",
+) -> Split:
     """Read the user's own samples from an npz file.
 
     **Arguments:**
@@ -91,15 +125,21 @@ def read_npz(path: Path, clusters: Clusters = "none", seed: int = 0) -> Split:
     - `clusters`: "none"; or clusters within each class that replace a missing `subclass`: as many
         as silhouettes suggest, or these numbers of +1 and of -1.
     - `seed`: seed of the clustering.
+    - `labels`: "signs"; or "real", where `y` and `y_test` are any numbers, `centers` are directions
+        to compare neurons with, and `subclass` is not used.
 
     **Returns:** a `Split`; its centers are those of the file, else the mean of each subclass, else
-    the mean of each class (two subclasses).
+    the mean of each class (two subclasses); of real labels, else `weighted_means`.
 
     **Raises:** `DataError` naming the file and the array, what it must be and what it is.
     """
     arrays = read_arrays(path, "X=..., y=...")
     try:
-        return _from_arrays(arrays, clusters, seed, lambda text: _note(f"{path}: {text}"))
+        note = partial(_note, path)
+        _check_names(arrays, _ARRAYS if labels == "signs" else _REAL_ARRAYS, note)
+        if labels == "real":
+            return _regression(arrays, note)
+        return _classification(arrays, clusters, seed, note)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
@@ -108,22 +148,44 @@ Note = Callable[[str], None]
 """Called with a sentence about what was read in a way that a careful reader should know of."""
 
 
-def _note(text: str) -> None:
-    warnings.warn(text, GflowWarning, stacklevel=2)
+def _note(path: Path, text: str) -> None:
+    warnings.warn(f"{path}: {text}", GflowWarning, stacklevel=2)
 
 
-def _from_arrays(arrays: dict[str, np.ndarray], clusters: Clusters, seed: int, note: Note) -> Split:
-    # Names first: what is needed exists, and nothing is ignored without a word.
+def _check_names(arrays: dict[str, np.ndarray], used: dict[str, str], note: Note) -> None:
+    """That what is needed exists, and that nothing is ignored without a word."""
     for name in ("X", "y"):
         if name not in arrays:
             raise DataError(
-                f"array `{name}` ({_ARRAYS[name]}) must exist, but the file holds only "
+                f"array `{name}` ({used[name]}) must exist, but the file holds only "
                 f"{sorted(arrays)}; write it with numpy.savez(path, X=..., y=...)."
             )
-    if unknown := ", ".join(f"`{name}`" for name in sorted(set(arrays) - set(_ARRAYS))):
-        note(f"{unknown} is not used; the arrays that are used are {', '.join(_ARRAYS)}.")
+    if unknown := ", ".join(f"`{name}`" for name in sorted(set(arrays) - set(used))):
+        note(f"{unknown} is not used; the arrays that are used are {', '.join(used)}.")
 
-    # Then the samples, with the subclasses of the file or with clusters in their place.
+
+def _regression(arrays: dict[str, np.ndarray], note: Note) -> Split:
+    """Samples with real labels, and directions to compare neurons with."""
+    x, y = _inputs(arrays, "X", note), _labels(arrays, "X", "y", arrays["y"])
+    check_values(y, len(x))
+    if "centers" in arrays:
+        mu = unit_rows(_centers(arrays, x.shape[1]))
+        centers = Centers(mu, attracted_signs(mu, x, y), "given")
+    else:
+        centers = weighted_means(x, y)
+    test = None
+    if _has_test(arrays):
+        x_test = _inputs(arrays, "X_test", note)
+        _check_width(x_test, x.shape[1])
+        y_test = _labels(arrays, "X_test", "y_test", arrays["y_test"])
+        test = Dataset.of_values(x_test, y_test, centers)
+    return Split(Dataset.of_values(x, y, centers), test, centers)
+
+
+def _classification(
+    arrays: dict[str, np.ndarray], clusters: Clusters, seed: int, note: Note
+) -> Split:
+    """Samples of two classes, with the subclasses of the file or with clusters in their place."""
     x, y = _samples(arrays, "X", "y", note)
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
     test = _test_split(arrays, x.shape[1], note)
@@ -158,32 +220,45 @@ def _clustered(
 def _samples(
     arrays: dict[str, np.ndarray], inputs: str, labels: str, note: Note
 ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
-    """Inputs and their labels ±1."""
-    x = _real(arrays, inputs, 2)
-    check_finite(x, f"`{inputs}`")
-    if len(zero := np.flatnonzero(~x.any(axis=1))):
-        note(_about_zero_rows(inputs, zero.tolist()))
-
-    # Labels in any form that can mean only one thing.
+    """Inputs and their labels ±1, in any form that can mean only one thing."""
+    x = _inputs(arrays, inputs, note)
     given = _vector(arrays[labels], len(x))
     if given.dtype == bool or (given.dtype.kind in "iuf" and _holds(given, (0, 1))):
         no, yes = given.dtype.type(0), given.dtype.type(1)
         note(f"`{labels}` holds {no} and {yes}, which are read as -1 and +1.")
         given = np.where(given.astype(bool), 1.0, -1.0)
-    y = _real({labels: given}, labels, 1)
-    if y.shape != (len(x),):
-        raise DataError(
-            f"`{labels}` must have one label per row of `{inputs}` (n = {len(x)}), but has shape "
-            f"{y.shape}; give a vector of +1 and -1."
-        )
+    y = _labels(arrays, inputs, labels, given)
     if not np.isin(y, (-1, 1)).all():
         raise DataError(
             f"`{labels}` must hold only +1 and -1, but holds {np.unique(y)[:5].tolist()}; map the "
-            "two classes to +1 and -1."
+            'two classes to +1 and -1, or set data.labels = "real" for regression.'
         )
     if len(signs := np.unique(y)) == 1:
         note(f"`{labels}` holds {signs[0]:+g} only, so that there is one class.")
     return x, y
+
+
+def _inputs(arrays: dict[str, np.ndarray], name: str, note: Note) -> Float[np.ndarray, "n D"]:
+    """Finite inputs; a note says which are zero."""
+    x = _real(arrays, name, 2)
+    check_finite(x, f"`{name}`")
+    if len(zero := np.flatnonzero(~x.any(axis=1))):
+        note(_about_zero_rows(name, zero.tolist()))
+    return x
+
+
+def _labels(
+    arrays: dict[str, np.ndarray], inputs: str, labels: str, given: np.ndarray
+) -> Float[np.ndarray, " n"]:
+    """A real number per row of inputs."""
+    n = len(arrays[inputs])
+    y = _real({labels: _vector(given, n)}, labels, 1)
+    if y.shape != (n,):
+        raise DataError(
+            f"`{labels}` must have one label per row of `{inputs}` (n = {n}), but has shape "
+            f"{y.shape}; give a vector."
+        )
+    return y
 
 
 def _holds(labels: np.ndarray, both: tuple[int, int]) -> bool:
@@ -234,20 +309,30 @@ def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
 
 
 def _test_split(arrays: dict[str, np.ndarray], D: int, note: Note) -> Dataset | None:
-    present = {"X_test", "y_test"} & set(arrays)
-    if not present:
+    if not _has_test(arrays):
         return None
+    x, y = _samples(arrays, "X_test", "y_test", note)
+    _check_width(x, D)
+    return Dataset.of_signs(x, y)
+
+
+def _has_test(arrays: dict[str, np.ndarray]) -> bool:
+    """Whether there are test samples, which need inputs and labels."""
+    present = {"X_test", "y_test"} & set(arrays)
     if len(present) == 1:
         raise DataError(
             f"`X_test` and `y_test` must come together, but only {present.pop()} exists; add the "
             "other."
         )
-    x, y = _samples(arrays, "X_test", "y_test", note)
+    return bool(present)
+
+
+def _check_width(x: Float[np.ndarray, "m E"], D: int) -> None:
+    """Raise `DataError` unless test inputs have the dimension of the others."""
     if x.shape[1] != D:
         raise DataError(
             f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."
         )
-    return Dataset.of_signs(x, y)
 
 
 def _with_centers(
@@ -285,15 +370,26 @@ def _with_centers(
     if "centers" not in arrays:
         means = np.stack([x[subclass == k].mean(axis=0) for k in range(K)])
         return train, Centers(means, label, "subclass means")
-    mu = _real(arrays, "centers", 2)
-    if mu.shape != (K, train.D):
+    mu = _centers(arrays, train.D)
+    if len(mu) != K:
         raise DataError(
             f"`centers` must have shape (K, D) = ({K}, {train.D}), but has {mu.shape}; give one "
             "row per subclass."
         )
+    return train, Centers(mu, label, "given")
+
+
+def _centers(arrays: dict[str, np.ndarray], D: int) -> Float[np.ndarray, "K D"]:
+    """The centers of the file."""
+    mu = _real(arrays, "centers", 2)
+    if mu.shape[1] != D:
+        raise DataError(
+            f"`centers` must have shape (K, D) = (K, {D}), but has {mu.shape}; give one row per "
+            "center."
+        )
     if not np.isfinite(mu).all():
         raise DataError("`centers` must be finite, but holds nan or inf; repair them.")
-    return train, Centers(mu, label, "given")
+    return mu
 
 
 def _signs(y: Float[np.ndarray, " n"], subclass: Int[np.ndarray, " n"]) -> Int[np.ndarray, " K"]:
