@@ -83,7 +83,7 @@ def test_every_verb_answers_without_margins_and_without_a_mistake(answered):
 
     for result in texts:
         assert result.exit_code == 0, result.output
-        for foreign in ("Traceback", "mistake in gflow", "margin", "accuracy"):
+        for foreign in ("Traceback", "mistake in gflow", "smallest margin", "accuracy 0", "nan"):
             assert foreign not in result.output
     assert "R²" in ran.output
     refused = call("attack", folder)
@@ -99,7 +99,7 @@ def test_predictions_about_classes_are_outside_and_those_about_numerics_are_judg
         for finding in gflow.check(run, [one.id for one in ALL]):
             number = next(one.number for one in ALL if one.id == finding.id)
             if number in ANY_LABELS:
-                assert finding.verdict in (Verdict.HOLDS, Verdict.OUTSIDE)
+                assert finding.verdict is not Verdict.FAILS
             else:
                 assert finding.verdict is Verdict.OUTSIDE
                 assert "here labels are real numbers" in finding.opinion.reason
