@@ -1,9 +1,9 @@
 """Names that help texts list, which would take seconds to import from where they are defined."""
 
 FIGURES = (
-    "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
-    "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
-    "power_map", "loss_steps", "arrivals", "bands", "overview", "conjecture_map",
+    "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "student", "input_space",
+    "overlay", "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape",
+    "sphere", "power_map", "loss_steps", "arrivals", "bands", "overview", "conjecture_map",
     "critical_power", "robust_accuracy", "radii", "critical_radius", "training", "adversarial",
     "movie",
 )  # fmt: skip

@@ -26,6 +26,7 @@ from gflow.report import (
     robustness_figures,
     step_figures,
     study_figures,
+    teacher_figures,
     training_figures,
 )
 from gflow.report.figure import FIGURES, FigureKind, NotDrawable
@@ -39,6 +40,7 @@ from gflow.runs.watch import Stage, unstaged
 
 _MODULES = (
     flow_figures,
+    teacher_figures,
     input_figures,
     comparisons,
     overlays,
