@@ -18,8 +18,8 @@ PREDICTIONS = {
     "alignment": 22, "robustness-over-scale": 23, "polynomial-escape": 24, "bayes": 25,
     "sgd": 26, "loss-independence": 27, "unbalanced-times": 28, "layer-balance": 29,
     "staircase": 30, "jump-process": 31, "interpolator-norm": 32, "residual-rates": 33,
-    "universal": 34, "half-speed": 36, "collapse": 37, "fine-labels": 40, "skew-xor": 42,
-    "alignment-times": 43, "occupancy": 44, "label-flips": 45, "fine-selection": 46,
+    "universal": 34, "half-speed": 36, "collapse": 37, "fine-labels": 40, "threshold": 41,
+    "skew-xor": 42, "alignment-times": 43, "occupancy": 44, "label-flips": 45, "fine-selection": 46,
 }  # fmt: skip
 """Predictions by id, and their numbers: 1 is P1."""
 

@@ -57,6 +57,8 @@ class Facts(NamedTuple):
     """How long inputs are, by which informative attack radii are chosen."""
     picture: tuple[int, int] | None = None
     """Rows and columns of an input, if it is a gray image."""
+    label_noise: float | None = None
+    """Noise σ of real labels that are linear in the inputs besides; None if that is not known."""
 
 
 FlippedShare = Annotated[float, Field(ge=0, le=0.5)]

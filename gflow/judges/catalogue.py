@@ -34,6 +34,7 @@ from gflow.judges import (
     resting,
     robust_accuracy,
     skew_xor,
+    threshold,
     unbalanced_times,
     universal,
     voronoi,
@@ -69,6 +70,7 @@ _JUDGES = (
     resting,
     robust_accuracy,
     skew_xor,
+    threshold,
     unbalanced_times,
     universal,
     voronoi,
@@ -80,7 +82,7 @@ NUMERICS = ("P1", "P2", "P3")
 ANY_LOSS = (*NUMERICS, "P4", "P25", "P29")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
-ANY_LABELS = (*NUMERICS, "P4", "P29")
+ANY_LABELS = (*NUMERICS, "P4", "P29", "P41")
 """Predictions of the catalogue that say something where labels are real numbers, too."""
 
 ALL: tuple[Prediction, ...] = tuple(

@@ -25,8 +25,8 @@ PREDICTIONS = Words(
     late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
     alignment robustness-over-scale polynomial-escape bayes sgd loss-independence
     unbalanced-times layer-balance staircase jump-process interpolator-norm residual-rates
-    universal half-speed collapse fine-labels skew-xor alignment-times occupancy label-flips
-    fine-selection
+    universal half-speed collapse fine-labels threshold skew-xor alignment-times occupancy
+    label-flips fine-selection
     """
 )
 """See `gflow.judges.catalogue`."""

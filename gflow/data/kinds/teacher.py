@@ -73,7 +73,8 @@ class TeacherData(AbstractDrawnData):
 
     @property
     def facts(self) -> Facts:
-        return Facts(scale="features")
+        linear = self.teacher == "linear"
+        return Facts(scale="features", label_noise=self.label_noise if linear else None)
 
     @property
     def has_classes(self) -> bool:
