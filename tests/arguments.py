@@ -11,6 +11,7 @@ from gflow.laws.spread import Spread
 from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import average_target, subclass_target
+from gflow.network.vector_population import VectorPopulation
 from gflow.random import stream
 from gflow.robustness.model_margin import OutputMargin
 from gflow.robustness.norm import Norm
@@ -116,6 +117,11 @@ EXAMPLES: dict[str, list[dict]] = {
         NETWORK | dict(target=CUBIC.network, x=X, seed=0, iterations=2)
     ],
     "robustness.radius.radii": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.outputs_bound.certified_of_outputs": [
+        dict(network=VectorPopulation(CENTERS.mu, np.eye(3), np.zeros(3), 3.0, False),
+             x=X, y=np.repeat([0.0, 1.0, 2.0], 2), most=np.full(6, 0.5), norm=Norm.L2),
+    ],
+    "robustness.relaxation.relaxed_radii": [NETWORK | SAMPLES | dict(most=np.full(6, 0.5))],
     "robustness.radius_bound.certified_radii": [
         NETWORK | SAMPLES | dict(rest=0.01, norm=norm) for norm in (Norm.L1, Norm.L2)
     ],

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Real
 
 from gflow.network.prelu import positive_power
 from gflow.network.scaled_outputs import ScaledOutputs
+from gflow.network.vector_population import VectorPopulation
 from gflow.network.weights import (
     AbstractHiddenLayers,
     Task,
@@ -170,6 +171,17 @@ class DeepNetwork(AbstractHiddenLayers):
     def network(self, p: float) -> "DeepNetwork":
         """The network itself, which has its own power."""
         return self
+
+    @property
+    def vector_population(self) -> VectorPopulation | None:
+        """The same function on the host; None with more than one hidden layer."""
+        if len(self.hidden) > 1:
+            return None
+        w, output = (np.asarray(a, np.float64) for a in (self.hidden[0], self.output))
+        length = np.linalg.norm(w, axis=1, keepdims=True)
+        u = np.divide(w, length, out=np.zeros_like(w), where=length > 0)
+        bias = np.zeros(len(output)) if self.bias is None else np.asarray(self.bias, np.float64)
+        return VectorPopulation(u, length * output.T, bias, self.p, self.input_normalized)
 
     @property
     def sizes(self) -> Float[Array, " L"]:

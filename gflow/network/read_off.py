@@ -6,11 +6,14 @@ the output of a class is the largest output among its subclasses.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
+
+from gflow.network.vector_population import VectorPopulation
 
 
 def class_outputs(f: Float[Array, "n K"], class_of: tuple[int, ...]) -> Float[Array, "n C"]:
@@ -38,6 +41,12 @@ class ReadOff(eqx.Module):
     """From inputs (n, D) to one output per subclass."""
     class_of: tuple[int, ...] = eqx.field(static=True)
     """Class of each subclass."""
+
+    @property
+    def vector_population(self) -> VectorPopulation | None:
+        """The model of subclasses on the host, if it is one of one hidden layer."""
+        neurons: VectorPopulation | None = getattr(self.model, "vector_population", None)
+        return None if neurons is None else replace(neurons, class_of=self.class_of)
 
     def __call__(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n C"]:
         """The output of each class."""

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Real
 
 from gflow.network.prelu import positive_power
 from gflow.network.scaled_outputs import ScaledOutputs
+from gflow.network.vector_population import VectorPopulation
 from gflow.network.weights import AbstractHiddenLayers, Task, class_of_in, named_arrays
 from gflow.random import stream
 from gflow.scenario.networks import AbstractOutputsTable
@@ -80,6 +81,25 @@ class VectorNetwork(eqx.Module):
         _, hidden = gates(x, self.direction.astype(x.dtype), self.p, self.input_normalized)
         r = self.log_norm.astype(x.dtype)
         return hidden * jnp.exp(r - r.max())[None]
+
+    @property
+    def vector_population(self) -> VectorPopulation:
+        """The same function on the host."""
+        u, output, r = (
+            np.asarray(a, np.float64) for a in (self.direction, self.output, self.log_norm)
+        )
+        bias = np.zeros(output.shape[1]) if self.bias is None else np.asarray(self.bias, np.float64)
+        with np.errstate(divide="ignore"):
+            log_bias = np.log(np.abs(bias))
+        scale = float(max(2 * r.max(), log_bias.max()))
+        return VectorPopulation(
+            u,
+            np.exp(2 * r - scale)[:, None] * output,
+            np.sign(bias) * np.exp(log_bias - scale),
+            self.p,
+            self.input_normalized,
+            scale,
+        )
 
     @property
     def sizes(self) -> Float[Array, "2"]:

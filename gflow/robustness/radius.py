@@ -23,6 +23,7 @@ from gflow.robustness.lines import Samples
 from gflow.robustness.norm import Norm
 from gflow.robustness.radius_bound import certified_radii
 from gflow.robustness.refinement import refined
+from gflow.robustness.relaxation import relaxed_radii
 from gflow.robustness.witness import factors_on
 
 ROUNDING = 1e-10
@@ -104,7 +105,12 @@ def radii(
         apart = np.flatnonzero(~confirmed | (cheap & (flips.radius > certified * (1 + _EXACT))))
         flips.offer(attack(fine, x[apart], y[apart], seed, norm=norm).perturbation, apart)
 
-    # Where the two ends are still apart, a search from many starts.
+    # Where the two ends are still apart, a certificate for many neurons.
+    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    relaxed = relaxed_radii(whole, x[apart], y[apart], flips.radius[apart], norm=norm)
+    certified[apart] = np.fmax(certified[apart], relaxed)
+
+    # Where they still are, a search from many starts.
     apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
     if len(apart) and len(fine.m):
         for delta in known:

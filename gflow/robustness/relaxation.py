@@ -1,0 +1,239 @@
+"""Certified radii of networks of many neurons, by a convex function below y f on a ball.
+
+One idea: σ^p is convex, so own neurons are convex as they are, and opposite ones lie below a chord
+or a parabola.  What is left is convex, and the tangent plane at any point bounds it from below on
+the whole ball, with the loss that Frank and Wolfe's gap measures (theory D10).  Gradients of both
+classes cancel before they are measured, so nothing is lost to a sum over neurons.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from gflow.data.checks import check_not_negative, check_numbers, check_samples
+from gflow.network.geometry import largest_singular
+from gflow.network.population import Population, population_of
+from gflow.network.prelu import Network, host_power
+from gflow.robustness.bisection import bisected
+from gflow.robustness.norm import Norm
+
+_HALVINGS = 14
+"""Of the bracket of each radius, which leaves 1e-4 of it."""
+_PLANES = 4
+"""Tangent planes tried on each ball."""
+_POWER_STEPS = 3
+"""Of the bound on an eigenvalue."""
+_ROWS = 200
+"""Samples at a time."""
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
+"""Relative error of a product or a sum of two numbers, with a margin."""
+
+
+def relaxed_radii(
+    network: Network | Population,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    most: Float[np.ndarray, " n"],
+    *,
+    norm: Norm = Norm.L2,
+    bias: float = 0.0,
+    bias_power: float = 0.0,
+) -> Float[np.ndarray, " n"]:
+    """A radius within which y (f(x') + b ‖x'‖₂^q) > 0, sample by sample, for many neurons.
+
+    With z_j = <u_j, x>, own neurons (+) and opposite ones (-),
+
+        y f(x + δ) >= Σ_+ m_j σ(z_j + <u_j, δ>)^p - Σ_- m_l (a_l + b_l <u_l, δ>) - q ‖δ‖² ,
+
+    where for ‖δ‖ <= R and r_l = R ‖u_l‖* the chord over [z_l - r_l, z_l + r_l] gives a_l and b_l,
+    with q = 0; or, for p >= 2, the tangent at z_l does, with q from the parabola through its end.
+
+    **Arguments:**
+
+    - `network`: f.
+    - `x`, `y`: samples and their labels ±1.
+    - `most`: radii that need not be exceeded, such as attacked ones.
+    - `norm`: in which δ is measured.
+    - `bias`, `bias_power`: b and q >= 0, in units of e^{log_scale}.
+
+    **Returns:** radii, at most `most`; 0 where nothing is certified.
+
+    **Source:** theory D10; Zhang et al., NeurIPS 2018 (chords and tangents, for networks of any
+    depth).
+    """
+    check_samples(x, y)
+    check_not_negative(most=most, bias_power=bias_power)
+    check_numbers(bias=bias)
+    f = population_of(network).distinct
+    f = f.take(f.m > 0)
+    certified = np.zeros(len(x))
+    for s in (1.0, -1.0):
+        sides = _Sides(f.take(f.s == s), f.take(f.s != s), norm, s * bias, bias_power)
+        rows = np.flatnonzero((y * s > 0) & (most > 0))
+        for first in range(0, len(rows), _ROWS):
+            some = rows[first : first + _ROWS]
+            # What leaves the range of numbers certifies nothing.
+            with np.errstate(over="ignore", invalid="ignore"):
+                certified[some] = _certified(sides, x[some], most[some])
+    return certified
+
+
+def _certified(
+    sides: "_Sides", x: Float[np.ndarray, "n D"], most: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Certified radii of samples of one class."""
+    relaxations = (_chords, _parabolas) if sides.own.p >= 2 else (_chords,)
+
+    def uncertain(rows: np.ndarray, R: Float[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
+        views = _Views(sides, x[rows])
+        lowest = [_lowest(views, R, relaxed(views, R)) for relaxed in relaxations]
+        return ~(np.max(lowest, axis=0) > 0)
+
+    certified = most.copy()
+    rows = np.flatnonzero(uncertain(np.arange(len(x)), most))
+    least, largest = np.zeros(len(rows)), most[rows]
+    certified[rows] = bisected(partial(uncertain, rows), least, largest, _HALVINGS)[0]
+    return certified
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Own and opposite neurons of samples of one class, and the bias in favor of it."""
+
+    own: Population
+    opposite: Population
+    norm: Norm
+    bias: float
+    bias_power: float
+
+    @cached_property
+    def reach(self) -> Float[np.ndarray, " b"]:
+        """‖u_l‖*, the most that <u_l, δ> can be for ‖δ‖ <= 1."""
+        return np.asarray(self.norm.dual.size(self.opposite.u))
+
+    @cached_property
+    def width(self) -> float:
+        """The largest ‖δ‖₂ for ‖δ‖ <= 1."""
+        return self.norm.largest_l2(self.own.u.shape[1])
+
+    @cached_property
+    def gram(self) -> Float[np.ndarray, "b b"]:
+        """|<u_k, u_l>| of opposite neurons."""
+        return np.abs(self.opposite.u @ self.opposite.u.T)
+
+    @cached_property
+    def stretch(self) -> float:
+        """The largest Σ_l m_l <u_l, δ>² for ‖δ‖ <= 1, at most."""
+        m, u = self.opposite.m, self.opposite.u
+        in_l2 = self.width * largest_singular(np.sqrt(m)[:, None] * u)
+        return float(min(in_l2**2, m @ self.reach**2))
+
+    @property
+    def terms(self) -> int:
+        """How many numbers a sum has, at most."""
+        return sum(self.own.u.shape) + len(self.opposite.m)
+
+
+class _Views:
+    """What both sides see of samples of one class."""
+
+    def __init__(self, sides: _Sides, x: Float[np.ndarray, "n D"]):
+        self.sides = sides
+        self.x = x
+        self.near = x @ sides.own.u.T
+        """<u_j, x> of own neurons."""
+        self.against = x @ sides.opposite.u.T
+        """<u_l, x> of opposite neurons."""
+
+    def bias(self, R: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """b ‖x'‖₂^q in favor of the class, at least, for ‖x' - x‖ <= R."""
+        if not self.sides.bias:
+            return np.zeros(len(R))
+        away = np.copysign(self.sides.width * R, -self.sides.bias)
+        size = np.maximum(np.linalg.norm(self.x, axis=1) + away, 0)
+        return self.sides.bias * size**self.sides.bias_power
+
+
+@dataclass(frozen=True)
+class _Above:
+    """A bound from above, Σ_l m_l σ(z_l + <u_l, δ>)^p <= height + <slope, δ>, on ‖δ‖ <= R."""
+
+    height: Float[np.ndarray, " n"]
+    slope: Float[np.ndarray, "n D"]
+    rate: Float[np.ndarray, " n"]
+    """Σ_l of the absolute slopes."""
+
+    @classmethod
+    def of(
+        cls, f: Population, height: Float[np.ndarray, " n"], rate: Float[np.ndarray, "n b"]
+    ) -> "_Above":
+        """The bound with these slopes of the single neurons."""
+        slopes = f.m * rate
+        return cls(height, slopes @ f.u, slopes.sum(axis=1))
+
+
+def _chords(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
+    """By the chord of each neuron over what it can see."""
+    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.reach
+    low, high = host_power(z - r, f.p), host_power(z + r, f.p)
+    rate = np.divide(high - low, 2 * r, out=np.zeros_like(z), where=r > 0)
+    return _Above.of(f, (high + low) @ f.m / 2, rate)
+
+
+def _parabolas(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
+    """By the tangent of each neuron, and a parabola that meets it at the far end of what it sees.
+
+    (φ(z + d) - φ(z) - φ'(z) d)/d² is a mean of φ''/2 over [z, z + d], which rises for p >= 2.
+    """
+    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.reach
+    size, rate, top = host_power(z, f.p), f.p * host_power(z, f.p - 1), host_power(z + r, f.p)
+    # Rounding of a small difference is on the safe side.
+    rise = np.maximum(top - size - rate * r, 0) + _ROUNDING * top
+    bend = np.divide(rise, r**2, out=np.zeros_like(z), where=r > 0)
+    return _Above.of(f, size @ f.m + R**2 * _largest_form(views.sides, bend), rate)
+
+
+def _largest_form(sides: _Sides, bend: Float[np.ndarray, "n b"]) -> Float[np.ndarray, " n"]:
+    """The largest Σ_l m_l c_l <u_l, δ>² for ‖δ‖ <= 1, at most.
+
+    By the largest c, neuron by neuron, or as an eigenvalue: that of a nonnegative matrix A is at
+    most max_l (A v)_l/v_l for any positive v (Collatz and Wielandt).
+    """
+    weight = bend * sides.opposite.m
+    bounds = [bend.max(axis=1, initial=0) * sides.stretch, weight @ sides.reach**2]
+    root = np.sqrt(weight)
+    v = ratio = _positive(root)
+    for _ in range(_POWER_STEPS):
+        moved = root * ((root * v) @ sides.gram)
+        ratio = np.divide(moved, v, out=np.zeros_like(v), where=v > 0)
+        v = _positive(moved)
+    eigenvalue = ratio.max(axis=1, initial=0)
+    return np.min([*bounds, sides.width**2 * eigenvalue], axis=0)
+
+
+def _positive(rows: Float[np.ndarray, "n b"]) -> Float[np.ndarray, "n b"]:
+    """Rows of numbers >= 0, lifted a little above 0."""
+    return rows + 1e-3 * rows.max(axis=1, keepdims=True, initial=0)
+
+
+def _lowest(views: _Views, R: Float[np.ndarray, " n"], above: _Above) -> Float[np.ndarray, " n"]:
+    """Lower bound on y f(x + δ) over ‖δ‖ <= R, from the best of a few tangent planes."""
+    sides, own, p = views.sides, views.sides.own, views.sides.own.p
+    height = views.bias(R) - above.height
+    best, delta = np.full(len(R), -np.inf), np.zeros_like(views.x)
+    for i in range(_PLANES):
+        z = views.near + delta @ own.u.T
+        weighted = host_power(z, p - 1) * own.m
+        value = (weighted * z).sum(axis=1) + height - (above.slope * delta).sum(axis=1)
+        gradient = p * (weighted @ own.u) - above.slope
+
+        # The plane's lowest point is at the end of the ball that the gradient points away from.
+        end = sides.norm.to_size(-np.asarray(sides.norm.steepest(gradient)), R)
+        plane = value + (gradient * (end - delta)).sum(axis=1)
+        sizes = (weighted * (np.abs(z) + 2 * p * sides.width * R[:, None])).sum(axis=1)
+        sizes += above.height + np.abs(height) + 2 * above.rate * sides.width * R
+        best = np.fmax(best, plane - sides.terms * _ROUNDING * sizes)
+        delta = delta + 2 / (i + 2) * (end - delta)
+    return best
