@@ -36,7 +36,12 @@ def test_a_linear_teacher_is_found_by_least_squares():
 def test_given_neurons_give_the_labels_that_the_activation_says(power):
     w, v = [[2.0, 0.0], [-1.0, 1.0]], (1.5, -0.5)
     data = TeacherData(
-        dimension=2, samples=30, teacher="network", neurons=w, outputs=v, power=power
+        dimension=2,
+        samples=30,
+        teacher="network",
+        teacher_neurons=w,
+        teacher_outputs=v,
+        teacher_power=power,
     )
     train = data.read(0).train
 

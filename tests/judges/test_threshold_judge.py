@@ -103,7 +103,7 @@ def test_a_loss_that_still_falls_and_few_samples_leave_it_undecided(start, fitte
     ("table", "values", "text"),
     [
         ("data", {"label_noise": 0.0}, "labels that are linear plus noise"),
-        ("data", {"teacher": "network", "neurons": 2}, "labels that are linear plus noise"),
+        ("data", {"teacher": "network", "teacher_neurons": 2}, "labels that are linear plus noise"),
         ("network", {"power": 3.0}, "p = 1"),
         ("network", {"balanced": False}, "a balanced start"),
         ("network", {"init": "given"}, "neurons that are drawn at random"),

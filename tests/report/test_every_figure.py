@@ -100,7 +100,7 @@ TAUGHT = """
 [data]
 kind = "teacher"
 teacher = "network"
-neurons = 3
+teacher_neurons = 3
 dimension = 3
 samples = 20
 test_samples = 0

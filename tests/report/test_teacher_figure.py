@@ -13,8 +13,8 @@ name = "taught"
 [data]
 kind = "teacher"
 teacher = "network"
-neurons = [[1, 0], [0, 2]]
-outputs = [0.5, -1]
+teacher_neurons = [[1, 0], [0, 2]]
+teacher_outputs = [0.5, -1]
 dimension = 2
 samples = 20
 test_samples = 0

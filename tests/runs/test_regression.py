@@ -34,7 +34,8 @@ end_time = 20.0
 """
 
 NETWORK_OF_TEACHERS = TEACHER.replace(
-    "dimension = 3", 'dimension = 3\nteacher = "network"\nneurons = 3\noutputs = [1, 1, -1]'
+    "dimension = 3",
+    'dimension = 3\nteacher = "network"\nteacher_neurons = 3\nteacher_outputs = [1, 1, -1]',
 )
 
 OF_A_FILE = TEACHER.replace(

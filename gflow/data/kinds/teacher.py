@@ -35,7 +35,7 @@ class TeacherData(AbstractDrawnData):
         description="what gives the labels: <β, x> with a random β of length 1, or a network of "
         "neurons v σ(<w, x>)^power/‖w‖^(power-1)",
     )
-    neurons: (
+    teacher_neurons: (
         Annotated[int, Field(ge=1)]
         | Annotated[tuple[_Row, ...], Field(strict=False, min_length=1)]
         | None
@@ -45,12 +45,12 @@ class TeacherData(AbstractDrawnData):
         "length 1, or a list of their w",
         examples=[3],
     )
-    outputs: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] | None = Field(
+    teacher_outputs: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] | None = Field(
         default=None,
         description="output weights v of the neurons of the teacher; all 1 by default",
         examples=[[1.0, -1.0]],
     )
-    power: float = Field(
+    teacher_power: float = Field(
         default=1.0, ge=1, le=100, description="power of the neurons of the teacher; 1 is ReLU"
     )
     label_noise: float = Field(
@@ -63,9 +63,13 @@ class TeacherData(AbstractDrawnData):
 
     @property
     def subclass_count(self) -> int:
-        if self.neurons is None:
+        if self.teacher_neurons is None:
             return 2
-        return self.neurons if isinstance(self.neurons, int) else len(self.neurons)
+        return (
+            self.teacher_neurons
+            if isinstance(self.teacher_neurons, int)
+            else len(self.teacher_neurons)
+        )
 
     @property
     def sizes(self) -> Sizes:
@@ -99,10 +103,12 @@ class TeacherData(AbstractDrawnData):
             return np.concatenate([beta, -beta]), np.array([1.0, -1.0])
         w = (
             unit_rows(stream(seed, "teacher").standard_normal((K, D)))
-            if isinstance(self.neurons, int)
-            else np.array(self.neurons, np.float64)
+            if isinstance(self.teacher_neurons, int)
+            else np.array(self.teacher_neurons, np.float64)
         )
-        return w, np.ones(K) if self.outputs is None else np.array(self.outputs, np.float64)
+        return w, np.ones(K) if self.teacher_outputs is None else np.array(
+            self.teacher_outputs, np.float64
+        )
 
     def _centers(self, seed: int) -> Centers:
         w, v = self.neurons_of(seed)
@@ -116,26 +122,26 @@ class TeacherData(AbstractDrawnData):
         if self.inputs == "sphere":
             x = unit_rows(x)
         w, v = self.neurons_of(seed)
-        power = 1.0 if self.teacher == "linear" else self.power
+        power = 1.0 if self.teacher == "linear" else self.teacher_power
         mass = v * np.linalg.norm(w, axis=1)
         return x, np.maximum(x @ unit_rows(w).T, 0) ** power @ mass
 
 
-@rule("data.neurons", "data.teacher")
+@rule("data.teacher_neurons", "data.teacher")
 def _neurons_of_a_network(data: TeacherData) -> str | None:
-    if data.teacher == "network" and data.neurons is None:
+    if data.teacher == "network" and data.teacher_neurons is None:
         return 'must be given for data.teacher = "network", but is missing; try 3.'
-    return _unused(data, data.neurons is not None)
+    return _unused(data, data.teacher_neurons is not None)
 
 
-@rule("data.outputs", "data.teacher")
+@rule("data.teacher_outputs", "data.teacher")
 def _outputs_of_a_network(data: TeacherData) -> str | None:
-    return _unused(data, data.outputs is not None)
+    return _unused(data, data.teacher_outputs is not None)
 
 
-@rule("data.power", "data.teacher")
+@rule("data.teacher_power", "data.teacher")
 def _power_of_a_network(data: TeacherData) -> str | None:
-    return _unused(data, data.power != 1)
+    return _unused(data, data.teacher_power != 1)
 
 
 def _unused(data: TeacherData, given: bool) -> str | None:
@@ -147,29 +153,29 @@ def _unused(data: TeacherData, given: bool) -> str | None:
         )
 
 
-@rule("data.neurons", "data.dimension")
+@rule("data.teacher_neurons", "data.dimension")
 def _neurons_have_the_dimension(data: TeacherData) -> str | None:
-    if data.neurons is None or isinstance(data.neurons, int):
+    if data.teacher_neurons is None or isinstance(data.teacher_neurons, int):
         return None
     D = data.dimension
-    if wrong := [row for row in data.neurons if len(row) != D]:
+    if wrong := [row for row in data.teacher_neurons if len(row) != D]:
         return (
             f"must hold rows of `data.dimension` = {D} entries, but one has {len(wrong[0])}; give "
             f"{D} in each."
         )
-    if not all(map(any, data.neurons)):
+    if not all(map(any, data.teacher_neurons)):
         return "must hold no row of zeros, but does; leave it out."
 
 
-@rule("data.outputs", "data.neurons")
+@rule("data.teacher_outputs", "data.teacher_neurons")
 def _an_output_for_each_neuron(data: TeacherData) -> str | None:
-    if data.outputs is None or data.neurons is None:
+    if data.teacher_outputs is None or data.teacher_neurons is None:
         return None
     K = data.subclass_count
-    if len(data.outputs) != K:
+    if len(data.teacher_outputs) != K:
         return (
             f"must have one entry for each of the {K} neurons of the teacher, but has "
-            f"{len(data.outputs)}; give {K}."
+            f"{len(data.teacher_outputs)}; give {K}."
         )
-    if not all(data.outputs):
+    if not all(data.teacher_outputs):
         return "must hold no 0, which makes a neuron none, but does; leave that neuron out."
