@@ -63,13 +63,8 @@ class TeacherData(AbstractDrawnData):
 
     @property
     def subclass_count(self) -> int:
-        if self.teacher_neurons is None:
-            return 2
-        return (
-            self.teacher_neurons
-            if isinstance(self.teacher_neurons, int)
-            else len(self.teacher_neurons)
-        )
+        neurons = 2 if self.teacher_neurons is None else self.teacher_neurons
+        return neurons if isinstance(neurons, int) else len(neurons)
 
     @property
     def sizes(self) -> Sizes:
@@ -106,9 +101,7 @@ class TeacherData(AbstractDrawnData):
             if isinstance(self.teacher_neurons, int)
             else np.array(self.teacher_neurons, np.float64)
         )
-        return w, np.ones(K) if self.teacher_outputs is None else np.array(
-            self.teacher_outputs, np.float64
-        )
+        return w, np.array(self.teacher_outputs or [1.0] * K, np.float64)
 
     def _centers(self, seed: int) -> Centers:
         w, v = self.neurons_of(seed)
