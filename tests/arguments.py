@@ -7,7 +7,10 @@ import numpy as np
 
 from gflow.data.mixture import orthonormal_centers
 from gflow.flow.losses import Exponential
+from gflow.laws.rank_one import Field
 from gflow.laws.spread import Spread
+from gflow.measure.rank_one import ClassWeights
+from gflow.network.host_layers import HostLayers
 from gflow.network.population import Population
 from gflow.network.prelu import Network
 from gflow.network.reference import average_target, subclass_target
@@ -48,6 +51,8 @@ class Linear(eqx.Module):
 
 SAMPLES = dict(x=X, y=Y)
 NETWORK = dict(network=network())
+CLASS = ClassWeights(U0 / 10, np.array([0.06, 0.07, 0.08]))
+FIELD = Field(np.eye(3), PI * CENTERS.label, 3.0)
 LAWS = dict(u0=U0, sign=SIGN, label=CENTERS.label.astype(float))
 ONE = dict(u0=U0[1] / np.linalg.norm(U0[1]), y=np.array([1.0, 1.0, -1.0]))
 
@@ -79,6 +84,7 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(y=jnp.asarray(Y), f=jnp.asarray(X[:, 0])),
         dict(y=jnp.asarray((Y + 1) / 2), f=jnp.asarray(X[:, :3])),
     ],
+    "measure.phases.departure": [dict(times=T, loss=np.exp(-T), share=0.5, degree=3.0)],
     "measure.phases.escape_times": [
         dict(times=T, center_output=OUTPUT, slowing=Exponential().slowing)
     ],
@@ -90,6 +96,11 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(x=X, subclass=np.repeat(np.arange(3), 2), label=Y, seed=0, clusters=False)
     ],
     "measure.premise.spread": [dict(cosines=X[:, 0])],
+    "measure.rank_one.kkt_residual": [
+        dict(weights=CLASS, x=np.eye(3), pull=PI * CENTERS.label, p=3.0)
+    ],
+    "measure.rank_one.mass_excess": [dict(log_mass=LOG_MASS)],
+    "measure.rank_one.rank_excess": [dict(w=U0)],
     "measure.relu_supremum.relu_supremum": [
         dict(f=Population.of(network(1.0)), goal=Population.of(AVERAGE.network), c=1.0)
     ],
@@ -117,6 +128,10 @@ EXAMPLES: dict[str, list[dict]] = {
         NETWORK | dict(target=CUBIC.network, x=X, seed=0, iterations=2)
     ],
     "robustness.radius.radii": [NETWORK | SAMPLES | dict(seed=0)],
+    "robustness.layers_bound.certified_of_layers": [
+        dict(network=HostLayers((CENTERS.mu, np.eye(3)), np.eye(3), np.zeros(3), 2.0), x=X,
+             y=np.repeat([0.0, 1.0, 2.0], 2), most=np.full(6, 0.5), norm=Norm.L2),
+    ],
     "robustness.outputs_bound.certified_of_outputs": [
         dict(network=VectorPopulation(CENTERS.mu, np.eye(3), np.zeros(3), 3.0, False),
              x=X, y=np.repeat([0.0, 1.0, 2.0], 2), most=np.full(6, 0.5), norm=Norm.L2),
@@ -184,6 +199,20 @@ EXAMPLES: dict[str, list[dict]] = {
         dict(y=jnp.array([1.0, -0.5]), f=jnp.array([0.8, 0.1]), omega=jnp.array([0.5, 0.5])),
     ],
     "laws.threshold.two_fits": [dict(x=np.eye(2), y=np.array([1.0, -0.5]))],
+    "laws.rank_one.blow_up_times": [dict(start=CLASS, field=FIELD)],
+    "laws.rank_one.kkt_exponent": [
+        dict(awake=np.full(3, True), field=FIELD._replace(p=2.0, pull=PI))
+    ],
+    "laws.rank_one.lead": [dict(times=T)],
+    "laws.off_manifold.distance_exponent": [dict(lag=PI, p=1.0), dict(lag=PI, p=3.0)],
+    "laws.off_manifold.exponent": [dict(lag=PI, p=3.0)],
+    "laws.off_manifold.lags": [dict(awake=U0 > 0, pi=PI, p=1.0), dict(awake=U0 > 0, pi=PI, p=3.0)],
+    "laws.off_manifold.log_slopes": [
+        dict(log_beside=-PI, log_norm_start=LOG_MASS, log_norm=2 * PI, log_mass=PI, p=3.0)
+    ],
+    "laws.off_manifold.scale_of_arrival": [
+        dict(u0=U0[:2], own=np.ones((2, 3), bool), p=p) for p in (1.0, 2.0, 3.0)
+    ],
     "laws.residual_rates.decay_rates": [dict(H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0)],
     "laws.residual_rates.decayed": [
         dict(residual=PI, H=np.diag([1.0, 2.0, 3.0]), pi=PI, kappa=1.0, t=T)
@@ -213,6 +242,7 @@ ELSEWHERE = {
     # Parts of the search for shortest flips, whose samples and networks `radii` checks.
     "robustness.lines.first_flips", "robustness.lines.scaled", "robustness.lines.steepest",
     "robustness.norm.library",
+    "robustness.layers_bound.room_of_outputs",
     "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
     "robustness.model_witness.in_double", "robustness.refinement.refined",
     "robustness.starts.errors", "robustness.starts.in_balls", "robustness.starts.on_rays",

@@ -7,6 +7,7 @@ an answer depends on is seen by changing the number a little.
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -78,16 +79,26 @@ def inside(value):
                 return changed if isinstance(value, np.ndarray) else jnp.asarray(changed)
 
             yield str(list(map(int, where))), float(value[where]), put
-    elif is_dataclass(value) and not isinstance(value, type):
-        for field in fields(value):
-            if field.name in ("p", "loss", "kind", "origin"):
+    elif names := field_names(value):
+        change = value._replace if isinstance(value, tuple) else partial(replace, value)
+        for name in names:
+            if name in ("p", "loss", "kind", "origin"):
                 continue
-            for path, number, put in inside(getattr(value, field.name)):
+            for path, number, put in inside(getattr(value, name)):
 
-                def set_field(v, put=put, name=field.name, value=value):
-                    return replace(value, **{name: put(v)})
+                def set_field(v, put=put, name=name, change=change):
+                    return change(**{name: put(v)})
 
-                yield f".{field.name}{path}", number, set_field
+                yield f".{name}{path}", number, set_field
+
+
+def field_names(value):
+    """Names of the fields of a dataclass or of a named tuple; none of anything else."""
+    if isinstance(value, tuple):
+        return getattr(value, "_fields", ())
+    if is_dataclass(value) and not isinstance(value, type):
+        return tuple(field.name for field in fields(value))
+    return ()
 
 
 def numbers(result):

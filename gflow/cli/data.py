@@ -1,4 +1,4 @@
-"""The verbs about data: mnist, premise, features.
+"""The verbs about data: mnist, cifar10, caltech256, premise, features.
 
 They fetch, make and examine data before anything is trained.
 """
@@ -26,10 +26,40 @@ def mnist(
     out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
 ) -> int:
     """Download MNIST, verify it, and store it where scenarios look for it."""
-    from gflow.data.kinds.mnist import download_folder
-    from gflow.data.make.download import download_mnist
+    from gflow.data.caches import download_folder
+    from gflow.data.kinds.mnist import FOLDER
+    from gflow.data.make.mnist import download_mnist
 
-    download_mnist(out or download_folder())
+    download_mnist(out or download_folder(FOLDER))
+    return Exit.OK
+
+
+@app.command()
+@guarded
+def cifar10(
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+) -> int:
+    """Download CIFAR-10 (170 MB), verify it, and store it where scenarios look for it."""
+    from gflow.data.caches import download_folder
+    from gflow.data.kinds.cifar10 import FOLDER
+    from gflow.data.make.cifar10 import download_cifar10
+
+    download_cifar10(out or download_folder(FOLDER))
+    return Exit.OK
+
+
+@app.command()
+@guarded
+def caltech256(
+    out: Annotated[Path | None, typer.Option(help="Folder for one folder per category.")] = None,
+) -> int:
+    """Download the photographs of Caltech-256 (1.2 GB), and verify them; then compute features."""
+    from gflow.data.caches import download_folder
+    from gflow.data.make.caltech256 import FOLDER, download_caltech256
+
+    folder = out or download_folder(FOLDER)
+    download_caltech256(folder)
+    print(f"features are made by: gflow data features {folder} --out caltech256.npz")
     return Exit.OK
 
 

@@ -166,7 +166,7 @@ def _few_steps(scenario: Scenario) -> tuple[int, int]:
     """Fewest and most exact velocities, as counted on mixtures of noise up to 0.3."""
     kinked, finer = scenario.network.power < 2, 1e-3 / scenario.flow.tolerance
     low, high = (20, 70) if kinked else (10, 40)
-    quiet = 1 + max(0.0, math.log(1e-7 / scenario.network.init_scale)) / 500
+    quiet = 1 + max(0.0, math.log(1e-7 / scenario.network.smallest_scale)) / 500
     powers = (0.4, 0.8) if kinked else (1 / 3, 1 / 3)
     factors = sorted(finer**power for power in powers)
     most = scenario.flow.max_steps
@@ -231,7 +231,7 @@ def _steps(scenario: Scenario) -> tuple[int, int]:
     powers = (1 / solver.order, 3 / 4 if kinked else 1 / solver.order)
     factors = sorted(finer**power for power in powers)
     spread = 2.5 * max(1.0, p / 3) * (4 if kinked and flow.chart == "cartesian" else 1)
-    quiet = max(0.0, math.log(1e-7 / scenario.network.init_scale))
+    quiet = max(0.0, math.log(1e-7 / scenario.network.smallest_scale))
     low = max(0.8 * solver.steps * factors[0], times) + 0.3 * p * quiet
     apart = (
         0.0 if scenario.network.degree == 1 else (p - 1) * -math.log(scenario.network.init_scale)

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from gflow.data.centers import Centers, unit_rows
 from gflow.data.checks import check_finite, check_values
+from gflow.data.rows import split_by_category
 from gflow.errors import DataError
 
 Grain = Literal["sign", "classes", "subclasses"]
@@ -36,8 +37,9 @@ class Dataset:
     """Sign of each subclass, +1 or -1."""
     subclasses_known: bool = True
     """False where subclasses are unlabeled, so that the two signs stand in for them."""
-    flipped: Bool[np.ndarray, " n"] | None = None
-    """Samples whose sign is the opposite of that of their subclass; None for no sample."""
+    turn: Float[np.ndarray, " n"] | None = None
+    """For a sample whose label is flipped a number from 0 to 1 (excluded), which picks the label in
+    its place; nan for the others. None if no label is flipped."""
     value: Float[np.ndarray, " n"] | None = None
     """The label of each sample where labels are real numbers; None where they are classes."""
 
@@ -119,7 +121,7 @@ class Dataset:
                 f'`network.outputs` must be "sign" for data of one class, but is "{grain}", whose '
                 "outputs are held against those of other classes; remove it."
             )
-        return self.subclass if grain == "subclasses" else self.labels(grain)
+        return self._labels(self.subclass, self.K) if grain == "subclasses" else self.labels(grain)
 
     def labels(self, grain: Grain) -> Real[np.ndarray, " n"]:
         """Labels that predictions are compared with: ±1 for one output, else classes.
@@ -128,10 +130,25 @@ class Dataset:
         """
         if self.value is not None:
             return self.value
-        if grain != "sign":
-            return np.asarray(self.class_of)[self.subclass]
+        class_of = np.asarray(self.class_of)
+        if grain == "subclasses":
+            return class_of[self._labels(self.subclass, self.K)]
+        if grain == "classes":
+            return self._labels(class_of[self.subclass], self.C)
         y = np.asarray(self.sign, np.float64)[self.subclass]
         return y if self.flipped is None else np.where(self.flipped, -y, y)
+
+    def _labels(self, label: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " n"]:
+        """Labels 0..count-1, with another one in place of each that is flipped."""
+        if self.turn is None:
+            return label
+        step = 1 + np.floor(np.nan_to_num(self.turn) * (count - 1)).astype(label.dtype)
+        return np.where(np.isnan(self.turn), label, (label + step) % count)
+
+    @property
+    def flipped(self) -> Bool[np.ndarray, " n"] | None:
+        """Samples whose label is another one than that of their subclass; None for no sample."""
+        return None if self.turn is None else ~np.isnan(self.turn)
 
     def outputs(self, grain: Grain) -> int:
         """Number of outputs for this grain."""
@@ -154,9 +171,11 @@ class Dataset:
         return sums / counts[:, None]
 
     def with_flips(self, share: float | tuple[float, ...], rng: np.random.Generator) -> "Dataset":
-        """The same samples with the signs of round(share·n) random ones flipped.
+        """The same samples with the labels of round(share·n) random ones flipped.
 
-        Of several shares each is that of one subclass.
+        A flipped label is another one of those that a network is trained on: the other sign, or
+        any other class or subclass with the same chance. Of several shares each is that of one
+        subclass.
 
         **Raises:** `DataError` unless there are as many shares as subclasses.
         """
@@ -172,7 +191,8 @@ class Dataset:
         flipped = np.zeros(self.n, bool)
         for mine, part in zip(groups, shares, strict=True):
             flipped[rng.permutation(mine)[: round(part * len(mine))]] = True
-        return replace(self, flipped=flipped) if flipped.any() else self
+        turn = np.where(flipped, rng.random(self.n), np.nan)
+        return replace(self, turn=turn) if flipped.any() else self
 
     @property
     def flips(self) -> Float[np.ndarray, " K"]:
@@ -200,21 +220,57 @@ class Dataset:
         for k in range(self.K):
             mine = order[self.subclass[order] == k]
             rank[mine] = np.arange(len(mine))
-        rows = np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
-        flipped = None if self.flipped is None else self.flipped[rows]
+        return self.rows(np.sort(order[np.argsort(rank[order], kind="stable")[:count]]))
+
+    def of_each(self, count: int, rng: np.random.Generator) -> "Dataset":
+        """`count` random samples of each subclass; with a larger count these and others.
+
+        **Raises:** `DataError` if a subclass has fewer.
+        """
+        counts = np.bincount(self.subclass, minlength=self.K)
+        least = int(counts.argmin())
+        if counts[least] < count:
+            raise DataError(
+                "`data.per_subclass` must be at most the number of training samples of every "
+                f"subclass, but is {count}, and {int((counts < count).sum())} of {self.K} have "
+                f"fewer ({self.names[least]!r} has {counts[least]}); try {counts[least]}."
+            )
+        return self.subset(count * self.K, rng)
+
+    def divided(
+        self, share: float | None, rng: np.random.Generator
+    ) -> "tuple[Dataset, Dataset | None]":
+        """Samples to train on, and this fraction of every subclass held out, if any.
+
+        **Raises:** `DataError` if no subclass has two samples.
+        """
+        if share is None:
+            return self, None
+        train, held_out = split_by_category(self.subclass, share, rng)
+        if not len(held_out):
+            raise DataError(
+                "`data.validation_share` must be left out where every subclass has one training "
+                f"sample, but is {share:g}; remove it."
+            )
+        return self.rows(train), self.rows(held_out)
+
+    def rows(self, rows: Int[np.ndarray, " m"]) -> "Dataset":
+        """Some of the samples."""
+        turn = None if self.turn is None else self.turn[rows]
         value = None if self.value is None else self.value[rows]
-        subclass = self.subclass[rows]
-        return replace(self, x=self.x[rows], subclass=subclass, flipped=flipped, value=value)
+        return replace(self, x=self.x[rows], subclass=self.subclass[rows], turn=turn, value=value)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test samples, and the centers that neurons are compared with."""
+    """Samples by their use, and the centers that neurons are compared with."""
 
     train: Dataset
     test: Dataset | None
     """None if there are no test samples."""
     centers: Centers
+    validation: Dataset | None = None
+    """Samples held out of those to train on; None if there are none."""
 
     def centers_for(self, grain: Grain) -> Centers:
         """The centers; with an average per class where outputs distinguish more than two."""

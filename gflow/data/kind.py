@@ -5,7 +5,6 @@ lists them.  Neither imports jax.
 """
 
 import abc
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -18,7 +17,7 @@ from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset, Grain, Split
 from gflow.data.labels import Length, classes_of, prepared, signs_of
 from gflow.random import stream
-from gflow.table import DISTINCT, LAX, Table
+from gflow.table import DISTINCT, LAX, Table, rule
 
 
 class Sizes(NamedTuple):
@@ -75,8 +74,9 @@ class AbstractData(Table, abc.ABC):
     flip: FlippedShare | Annotated[tuple[FlippedShare, ...], Field(strict=False, min_length=1)] = (
         Field(
             default=0.0,
-            description="share of training samples, chosen at random, whose label ±1 is flipped; "
-            "or a list of one share for each subclass",
+            description="share of training samples, chosen at random, whose label is flipped: to "
+            "the other sign, or to any other class or subclass; or a list of one share for each "
+            "subclass",
             examples=[0.1],
         )
     )
@@ -108,19 +108,18 @@ class AbstractData(Table, abc.ABC):
         return True
 
     def training(self, seed: int) -> Split:
-        """What a network is trained on: `read`, with the labels that `flip` says flipped.
+        """What a network is trained on: `read`, with the training labels that `flip` says flipped.
 
         **Raises:** `DataError` for files and arrays that cannot be used.
         """
         split = self.read(seed)
         train = split.train.with_flips(self.flip, stream(seed, "flips"))
         strays = split.centers.strays + (0 if train.flipped is None else int(train.flipped.sum()))
-        centers = replace(split.centers, strays=strays)
-        return Split(train, split.test, centers)
+        return replace(split, train=train, centers=replace(split.centers, strays=strays))
 
     @abc.abstractmethod
     def read(self, seed: int) -> Split:
-        """Training samples, test samples if any, and centers.
+        """Training samples, test and validation samples if any, and centers.
 
         **Raises:** `DataError` for files and arrays that cannot be used.
         """
@@ -164,7 +163,23 @@ class AbstractDrawnData(AbstractData):
         )
 
 
-class AbstractRealData(AbstractData):
+class AbstractStoredData(AbstractData):
+    """Samples that exist already, of which some are trained on (abstract)."""
+
+    per_subclass: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="number of training samples of each subclass, chosen at random; by default all",
+        examples=[20],
+    )
+    validation_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="fraction of the training samples of every subclass that is held out, before "
+        "some of the others are chosen, to validate on; by default none",
+        examples=[0.1],
+    )
+
+
+class AbstractRealData(AbstractStoredData):
     """Data with labels of several classes (abstract)."""
 
     grains = ("sign", "classes", "subclasses")
@@ -206,26 +221,48 @@ class AbstractRealData(AbstractData):
         x: Float[np.ndarray, "n D"],
         subclass: Int[np.ndarray, " n"],
         names: tuple[str, ...],
-        indices: Sequence[int] | None = None,
+        class_of: tuple[int, ...] | None = None,
     ) -> Dataset:
-        """Samples with the classes and signs that the table gives to subclasses.
+        """Samples with the signs that the table gives to classes.
 
-        `indices` are those that `classes` refers to; 0, 1, … by default.
+        `class_of` is the class of each subclass; by default that of `classes`.
         """
-        class_of = classes_of(range(len(names)) if indices is None else indices, self.classes)
+        if class_of is None:
+            class_of = classes_of(range(len(names)), self.classes)
         return Dataset(x, subclass, names, class_of, signs_of(class_of, self.positive))
 
     def read_test(self, seed: int) -> Dataset | None:
         return self.read(seed).test
 
     def split_of(self, train: Dataset, test: Dataset, seed: int) -> Split:
-        """The number of samples that the table sets, centered and scaled, and subclass means."""
-        train = train.subset(self.samples, stream(seed, "train"))
+        """The numbers of samples that the table sets, centered and scaled, and subclass means."""
+        train, held_out = train.divided(self.validation_share, stream(seed, "validation"))
+        if self.per_subclass is None:
+            train = train.subset(self.samples, stream(seed, "train"))
+        else:
+            train = train.of_each(self.per_subclass, stream(seed, "train"))
         test = test.subset(self.test_samples, stream(seed, "test"))
-        train, test = prepared(train, test, self.centered, self.length)
-        return Split(train, test, Centers(train.means, np.asarray(train.sign), "subclass means"))
+        sets = [train, test] if held_out is None else [train, test, held_out]
+        train, test, *validation = prepared(sets, self.centered, self.length)
+        centers = Centers(train.means, np.asarray(train.sign), "subclass means")
+        return Split(train, test, centers, *validation)
+
+    def sizes_of(self, n: int, m: int, D: int, K: int) -> Sizes:
+        """Sizes with the numbers of samples that the table sets, of those that there are."""
+        left = n - round(n * (self.validation_share or 0))
+        chosen = self.samples or K * (self.per_subclass or 0) or left
+        return Sizes(chosen, self.test_samples or m, D, K, self.class_count)
 
     @property
     def class_count(self) -> int:
         """C."""
         return self.classes if isinstance(self.classes, int) else max(self.classes) + 1
+
+
+@rule("data.per_subclass", "data.samples")
+def _one_number_of_samples(data: AbstractRealData) -> str | None:
+    if data.per_subclass is not None and data.samples:
+        return (
+            f"must be left out where `data.samples` says how many there are, but is "
+            f"{data.per_subclass} with samples = {data.samples}; remove one of them."
+        )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Int
 
 from gflow.data.dataset import Dataset
 from gflow.errors import DataError
@@ -19,8 +20,7 @@ def classes_of(indices: Sequence[int], classes: int | tuple[int, ...]) -> tuple[
     **Raises:** `DataError` for a list that is too long, too short, or leaves a class out.
     """
     if isinstance(classes, int):
-        remainder = np.unique(np.asarray(indices) % classes, return_inverse=True)[1]
-        return tuple(remainder.tolist())
+        return numbered(np.asarray(indices) % classes)
     if len(classes) != len(indices) or set(classes) != set(range(max(classes) + 1)):
         raise DataError(
             f"`data.classes` must list a class, 0, 1, … without gaps, for each of {len(indices)} "
@@ -28,6 +28,11 @@ def classes_of(indices: Sequence[int], classes: int | tuple[int, ...]) -> tuple[
             "number of classes."
         )
     return classes
+
+
+def numbered(labels: Int[np.ndarray, " K"]) -> tuple[int, ...]:
+    """The same labels numbered 0, 1, … without gaps, in their order."""
+    return tuple(np.unique(labels, return_inverse=True)[1].tolist())
 
 
 def signs_of(class_of: tuple[int, ...], positive: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -46,22 +51,26 @@ def signs_of(class_of: tuple[int, ...], positive: tuple[int, ...] | None) -> tup
     return tuple(sign[list(class_of)].tolist())
 
 
-def prepared(
-    train: Dataset, test: Dataset, centered: bool, length: Length
-) -> tuple[Dataset, Dataset]:
-    """Both sets, minus the mean training input if `centered`, and with lengths by `length`.
+def prepared(sets: Sequence[Dataset], centered: bool, length: Length) -> list[Dataset]:
+    """All sets, minus the mean training input if `centered`, and with lengths by `length`.
+
+    **Arguments:**
+
+    - `sets`: the training set, and the others.
+    - `centered`, `length`: as in a scenario.
 
     **Raises:** `DataError` for a zero input with `length = "unit"`.
     """
+    train = sets[0]
     shift = train.x.mean(axis=0) if centered else np.zeros(train.D)
-    moved = [one.x - shift for one in (train, test)]
+    moved = [one.x - shift for one in sets]
     if length != "given":
         sizes = [np.linalg.norm(x, axis=1, keepdims=True) for x in moved]
         if length == "mean":
-            sizes = [sizes[0].mean()] * 2
+            sizes = [sizes[0].mean()] * len(sets)
         elif any((size == 0).any() for size in sizes):
             raise DataError(
                 'every input must be nonzero for data.length = "unit", but one is 0; try "mean".'
             )
         moved = [x / size for x, size in zip(moved, sizes, strict=True)]
-    return replace(train, x=moved[0]), replace(test, x=moved[1])
+    return [replace(one, x=x) for one, x in zip(sets, moved, strict=True)]

@@ -1,7 +1,7 @@
 """Reading the arrays of an npz file, or reporting what is wrong with it."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,18 +15,21 @@ _HEADERS = {
 }
 
 
-def read_arrays(path: Path, arguments: str) -> dict[str, np.ndarray]:
-    """All arrays of a file, by name.
+def read_arrays(
+    path: Path, arguments: str, only: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Arrays of a file, by name.
 
     **Arguments:**
 
     - `path`: an npz file of plain arrays; pickled ones are refused.
     - `arguments`: the arguments of `numpy.savez` that would write it, for the message.
+    - `only`: names of the arrays to read, as far as they exist; None for all.
 
     **Raises:** `DataError` for a file that is missing or not an npz file.
     """
     with _reading(path, f"(path, {arguments})"), np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files if only is None or name in only}
 
 
 def array_shapes(path: Path) -> dict[str, tuple[int, ...]]:

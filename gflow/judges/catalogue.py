@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from gflow.flow.trajectory import Reason
 from gflow.judges import (
     alignment,
+    bottleneck,
     cells,
     collapse,
     conjecture,
@@ -28,8 +29,10 @@ from gflow.judges import (
     loss_steps,
     margin_growth,
     noise_free,
+    off_manifold,
     partial_activation,
     radii_at_centers,
+    rank_one,
     residual_rates,
     resting,
     robust_accuracy,
@@ -46,6 +49,7 @@ from gflow.judges.soundness import soundness_of
 
 _JUDGES = (
     alignment,
+    bottleneck,
     cells,
     collapse,
     conjecture,
@@ -64,8 +68,10 @@ _JUDGES = (
     loss_steps,
     margin_growth,
     noise_free,
+    off_manifold,
     partial_activation,
     radii_at_centers,
+    rank_one,
     residual_rates,
     resting,
     robust_accuracy,
@@ -79,7 +85,7 @@ _JUDGES = (
 NUMERICS = ("P1", "P2", "P3")
 """Predictions that are about the numerics of a run, judged whether or not these are sound."""
 
-ANY_LOSS = (*NUMERICS, "P4", "P25", "P29")
+ANY_LOSS = (*NUMERICS, "P4", "P25", "P29", "P38")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
 
 ANY_LABELS = (*NUMERICS, "P4", "P29", "P41")

@@ -31,6 +31,7 @@ from gflow.judges.shared_hypotheses import (
 )
 from gflow.judges.slope import slope
 from gflow.laws.hypothesis import Hypothesis
+from gflow.laws.layers import escape_exponent
 from gflow.network.prelu import host_power
 
 SEPARATION, SEPARATION_ERROR = 2.0, 0.05
@@ -170,7 +171,7 @@ def judge_polynomial_escape(evidences: Sequence[Evidence]) -> Opinion:
         x, y, law = (
             -log_scales(one),
             np.log(series_escape_times(one).min(axis=1)),
-            one.runs[0].p - 1,
+            escape_exponent((one.runs[0].p, 1.0)),
         )
         parts.append(compared_slope(one.title, x, y, law, allowed=POLYNOMIAL_ERROR, log_eps=-x))
     return slopes_opinion(expected, parts, hypotheses)

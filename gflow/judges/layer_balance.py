@@ -22,16 +22,7 @@ def judge_layer_balance(evidence: Evidence) -> Opinion:
     expected = f"drift <= {allowed:.0e} of the largest ‖W_l‖²"
     if not evidence.is_flow:
         return outside(expected, STEPS)
-    network = cast(LayersTable, evidence.scenario.network)
-    degrees = layer_degrees(
-        Layering(
-            network.hidden_layers,
-            network.power,
-            input_normalized=network.input_normalized,
-            skip=network.skip,
-            layer_norm=network.layer_norm,
-        )
-    )
+    degrees = degrees_of(evidence)
     square = evidence.record["layer_size"].values.astype(np.float64) ** 2
     kept = invariants(square, degrees)
     if not kept.shape[1]:
@@ -53,6 +44,20 @@ def judge_layer_balance(evidence: Evidence) -> Opinion:
         )
         return Opinion(Verdict.UNDECIDED, expected, measured, early)
     return Opinion(Verdict.HOLDS, expected, measured, reason)
+
+
+def degrees_of(evidence: Evidence) -> tuple[float | None, ...]:
+    """q_l of every layer of a network of layers; None where outputs have no degree in it."""
+    network = cast(LayersTable, evidence.scenario.network)
+    return layer_degrees(
+        Layering(
+            network.hidden_layers,
+            network.power,
+            input_normalized=network.input_normalized,
+            skip=network.skip,
+            layer_norm=network.layer_norm,
+        )
+    )
 
 
 def invariants(

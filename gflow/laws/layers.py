@@ -1,10 +1,12 @@
-"""Networks of layers: which powers of the weights outputs are, and what their flow balances.
+"""Networks of layers: which powers of the weights outputs are, and what follows for their flow.
 
-One idea: if f - b has degree q_l in the weights W_l of one layer, Euler's identity makes the rate
+If f - b has degree q_l in the weights W_l of one layer, Euler's identity makes the rate
 of ‖W_l‖² equal 2 q_l S with one and the same S = Σ ω_i <g_i, f_i - b> for every layer.  So what the
-layers gain stays in fixed proportions, whatever the data, the loss, and the width (theory D24).
+layers gain stays in fixed proportions, whatever the data, the loss, and the width (theory D24), and
+layers that start small leave the origin together, by a law of their degrees alone (theory D28).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -38,3 +40,26 @@ def layer_degrees(layering: Layering) -> tuple[float | None, ...]:
     # The input of a layer is added to its output, which then has no degree in its weights.
     homogeneous = layering.layer_norm or growth == 1
     return (below[0] if homogeneous else None, *[None] * len(below), 1.0)
+
+
+def escape_exponent(degrees: Sequence[float]) -> float:
+    """The power of 1/ε with which the time to escape grows if layers of these degrees start at ε.
+
+    Layers that stay in proportion have sizes ρ√q_l with dρ/dt = c ρ^{Q-1}, Q = Σ q_l, so that
+    T ∝ ε^{-(Q-2)} for Q > 2.  At Q = 2 T grows like log 1/ε, and below it tends to a constant.
+
+    **Arguments:**
+
+    - `degrees`: q_l >= 0 of the layers that start small; p and 1 for two layers without
+        normalization.
+
+    **Returns:** max(Σ q_l - 2, 0); nan if a degree is not a number.
+
+    **Raises:** `ValueError` for a negative degree, or none at all.
+
+    **Source:** theory D28; D15 for layers of degree 1 that are all small.
+    """
+    if not len(degrees) or min(degrees) < 0:
+        raise ValueError(f"`degrees` must be numbers >= 0, at least one, but is {list(degrees)}.")
+    excess = float(sum(degrees)) - 2
+    return excess if not excess < 0 else 0.0

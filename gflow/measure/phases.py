@@ -111,6 +111,53 @@ def _crossing(
     return float(times[i - 1] + share * (times[i] - times[i - 1]))
 
 
+class Departure(NamedTuple):
+    """When a loss leaves its start."""
+
+    time: float
+    """Flow time; nan if the record ends before."""
+    error: float
+    """How far off it may be because the records around it are apart, in flow time."""
+
+
+def departure(
+    times: Float[np.ndarray, " T"], loss: Float[np.ndarray, " T"], share: float, degree: float
+) -> Departure:
+    """First time at which the loss has fallen to a share of L(0), of weights that start small.
+
+    Between two records it is read along dρ/dt ∝ ρ^{Q-1}, ρ the size of the weights in which
+    outputs have degree Q: L(0) - L ∝ ρ^Q, so that its power (2 - Q)/Q is linear in t, and its
+    logarithm at Q = 2.  The error is the distance to the readings along a straight line and along
+    an exponential, or the whole interval where the loss had not fallen at all before it.
+
+    **Arguments:**
+
+    - `times`: recorded flow times, increasing.
+    - `loss`: L at these times.
+    - `share`: of L(0), in (0, 1).
+    - `degree`: Q > 0.
+
+    **Source:** theory D28.
+    """
+    below = np.flatnonzero(loss <= share * loss[0])
+    if below.size == 0 or np.isnan(loss[: below[0]]).any():
+        return Departure(np.nan, np.nan)
+    i = int(below[0])
+    span = float(times[i] - times[i - 1])
+    fall = loss[0] - np.array([loss[i - 1], share * loss[0], loss[i]])
+    if not fall[0] > 0:
+        return Departure(float(times[i]), span)
+    passed, *others = (_passed(fall, power) for power in ((2 - degree) / degree, 0.0, 1.0))
+    error = max(abs(other - passed) for other in others)
+    return Departure(float(times[i - 1] + passed * span), error * span)
+
+
+def _passed(fall: Float[np.ndarray, "3"], power: float) -> float:
+    """Share of an interval after which the second value is reached, if this power is linear."""
+    before, at, after = np.log(fall) if power == 0 else fall**power
+    return float((at - before) / (after - before))
+
+
 def _potential(a: float, b: float, slowing: Slowing) -> float:
     """κ ∫_a^b dz/(z |g(z)|), or log b/a where the force at the last output is all but 0.
 

@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
+from gflow.network.host_layers import HostLayers
 from gflow.network.prelu import positive_power
 from gflow.network.scaled_outputs import ScaledOutputs
-from gflow.network.vector_population import VectorPopulation
 from gflow.network.weights import (
     AbstractHiddenLayers,
     Task,
@@ -173,15 +173,20 @@ class DeepNetwork(AbstractHiddenLayers):
         return self
 
     @property
-    def vector_population(self) -> VectorPopulation | None:
-        """The same function on the host; None with more than one hidden layer."""
-        if len(self.hidden) > 1:
-            return None
-        w, output = (np.asarray(a, np.float64) for a in (self.hidden[0], self.output))
-        length = np.linalg.norm(w, axis=1, keepdims=True)
-        u = np.divide(w, length, out=np.zeros_like(w), where=length > 0)
+    def on_host(self) -> HostLayers:
+        """The same function on the host."""
+        hidden = tuple(np.asarray(w, np.float64) for w in self.hidden)
+        output = np.asarray(self.output, np.float64)
         bias = np.zeros(len(output)) if self.bias is None else np.asarray(self.bias, np.float64)
-        return VectorPopulation(u, length * output.T, bias, self.p, self.input_normalized)
+        return HostLayers(
+            hidden,
+            output,
+            bias,
+            self.p,
+            input_normalized=self.input_normalized,
+            skip=self.skip,
+            layer_norm=self.layer_norm,
+        )
 
     @property
     def sizes(self) -> Float[Array, " L"]:
@@ -207,8 +212,8 @@ def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
 
     **Arguments:**
 
-    - `table`: width, depth, power, scale of all weights, and initialization (`INITIALIZATIONS`);
-        neurons with vector outputs start from uniform unit vectors.
+    - `table`: width, depth, power, scales of the layers, and initialization
+        (`INITIALIZATIONS`); neurons with vector outputs start from uniform unit vectors.
     - `task`: input dimension, outputs, seed.
 
     **Source:** He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010; the published code of Min and
@@ -219,8 +224,10 @@ def deep_network(table: AbstractOutputsTable, task: Task) -> DeepNetwork:
     last = len(sizes) - 2
     with jax.enable_x64(True):
         layers = [
-            jnp.asarray(table.init_scale * sample(rng, fan_in, width, i == last))
-            for i, (fan_in, width) in enumerate(pairwise(sizes))
+            jnp.asarray(table.init_scale * factor * sample(rng, fan_in, width, i == last))
+            for i, (factor, (fan_in, width)) in enumerate(
+                zip(table.factors, pairwise(sizes), strict=True)
+            )
         ]
         return DeepNetwork(
             tuple(layers[:-1]),

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from gflow.network.vector_population import VectorPopulation
+from gflow.network.host_layers import HostLayers
 
 
 def class_outputs(f: Float[Array, "n K"], class_of: tuple[int, ...]) -> Float[Array, "n C"]:
@@ -43,10 +43,10 @@ class ReadOff(eqx.Module):
     """Class of each subclass."""
 
     @property
-    def vector_population(self) -> VectorPopulation | None:
-        """The model of subclasses on the host, if it is one of one hidden layer."""
-        neurons: VectorPopulation | None = getattr(self.model, "vector_population", None)
-        return None if neurons is None else replace(neurons, class_of=self.class_of)
+    def on_host(self) -> HostLayers | None:
+        """The model of subclasses on the host, if it is one of layers."""
+        layers: HostLayers | None = getattr(self.model, "on_host", None)
+        return None if layers is None else replace(layers, class_of=self.class_of)
 
     def __call__(self, x: Real[Array | np.ndarray, "n D"]) -> Float[Array, "n C"]:
         """The output of each class."""

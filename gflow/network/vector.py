@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
+from gflow.network.host_layers import HostLayers
 from gflow.network.prelu import positive_power
 from gflow.network.scaled_outputs import ScaledOutputs
-from gflow.network.vector_population import VectorPopulation
 from gflow.network.weights import AbstractHiddenLayers, Task, class_of_in, named_arrays
 from gflow.random import stream
 from gflow.scenario.networks import AbstractOutputsTable
@@ -83,22 +83,22 @@ class VectorNetwork(eqx.Module):
         return hidden * jnp.exp(r - r.max())[None]
 
     @property
-    def vector_population(self) -> VectorPopulation:
-        """The same function on the host."""
+    def on_host(self) -> HostLayers:
+        """The same function on the host, in units of the largest ‖w_j‖ ‖v_j‖ or bias."""
         u, output, r = (
             np.asarray(a, np.float64) for a in (self.direction, self.output, self.log_norm)
         )
         bias = np.zeros(output.shape[1]) if self.bias is None else np.asarray(self.bias, np.float64)
         with np.errstate(divide="ignore"):
             log_bias = np.log(np.abs(bias))
-        scale = float(max(2 * r.max(), log_bias.max()))
-        return VectorPopulation(
-            u,
-            np.exp(2 * r - scale)[:, None] * output,
-            np.sign(bias) * np.exp(log_bias - scale),
+        unit = max(2 * r.max(), log_bias.max())
+        size = np.exp(r - unit / 2)[:, None]
+        return HostLayers(
+            (size * u,),
+            (size * output).T,
+            np.sign(bias) * np.exp(log_bias - unit),
             self.p,
-            self.input_normalized,
-            scale,
+            input_normalized=self.input_normalized,
         )
 
     @property

@@ -7,7 +7,7 @@ those is known of each pair.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from gflow.data.checks import check_numbers
 from gflow.network.population import Population
@@ -15,25 +15,29 @@ from gflow.network.population import Population
 
 @dataclass(frozen=True, eq=False)
 class VectorPopulation:
-    """f(x)_c = e^{log_scale} (Σ_j a_jc σ(<u_j, x>)^p/‖x‖^{p-1} + b_c), one hidden layer."""
+    """f(x)_c = Σ_j a_jc σ(<u_j, x>)^p/‖x‖^{p-1} + b_c, one hidden layer."""
 
     u: Float[np.ndarray, "h D"]
     """Unit directions u_j."""
     a: Float[np.ndarray, "h C"]
-    """What each neuron adds to each output, in units of e^{log_scale}."""
+    """What each neuron adds to each output."""
     bias: Float[np.ndarray, " C"]
-    """b in the same units; 0 for none."""
+    """b; 0 for none."""
     p: float
     """Power of the activation."""
     input_normalized: bool
     """Whether the activation divides by ‖x‖^{p-1}."""
-    log_scale: float = 0.0
-    """log of the unit."""
     class_of: tuple[int, ...] | None = None
     """Class of each output if outputs are subclasses; None if they are classes."""
 
     def __post_init__(self):
-        check_numbers(u=self.u, a=self.a, bias=self.bias, log_scale=self.log_scale)
+        check_numbers(u=self.u, a=self.a, bias=self.bias)
+
+    @property
+    def classes(self) -> Int[np.ndarray, " C"]:
+        """The class of each output."""
+        own = range(self.a.shape[1]) if self.class_of is None else self.class_of
+        return np.array(own, int)
 
     @property
     def bias_power(self) -> float:
@@ -46,10 +50,10 @@ class VectorPopulation:
         if rival is not None:
             a, bias = a - self.a[:, rival], bias - self.bias[rival]
         s = np.where(a < 0, -1.0, 1.0)
-        return Population(self.u, np.abs(a), s, self.p, self.log_scale), float(bias)
+        return Population(self.u, np.abs(a), s, self.p, 0.0), float(bias)
 
     def __call__(self, x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n C"]:
-        """Outputs times ‖x‖^{p-1} where inputs are normalized, in units of e^{log_scale}."""
+        """Outputs times ‖x‖^{p-1} where inputs are normalized."""
         power = self.bias_power
         z = np.maximum(x @ self.u.T, 0) ** self.p @ self.a
         return z + np.linalg.norm(x, axis=1, keepdims=True) ** power * self.bias

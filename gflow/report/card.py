@@ -133,6 +133,7 @@ def _rows(
             "effort": asdict(run.effort),
             "seconds": run.manifest["seconds"],
             "test": run.test,
+            "validation": run.validation,
             "findings": [finding.to_json() for finding in findings[label]],
         }
         for label, run in result.entries

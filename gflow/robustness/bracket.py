@@ -13,15 +13,15 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from gflow.data.checks import check_classes, check_finite, check_signs
+from gflow.network.host_layers import HostLayers
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network
-from gflow.network.vector_population import VectorPopulation
 from gflow.robustness.attack import Attack
+from gflow.robustness.layers_bound import certified_of_layers
 from gflow.robustness.minimum_norm import minimum_norm, minimum_norm_of_classes, rivals
 from gflow.robustness.model_margin import OutputMargin
 from gflow.robustness.model_witness import in_double
 from gflow.robustness.norm import Norm
-from gflow.robustness.outputs_bound import certified_of_outputs
 from gflow.robustness.published_search import PUBLISHED_RADII, published_accuracy
 from gflow.robustness.radius import Radii, radii
 
@@ -66,9 +66,9 @@ def measure_radii(
     """Bracket the radius of every sample in every norm.
 
     A network that is `certifiable` gets radii from both sides, in float64.  Any other model is
-    attacked in float32; its radii are certified to be at least 0, or what `certified_of_outputs`
-    says if it has a `vector_population`, as networks of one hidden layer do.  Every perturbation
-    flips in float64, and the shortest in any norm bounds the radii in all others.
+    attacked in float32; its radii are certified to be at least 0, or what `certified_of_layers`
+    says if it can be had `on_host`.  Every perturbation flips in float64, and the shortest in any
+    norm bounds the radii in all others.
 
     **Arguments:**
 
@@ -160,14 +160,14 @@ def _attacked(
         attack = in_double(f, x, y, first, partial(search, norm, at=x), norm=norm)
         brackets[norm] = Radii(np.zeros(len(x)), attack.radius, 0, attack)
     brackets = _shortest_of_all(brackets)
-    neurons: VectorPopulation | None = getattr(f, "vector_population", None)
-    if neurons is None:
+    layers: HostLayers | None = getattr(f, "on_host", None)
+    if layers is None:
         return brackets
-    return {norm: _certified_below(neurons, x, y, radii, norm) for norm, radii in brackets.items()}
+    return {norm: _certified_below(layers, x, y, radii, norm) for norm, radii in brackets.items()}
 
 
 def _certified_below(
-    neurons: VectorPopulation,
+    layers: HostLayers,
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     radii: Radii,
@@ -175,5 +175,5 @@ def _certified_below(
 ) -> Radii:
     """Radii with lower ends as well."""
     most = np.minimum(radii.attacked, np.asarray(norm.size(x)))
-    lower = certified_of_outputs(neurons, x, y, most, norm=norm)
-    return radii._replace(certified=lower, neurons=len(neurons.u))
+    lower = certified_of_layers(layers, x, y, most, norm=norm)
+    return radii._replace(certified=lower, neurons=sum(map(len, layers.hidden)))

@@ -1,7 +1,7 @@
 """Certified radii of networks of one hidden layer and any number of outputs: pair by pair."""
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Real
 
 from gflow.data.checks import check_classes, check_finite, check_not_negative
 from gflow.network.vector_population import VectorPopulation
@@ -36,7 +36,7 @@ def certified_of_outputs(
     if network.a.shape[1] == 1:
         lead, bias = network.lead(0)
         return relaxed_radii(lead, x, y, most, norm=norm, bias=bias, bias_power=network.bias_power)
-    classes = _classes(network)
+    classes = network.classes
     check_finite(x, "`x`")
     check_classes(y, int(classes.max()) + 1)
     check_not_negative(most=most)
@@ -52,9 +52,3 @@ def certified_of_outputs(
                 bias_power=network.bias_power,
             )  # fmt: skip
     return certified
-
-
-def _classes(network: VectorPopulation) -> Int[np.ndarray, " C"]:
-    """The class of each output."""
-    own = range(network.a.shape[1]) if network.class_of is None else network.class_of
-    return np.array(own, int)

@@ -13,18 +13,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gflow.data.checks import check_not_negative, check_numbers, check_samples
-from gflow.network.geometry import largest_singular
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.bisection import bisected
 from gflow.robustness.norm import Norm
+from gflow.robustness.quadratic_form import QuadraticForm
 
 _HALVINGS = 14
 """Of the bracket of each radius, which leaves 1e-4 of it."""
 _PLANES = 4
 """Tangent planes tried on each ball."""
-_POWER_STEPS = 3
-"""Of the bound on an eigenvalue."""
 _ROWS = 200
 """Samples at a time."""
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
@@ -109,26 +107,9 @@ class _Sides:
     bias_power: float
 
     @cached_property
-    def reach(self) -> Float[np.ndarray, " b"]:
-        """‖u_l‖*, the most that <u_l, δ> can be for ‖δ‖ <= 1."""
-        return np.asarray(self.norm.dual.size(self.opposite.u))
-
-    @cached_property
-    def width(self) -> float:
-        """The largest ‖δ‖₂ for ‖δ‖ <= 1."""
-        return self.norm.largest_l2(self.own.u.shape[1])
-
-    @cached_property
-    def gram(self) -> Float[np.ndarray, "b b"]:
-        """|<u_k, u_l>| of opposite neurons."""
-        return np.abs(self.opposite.u @ self.opposite.u.T)
-
-    @cached_property
-    def stretch(self) -> float:
-        """The largest Σ_l m_l <u_l, δ>² for ‖δ‖ <= 1, at most."""
-        m, u = self.opposite.m, self.opposite.u
-        in_l2 = self.width * largest_singular(np.sqrt(m)[:, None] * u)
-        return float(min(in_l2**2, m @ self.reach**2))
+    def form(self) -> QuadraticForm:
+        """Σ_l m_l c_l <u_l, δ>² over opposite neurons."""
+        return QuadraticForm(self.opposite.u, self.opposite.m, self.norm)
 
     @property
     def terms(self) -> int:
@@ -151,7 +132,7 @@ class _Views:
         """b ‖x'‖₂^q in favor of the class, at least, for ‖x' - x‖ <= R."""
         if not self.sides.bias:
             return np.zeros(len(R))
-        away = np.copysign(self.sides.width * R, -self.sides.bias)
+        away = np.copysign(self.sides.form.width * R, -self.sides.bias)
         size = np.maximum(np.linalg.norm(self.x, axis=1) + away, 0)
         return self.sides.bias * size**self.sides.bias_power
 
@@ -176,7 +157,7 @@ class _Above:
 
 def _chords(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
     """By the chord of each neuron over what it can see."""
-    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.reach
+    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.form.reach
     low, high = host_power(z - r, f.p), host_power(z + r, f.p)
     rate = np.divide(high - low, 2 * r, out=np.zeros_like(z), where=r > 0)
     return _Above.of(f, (high + low) @ f.m / 2, rate)
@@ -187,35 +168,12 @@ def _parabolas(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
 
     (φ(z + d) - φ(z) - φ'(z) d)/d² is a mean of φ''/2 over [z, z + d], which rises for p >= 2.
     """
-    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.reach
+    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.form.reach
     size, rate, top = host_power(z, f.p), f.p * host_power(z, f.p - 1), host_power(z + r, f.p)
     # Rounding of a small difference is on the safe side.
     rise = np.maximum(top - size - rate * r, 0) + _ROUNDING * top
     bend = np.divide(rise, r**2, out=np.zeros_like(z), where=r > 0)
-    return _Above.of(f, size @ f.m + R**2 * _largest_form(views.sides, bend), rate)
-
-
-def _largest_form(sides: _Sides, bend: Float[np.ndarray, "n b"]) -> Float[np.ndarray, " n"]:
-    """The largest Σ_l m_l c_l <u_l, δ>² for ‖δ‖ <= 1, at most.
-
-    By the largest c, neuron by neuron, or as an eigenvalue: that of a nonnegative matrix A is at
-    most max_l (A v)_l/v_l for any positive v (Collatz and Wielandt).
-    """
-    weight = bend * sides.opposite.m
-    bounds = [bend.max(axis=1, initial=0) * sides.stretch, weight @ sides.reach**2]
-    root = np.sqrt(weight)
-    v = ratio = _positive(root)
-    for _ in range(_POWER_STEPS):
-        moved = root * ((root * v) @ sides.gram)
-        ratio = np.divide(moved, v, out=np.zeros_like(v), where=v > 0)
-        v = _positive(moved)
-    eigenvalue = ratio.max(axis=1, initial=0)
-    return np.min([*bounds, sides.width**2 * eigenvalue], axis=0)
-
-
-def _positive(rows: Float[np.ndarray, "n b"]) -> Float[np.ndarray, "n b"]:
-    """Rows of numbers >= 0, lifted a little above 0."""
-    return rows + 1e-3 * rows.max(axis=1, keepdims=True, initial=0)
+    return _Above.of(f, size @ f.m + R**2 * views.sides.form.largest(bend), rate)
 
 
 def _lowest(views: _Views, R: Float[np.ndarray, " n"], above: _Above) -> Float[np.ndarray, " n"]:
@@ -232,8 +190,8 @@ def _lowest(views: _Views, R: Float[np.ndarray, " n"], above: _Above) -> Float[n
         # The plane's lowest point is at the end of the ball that the gradient points away from.
         end = sides.norm.to_size(-np.asarray(sides.norm.steepest(gradient)), R)
         plane = value + (gradient * (end - delta)).sum(axis=1)
-        sizes = (weighted * (np.abs(z) + 2 * p * sides.width * R[:, None])).sum(axis=1)
-        sizes += above.height + np.abs(height) + 2 * above.rate * sides.width * R
+        sizes = (weighted * (np.abs(z) + 2 * p * sides.form.width * R[:, None])).sum(axis=1)
+        sizes += above.height + np.abs(height) + 2 * above.rate * sides.form.width * R
         best = np.fmax(best, plane - sides.terms * _ROUNDING * sizes)
         delta = delta + 2 / (i + 2) * (end - delta)
     return best

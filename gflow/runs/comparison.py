@@ -159,7 +159,8 @@ def _answer_of(run: Run) -> Iterator[tuple[str, Any]]:
     yield "steps", run.outcome.steps
     numbers = ("loss", *score.recorded, "squared_norm")
     yield from ((f"{name} at the end", float(last[name])) for name in numbers)
-    yield from ((f"test {name}", value) for name, value in run.test.items())
+    for what, fit in (("test", run.test), ("validation", run.validation)):
+        yield from ((f"{what} {name}", value) for name, value in fit.items())
     if (phases := run.evidence.phases if run.evidence.has_laws else None) is not None:
         yield from phases._asdict().items()
     yield from _verdicts(_findings(run))

@@ -9,12 +9,13 @@ from typing import cast
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from gflow.cost.memory import ROWS
+from gflow.data.dataset import Dataset
 from gflow.errors import ScenarioError
 from gflow.flow.descent import descend
-from gflow.flow.field import AbstractNeuronField
+from gflow.flow.field import AbstractField, AbstractNeuronField
 from gflow.flow.integrate import integrate
 from gflow.flow.multirate import SMALL, multirate
 from gflow.flow.observer import Observer
@@ -28,7 +29,7 @@ from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
 from gflow.runs.given import Given, question_of, with_observed
 from gflow.runs.index import data_checksum
-from gflow.runs.observation import observers, to_record
+from gflow.runs.observation import observers, to_record, weighted_loss
 from gflow.runs.problem import Problem, prepare
 from gflow.runs.provenance import provenance
 from gflow.runs.run import Run
@@ -198,26 +199,39 @@ def _run(
         outcome=trajectory.outcome,
         effort=trajectory.effort,
     )
-    test = {} if problem.test is None else _test(scenario, problem, trajectory.state.weights)
+    test, validation = (
+        {} if held_out is None else _fit_of(held_out, scenario, problem, trajectory.state.weights)
+        for held_out in (problem.test, problem.validation)
+    )
     manifest = {**provenance(), "data": data_checksum(scenario), **notes}
-    return Run(evidence, trajectory.state, trajectory.next_step, test, manifest, given=given)
+    return Run(
+        evidence,
+        trajectory.state,
+        trajectory.next_step,
+        test,
+        manifest,
+        given=given,
+        validation=validation,
+    )
 
 
-def _test(scenario: Scenario, problem: Problem, weights: AbstractFirstLayer) -> dict[str, float]:
-    """Fit of test samples."""
-    test, p = problem.test, problem.field.p
-    assert test is not None
-    targets = test.targets(scenario.network.grain).astype(np.float64)
-    samples = Samples.blocked(test.x, targets, np.ones(test.n), ROWS, dtype="float64")
-    numbers = _scored(score_of(scenario.data), weights, samples, p)
+def _fit_of(
+    held_out: Dataset, scenario: Scenario, problem: Problem, weights: AbstractFirstLayer
+) -> dict[str, float]:
+    """Fit of samples that were not trained on."""
+    targets = held_out.targets(scenario.network.grain).astype(np.float64)
+    share = np.full(held_out.n, 1 / held_out.n)
+    samples = Samples.blocked(held_out.x, targets, share, ROWS, dtype="float64")
+    numbers = _fit(score_of(scenario.data), weights, samples, problem.field)
     return {name: float(value) for name, value in numbers.items()}
 
 
 @eqx.filter_jit
-def _scored(
-    score: AbstractScore, weights: AbstractFirstLayer, samples: Samples, p: float
-) -> dict[str, Array]:
-    return score.of(weights, samples, weights.observe(samples.x, samples.n, p).outputs)
+def _fit(
+    score: AbstractScore, weights: AbstractFirstLayer, samples: Samples, field: AbstractField
+) -> dict[str, Float[Array, ""]]:
+    f = weights.observe(samples.x, samples.n, field.p).outputs
+    return {"loss": weighted_loss(field.loss, samples, f), **score.of(weights, samples, f)}
 
 
 NOTABLE = 0.01

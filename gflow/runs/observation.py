@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from gflow.data.centers import Centers
 from gflow.flow.field import AbstractField, FlowState
+from gflow.flow.losses import AbstractLoss
 from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Trajectory
 from gflow.measure.alignment import chords, cosines
@@ -53,9 +54,8 @@ class Probe(eqx.Module):
         observed, features, numbers = weights.observe(samples.x, samples.n, self.field.p)
         # Where outputs are known the pass over the samples is not compiled.
         f = observed if outputs is None else outputs
-        y, omega = samples.labels
         observation = {
-            "loss": jnp.sum(omega * self.field.loss.value(y, f.unscaled)),
+            "loss": weighted_loss(self.field.loss, samples, f),
             **self.score.of(weights, samples, f),
             **numbers,
             "dissipated": state.dissipated,
@@ -65,6 +65,12 @@ class Probe(eqx.Module):
         if "centers" in self.groups:
             observation["center_output"] = weights.network(self.field.p).in_unit(self.mu).unscaled
         return observation
+
+
+def weighted_loss(loss: AbstractLoss, samples: Samples, f: ScaledOutputs) -> Float[Array, ""]:
+    """Σ_i ω_i ℓ(y_i, f_i)."""
+    y, omega = samples.labels
+    return jnp.sum(omega * loss.value(y, f.unscaled))
 
 
 class Portrait(eqx.Module):

@@ -36,6 +36,7 @@ class Problem(NamedTuple):
 
     train: Dataset
     test: Dataset | None
+    validation: Dataset | None
     centers: Centers
     pi: Float[np.ndarray, " K"]
     """Weight π_k of each subclass in the loss; of real labels |y| at the samples closest to it."""
@@ -102,6 +103,7 @@ def prepare(scenario: Scenario, start: float = 0.0, given: Given = Given()) -> P
     return Problem(
         train=train,
         test=split.test,
+        validation=split.validation,
         centers=centers,
         pi=pi,
         alpha=_noise(scenario, train, centers),

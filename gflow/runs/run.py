@@ -1,7 +1,7 @@
 """A run: a flow together with the question it answers; a flow that ended early is a run too."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,13 +42,16 @@ class Run:
     next_step: float
     """Step size that a continuation tries first."""
     test: dict[str, float]
-    """The score of test samples by name, such as their accuracy; empty if there are none."""
+    """Mean loss and the score of test samples by name, such as their accuracy; empty if there are
+    none."""
     manifest: dict[str, object]
     """Versions, device, threads, wall time."""
     folder: Path | None = None
     """The run folder; None if the run is not stored."""
     given: Given = Given()  # noqa: RUF009 (frozen)
     """What was given beside the scenario; of a run that was read from its folder, its neurons."""
+    validation: dict[str, float] = field(default_factory=dict)
+    """The same on samples held out to validate on."""
 
     def _repr_html_(self) -> str:
         return titled(self.scenario.name, table(self.card.items()))
@@ -69,9 +72,16 @@ class Run:
             **self.state.weights.card_rows(self.record),
             **self._progress,
             "fit": f"loss {loss:.3g}, {fit}",
+            **({"validate": self._validated} if self.validation else {}),
             "test": score.test_text(self.test) if self.test else "no test samples",
             "folder": str(self.folder or "not stored"),
         }
+
+    @property
+    def _validated(self) -> str:
+        """How samples that were held out are fitted."""
+        text = score_of(self.scenario.data).test_text(self.validation)
+        return f"{text}, loss {self.validation['loss']:.3g}"
 
     @property
     def _progress(self) -> dict[str, str]:

@@ -148,6 +148,7 @@ def _read(folder: Path, manifest: dict, parts: dict[str, bytes]) -> Run:
         provenance,
         folder,
         Given(_given_neurons(arrays)),
+        manifest.get("validation", {}),
     )
 
 
@@ -201,6 +202,7 @@ def _manifest(run: Run, stage: Path) -> dict:
         "outcome": asdict(run.outcome),
         "effort": asdict(run.effort),
         "test": run.test,
+        "validation": run.validation,
         "checksums": {name: checksum(stage / name) for name in PARTS},
     }
 

@@ -49,7 +49,14 @@ _RADII = {
 }
 """Columns of a table whose runs were attacked in a norm, and what they mean."""
 
-_MEANINGS = {**_REACHED, **ALL_COLUMNS, **_COURSE, **_RADII}
+_VALIDATION = {
+    "validation_accuracy": "share of held-out samples classified correctly at the end",
+    "validation_r_squared": "share R² of the variance of held-out labels explained at the end",
+    "validation_loss": "mean loss of held-out samples at the end",
+}
+"""Columns of a table whose runs hold out samples to validate on, and what they mean."""
+
+_MEANINGS = {**_REACHED, **ALL_COLUMNS, **_COURSE, **_VALIDATION, **_RADII}
 
 
 def tabulate(
@@ -79,11 +86,11 @@ def tabulate(
     is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
     dims = keys if is_product else ["point"]
     shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
-    # The columns: those of every table and of the scores of its points, radii if some were
-    # measured, and what the judges gave, in the order of their predictions.
+    # The columns: those of every table and of the scores of its points, validation and radii if
+    # some were measured, and what the judges gave, in the order of their predictions.
     given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
     ids = list(dict.fromkeys(name.split(".")[0] for name in given))
-    measured = [name for name in _RADII if any(name in row for row in rows)]
+    measured = [name for name in {**_VALIDATION, **_RADII} if any(name in row for row in rows)]
     scores = dict.fromkeys(name for p in points for name in score_of(p.scenario.data).columns)
     fixed = [*_REACHED, *scores, *_COURSE]
     columns = [*fixed, *measured, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
@@ -141,6 +148,7 @@ def _numbers(run: Run) -> dict[str, Any]:
         "time": run.outcome.t,
         **{name: float(last[name]) for name in ("loss", *score) if name in last},
         **{name: run.test.get(name.removeprefix("test_")) for name in score if name not in last},
+        **_validation(run),
         **_medians(run),
         **({} if phases is None else phases._asdict()),
         "steps": effort.steps,
@@ -148,6 +156,12 @@ def _numbers(run: Run) -> dict[str, Any]:
         "evaluations": effort.evaluations,
         "seconds": run.manifest["seconds"],
     }
+
+
+def _validation(run: Run) -> dict[str, float]:
+    """Fit of held-out samples; empty if there are none."""
+    name, _ = score_of(run.scenario.data).headline
+    return {f"validation_{part}": run.validation[part] for part in (name, "loss") if run.validation}
 
 
 def _medians(run: Run) -> dict[str, float]:

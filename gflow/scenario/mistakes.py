@@ -116,8 +116,9 @@ def requirement(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         one = requirement(field["items"]).removeprefix("an ").removeprefix("a ")
         one = one.replace("integer", "integers").replace("number", "numbers")
-        count = f"{field['minItems']} " if field.get("minItems") == field.get("maxItems", 0) else ""
-        return f"a list of {count}{one}" + (" without repeats" if field.get("uniqueItems") else "")
+        return f"a list of {_count(field)}{one}" + (
+            " without repeats" if field.get("uniqueItems") else ""
+        )
     bounds = " and ".join(f"{sign} {_bound(field[b])}" for b, sign in _BOUNDS.items() if b in field)
     words = {
         "integer": f"an integer {bounds}",
@@ -126,6 +127,14 @@ def requirement(field: dict[str, Any]) -> str:
         "string": "1 to 100 letters, digits, - _ or ." if "pattern" in field else "a string",
     }
     return words[field["type"]].strip()
+
+
+def _count(field: dict[str, Any]) -> str:
+    """How many entries a list must have, if more than one, as words before their name."""
+    least = field.get("minItems", 0)
+    if least == field.get("maxItems"):
+        return f"{least} "
+    return f"{least} or more " if least > 1 else ""
 
 
 def _bound(value: int | float) -> str:

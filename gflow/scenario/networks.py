@@ -5,6 +5,8 @@ to know which kinds there are.
 """
 
 import abc
+import math
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -49,6 +51,11 @@ class AbstractNetworkTable(Table, abc.ABC):
     @abc.abstractmethod
     def degree(self) -> float:
         """Degree of a neuron's output in ‖w_j‖: 1, or the power without normalization."""
+
+    @property
+    @abc.abstractmethod
+    def smallest_scale(self) -> float:
+        """Scale of the smallest initial weights."""
 
     @property
     @abc.abstractmethod
@@ -120,6 +127,10 @@ class NeuronsTable(AbstractNetworkTable):
         return 1.0 if self.normalized else float(self.power)
 
     @property
+    def smallest_scale(self) -> float:
+        return self.init_scale
+
+    @property
     def unused(self) -> frozenset[str]:
         return frozenset() if self.init in ("nudged", "averaged") else frozenset({"nudge"})
 
@@ -155,6 +166,16 @@ class AbstractOutputsTable(AbstractNetworkTable):
 
     @property
     @abc.abstractmethod
+    def output_size(self) -> float:
+        """Size of initial outputs at init_scale = 1, up to factors of order 1."""
+
+    @property
+    @abc.abstractmethod
+    def factors(self) -> tuple[float, ...]:
+        """Scale of each layer in units of init_scale, from the first to the output."""
+
+    @property
+    @abc.abstractmethod
     def depth(self) -> int:
         """Number of weight matrices."""
 
@@ -177,6 +198,10 @@ class AbstractOutputsTable(AbstractNetworkTable):
         return 1.0
 
     @property
+    def smallest_scale(self) -> float:
+        return self.init_scale * min(self.factors)
+
+    @property
     def unused(self) -> frozenset[str]:
         return frozenset()
 
@@ -195,6 +220,14 @@ class VectorTable(AbstractOutputsTable):
     def output_degree(self) -> float:
         """2: outputs are products of two layers."""
         return 2.0
+
+    @property
+    def output_size(self) -> float:
+        return 1.0
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        return (1.0, 1.0)
 
     @property
     def depth(self) -> int:
@@ -229,6 +262,16 @@ class LayersTable(AbstractOutputsTable):
     hidden_layers: int = Field(
         default=1, ge=1, le=50, description="number of hidden layers, all of the same width"
     )
+    layer_scales: (
+        Annotated[
+            tuple[Annotated[float, Field(ge=1e-100, le=1)], ...], Field(strict=False, min_length=2)
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="scale of each layer in units of init_scale, the output last; the largest is 1",
+        examples=[[0.01, 1.0]],
+    )
     skip: bool = Field(
         default=False,
         description="whether hidden layers after the first add their input to their output",
@@ -241,11 +284,28 @@ class LayersTable(AbstractOutputsTable):
     @property
     def output_degree(self) -> float:
         """Where the inputs of layers are not normalized, powers compound over layers."""
+        return self._compounded([1.0] * self.depth)
+
+    @property
+    def output_size(self) -> float:
+        return math.exp(self._compounded([math.log(factor) for factor in self.factors]))
+
+    def _compounded(self, each: Sequence[float]) -> float:
+        """Logarithm of an output whose layers have these logarithms."""
         growth = 0.0 if self.layer_norm else 1.0 if self.input_normalized else self.power
-        degree = 1.0
-        for _ in range(self.hidden_layers - 1):
-            degree = 1 + growth * degree
-        return 1 + degree
+        first, *between, output = each
+        total = first
+        for one in between:
+            total = one + growth * total
+        return output + total
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        return (
+            (1.0,) * self.depth
+            if self.layer_scales is None
+            else tuple(map(float, self.layer_scales))
+        )
 
     @property
     def depth(self) -> int:
@@ -280,6 +340,38 @@ def _nudge_is_used(network: NeuronsTable) -> str | None:
         return (
             f'must be left out unless init = "nudged" or "averaged", but init = "{network.init}"; '
             'remove it, or set network.init = "nudged".'
+        )
+
+
+@rule("network.layer_scales", "network.hidden_layers")
+def _one_scale_per_layer(network: LayersTable) -> str | None:
+    scales = network.layer_scales
+    if scales is not None and len(scales) != network.depth:
+        return (
+            f"must have {network.depth} entries, one for each of hidden_layers = "
+            f"{network.hidden_layers} and one for the output, but has {len(scales)}; try "
+            f"{[*map(float, scales), *[1.0] * network.depth][: network.depth]}."
+        )
+
+
+@rule("network.layer_scales", "network.init_scale", "network.hidden_layers")
+def _largest_scale_is_one(network: LayersTable) -> str | None:
+    scales = network.layer_scales
+    if scales is None or len(scales) != network.depth:
+        return None
+    # One start is one question: init_scale alone says how large the largest layers are.
+    largest, eps = max(scales), network.init_scale
+    if largest < 1 and min(scales) < largest:
+        relative = [float(f"{scale / largest:.12g}") for scale in scales]
+        return (
+            "must have 1 as its largest entry (network.init_scale is the scale of the largest "
+            f"layers), but the largest is {largest:g}; try {relative}, and network.init_scale = "
+            f"{eps * largest:.12g}."
+        )
+    if min(scales) == largest:
+        return (
+            f"must be left out where all layers have one scale, but all are {largest:g}; remove "
+            f"it, and set network.init_scale = {eps * largest:.12g}."
         )
 
 

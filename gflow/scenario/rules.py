@@ -19,7 +19,7 @@ from gflow.scenario.tables import FlowTable, RecordTable, RobustnessTable, Train
 from gflow.table import GIVEN, RULES, Mistake, Table, rule
 
 SAFE_TOLERANCE = 1e-6
-"""Largest absolute tolerance in units of `init_scale`, in plain coordinates."""
+"""Largest absolute tolerance in units of the smallest initial scale, in plain coordinates."""
 
 PLAIN_CHARTS = ("cartesian", "module")
 """Charts whose numbers are the weights, so that errors have an absolute tolerance, too."""
@@ -98,9 +98,12 @@ def _nothing_underflows(network: NeuronsTable, flow: FlowTable, train: TrainTabl
     )
 
 
-@rule("flow.absolute_tolerance", "flow.chart", "network.init_scale", "network.normalized")
+@rule(
+    "flow.absolute_tolerance", "flow.chart", "network.init_scale", "network.layer_scales",
+    "network.hidden_layers", "network.normalized",
+)  # fmt: skip
 def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> str | None:
-    eps, atol = network.init_scale, flow.absolute_tolerance
+    eps, atol = network.smallest_scale, flow.absolute_tolerance
     if atol is None:
         return None
     chart = network.chart(flow.chart, True)
@@ -118,9 +121,12 @@ def _no_step_over_alignment(network: AbstractNetworkTable, flow: FlowTable) -> s
         where = "the Cartesian chart" if chart == "cartesian" else "plain coordinates"
         can_change = "lightcone" in network.charts and network.degree == 1
         other = f", or set {_SCALE_FREE}" if can_change else ""
+        one = eps == network.init_scale
+        scale = "`network.init_scale`" if one else "init_scale times the least of layer_scales"
+        here = "init_scale" if one else "that"
         return (
-            f"must be far below `network.init_scale` in {where}, but absolute_tolerance "
-            f"= {atol!r} and init_scale = {eps!r}. The solver would step over the whole alignment "
+            f"must be far below {scale} in {where}, but absolute_tolerance "
+            f"= {atol!r} and {here} = {eps!r}. The solver would step over the whole alignment "
             "phase and still report success. Use absolute_tolerance <= "
             f"{SAFE_TOLERANCE * eps:.3g}{other}."
         )
@@ -198,17 +204,6 @@ def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str
         return (
             f'must be "sign" for data.kind = "{data.kind}", whose labels are {labels}, but is '
             f'"{network.outputs}"; remove it.'
-        )
-
-
-@rule("data.flip", "network.outputs")
-def _flips_are_of_signs(data: AbstractData, network: AbstractOutputsTable) -> str | None:
-    shares = data.flip if isinstance(data.flip, tuple) else (data.flip,)
-    if any(shares) and network.outputs != "sign":
-        return (
-            f"must be 0 unless one output is trained on labels ±1, but is {json.dumps(data.flip)} "
-            f'with network.outputs = "{network.outputs}"; remove it, or set '
-            'network.outputs = "sign".'
         )
 
 
@@ -349,6 +344,7 @@ SMALLEST_OUTPUT = {"float32": 1e-30, "float64": 1e-250}
 _OF_OUTPUT = (
     "network.power",
     "network.hidden_layers",
+    "network.layer_scales",
     "network.input_normalized",
     "network.layer_norm",
     "flow.precision",
@@ -363,7 +359,10 @@ def _layers_do_not_underflow(
 ) -> str | None:
     if network.chart(flow.chart, train.is_flow) == "vector":
         return None
-    least = SMALLEST_OUTPUT[flow.precision] ** (1 / network.output_degree)
+    smallest = SMALLEST_OUTPUT[flow.precision] / network.output_size
+    # The squares of a single small layer underflow before the outputs do.
+    lengths = SMALLEST_CARTESIAN / min(network.factors)
+    least = max(smallest ** (1 / network.output_degree), lengths)
     if network.init_scale < least * (1 - 1e-9):
         return (
             f"must be >= {least:.2g} in plain coordinates for a network of {network.depth} such "

@@ -23,9 +23,9 @@ PREDICTIONS = Words(
     balancedness orthogonal-invariant energy-balance charts closed-form voronoi-rule continuum
     partial-activation stability angle-and-norm escape-slopes phase-separation ei-law late-gap
     late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
-    alignment robustness-over-scale polynomial-escape bayes sgd loss-independence
-    unbalanced-times layer-balance staircase jump-process interpolator-norm residual-rates
-    universal half-speed collapse fine-labels threshold skew-xor alignment-times occupancy
+    alignment robustness-over-scale polynomial-escape bayes sgd loss-independence unbalanced-times
+    layer-balance staircase jump-process interpolator-norm residual-rates universal off-manifold
+    half-speed collapse bottleneck rank-one fine-labels threshold skew-xor alignment-times occupancy
     label-flips fine-selection
     """
 )

@@ -12,6 +12,7 @@
 `published` a flow at the published size against the published SGD procedure
 `attack`    the radii of 20,000 samples at the published size against the published attack
 `search`    radii of small networks, with and without walks in balls, and an attack by slopes
+`layers`    certified against attacked radii of networks on digits, by depth
 `quickstart` the quickstart as a user runs it, its verdicts and its figures
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
 """
@@ -22,6 +23,7 @@ import attack
 import faint
 import kinks
 import largest
+import layers
 import memory
 import plain
 import published
@@ -40,6 +42,7 @@ PARTS = {
     "published": published.main,
     "attack": attack.main,
     "search": search.main,
+    "layers": layers.main,
     "quickstart": quickstart.main,
     "largest": largest.main,
 }

@@ -3,19 +3,11 @@
 import numpy as np
 import pytest
 from digits import PARITY, read
+from images import cifar
 
 import gflow
-from gflow.data.kinds.cifar10 import PIXELS, TEST, TRAIN, read_cifar
+from gflow.data.kinds.cifar10 import FOLDER, PIXELS, TRAIN, image_files, read_cifar
 from gflow.errors import DataError
-
-
-def cifar(folder, n=20):
-    """Write six files in the format of CIFAR-10, of n records each."""
-    rng = np.random.default_rng(0)
-    for name in (*TRAIN, TEST):
-        label = (np.arange(n) % 10).astype(np.uint8)
-        pixels = rng.integers(256, size=(n, PIXELS), dtype=np.uint8)
-        (folder / name).write_bytes(np.concatenate([label[:, None], pixels], axis=1).tobytes())
 
 
 def test_cifar_files_are_five_batches_and_a_test_batch(tmp_path):
@@ -33,10 +25,25 @@ def test_cifar_files_are_five_batches_and_a_test_batch(tmp_path):
     assert (one.n, one.D, one.C) == (100, 3072, 10)
 
 
-def test_spoiled_cifar_files_are_named(tmp_path, monkeypatch):
-    monkeypatch.delenv("GFLOW_DATA", raising=False)
-    with pytest.raises(DataError, match=r"neither it nor \$GFLOW_DATA is set"):
+def test_cifar_files_are_looked_for_in_the_usual_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("GFLOW_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    usual = [
+        tmp_path / "data" / FOLDER, tmp_path / "data", tmp_path / "cache" / "gflow" / FOLDER
+    ]  # fmt: skip
+
+    with pytest.raises(DataError) as caught:
         read_cifar(None)
+
+    assert ", ".join(map(str, usual)) in str(caught.value)
+    assert "run `gflow data cifar10`" in str(caught.value)
+    for place in reversed(usual):
+        place.mkdir(parents=True, exist_ok=True)
+        cifar(place)
+        assert image_files(None)[0].parent == place
+
+
+def test_spoiled_cifar_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"data_batch_1.bin: must be a file of the binary version"):
         read_cifar(tmp_path)
     cifar(tmp_path)

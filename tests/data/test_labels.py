@@ -44,8 +44,8 @@ def test_more_samples_than_there_are_is_a_mistake():
 def test_inputs_are_centered_by_the_training_mean_and_scaled():
     train, test = some(), some(seed=1)
 
-    a, b = prepared(train, test, True, "unit")
-    c, d = prepared(train, test, True, "mean")
+    a, b = prepared((train, test), True, "unit")
+    c, d = prepared((train, test), True, "mean")
 
     mean = train.x.mean(axis=0)
     for one, before in ((a, train), (b, test)):

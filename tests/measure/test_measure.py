@@ -24,7 +24,7 @@ from gflow.measure.alignment import (
 )
 from gflow.measure.balance import imbalance
 from gflow.measure.margin import fit
-from gflow.measure.phases import Phases, escape_times, find_phases
+from gflow.measure.phases import Phases, departure, escape_times, find_phases
 from gflow.network.prelu import Network, positive_power
 from gflow.network.reference import average_classifier, subclass_classifier
 from gflow.network.scaled_outputs import ScaledOutputs
@@ -197,6 +197,35 @@ def test_an_output_that_is_no_number_has_not_escaped():
     for z in ([np.nan, np.nan, 1.0], [np.nan, np.nan, np.nan], [0.1, 0.2, np.nan]):
         escapes = escape_times(np.arange(3.0), np.array(z)[:, None], Exponential().slowing)
         assert np.isnan(escapes).all()
+
+
+@pytest.mark.parametrize("degree", [1.0, 1.5, 2.0, 3.0, 4.5])
+@pytest.mark.parametrize("records", [5, 50])
+def test_a_loss_is_read_along_the_growth_of_weights_of_its_degree(degree, records):
+    # dρ/dt = ρ^{Q-1} from ρ = .01 in closed form, and L = 1 - ρ^Q: at .9 ρ = .1^{1/Q}.
+    def time_of(rho):
+        power = 2 - degree
+        return np.log(rho / 0.01) if power == 0 else (rho**power - 0.01**power) / power
+
+    rho = np.append(0.01, np.linspace(0.02, 0.9, records))
+    times, loss = time_of(rho), 1 - rho**degree
+    loss[0] = 1.0
+
+    read = departure(times, loss, 0.9, degree)
+
+    # L(0) itself is off by .01^Q, of which the fall of .1 is at most a tenth.
+    expected = time_of(0.1 ** (1 / degree))
+    assert read.time == pytest.approx(expected, abs=1e-9 * times[-1])
+    inside = np.searchsorted(times, expected)
+    assert 0 <= read.error < times[inside] - times[inside - 1]
+
+
+def test_a_loss_that_never_falls_or_is_no_number_has_no_departure():
+    times = np.arange(4.0)
+    for loss in ([1, 1, 0.95, 0.91], [1, np.nan, 0.5, 0.4], [np.nan] * 4):
+        assert np.isnan(departure(times, np.array(loss, float), 0.9, 3.0)).all()
+    # Nothing is known of the interval before.
+    assert departure(times, np.array([1, 1.1, 0.5, 0.4]), 0.9, 3.0) == (2.0, 1.0)
 
 
 def test_phases_follow_each_other_and_signs_that_are_right_early_do_not_count():

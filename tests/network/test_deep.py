@@ -151,3 +151,33 @@ def test_slopes_scale_with_the_weights_as_homogeneity_says():
 
     for a, b in zip(whole, small, strict=True):
         np.testing.assert_allclose(1e120 * b, a, rtol=1e-9, atol=1e-12)
+
+
+def test_each_layer_has_its_scale():
+    even = random_network(2.0, widths=(6, 5, 5), scale=0.5)
+
+    uneven = random_network(2.0, widths=(6, 5, 5), scale=0.5, layer_scales=(0.01, 1.0, 0.2))
+
+    for w, same, factor in zip(uneven.layers, even.layers, (0.01, 1.0, 0.2), strict=True):
+        # One product more: two roundings.
+        np.testing.assert_allclose(w, factor * same, rtol=2 * EPS)
+
+
+@pytest.mark.parametrize("input_normalized", [False, True])
+@pytest.mark.parametrize("layer_norm", [False, True])
+@pytest.mark.parametrize("p", [1.0, 3.0])
+def test_outputs_have_the_size_that_scales_of_layers_give_them(p, input_normalized, layer_norm):
+    options = dict(input_normalized=input_normalized, layer_norm=layer_norm, C=1)
+    scales = (1e-2, 1.0, 1e-3, 0.1)
+    table = LayersTable(
+        width=5, power=p, init_scale=1.0, hidden_layers=3, layer_scales=scales,
+        input_normalized=input_normalized, layer_norm=layer_norm,
+    )  # fmt: skip
+    x = np.random.default_rng(1).standard_normal((7, 6))
+
+    even, uneven = (
+        np.asarray(random_network(p, widths=(6, 5, 5, 5), layer_scales=one, **options)(x))
+        for one in (None, scales)
+    )
+
+    np.testing.assert_allclose(uneven, table.output_size * even, rtol=1e-9)

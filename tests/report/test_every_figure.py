@@ -22,11 +22,13 @@ from gflow.runs.study import Study
 from gflow.scenario import parse_scenario
 
 OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "conjecture_map",
-              "critical_power"}  # fmt: skip
+              "critical_power", "bottleneck"}  # fmt: skip
 """Figures of a varied key."""
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
-         "loss_steps": "steps", "student": "taught"}  # fmt: skip
+         "loss_steps": "steps", "rank_one": "polynomial", "off_manifold": "flat",
+         "bottleneck": "small_layers",
+         "student": "taught"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -113,6 +115,33 @@ loss = "half_square"
 end_time = 20.0
 """
 
+POLYNOMIAL = """
+[data]
+dimension = 5
+subclasses = 2
+positive_subclasses = 1
+noise = 0
+samples = 2
+test_samples = 0
+[network]
+width = 6
+power = 3
+init_scale = 1e-3
+normalized = false
+[flow]
+loss = "logistic"
+chart = "cartesian"
+end_time = 1e9
+end_loss = 0.3
+tolerance = 1e-6
+[record]
+groups = ["neurons", "centers", "directions"]
+"""
+
+FLAT = NARROW.replace("noise = 0.05", "noise = 0").replace(
+    "[record]", "[record]\n" + ('groups = ["neurons", "centers", "directions"]')
+)
+
 DIGITS = """
 [data]
 kind = "mnist"
@@ -150,6 +179,15 @@ def deep():
 
 
 @pytest.fixture(scope="module")
+def small_layers():
+    text = DEEP.replace("power = 3", "power = 2").replace("end_time = 5.0", "end_time = 50.0")
+    vary = '[vary]\n"network.init_scale" = [0.03, 0.01, 0.003, 0.001]\n'
+    grid = parse_scenario(f"{text}{vary}seed = {{count = 5}}")
+    points = sorted(grid.points(), key=lambda point: point.scenario.seed)
+    return [(point.label, simulate(point.scenario)) for point in points]
+
+
+@pytest.fixture(scope="module")
 def steps():
     return labeled(simulate(parse_scenario(STEPS)))
 
@@ -157,6 +195,16 @@ def steps():
 @pytest.fixture(scope="module")
 def taught():
     return labeled(simulate(parse_scenario(TAUGHT)))
+
+
+@pytest.fixture(scope="module")
+def polynomial():
+    return labeled(simulate(parse_scenario(POLYNOMIAL)))
+
+
+@pytest.fixture(scope="module")
+def flat():
+    return labeled(simulate(parse_scenario(FLAT)))
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_no_point_of_a_certified_ball_is_of_another_class(p, input_normalized, b
     y = classes(model, x)
 
     for norm in ALL:
-        certified = certified_of_outputs(model.vector_population, x, y, norm.size(x), norm=norm)
+        certified = certified_of_outputs(model.on_host.top, x, y, norm.size(x), norm=norm)
         assert (certified > 0).all()
         points = x[:, None] + certified[:, None, None] * in_unit_ball(norm, 3, 4000)
         labels = classes(model, points.reshape(-1, 3)).reshape(12, -1)
@@ -84,9 +84,7 @@ def test_one_output_is_certified_by_its_sign(bias):
     x = np.random.default_rng(4).standard_normal((12, 3))
     y = classes(f, x)
 
-    certified = certified_of_outputs(
-        f.vector_population, x, y, np.linalg.norm(x, axis=1), norm=Norm.L2
-    )
+    certified = certified_of_outputs(f.on_host.top, x, y, np.linalg.norm(x, axis=1), norm=Norm.L2)
 
     assert (certified > 0).all()
     points = x[:, None] + certified[:, None, None] * in_unit_ball(Norm.L2, 3, 4000)
@@ -116,7 +114,7 @@ def test_neurons_of_vector_outputs_are_those_of_layers():
         f = VectorNetwork(*map(jnp.asarray, (u, a, r)), bias=None, p=3.0, input_normalized=False)
     x = rng.standard_normal((9, 4))
 
-    outputs = f.vector_population(x)
+    outputs = f.on_host.top(x)
 
     expected = np.maximum(x @ u.T, 0) ** 3 @ (np.exp(2 * (r - r.max()))[:, None] * a)
     np.testing.assert_allclose(outputs, expected, rtol=1e-12, atol=1e-14)
@@ -129,17 +127,7 @@ def test_the_host_evaluates_layers_as_they_are(input_normalized):
     with jax.enable_x64(True):
         expected = np.asarray(f(jnp.asarray(x)))
 
-    outputs = f.vector_population(x)
+    outputs = f.on_host.top(x)
 
     size = np.linalg.norm(x, axis=1, keepdims=True) ** (2 if input_normalized else 0)
     np.testing.assert_allclose(outputs, expected * size, rtol=1e-12)
-
-
-def test_of_two_hidden_layers_nothing_is_certified():
-    f = layers(0, 1.0)
-    deep = DeepNetwork((f.hidden[0], jnp.eye(7)), f.output, None, 1.0)
-
-    assert deep.vector_population is None
-    x = np.random.default_rng(0).standard_normal((3, 3))
-    radii = measure_radii(deep, x, classes(deep, x), [Norm.L2], seed=0).radii[Norm.L2]
-    assert (radii.certified == 0).all()

@@ -130,7 +130,7 @@ def test_a_record_has_residuals_and_no_margins(answered):
         assert float(last["loss"]) == pytest.approx(mean_square / 2, rel=1e-4)
         assert float(last["r_squared"]) == pytest.approx(1 - mean_square / y.var(), abs=1e-4)
         assert not {"margin_min", "margin_mean", "accuracy"} & set(run.record)
-        assert set(run.test) == {"residual_rms", "r_squared"}
+        assert set(run.test) == {"loss", "residual_rms", "r_squared"}
         assert run.evidence.phases is None
 
 

@@ -1,12 +1,12 @@
 """Data of kind "cifar10": color images of ten kinds of objects, in binary files.
 
 A file consists of records, each a label and 3072 bytes, so its length shows whether it is complete.
-The pickled version of the data set is not read.
+The pickled version of the data set is not read.  Files are looked for in the folder that the
+scenario names, or else in `$GFLOW_DATA` and in the download folder of `gflow data cifar10`.
 
 **Source:** Krizhevsky, 2009; the layout is that of its "binary version".
 """
 
-import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from pydantic import Field
 
+from gflow.data.caches import places
 from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
 from gflow.errors import DataError
@@ -28,6 +29,9 @@ NAMES = (
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST = "test_batch.bin"
 
+FOLDER = "cifar-10-batches-bin"
+"""Name of the folder with the files."""
+
 
 class ImageData(AbstractRealData):
     """CIFAR-10: color images of ten kinds of objects (final)."""
@@ -37,13 +41,12 @@ class ImageData(AbstractRealData):
         default=None,
         strict=False,
         description="folder with the binary files, relative to the scenario file; by default "
-        "cifar-10-batches-bin in $GFLOW_DATA",
+        f"{FOLDER} in $GFLOW_DATA, then the download folder of `gflow data cifar10`",
     )
 
     @property
     def sizes(self) -> Sizes:
-        n, m = self.samples or 50_000, self.test_samples or 10_000
-        return Sizes(n, m, PIXELS, len(NAMES), self.class_count)
+        return self.sizes_of(50_000, 10_000, PIXELS, len(NAMES))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -72,8 +75,7 @@ def read_cifar(folder: Path | None) -> tuple[Images, Images]:
 
     **Arguments:**
 
-    - `folder`: the folder with the six binary files; None for `cifar-10-batches-bin` in
-        `$GFLOW_DATA`.
+    - `folder`: the folder with the six binary files; None for the usual places.
 
     **Raises:** `DataError` naming the file that is missing, truncated or altered.
     """
@@ -83,19 +85,24 @@ def read_cifar(folder: Path | None) -> tuple[Images, Images]:
 
 
 def image_files(folder: Path | None) -> tuple[Path, ...]:
-    """The six files that `read_cifar` reads, whether they exist or not.
+    """The six files that `read_cifar` reads; those of a given `folder` need not exist.
 
-    **Raises:** `DataError` if no folder is given.
+    **Raises:** `DataError` if no folder is given and none of the usual places has all files.
     """
-    if folder is None:
-        root = os.environ.get("GFLOW_DATA")
-        if root is None:
-            raise DataError(
-                "`data.path` must name the folder of the binary version of CIFAR-10 "
-                f"({TRAIN[0]}, …, {TEST}), but neither it nor $GFLOW_DATA is set; set one."
-            )
-        folder = Path(root) / "cifar-10-batches-bin"
-    return tuple(folder / name for name in (*TRAIN, TEST))
+    searched = places(folder, FOLDER)
+    for place in searched:
+        if folder is not None or not missing(place):
+            return tuple(place / name for name in (*TRAIN, TEST))
+    raise DataError(
+        f"the six files of the binary version of CIFAR-10 ({TRAIN[0]}, …, {TEST}) must be in one "
+        f"folder, but are not in {', '.join(map(str, searched))}; run `gflow data cifar10`, or set "
+        "data.path or $GFLOW_DATA."
+    )
+
+
+def missing(folder: Path) -> tuple[str, ...]:
+    """Names of the files that a folder lacks."""
+    return tuple(name for name in (*TRAIN, TEST) if not (folder / name).is_file())
 
 
 def _read(path: Path) -> Images:

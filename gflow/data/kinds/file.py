@@ -6,8 +6,6 @@ be missing and are then replaced by the best substitute that the arrays allow.
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,17 +17,18 @@ from gflow.data.centers import Centers, unit_rows
 from gflow.data.checks import check_finite, check_values
 from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.data.dataset import Dataset, Split
-from gflow.data.kind import AbstractData, Facts, Sizes
+from gflow.data.kind import AbstractStoredData, Facts, Sizes
 from gflow.data.npz import array_shapes, length_of, matrix_shape, read_arrays
 from gflow.data.real_labels import attracted_signs, weighted_means
 from gflow.errors import DataError, GflowWarning
+from gflow.random import stream
 from gflow.table import rule
 
 Clusters = Literal["none", "estimate"] | tuple[int, ...]
 """What replaces missing subclasses: nothing, clusters, or given numbers of them per sign."""
 
 
-class FileData(AbstractData):
+class FileData(AbstractStoredData):
     """The user's own samples in an npz file (final)."""
 
     grains = ("sign",)
@@ -60,7 +59,10 @@ class FileData(AbstractData):
     def sizes(self) -> Sizes:
         shapes = array_shapes(self.path)
         n, D = matrix_shape(self.path, shapes, "X")
-        return Sizes(n, length_of(shapes, "X_test", 0), D, length_of(shapes, "centers", 2), 2)
+        K = length_of(shapes, "centers", 2)
+        left = n - round(n * (self.validation_share or 0))
+        chosen = K * (self.per_subclass or 0) or left
+        return Sizes(chosen, length_of(shapes, "X_test", 0), D, K, 2)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -75,7 +77,14 @@ class FileData(AbstractData):
         return self.labels == "signs"
 
     def read(self, seed: int) -> Split:
-        return read_npz(self.path, self.clusters, seed, self.labels)
+        return read_npz(
+            self.path,
+            self.clusters,
+            seed,
+            labels=self.labels,
+            per_subclass=self.per_subclass,
+            validation_share=self.validation_share,
+        )
 
     def read_test(self, seed: int) -> Dataset | None:
         return self.read(seed).test
@@ -87,6 +96,15 @@ def _clusters_are_of_classes(data: FileData) -> str | None:
         return (
             'must be "none" for data.labels = "real", where there are no classes to cluster, but '
             f"is {data.clusters}; remove it."
+        )
+
+
+@rule("data.per_subclass", "data.labels")
+def _subclasses_are_of_classes(data: FileData) -> str | None:
+    if data.per_subclass is not None and not data.has_classes:
+        return (
+            'must be left out for data.labels = "real", where there are no subclasses, but is '
+            f"{data.per_subclass}; remove it."
         )
 
 
@@ -113,7 +131,10 @@ def read_npz(
     path: Path,
     clusters: Clusters = "none",
     seed: int = 0,
+    *,
     labels: Literal["signs", "real"] = "signs",
+    per_subclass: int | None = None,
+    validation_share: float | None = None,
 ) -> Split:
     """Read the user's own samples from an npz file.
 
@@ -124,9 +145,12 @@ def read_npz(
         and bool or 0 and 1, which a warning says; it also names zero inputs and unused arrays.
     - `clusters`: "none"; or clusters within each class that replace a missing `subclass`: as many
         as silhouettes suggest, or these numbers of +1 and of -1.
-    - `seed`: seed of the clustering.
+    - `seed`: seed of the clustering, and of the choice of samples.
     - `labels`: "signs"; or "real", where `y` and `y_test` are any numbers, `centers` are directions
         to compare neurons with, and `subclass` is not used.
+    - `per_subclass`: number of training samples of each subclass (or class, where subclasses are
+        unknown), chosen at random; None for all.
+    - `validation_share`: fraction of each of these that is held out before; None for none.
 
     **Returns:** a `Split`; its centers are those of the file, else the mean of each subclass, else
     the mean of each class (two subclasses); of real labels, else `weighted_means`.
@@ -134,22 +158,30 @@ def read_npz(
     **Raises:** `DataError` naming the file and the array, what it must be and what it is.
     """
     arrays = read_arrays(path, "X=..., y=...")
+
+    def note(text: str) -> None:
+        warnings.warn(f"{path}: {text}", GflowWarning, stacklevel=2)
+
     try:
-        note = partial(_note, path)
         _check_names(arrays, _ARRAYS if labels == "signs" else _REAL_ARRAYS, note)
         if labels == "real":
-            return _regression(arrays, note)
-        return _classification(arrays, clusters, seed, note)
+            every, test, centers = _regression(arrays, note)
+            train, validation = every.divided(validation_share, stream(seed, "validation"))
+            return Split(train, test, centers, validation)
+        every, test = _from_arrays(arrays, note)
+        train, validation = every.divided(validation_share, stream(seed, "validation"))
+        if clusters != "none":
+            train = _with_clusters(train, clusters, seed)
+        if per_subclass is not None:
+            train = train.of_each(per_subclass, stream(seed, "train"))
+        origin = "subclass means" if clusters == "none" else "means of clusters"
+        return Split(train, test, _centers(arrays, train, origin), validation)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
 Note = Callable[[str], None]
 """Called with a sentence about what was read in a way that a careful reader should know of."""
-
-
-def _note(path: Path, text: str) -> None:
-    warnings.warn(f"{path}: {text}", GflowWarning, stacklevel=2)
 
 
 def _check_names(arrays: dict[str, np.ndarray], used: dict[str, str], note: Note) -> None:
@@ -164,49 +196,68 @@ def _check_names(arrays: dict[str, np.ndarray], used: dict[str, str], note: Note
         note(f"{unknown} is not used; the arrays that are used are {', '.join(used)}.")
 
 
-def _regression(arrays: dict[str, np.ndarray], note: Note) -> Split:
-    """Samples with real labels, and directions to compare neurons with."""
+def _regression(
+    arrays: dict[str, np.ndarray], note: Note
+) -> tuple[Dataset, Dataset | None, Centers]:
+    """All samples with real labels to train on, the test samples, and their directions."""
     x, y = _inputs(arrays, "X", note), _labels(arrays, "X", "y", arrays["y"])
     check_values(y, len(x))
-    if "centers" in arrays:
-        mu = unit_rows(_centers(arrays, x.shape[1]))
-        centers = Centers(mu, attracted_signs(mu, x, y), "given")
-    else:
-        centers = weighted_means(x, y)
+    centers = _directions(arrays, x, y)
     test = None
     if _has_test(arrays):
         x_test = _inputs(arrays, "X_test", note)
         _check_width(x_test, x.shape[1])
         y_test = _labels(arrays, "X_test", "y_test", arrays["y_test"])
         test = Dataset.of_values(x_test, y_test, centers)
-    return Split(Dataset.of_values(x, y, centers), test, centers)
+    return Dataset.of_values(x, y, centers), test, centers
 
 
-def _classification(
-    arrays: dict[str, np.ndarray], clusters: Clusters, seed: int, note: Note
-) -> Split:
-    """Samples of two classes, with the subclasses of the file or with clusters in their place."""
+def _directions(
+    arrays: dict[str, np.ndarray], x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]
+) -> Centers:
+    """Directions to compare neurons with where labels are real: those of the file, or means."""
+    if "centers" not in arrays:
+        return weighted_means(x, y)
+    mu = unit_rows(_given_centers(arrays, None, x.shape[1]))
+    return Centers(mu, attracted_signs(mu, x, y), "given")
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], note: Note) -> tuple[Dataset, Dataset | None]:
+    """All samples to train on, and the test samples; classes stand in for missing subclasses."""
     x, y = _samples(arrays, "X", "y", note)
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
     test = _test_split(arrays, x.shape[1], note)
-    strays = int((~x.any(axis=1)).sum())
-    if clusters == "none":
-        train, centers = _with_centers(arrays, x, y, subclass)
-        return Split(train, test, replace(centers, strays=strays))
     if subclass is not None:
+        return _labeled(x, subclass, _signs(y, subclass)), test
+    if "centers" in arrays:
+        raise DataError(
+            "`subclass` must be given along with `centers` (it gives their classes), but is "
+            "missing; add it."
+        )
+    return Dataset.of_signs(x, y), test
+
+
+def _labeled(
+    x: Float[np.ndarray, "n D"], subclass: Int[np.ndarray, " n"], label: Int[np.ndarray, " K"]
+) -> Dataset:
+    """Samples of subclasses that are known, or taken for known."""
+    return Dataset(
+        x,
+        subclass,
+        names=tuple(f"{k}" for k in range(len(label))),
+        class_of=tuple(int(sign > 0) for sign in label),
+        sign=tuple(label.tolist()),
+    )
+
+
+def _with_clusters(train: Dataset, clusters: Clusters, seed: int) -> Dataset:
+    """Samples whose subclasses are the clusters of the class +1, then those of -1."""
+    if train.subclasses_known:
         raise DataError(
             '`data.clusters` must be "none" where the file has an array `subclass`, but is '
             f"{clusters}; remove one of them."
         )
-    train, centers = _with_centers(arrays, x, y, _clustered(x, y, clusters, seed))
-    centers = replace(centers, origin="means of clusters", strays=strays)
-    return Split(train, test, centers)
-
-
-def _clustered(
-    x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], clusters: Clusters, seed: int
-) -> Int[np.ndarray, " n"]:
-    """Subclass of each sample: the clusters of the class +1, then those of -1."""
+    x, y = train.x, train.labels("sign")
     subclass, begin = np.zeros(len(x), np.int64), 0
     for i, sign in enumerate((1, -1)):
         mine = x[y == sign]
@@ -214,7 +265,7 @@ def _clustered(
         cluster = clustered(mine, k, seed)
         subclass[y == sign] = begin + cluster
         begin += cluster.max() + 1
-    return subclass
+    return _labeled(x, subclass, _signs(y, subclass))
 
 
 def _samples(
@@ -335,57 +386,32 @@ def _check_width(x: Float[np.ndarray, "m E"], D: int) -> None:
         )
 
 
-def _with_centers(
-    arrays: dict[str, np.ndarray],
-    x: Float[np.ndarray, "n D"],
-    y: Float[np.ndarray, " n"],
-    subclass: Int[np.ndarray, " n"] | None,
-) -> tuple[Dataset, Centers]:
-    """Training samples and their centers, as far as the arrays give them."""
-    # Without subclasses the classes stand in for them, and their means for the centers.
-    if subclass is None:
-        if "centers" in arrays:
-            raise DataError(
-                "`subclass` must be given along with `centers` (it gives their classes), but is "
-                "missing; add it."
-            )
-        train = Dataset.of_signs(x, y)
+def _centers(arrays: dict[str, np.ndarray], train: Dataset, origin: str) -> Centers:
+    """The centers of the file, or else means of training samples."""
+    label, strays = np.array(train.sign), int((~train.x.any(axis=1)).sum())
+    if not train.subclasses_known:
         if not train.means.any(axis=1).all():
             raise DataError(
                 "the mean of each class must not be 0 where subclasses are unknown, but one is; "
                 "add an array `subclass`."
             )
-        return train, Centers(train.means, np.array(train.sign), "class means")
-
-    # With subclasses the centers are those of the file, or else the means.
-    label = _signs(y, subclass)
-    K = len(label)
-    train = Dataset(
-        x,
-        subclass,
-        names=tuple(f"{k}" for k in range(K)),
-        class_of=tuple(int(sign > 0) for sign in label),
-        sign=tuple(label.tolist()),
-    )
+        return Centers(train.means, label, "class means", strays=strays)
     if "centers" not in arrays:
-        means = np.stack([x[subclass == k].mean(axis=0) for k in range(K)])
-        return train, Centers(means, label, "subclass means")
-    mu = _centers(arrays, train.D)
-    if len(mu) != K:
-        raise DataError(
-            f"`centers` must have shape (K, D) = ({K}, {train.D}), but has {mu.shape}; give one "
-            "row per subclass."
-        )
-    return train, Centers(mu, label, "given")
+        means = np.stack([train.x[train.subclass == k].mean(axis=0) for k in range(train.K)])
+        return Centers(means, label, origin, strays=strays)
+    return Centers(_given_centers(arrays, train.K, train.D), label, "given", strays=strays)
 
 
-def _centers(arrays: dict[str, np.ndarray], D: int) -> Float[np.ndarray, "K D"]:
-    """The centers of the file."""
+def _given_centers(
+    arrays: dict[str, np.ndarray], K: int | None, D: int
+) -> Float[np.ndarray, "K D"]:
+    """The centers of the file, one per subclass; as many as there are where K is None."""
     mu = _real(arrays, "centers", 2)
-    if mu.shape[1] != D:
+    rows = len(mu) if K is None else K
+    if mu.shape != (rows, D):
         raise DataError(
-            f"`centers` must have shape (K, D) = (K, {D}), but has {mu.shape}; give one row per "
-            "center."
+            f"`centers` must have shape (K, D) = ({rows}, {D}), but has {mu.shape}; give one row "
+            "per subclass."
         )
     if not np.isfinite(mu).all():
         raise DataError("`centers` must be finite, but holds nan or inf; repair them.")

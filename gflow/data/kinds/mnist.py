@@ -12,8 +12,6 @@ package.
 
 import gzip
 import hashlib
-import os
-import tempfile
 import zlib
 from importlib import resources
 from pathlib import Path
@@ -23,7 +21,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from pydantic import Field
 
-from gflow.data.caches import cache_folder
+from gflow.data.caches import places
 from gflow.data.dataset import Split
 from gflow.data.kind import AbstractRealData, Facts, Sizes
 from gflow.errors import DataError
@@ -38,6 +36,9 @@ FILES = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 """The files and the MD5 checksum of each, unpacked."""
+
+FOLDER = "mnist"
+"""Name of the folder with the files."""
 
 _UINT8 = 0x08
 
@@ -64,7 +65,7 @@ class DigitData(AbstractRealData):
     @property
     def sizes(self) -> Sizes:
         n, m = (3000, 1000) if self.extract else (60_000, 10_000)
-        return Sizes(self.samples or n, self.test_samples or m, 784, 10, self.class_count)
+        return self.sizes_of(n, m, 784, 10)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -118,30 +119,19 @@ def read_digits(
     )
 
 
-def download_folder() -> Path:
-    """The folder into which `gflow data mnist` downloads the files."""
-    return (cache_folder() or Path(tempfile.gettempdir()) / "gflow") / "mnist"
-
-
 def digit_folder(folder: Path | None) -> Path:
     """The first folder that has the four files: `folder` itself, or for None the usual places.
 
     **Raises:** `DataError` naming the folders that were searched.
     """
-    root = os.environ.get("GFLOW_DATA")
-    if folder is not None:
-        places = [folder]
-    else:
-        places = [Path(root) / "mnist", Path(root)] if root else []
-        places.append(download_folder())
-    for place in places:
+    searched = places(folder, FOLDER)
+    for place in searched:
         if all(_existing(place, name) for name in FILES):
             return place
-    searched = ", ".join(map(str, places))
     raise DataError(
         f"the four IDX files of MNIST ({', '.join(FILES)}, each may end in .gz) must be in one "
-        f"folder, but are not in {searched}; run `gflow data mnist`, set data.path or $GFLOW_DATA, "
-        "or set data.extract = true for the digits that come with gflow."
+        f"folder, but are not in {', '.join(map(str, searched))}; run `gflow data mnist`, set "
+        "data.path or $GFLOW_DATA, or set data.extract = true for the digits that come with gflow."
     )
 
 
