@@ -166,12 +166,12 @@ def test_one_neuron_on_one_sample_fits_a_real_label_along_a_logistic_curve(label
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("power", [2, 3])
 def test_a_flow_on_real_labels_is_that_of_the_plain_equations(power):
     # (W, v) with DOP853: f = Σ v_j ‖w_j‖^(1-p) σ(<w_j, x>)^p, and the half square loss.
     scenario = parse_scenario(
         NETWORK_OF_TEACHERS.replace("power = 1\n", f"power = {power}\n"),
-        overrides=["flow.tolerance=1e-7", "flow.precision=float64", "flow.min_step=0"],
+        overrides=["flow.tolerance=1e-7", "flow.precision=float64", "flow.end_time=3"],
     )
     rng = np.random.default_rng(1)
     W = 0.3 * rng.standard_normal((6, 3))
@@ -185,17 +185,17 @@ def test_a_flow_on_real_labels_is_that_of_the_plain_equations(power):
         rho, z = np.linalg.norm(w, axis=1), np.maximum(x @ w.T, 0)
         value = rho ** (1 - power) * z**power
         g = (y - value @ out) / len(y)
-        gate = z ** (power - 1) if power > 1 else (z > 0).astype(float)
+        gate = z ** (power - 1)
         radial = ((1 - power) * rho**-2 * (g @ value))[:, None] * w
         dw = out[:, None] * (radial + power * (rho ** (1 - power) * g[:, None] * gate).T @ x)
         return np.concatenate([dw.ravel(), g @ value])
 
     start = np.concatenate([W.ravel(), v])
-    end = solve_ivp(velocity, (0, 20), start, "DOP853", rtol=1e-10, atol=1e-12).y[:, -1]
+    end = solve_ivp(velocity, (0, 3), start, "DOP853", rtol=1e-10, atol=1e-12).y[:, -1]
     w, out = end[:18].reshape(6, 3), end[18:]
     expected = (np.linalg.norm(w, axis=1) ** (1 - power) * np.maximum(x @ w.T, 0) ** power) @ out
-    # At p = 1 both integrators step over kinks.
-    assert np.abs(np.asarray(run.network(x)) - expected).max() < (1e-5 if power > 1 else 1e-3)
+    # Errors of 1e-7 per step, over some hundred steps; labels and outputs are of order 1.
+    assert np.abs(np.asarray(run.network(x)) - expected).max() < 1e-4
 
 
 def test_the_premise_of_real_labels_is_refused():
