@@ -210,6 +210,10 @@ EXAMPLES: dict[str, list[dict]] = {
     "laws.hard_margin.hard_margin": [dict(x=np.array([[1.0, 0.2], [0.3, 1.0]]))],
     "laws.jumps.class_weight": [dict(pi=PI, p=1.0), dict(pi=PI, p=3.0)],
     "laws.linear.halved_slope": [dict(beta=PI, kappa=1.0)],
+    "measure.residual.residual": [
+        dict(y=jnp.array([1.0, -0.5]), f=jnp.array([0.8, 0.1]), omega=jnp.array([0.5, 0.5])),
+    ],
+    "laws.threshold.two_fits": [dict(x=np.eye(2), y=np.array([1.0, -0.5]))],
     "laws.rank_one.blow_up_times": [dict(start=CLASS, field=FIELD)],
     "laws.rank_one.kkt_exponent": [
         dict(awake=np.full(3, True), field=FIELD._replace(p=2.0, pull=PI))

@@ -1,11 +1,11 @@
 """Names that help texts list, which would take seconds to import from where they are defined."""
 
 FIGURES = (
-    "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "input_space", "overlay",
-    "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape", "sphere",
-    "power_map", "loss_steps", "arrivals", "off_manifold", "bottleneck", "rank_one", "bands",
-    "overview", "conjecture_map", "critical_power", "robust_accuracy", "radii", "critical_radius",
-    "training", "adversarial", "movie",
+    "alignment", "norms", "fit", "contributions", "cosine_map", "plane", "student", "input_space",
+    "overlay", "loss", "cosine", "outputs", "closed_forms", "fitting_law", "rates", "escape",
+    "sphere", "power_map", "loss_steps", "arrivals", "off_manifold", "bottleneck", "rank_one",
+    "bands", "overview", "conjecture_map", "critical_power", "robust_accuracy", "radii",
+    "critical_radius", "training", "adversarial", "movie",
 )  # fmt: skip
 """Figures, in the order in which they are drawn."""
 
@@ -19,8 +19,8 @@ PREDICTIONS = {
     "loss-independence": 27, "unbalanced-times": 28, "layer-balance": 29, "staircase": 30,
     "jump-process": 31, "interpolator-norm": 32, "residual-rates": 33, "universal": 34,
     "off-manifold": 35, "half-speed": 36, "collapse": 37, "bottleneck": 38, "rank-one": 39,
-    "fine-labels": 40, "skew-xor": 42, "alignment-times": 43, "occupancy": 44, "label-flips": 45,
-    "fine-selection": 46,
+    "fine-labels": 40, "threshold": 41, "skew-xor": 42, "alignment-times": 43, "occupancy": 44,
+    "label-flips": 45, "fine-selection": 46,
 }  # fmt: skip
 """Predictions by id, and their numbers: 1 is P1."""
 

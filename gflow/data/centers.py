@@ -32,7 +32,8 @@ class Centers:
     label: Int[np.ndarray, " K"]
     """Class y_k of each center, +1 or -1."""
     origin: str
-    """"given", "subclass means", "means of clusters" or "class means"."""
+    """"given", "subclass means", "means of clusters" or "class means"; of real labels also
+    "teacher neurons" or "weighted means"."""
     class_of: tuple[int, ...] | None = None
     """Class of each center, 0..C-1, where there are more than two classes of several centers."""
     strays: int = 0
@@ -54,6 +55,11 @@ class Centers:
             raise DataError(
                 "`mu` must have no zero row, but has one; leave out subclasses without a center."
             )
+
+    @property
+    def noun(self) -> str:
+        """What one center is called."""
+        return "teacher neuron" if self.origin == "teacher neurons" else "center"
 
     @property
     def K(self) -> int:

@@ -46,6 +46,21 @@ def check_not_negative(**values: Any) -> None:
         _refuse(name, array, ~least, "must be finite and not negative")
 
 
+def check_values(y: Float[np.ndarray, " n"], n: int) -> None:
+    """Raise `DataError` unless real labels are n finite numbers of which one is not 0."""
+    if y.shape != (n,):
+        raise DataError(
+            f"real labels must be one per row of inputs (n = {n}), but have shape {y.shape}; give "
+            "a vector."
+        )
+    check_numbers(y=y)
+    if not y.any():
+        raise DataError(
+            "real labels must not all be 0, which a network fits before it moves, but are; give "
+            "others."
+        )
+
+
 def check_samples(x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> None:
     """Raise `DataError` unless inputs are finite and labels ±1, as for a network of one output."""
     check_finite(np.asarray(x), "`x`")

@@ -2,7 +2,8 @@
 
 Labels come in three grains.  A sample belongs to a subclass (a center, a digit, a category of
 photographs), and a subclass has a class and a sign.  A network may be trained on any of the three;
-alignment is measured to subclasses.
+alignment is measured to subclasses.  In regression a label is a real number instead, and the
+subclass of a sample is only the center that it is closest to.
 """
 
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from gflow.data.centers import Centers
-from gflow.data.checks import check_finite
+from gflow.data.centers import Centers, unit_rows
+from gflow.data.checks import check_finite, check_values
 from gflow.data.rows import split_by_category
 from gflow.errors import DataError
 
@@ -39,6 +40,8 @@ class Dataset:
     turn: Float[np.ndarray, " n"] | None = None
     """For a sample whose label is flipped a number from 0 to 1 (excluded), which picks the label in
     its place; nan for the others. None if no label is flipped."""
+    value: Float[np.ndarray, " n"] | None = None
+    """The label of each sample where labels are real numbers; None where they are classes."""
 
     def __post_init__(self):
         check_finite(self.x, "inputs")
@@ -52,6 +55,8 @@ class Dataset:
             raise DataError(
                 f"labels must be 0 to {self.K - 1}, but one is {int(wrong[0])}; number them from 0."
             )
+        if self.value is not None:
+            check_values(self.value, self.n)
 
     @classmethod
     def of_signs(cls, x: Float[np.ndarray, "n D"], y: Real[np.ndarray, " n"]) -> "Dataset":
@@ -65,6 +70,26 @@ class Dataset:
             sign=signs,
             subclasses_known=False,
         )
+
+    @classmethod
+    def of_values(
+        cls, x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"], centers: Centers
+    ) -> "Dataset":
+        """Samples with real labels, each beside the center to which its cosine is largest."""
+        return cls(
+            x,
+            (x @ unit_rows(centers.mu).T).argmax(axis=1),
+            names=centers.reference_names[: centers.K],
+            class_of=tuple((centers.label > 0).astype(int).tolist()),
+            sign=tuple(centers.label.tolist()),
+            subclasses_known=False,
+            value=y,
+        )
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes, so that outputs have margins, and not real numbers."""
+        return self.value is None
 
     @property
     def n(self) -> int:
@@ -87,7 +112,7 @@ class Dataset:
         return max(self.class_of) + 1
 
     def targets(self, grain: Grain) -> Real[np.ndarray, " n"]:
-        """Training targets of this grain: ±1, or an index per sample.
+        """Training targets of this grain: ±1, or an index per sample; real labels as they are.
 
         **Raises:** `DataError` for several outputs and a single class: no output is a wrong one.
         """
@@ -99,7 +124,12 @@ class Dataset:
         return self._labels(self.subclass, self.K) if grain == "subclasses" else self.labels(grain)
 
     def labels(self, grain: Grain) -> Real[np.ndarray, " n"]:
-        """Labels that predictions are compared with: ±1 for one output, else classes."""
+        """Labels that predictions are compared with: ±1 for one output, else classes.
+
+        Real labels are those of the one output, as they are.
+        """
+        if self.value is not None:
+            return self.value
         class_of = np.asarray(self.class_of)
         if grain == "subclasses":
             return class_of[self._labels(self.subclass, self.K)]
@@ -227,7 +257,8 @@ class Dataset:
     def rows(self, rows: Int[np.ndarray, " m"]) -> "Dataset":
         """Some of the samples."""
         turn = None if self.turn is None else self.turn[rows]
-        return replace(self, x=self.x[rows], subclass=self.subclass[rows], turn=turn)
+        value = None if self.value is None else self.value[rows]
+        return replace(self, x=self.x[rows], subclass=self.subclass[rows], turn=turn, value=value)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ class Facts(NamedTuple):
     """How long inputs are, by which informative attack radii are chosen."""
     picture: tuple[int, int] | None = None
     """Rows and columns of an input, if it is a gray image."""
+    label_noise: float | None = None
+    """Noise σ of real labels that are linear in the inputs besides; None if that is not known."""
 
 
 FlippedShare = Annotated[float, Field(ge=0, le=0.5)]
@@ -99,6 +101,11 @@ class AbstractData(Table, abc.ABC):
     @abc.abstractmethod
     def facts(self) -> Facts:
         """What is known of the data beyond the samples."""
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes, and not real numbers."""
+        return True
 
     def training(self, seed: int) -> Split:
         """What a network is trained on: `read`, with the training labels that `flip` says flipped.

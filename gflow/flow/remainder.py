@@ -56,7 +56,7 @@ def read_remainder(
     neurons = state.weights.projected()
     network, loss = neurons.network(field.p), field.loss
     u = network.direction
-    y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
+    y, omega = samples.labels
     # Outputs in units of the largest mass, so that none underflows however small the network is.
     top = network.log_unit
     unit = network.scaled(-top)

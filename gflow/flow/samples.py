@@ -21,6 +21,12 @@ class Samples(eqx.Module):
     n: int = eqx.field(static=True)
     """Number of samples, without the rows that fill the last block."""
 
+    @property
+    def labels(self) -> tuple[Real[Array, " n"], Float[Array, " n"]]:
+        """y_i and ω_i of the n samples alone."""
+        y, omega = (a.reshape(-1)[: self.n] for a in (self.y, self.omega))
+        return y, omega
+
     @classmethod
     def blocked(
         cls,

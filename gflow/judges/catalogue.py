@@ -37,6 +37,7 @@ from gflow.judges import (
     resting,
     robust_accuracy,
     skew_xor,
+    threshold,
     unbalanced_times,
     universal,
     voronoi,
@@ -75,6 +76,7 @@ _JUDGES = (
     resting,
     robust_accuracy,
     skew_xor,
+    threshold,
     unbalanced_times,
     universal,
     voronoi,
@@ -85,6 +87,9 @@ NUMERICS = ("P1", "P2", "P3")
 
 ANY_LOSS = (*NUMERICS, "P4", "P25", "P29", "P38")
 """Predictions of the catalogue that are about the flow of any loss, or about no network."""
+
+ANY_LABELS = (*NUMERICS, "P4", "P29", "P41")
+"""Predictions of the catalogue that say something where labels are real numbers, too."""
 
 ALL: tuple[Prediction, ...] = tuple(
     sorted(
@@ -129,7 +134,7 @@ def check(
     soundness = soundness_of(evidence)
     findings = []
     for one in chosen:
-        if needed := _lawful_loss(one, [evidence]):
+        if needed := _needs(one, [evidence]):
             findings.append(one.inapplicable(needed))
         elif soundness.sound or one.number in NUMERICS:
             findings.append(one(evidence))
@@ -138,10 +143,14 @@ def check(
     return tuple(finding for finding in findings if finding is not None)
 
 
-def _lawful_loss(one: Prediction, evidences: Sequence[Evidence]) -> str:
-    """Why a prediction of the catalogue says nothing of a given loss; empty if it may apply."""
+def _needs(one: Prediction, evidences: Sequence[Evidence]) -> str:
+    """What a prediction of the catalogue needs of labels and loss; empty if it may apply."""
+    if one.id not in CATALOGUE:
+        return ""
+    if one.number not in ANY_LABELS and not all(run.has_classes for run in evidences):
+        return "It needs labels that are classes, and here labels are real numbers."
     given = [str(run.scenario.flow.given) for run in evidences if not run.loss_is_known]
-    if not given or one.number in ANY_LOSS or one.id not in CATALOGUE:
+    if not given or one.number in ANY_LOSS:
         return ""
     return (
         "It needs a loss whose laws are known, such as the exponential one, and here "
@@ -179,7 +188,7 @@ def check_study(
         if one.id not in ids or not judged:
             continue
         sound = [run for run, kept in judged if kept.sound]
-        if needed := _lawful_loss(one, sound or [run for run, _ in judged]):
+        if needed := _needs(one, sound or [run for run, _ in judged]):
             findings.append(one.inapplicable(needed, of_study=True))
         elif sound:
             findings.append(one.over(sound))

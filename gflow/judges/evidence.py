@@ -44,7 +44,7 @@ class Evidence:
     network: Any
     """The network at the last recorded time: a `Network`, or a `DeepNetwork` if it is deep."""
     pi: Float[np.ndarray, " K"]
-    """Weight π_k of each subclass in the loss."""
+    """Weight π_k of each subclass in the loss; of real labels |y| at the samples closest to it."""
     alpha: float | None
     """Within-subclass noise ‖x - μ_k‖, drawn or measured; None where the subclasses are unknown."""
     outcome: Outcome
@@ -61,6 +61,11 @@ class Evidence:
     def has_laws(self) -> bool:
         """Whether theory follows the neurons of networks of this kind one by one."""
         return self.scenario.network.has_laws
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes, and not real numbers, so that outputs have margins."""
+        return self.scenario.data.has_classes
 
     @property
     def neurons(self) -> NeuronsTable:
@@ -166,8 +171,12 @@ class Evidence:
 
     @cached_property
     def phases(self) -> Phases | None:
-        """When alignment, escape and fitting happened; None without neurons and centers."""
-        if not (self.has("neurons") and self.has("centers")):
+        """When alignment, escape and fitting happened.
+
+        None without neurons and centers, and where labels are real numbers: there is no level that
+        an output has to reach, nor a margin.
+        """
+        if not (self.has_classes and self.has("neurons") and self.has("centers")):
             return None
         return find_phases(
             self.times,

@@ -89,7 +89,7 @@ def soundness_of(evidence: Evidence) -> Soundness:
     return Soundness(tuple(check for check in checks if check is not None))
 
 
-_OUTPUTS = ("margin_min", "margin_mean", "squared_norm", "center_output")
+_OUTPUTS = ("margin_min", "margin_mean", "residual_rms", "squared_norm", "center_output")
 """What must be finite wherever it is recorded."""
 
 
@@ -100,7 +100,9 @@ def _in_range(evidence: Evidence) -> Hypothesis:
         measured = f"{what} at t = {number(evidence.outcome.t)}"
         return Hypothesis(text, measured, False, "the line about how it ended says what helps")
     cure = _finer(evidence)
-    ranges = {"loss": (0, np.inf), "accuracy": (0, 1)}
+    ranges = {"loss": (0, np.inf)}
+    if "accuracy" in record:  # of classes
+        ranges["accuracy"] = (0, 1)
     ranges |= {name: (-np.inf, np.inf) for name in _OUTPUTS if name in record}
     if evidence.scenario.train.method != "adam":  # which does not say what it dissipates
         ranges["dissipated"] = (0, np.inf)

@@ -16,6 +16,7 @@ from gflow.data.centers import unit_rows
 from gflow.data.checks import check_finite, check_numbers
 from gflow.data.clusters import estimated, silhouettes
 from gflow.data.dataset import Dataset, Grain
+from gflow.errors import DataError
 from gflow.random import stream
 
 MOST, PICTURED = 2000, 600
@@ -97,7 +98,14 @@ def look(data: Dataset, grain: Grain, seed: int, clusters: bool = True) -> Premi
     **Arguments:** as for `premise`, and
 
     - `grain`: what the network is trained on, which says what a class is.
+
+    **Raises:** `DataError` where labels are real numbers, so that there are no classes.
     """
+    if not data.has_classes:
+        raise DataError(
+            "`data` must have classes to look for subclasses in, but its labels are real numbers; "
+            "try data whose labels are ±1."
+        )
     return premise(data.x, data.subclass, data.labels(grain), seed, clusters=clusters)
 
 

@@ -32,13 +32,13 @@ def _compares_networks_with_laws(study: Study, name: str) -> bool:
     return study.scenario.is_grid and has_laws(study, name)
 
 
-@registered(_compares_networks_with_laws)
+@registered(_compares_networks_with_laws, any_labels=True)
 def overlay(runs: Runs) -> Figure:
     """All runs in one axis: loss, cosine to the target, and largest output with its escape."""
     return _figure(runs, _loss, _cosine, _outputs)
 
 
-@registered(never)
+@registered(never, any_labels=True)
 def loss(runs: Runs) -> Figure:
     """The training loss of all runs in one axis."""
     return _figure(runs, _loss)

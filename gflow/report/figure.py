@@ -5,8 +5,9 @@ it and, if this file is new, the list of modules in `gflow.report.figures`.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,7 +16,11 @@ from gflow.errors import GflowError
 from gflow.judges.catalogue import CATALOGUE
 from gflow.report import style, ticks
 from gflow.report.movie import Movie
+from gflow.runs.run import Entry, Run
 from gflow.runs.study import Study
+
+Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
+"""What can be drawn: a run, a study, or runs with their labels."""
 
 ByDefault = Callable[[Study, str], bool]
 """Whether a figure, given by its name, is drawn of a study if no figure is requested by name."""
@@ -26,6 +31,23 @@ FIGURES: dict[str, "FigureKind"] = {}
 
 class NotDrawable(GflowError):
     """A figure that needs what was not recorded, or what the data do not have."""
+
+
+def as_study(runs: Runs) -> Study:
+    """Runs with their labels as a study; the question of runs that are none is that of the first.
+
+    **Raises:** `GflowError` if there are no runs.
+    """
+    if isinstance(runs, Run | Study):
+        entries, folder = runs.entries, runs.folder
+    else:
+        pairs = runs.items() if isinstance(runs, Mapping) else runs
+        entries, folder = tuple(Entry(*pair) for pair in pairs), None
+    if not entries:
+        raise GflowError("`runs` must hold at least one run, but is empty.")
+    if isinstance(runs, Study):
+        return runs
+    return Study(entries[0].run.scenario, entries, folder or Path())
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,8 @@ class FigureKind:
     """Files of a run folder, besides its manifest, whose contents it shows."""
     moves: bool
     """Whether it is a movie."""
+    any_labels: bool
+    """Whether it can be drawn where labels are real numbers, and not only of classes."""
 
     @property
     def about(self) -> str:
@@ -56,6 +80,7 @@ def registered(
     side_by_side: bool = False,
     rests_on: tuple[str, ...] = (),
     moves: bool = False,
+    any_labels: bool = False,
 ) -> Callable[[Any], Any]:
     """Register a function that draws a figure, under its own name and in the style of gflow.
 
@@ -64,18 +89,30 @@ def registered(
 
     def register(draw: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(draw)
-        def dressed(*args: Any, **options: Any) -> Any:
+        def dressed(runs: Runs, *args: Any, **options: Any) -> Any:
+            if not any_labels:
+                _require_classes(as_study(runs))
             with style.styled():
-                drawing = draw(*args, **options)
+                drawing = draw(runs, *args, **options)
                 ticks.dress(drawing.figure if isinstance(drawing, Movie) else drawing)
             return drawing
 
         FIGURES[draw.__name__] = FigureKind(
-            draw.__name__, dressed, by_default, side_by_side, rests_on, moves
+            draw.__name__, dressed, by_default, side_by_side, rests_on, moves, any_labels
         )
         return dressed
 
     return register
+
+
+def _require_classes(study: Study) -> None:
+    """Refuse runs whose labels are real numbers."""
+    for label, run in study.entries:
+        if not run.evidence.has_classes:
+            raise NotDrawable(
+                f"the run {label or run.scenario.name} must have labels that are classes, but has "
+                "real numbers; try `fit`."
+            )
 
 
 def never(study: Study, name: str) -> bool:

@@ -29,6 +29,7 @@ from gflow.report import (
     robustness_figures,
     step_figures,
     study_figures,
+    teacher_figures,
     training_figures,
 )
 from gflow.report.figure import FIGURES, FigureKind, NotDrawable
@@ -42,6 +43,7 @@ from gflow.runs.watch import Stage, unstaged
 
 _MODULES = (
     flow_figures,
+    teacher_figures,
     input_figures,
     comparisons,
     overlays,
@@ -171,7 +173,9 @@ def known() -> dict[str, FigureKind]:
 def default(result: Runs) -> list[FigureKind]:
     """The figures that are drawn of a result if none is requested by name."""
     study = as_study(result)
-    return [kind for kind in known().values() if kind.by_default(study, kind.name)]
+    classes = all(run.evidence.has_classes for run in study.runs)
+    kinds = (kind for kind in known().values() if classes or kind.any_labels)
+    return [kind for kind in kinds if kind.by_default(study, kind.name)]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,12 +17,12 @@ from gflow.report.panels import (
     cosine_curves,
     cosine_image,
     loss_curve,
-    margin_curves,
     norm_curves,
     output_ceiling,
     output_curves,
     plane_paths,
     scaled_axis,
+    score_curves,
     spans,
     window,
 )
@@ -31,7 +31,7 @@ from gflow.report.subjects import Runs, chosen
 from gflow.runs.run import Run
 
 
-@registered(has_laws, side_by_side=True)
+@registered(has_laws, side_by_side=True, any_labels=True)
 def alignment(runs: Runs) -> Figure:
     """How neurons turn: cosine to the nearest center and to the class average over time."""
     columns, note = chosen(runs)
@@ -47,7 +47,7 @@ def alignment(runs: Runs) -> Figure:
     return figure
 
 
-@registered(has_laws, side_by_side=True)
+@registered(has_laws, side_by_side=True, any_labels=True)
 def norms(runs: Runs) -> Figure:
     """How neurons grow: log10 ‖w_j‖ over time, contributing neurons in color."""
     columns, note = chosen(runs)
@@ -60,9 +60,9 @@ def norms(runs: Runs) -> Figure:
     return figure
 
 
-@registered(has_laws, side_by_side=True)
+@registered(has_laws, side_by_side=True, any_labels=True)
 def fit(runs: Runs) -> Figure:
-    """How the network fits: loss, margins, and the output at every center over time.
+    """How the network fits: loss, margins (of real labels R²), and outputs at centers over time.
 
     The outputs are left out if a run did not record the group "centers".
     """
@@ -71,12 +71,14 @@ def fit(runs: Runs) -> Figure:
     figure, axes = style.panels(2 + centers, len(columns), note, 1.3, sharex=True, sharey="row")
     for (title, run), column in zip(columns, axes.T, strict=True):
         loss_curve(run, column[0]).set_title(title)
-        margin_curves(run, column[1])
+        score_curves(run, column[1])
         if centers:
             output_curves(run, column[2])
     axes[0, 0].set_ylabel("loss")
-    axes[1, 0].set_ylabel(r"margin  $y_i\,f(x_i)$")
-    axes[1, 0].legend(loc="upper left")
+    classes = all(run.evidence.has_classes for _, run in columns)
+    axes[1, 0].set_ylabel(r"margin  $y_i\,f(x_i)$" if classes else "explained  $R^2$")
+    if classes:
+        axes[1, 0].legend(loc="upper left")
     _align_times(axes, columns)
     if centers:
         ceiling = max(output_ceiling(run) for _, run in columns)
@@ -85,7 +87,7 @@ def fit(runs: Runs) -> Figure:
     return figure
 
 
-@registered(has_laws, side_by_side=True)
+@registered(has_laws, side_by_side=True, any_labels=True)
 def contributions(runs: Runs, log: bool = False) -> Figure:
     """How many neurons the network consists of: shares of Σ_j m_j, largest first.
 
@@ -107,7 +109,7 @@ def contributions(runs: Runs, log: bool = False) -> Figure:
     return figure
 
 
-@registered(has_laws, side_by_side=True)
+@registered(has_laws, side_by_side=True, any_labels=True)
 def cosine_map(runs: Runs) -> Figure:
     """Where the dominant neurons end: their cosines to μ̄₊, μ̄₋, μ_1..μ_K as a heat map.
 

@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from gflow.data.centers import Centers
 from gflow.report import style
 from gflow.runs.run import Run
+from gflow.runs.score import score_of
 
 MOST_TIMES, MOST_NEURONS = 200, 100
 """Most frames of a run, and most neurons in each."""
@@ -96,12 +97,12 @@ class Frames:
     def _readout(self) -> dict[str, list[str]]:
         """What is read off at each frame, by name."""
         evidence, record = self.run.evidence, self.run.record.isel(time=self.at)
+        shown = score_of(self.run.scenario.data).readout
         numbers = {
             "t": (record["time"], ".4g"),
             **({"κπt": (record["scaled_time"], ".4g")} if evidence.has_laws else {}),
             "loss": (record["loss"], ".3g"),
-            "accuracy": (record["accuracy"], ".3f"),
-            "smallest margin": (record["margin_min"], ".3g"),
+            **{word: (record[name], digits) for word, (name, digits) in shown.items()},
             "‖θ‖²": (record["squared_norm"], ".3g"),
         }
         readout = {

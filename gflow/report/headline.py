@@ -41,7 +41,8 @@ class PointAnswer:
     parts: tuple[str, ...]
     """The label without its seed, one part per axis of the grid."""
     fit: dict[str, float]
-    """Loss, accuracy, and accuracy on test samples, at the end."""
+    """Loss and the number that says most of the score, such as the accuracy, at the end; of test
+    samples with "test_" before it."""
     place: str
     """Where neurons end; empty where that was not recorded or there are no laws of it."""
     shares: tuple[float, float] | None
@@ -108,7 +109,7 @@ class Headline:
     folder: str
     """Where the result is stored."""
     attacked: bool
-    """Whether radii of test samples were measured."""
+    """Whether radii of test samples were measured, or labels are no classes to attack."""
     over_seeds: str = ""
     """How often Conjecture 1 holds over seeds; empty unless several of them were judged."""
 
@@ -134,7 +135,9 @@ class Headline:
             remarks=_remarks(findings, {point.numerics for point in points if not point.sound}),
             unanswered=tuple(f"{point}" for point in result.unanswered),
             folder=str(result.folder or ""),
-            attacked=any(run.evidence.robustness for _, run in result.entries),
+            attacked=any(
+                run.evidence.robustness or not run.evidence.has_classes for _, run in result.entries
+            ),
             over_seeds=_over_seeds(findings.get("", ())) if scenario.is_grid else "",
         )
 
@@ -188,14 +191,18 @@ def _answer(
     label: str, parts: tuple[str, ...], run: "Run", findings: Sequence[Finding]
 ) -> PointAnswer:
     from gflow.judges.soundness import soundness_of
+    from gflow.runs.score import score_of
 
     evidence, last = run.evidence, run.record.isel(time=-1)
-    fit = {"loss": float(last["loss"]), "accuracy": float(last["accuracy"])}
+    name, _ = score_of(run.scenario.data).headline
+    fit = {"loss": float(last["loss"]), name: float(last[name])}
     if run.test:
-        fit["test_accuracy"] = run.test["accuracy"]
-    known = evidence.has_laws and evidence.has("neurons") and evidence.has("centers")
+        fit[f"test_{name}"] = run.test[name]
+    recorded = evidence.has("neurons") and evidence.has("centers")
+    known = recorded and evidence.has_laws and evidence.has_classes
     place, shares = where_neurons_end(evidence) if known else ("", None)
-    conjecture = next((row for row in findings if row.id == CONJECTURE), None)
+    judged = findings if evidence.has_classes else ()
+    conjecture = next((row for row in judged if row.id == CONJECTURE), None)
     soundness = soundness_of(evidence) if evidence.has_laws else None
     return PointAnswer(
         label=label,

@@ -23,9 +23,15 @@ MOST_LINES = 10
 
 _COLUMNS = (
     "neurons end at", "cosine", "Conjecture 1", "distance",
-    "loss", "accuracy", "on test samples", "numerics",
+    "loss", "accuracy", "R²", "on test samples", "numerics",
 )  # fmt: skip
 """Columns of a table of points."""
+
+_FITS = (
+    (("loss",), ".2g"), (("accuracy",), ".4f"), (("r_squared",), ".4f"),
+    (("test_accuracy", "test_r_squared"), ".4f"),
+)  # fmt: skip
+"""Names of the numbers in the columns about the fit, and their format."""
 
 _SHORT = {CENTERS: "centers", AVERAGES: "averages", ONLY_CENTERS: "centers"}
 
@@ -143,7 +149,7 @@ def _table(
         head[1:5] = ["end at", "cosine", "Conj. 1", f"distance <= {needed:g}"]
     rows = [[label, *_cells(points, short)] for label, points in groups]
     lawless = not any(point.place or point.conjecture for _, points in groups for point in points)
-    hidden = {1, 2, 3, 4} if lawless else {5, 6, 7}
+    hidden = {1, 2, 3, 4} if lawless else {5, 6, 7, 8}
     columns = [
         (name, *column)
         for i, (name, *column) in enumerate(zip(head, *rows, strict=True))
@@ -159,8 +165,8 @@ def _table(
 def _cells(points: Sequence[PointAnswer], short: bool = False) -> list[str]:
     """What a group answers, column by column; in short without "subclass", "class" and target."""
     fits = [
-        _span((point.fit.get(name) for point in points), digits)
-        for name, digits in (("loss", ".2g"), ("accuracy", ".4f"), ("test_accuracy", ".4f"))
+        _span((point.fit.get(name) for name in names for point in points), digits)
+        for names, digits in _FITS
     ]
     sound = all(point.sound for point in points)
     return [
@@ -175,7 +181,7 @@ def _cells(points: Sequence[PointAnswer], short: bool = False) -> list[str]:
 
 def _clauses(label: str, points: Sequence[PointAnswer], needed: float) -> list[str]:
     """The same in words: where neurons end, Conjecture 1, and whether numerics are not sound."""
-    place, cosine, conjecture, distance, loss, accuracy, test, unsound = _cells(points)
+    place, cosine, conjecture, distance, loss, accuracy, explained, test, unsound = _cells(points)
     clauses = []
     if place:
         why = ", since no output has reached 1/2" if place == NOT_YET else ""
@@ -185,7 +191,8 @@ def _clauses(label: str, points: Sequence[PointAnswer], needed: float) -> list[s
         clauses.append(f"Conjecture 1: {conjecture}{far}")
     if not clauses:
         tested = f", {test} on test samples" if test else ""
-        clauses.append(f"loss {loss}, accuracy {accuracy}{tested}")
+        score = f"accuracy {accuracy}" if accuracy else f"R² {explained}"
+        clauses.append(f"loss {loss}, {score}{tested}")
     if unsound:
         clauses.append("numerics: not sound")
     first = f"{label}: {clauses[0].removeprefix('neurons end at: ')}" if label else clauses[0]

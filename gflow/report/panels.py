@@ -60,7 +60,7 @@ def cosine_curves(run: Run, ax: Axes, against: Literal["center", "average"]) -> 
             va="bottom" if y == max(levels) else "top",
             color=INK,
         )
-    return _over_time(run, ax)
+    return time_axis(run, ax)
 
 
 def norm_curves(run: Run, ax: Axes) -> Axes:
@@ -80,14 +80,28 @@ def norm_curves(run: Run, ax: Axes) -> Axes:
     )
     ax.add_collection(curves)
     _neuron_curves(run, ax, log10)
-    return _over_time(run, ax)
+    return time_axis(run, ax)
 
 
 def loss_curve(run: Run, ax: Axes) -> Axes:
     """Loss over time, both logarithmic."""
     ax.plot(run.evidence.times, run.record["loss"].values, color="k", lw=1.1, gid="loss")
     ax.set_yscale("log")
-    return _over_time(run, ax)
+    return time_axis(run, ax)
+
+
+def score_curves(run: Run, ax: Axes) -> Axes:
+    """Margins over time; where labels are real numbers, the share R² of their variance."""
+    return margin_curves(run, ax) if run.evidence.has_classes else explained_curve(run, ax)
+
+
+def explained_curve(run: Run, ax: Axes) -> Axes:
+    """R² over time; dotted: 0 and 1."""
+    values = run.record["r_squared"].values
+    ax.plot(run.evidence.times, values, color="k", lw=1.1, gid="r_squared")
+    for level in (0, 1):
+        ax.axhline(level, color=LEVEL, lw=0.6, ls=DOTTED, zorder=1)
+    return time_axis(run, ax)
 
 
 def margin_curves(run: Run, ax: Axes) -> Axes:
@@ -96,7 +110,7 @@ def margin_curves(run: Run, ax: Axes) -> Axes:
         values = run.record[name].values
         ax.plot(run.evidence.times, values, color="k", lw=1.1, ls=dashes, label=word, gid=name)
     ax.axhline(0, color=LEVEL, lw=0.6, ls=DOTTED, zorder=1)
-    return _over_time(run, ax)
+    return time_axis(run, ax)
 
 
 def output_curves(run: Run, ax: Axes) -> Axes:
@@ -108,7 +122,7 @@ def output_curves(run: Run, ax: Axes) -> Axes:
     ax.axhline(ESCAPE_LEVEL, color=LEVEL, lw=0.6, ls=DOTTED, zorder=1, gid="level")
     ax.set_yscale("log", nonpositive="mask")
     ax.set_ylim(OUTPUT_FLOOR, output_ceiling(run))
-    return _over_time(run, ax)
+    return time_axis(run, ax)
 
 
 def contribution_bars(run: Run, ax: Axes, log: bool = False) -> Axes:
@@ -345,7 +359,7 @@ def window(runs: Sequence[Run]) -> tuple[float, float]:
     return first, max(2 * first, *(float(t[-1]) for t in times))
 
 
-def _over_time(run: Run, ax: Axes) -> Axes:
+def time_axis(run: Run, ax: Axes) -> Axes:
     """Give axes a logarithmic time axis, and shade the phases of the run."""
     ax.set(xlim=window([run]), xlabel="flow time $t$")
     ax.set_xscale("log", nonpositive="clip")

@@ -4,21 +4,15 @@ A run, a study, or any (label, run) pairs can be drawn; some figures show a few 
 side, one column per run.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from gflow.errors import GflowError
 from gflow.report import paper, style
-from gflow.report.figure import NotDrawable
+from gflow.report.figure import NotDrawable, Runs, as_study
 from gflow.report.symbols import Part, parts_of
-from gflow.runs.run import Entry, Run
-from gflow.runs.study import Study
-
-Runs = Run | Study | Mapping[str, Run] | Sequence[tuple[str, Run]]
-"""What can be drawn: a run, a study, or runs with their labels."""
+from gflow.runs.run import Run
 
 FOLLOWING = ("end_time", "tolerance", "end_margin")
 """Keys that a title leaves out where the others tell the runs apart."""
@@ -27,23 +21,6 @@ T = TypeVar("T")
 
 _MARGIN = 30.0
 """Points beside a title that its axes leave to labels and gaps."""
-
-
-def as_study(runs: Runs) -> Study:
-    """Runs with their labels as a study; the question of runs that are none is that of the first.
-
-    **Raises:** `GflowError` if there are no runs.
-    """
-    if isinstance(runs, Run | Study):
-        entries, folder = runs.entries, runs.folder
-    else:
-        pairs = runs.items() if isinstance(runs, Mapping) else runs
-        entries, folder = tuple(Entry(*pair) for pair in pairs), None
-    if not entries:
-        raise GflowError("`runs` must hold at least one run, but is empty.")
-    if isinstance(runs, Study):
-        return runs
-    return Study(entries[0].run.scenario, entries, folder or Path())
 
 
 def by_seed(runs: Sequence[tuple[str, Run]]) -> dict[str, list[Run]]:

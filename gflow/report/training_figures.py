@@ -14,6 +14,7 @@ from gflow.robustness.norm import NORMS, Norm
 from gflow.runs.manifest import RADII
 from gflow.runs.radii import read_witnesses
 from gflow.runs.run import Run
+from gflow.runs.score import score_of
 from gflow.runs.study import Study
 
 IMAGES = 8
@@ -28,9 +29,9 @@ def _has_attacked_images(study: Study, name: str) -> bool:
     return has_radii(study, name) and study.scenario.data.facts.picture is not None
 
 
-@registered(_has_many_layers_or_outputs)
+@registered(_has_many_layers_or_outputs, any_labels=True)
 def training(runs: Runs) -> Figure:
-    """Loss, accuracy on training samples, and stable rank of the last hidden layer over time.
+    """Loss, accuracy (of real labels R²), and stable rank of the last hidden layer over time.
 
     Runs share axes, so that powers and depths can be compared; seeds share a color.
     """
@@ -43,11 +44,13 @@ def training(runs: Runs) -> Figure:
     colors = style.curve_colors([seeds[0].evidence.p for _, seeds in some])
     for (_, seeds), color in zip(some, colors, strict=True):
         for run in seeds:
-            for ax, column in zip(axes, ("loss", "accuracy", "stable_rank"), strict=True):
+            score, _ = score_of(run.scenario.data).headline
+            for ax, column in zip(axes, ("loss", score, "stable_rank"), strict=True):
                 ax.plot(run.record["time"].values, run.record[column].values, color=color, lw=0.9)
     flows = all(run.evidence.is_flow for _, run in entries)
     axes[0].set(yscale="log", ylabel="training loss")
-    axes[1].set(ylabel="training accuracy", ylim=(None, 1.02))
+    classes = all(run.evidence.has_classes for _, run in entries)
+    axes[1].set(ylabel="training accuracy" if classes else "explained  $R^2$", ylim=(None, 1.02))
     axes[2].set(ylabel="stable rank of features", ylim=(0, None))
     for ax in axes:
         ax.set_xlabel("flow time $t$" if flows else "time $t$ = step size × steps")

@@ -14,14 +14,12 @@ from gflow.runs.findings import read_findings
 from gflow.runs.index import data_checksum
 from gflow.runs.point import requested_predictions
 from gflow.runs.run import Run
+from gflow.runs.score import score_of
 from gflow.runs.study import Study, load
 from gflow.scenario import Scenario, load_scenario
 
 Comparable = Run | Study | Scenario | str | Path
 """A result or a question, or where it is stored."""
-
-AT_END = ("loss", "margin_min", "margin_mean", "accuracy", "squared_norm")
-"""Recorded numbers that are compared at the end."""
 
 
 class Difference(NamedTuple):
@@ -155,11 +153,12 @@ def _answer(value: Run | Study | Scenario) -> dict[str, Any]:
 
 def _answer_of(run: Run) -> Iterator[tuple[str, Any]]:
     """What a run says, by what it says it of."""
-    last = run.record.isel(time=-1)
+    last, score = run.record.isel(time=-1), score_of(run.scenario.data)
     yield "outcome", str(run.outcome.reason)
     yield "t at the end", run.outcome.t
     yield "steps", run.outcome.steps
-    yield from ((f"{name} at the end", float(last[name])) for name in AT_END)
+    numbers = ("loss", *score.recorded, "squared_norm")
+    yield from ((f"{name} at the end", float(last[name])) for name in numbers)
     for what, fit in (("test", run.test), ("validation", run.validation)):
         yield from ((f"{what} {name}", value) for name, value in fit.items())
     if (phases := run.evidence.phases if run.evidence.has_laws else None) is not None:

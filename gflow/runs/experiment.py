@@ -24,16 +24,16 @@ from gflow.flow.resumption import Resumption
 from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Reason, Trajectory
 from gflow.judges.evidence import Evidence
-from gflow.measure.phases import ESCAPE_LEVEL
 from gflow.network.snapshot import Snapshot
 from gflow.network.weights import AbstractFirstLayer
 from gflow.random import stream
 from gflow.runs.given import Given, question_of, with_observed
 from gflow.runs.index import data_checksum
-from gflow.runs.observation import fit_by_class, observers, to_record, weighted_loss
+from gflow.runs.observation import observers, to_record, weighted_loss
 from gflow.runs.problem import Problem, prepare
 from gflow.runs.provenance import provenance
 from gflow.runs.run import Run
+from gflow.runs.score import AbstractScore, score_of
 from gflow.runs.watch import Progress, Watch, unwatched
 from gflow.scenario import Scenario
 
@@ -100,13 +100,14 @@ def follow(
     with jax.enable_x64(True):
         # What is observed, when it ends, and who is told of it.
         rng = stream(scenario.seed, "complement")
-        probe, portrait = observers(problem, scenario.recorded_groups, rng, given.observe)
+        score, groups = score_of(scenario.data), scenario.recorded_groups
+        probe, portrait = observers(problem, score, groups, rng, observe=given.observe)
         observer = Observer(
             probe=probe,
             portrait=portrait,
             stop=_Stop(scenario),
             notable=_notable,
-            watch=_Reporter(problem, watch, began),
+            watch=_Reporter(problem, score, watch, began),
         )
         # The motion: in steps, or by the flow.
         if problem.recipe is not None:
@@ -221,18 +222,16 @@ def _fit_of(
     targets = held_out.targets(scenario.network.grain).astype(np.float64)
     share = np.full(held_out.n, 1 / held_out.n)
     samples = Samples.blocked(held_out.x, targets, share, ROWS, dtype="float64")
-    return {name: float(value) for name, value in _fit(weights, samples, problem.field).items()}
+    numbers = _fit(score_of(scenario.data), weights, samples, problem.field)
+    return {name: float(value) for name, value in numbers.items()}
 
 
 @eqx.filter_jit
 def _fit(
-    weights: AbstractFirstLayer, samples: Samples, field: AbstractField
+    score: AbstractScore, weights: AbstractFirstLayer, samples: Samples, field: AbstractField
 ) -> dict[str, Float[Array, ""]]:
     f = weights.observe(samples.x, samples.n, field.p).outputs
-    return {
-        "loss": weighted_loss(field.loss, samples, f),
-        **fit_by_class(weights, samples, f)._asdict(),
-    }
+    return {"loss": weighted_loss(field.loss, samples, f), **score.of(weights, samples, f)}
 
 
 NOTABLE = 0.01
@@ -261,8 +260,9 @@ class _Stop:
 class _Reporter:
     """Turns observations into progress for a person."""
 
-    def __init__(self, problem: Problem, watch: Watch, began: float):
+    def __init__(self, problem: Problem, score: AbstractScore, watch: Watch, began: float):
         self.times = problem.schedule.times
+        self.score = score
         self.watch = watch
         self.began = began
 
@@ -270,12 +270,5 @@ class _Reporter:
         passed = float(np.searchsorted(self.times, t, side="right")) / len(self.times)
         seconds = time.perf_counter() - self.began
         end = float(self.times[-1])
-        loss, phase = float(observation["loss"]), _phase(observation)
+        loss, phase = float(observation["loss"]), self.score.phase(observation)
         self.watch(Progress(t, end, passed, loss=loss, phase=phase, seconds=seconds))
-
-
-def _phase(observation: PyTree) -> str:
-    """A phase as far as one observation tells; `measure.phases` reads it from the whole record."""
-    if not observation["margin_mean"] >= ESCAPE_LEVEL:
-        return "alignment"
-    return "margin growth" if observation["margin_min"] > 0 else "fitting"

@@ -35,6 +35,8 @@ QUANTITIES: dict[str, Quantity] = {
     "accuracy": Quantity(
         ("time",), "weighted share of training samples with y f > 0", "P(y f(x) > 0)"
     ),
+    "residual_rms": Quantity(("time",), "root mean square residual", "√(Σ_i ω_i (y_i - f(x_i))²)"),
+    "r_squared": Quantity(("time",), "share of the variance of labels explained", "R²"),
     "squared_norm": Quantity(("time",), "squared norm of all weights", "‖θ‖²"),
     "dissipated": Quantity(("time",), "dissipated energy", "∫₀ᵗ ‖dθ/dt‖² dt"),
     "stable_rank": Quantity(

@@ -22,15 +22,14 @@ from gflow.flow.losses import AbstractLoss
 from gflow.flow.samples import Samples
 from gflow.flow.trajectory import Trajectory
 from gflow.measure.alignment import chords, cosines
-from gflow.measure.margin import Fit, fit, margins
 from gflow.measure.stable_rank import stable_rank
-from gflow.network.read_off import class_outputs
 from gflow.network.scaled_outputs import ScaledOutputs
 from gflow.network.snapshot import Snapshot
 from gflow.network.weights import AbstractFirstLayer
 from gflow.runs.layout import labeled
 from gflow.runs.observables import Observable
 from gflow.runs.problem import Problem
+from gflow.runs.score import AbstractScore
 
 COMPLEMENT = 3
 """Number of directions orthogonal to all samples along which weights are recorded (theory D2b)."""
@@ -45,6 +44,7 @@ class Probe(eqx.Module):
     field: AbstractField
     samples: Samples
     mu: Float[Array, "K D"]
+    score: AbstractScore = eqx.field(static=True)
     groups: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(
@@ -56,7 +56,7 @@ class Probe(eqx.Module):
         f = observed if outputs is None else outputs
         observation = {
             "loss": weighted_loss(self.field.loss, samples, f),
-            **fit_by_class(weights, samples, f)._asdict(),
+            **self.score.of(weights, samples, f),
             **numbers,
             "dissipated": state.dissipated,
         }
@@ -69,17 +69,8 @@ class Probe(eqx.Module):
 
 def weighted_loss(loss: AbstractLoss, samples: Samples, f: ScaledOutputs) -> Float[Array, ""]:
     """Σ_i ω_i ℓ(y_i, f_i)."""
-    y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
+    y, omega = samples.labels
     return jnp.sum(omega * loss.value(y, f.unscaled))
-
-
-def fit_by_class(weights: AbstractFirstLayer, samples: Samples, f: ScaledOutputs) -> Fit:
-    """How outputs fit; a network that is trained on subclasses is judged by its classes."""
-    y, omega = (a.reshape(-1)[: samples.n] for a in (samples.y, samples.omega))
-    if (class_of := weights.class_of) is not None:
-        y = jnp.asarray(class_of)[y.astype(int)]
-        f = f.map(lambda values: class_outputs(values, class_of))
-    return fit(f.map(lambda values: margins(y, values)), omega)
 
 
 class Portrait(eqx.Module):
@@ -115,8 +106,10 @@ class Portrait(eqx.Module):
 
 def observers(
     problem: Problem,
+    score: AbstractScore,
     groups: tuple[str, ...],
     rng: np.random.Generator,
+    *,
     observe: Mapping[str, Observable],
 ) -> tuple[Probe, Portrait]:
     """The probe and the portrait of a run.
@@ -124,6 +117,7 @@ def observers(
     **Arguments:**
 
     - `problem`: the flow, and the centers that neurons are compared with.
+    - `score`: how outputs are held against labels.
     - `groups`: the groups to record, among "neurons", "centers", "orthogonal", "directions".
     - `rng`: chooses the directions orthogonal to the samples, if there are any.
     - `observe`: functions of a caller, by name.
@@ -134,7 +128,7 @@ def observers(
     x = np.asarray(samples.x, np.float64).reshape(-1, centers.D)
     complement = _complement(x, rng) if "orthogonal" in groups else np.zeros((0, centers.D))
     return (
-        Probe(problem.field, samples, jax.device_put(centers.mu), groups),
+        Probe(problem.field, samples, jax.device_put(centers.mu), score, groups),
         Portrait(
             jax.device_put(centers.references),
             jax.device_put(complement),

@@ -39,7 +39,7 @@ class Problem(NamedTuple):
     validation: Dataset | None
     centers: Centers
     pi: Float[np.ndarray, " K"]
-    """Weight π_k of each subclass in the loss."""
+    """Weight π_k of each subclass in the loss; of real labels |y| at the samples closest to it."""
     alpha: float | None
     """Noise within subclasses, set or measured; None if the subclasses are unknown."""
     weights: AbstractFirstLayer
@@ -84,7 +84,9 @@ def prepare(scenario: Scenario, start: float = 0.0, given: Given = Given()) -> P
         recipe = _recipe(scenario, train.n)
 
         # The integration: record times, scaled by the rate of alignment, and error control.
-        pi = np.bincount(train.subclass, weights=omega, minlength=centers.K)
+        # At f = 0 the force on a sample is κ|y|, which is κ where labels are classes.
+        strength = omega * np.abs(train.labels("sign"))
+        pi = np.bincount(train.subclass, weights=strength, minlength=centers.K)
         rate = power * field.loss.kappa * pi if weights.aligns else np.ones(centers.K)
         end = _end(scenario, recipe, train.n)
         times = (
@@ -95,7 +97,7 @@ def prepare(scenario: Scenario, start: float = 0.0, given: Given = Given()) -> P
         times = _with_own_times(times, np.asarray(scenario.record.times))
         # A sample pulls on a neuron by ‖x‖^p at most, so long ones call for shorter steps.
         length = np.linalg.norm(train.x, axis=1) ** power
-        pull = float(rate.mean() * (omega @ length) / omega.sum())
+        pull = float(rate.mean() * (strength @ length) / strength.sum())
         controls = _controls(scenario, pull, float(weights.scale))
         subclasses = _subclasses(scenario, train, field, omega)
     return Problem(
@@ -232,7 +234,9 @@ def _alignment_times(
     scenario: Scenario, centers: Centers, rate: Float[np.ndarray, " K"], end: float
 ) -> Float[np.ndarray, " T"]:
     """Times evenly spaced during alignment, then geometrically spaced to the end."""
-    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in centers.signs), end)
+    # A class without any weight, as a teacher's neuron far from all samples, sets no pace.
+    signs = [s for s in centers.signs if rate[centers.label == s].any()]
+    turn = min(max(_class_alignment_end(scenario, centers, rate, s) for s in signs), end)
     linear = np.linspace(0, turn, scenario.record.linear + 1)[1:]
     later = np.geomspace(turn, end, scenario.record.geometric + 1)[1:]
     times = np.unique(np.concatenate([linear, later, [end]]))

@@ -83,6 +83,11 @@ def _with_what_is_there(run: Run, requested: RobustnessTable) -> RobustnessTable
 
 
 def _measured(run: Run, requested: RobustnessTable) -> Robustness:
+    if not run.scenario.data.has_classes:
+        raise DataError(
+            f"{run.scenario.name}: a scenario must have classes to be attacked, but its labels are "
+            "real numbers, of which none is misclassified; attack a run whose labels are ±1."
+        )
     _verify_data(run)
     test = run.scenario.data.read_test(run.scenario.seed)
     if test is None:

@@ -19,6 +19,7 @@ from gflow.network.snapshot import Snapshot
 from gflow.runs.given import Given
 from gflow.runs.layout import COORDINATES
 from gflow.runs.moment import snapshot_at
+from gflow.runs.score import score_of
 from gflow.runs.status import Status
 from gflow.scenario import Scenario
 
@@ -41,7 +42,7 @@ class Run:
     next_step: float
     """Step size that a continuation tries first."""
     test: dict[str, float]
-    """Mean loss, smallest margin, mean margin and accuracy on test samples; empty if there are
+    """Mean loss and the score of test samples by name, such as their accuracy; empty if there are
     none."""
     manifest: dict[str, object]
     """Versions, device, threads, wall time."""
@@ -62,18 +63,25 @@ class Run:
     def card(self) -> dict[str, str]:
         """The run at a glance: outcome, effort, phases, fit, test, folder."""
         last = self.record.isel(time=-1)
-        loss, margin = float(last["loss"]), float(last["margin_min"])
+        loss, score = float(last["loss"]), score_of(self.scenario.data)
+        fit = score.train_text({name: float(last[name]) for name in score.recorded})
         return {
             "outcome": self.outcome.text,
             "effort": f"{self.effort}, {self.manifest['seconds']:.1f} s",
             **({"method": str(self.manifest["method"])} if "method" in self.manifest else {}),
             **self.state.weights.card_rows(self.record),
             **self._progress,
-            "fit": f"loss {loss:.3g}, smallest margin {margin:.4g}",
-            **({"validate": _fit_text(self.validation)} if self.validation else {}),
-            "test": f"accuracy {self.test['accuracy']:.4f}" if self.test else "no test samples",
+            "fit": f"loss {loss:.3g}, {fit}",
+            **({"validate": self._validated} if self.validation else {}),
+            "test": score.test_text(self.test) if self.test else "no test samples",
             "folder": str(self.folder or "not stored"),
         }
+
+    @property
+    def _validated(self) -> str:
+        """How samples that were held out are fitted."""
+        text = score_of(self.scenario.data).test_text(self.validation)
+        return f"{text}, loss {self.validation['loss']:.3g}"
 
     @property
     def _progress(self) -> dict[str, str]:
@@ -81,13 +89,17 @@ class Run:
         evidence = self.evidence
         if "centers" not in self.scenario.network.groups:
             return {"cosines": self._closest} if evidence.has("neurons") else {}
-        phases = self._phases
+        phases, end = self._phases, {"the end": len(evidence.times) - 1}
+        own = f"closest own {self.centers.noun}"
+        if not evidence.has_classes and evidence.has("neurons"):
+            cosines = _at_moments(lambda at: evidence.mean_cosines(at)[:1], end)
+            return {"cosines": f"{cosines} ({own})"}
         if phases is None:
             return {"phases": "not recorded"}
         escaped = int(np.searchsorted(evidence.times, phases.escape))
         moments = {"escape": escaped} if np.isfinite(phases.escape) else {}
-        cosines = _at_moments(evidence.mean_cosines, moments | {"the end": len(evidence.times) - 1})
-        meaning = self._meaning("closest own center", "class average")
+        cosines = _at_moments(evidence.mean_cosines, moments | end)
+        meaning = self._meaning(own, "class average")
         return {"phases": str(phases), "cosines": f"{cosines} ({meaning})"}
 
     @property
@@ -185,12 +197,8 @@ class Run:
         return self.evidence.effort
 
 
-def _fit_text(fit: Mapping[str, float]) -> str:
-    return f"accuracy {fit['accuracy']:.4f}, loss {fit['loss']:.3g}"
-
-
-def _at_moments(cosines: Callable[[int], tuple[float, float]], moments: Mapping[str, int]) -> str:
-    """Cosines to a center and an average as text, at record indices by the word for each.
+def _at_moments(cosines: Callable[[int], tuple[float, ...]], moments: Mapping[str, int]) -> str:
+    """Cosines, such as to a center and an average, as text, at record indices by the word for each.
 
     One that is nan, as to an average of length 0, is left out.
     """

@@ -22,15 +22,17 @@ from gflow.judges.finding import Finding
 from gflow.robustness.norm import NORMS, l2_within
 from gflow.robustness.subspace import SUBSPACES
 from gflow.runs.run import Run
+from gflow.runs.score import ALL_COLUMNS, score_of
 from gflow.scenario import Scenario
 
-_COLUMNS = {
+_REACHED = {
     "outcome": "why the flow ended",
     "time": "flow time reached",
     "loss": "loss at the end",
-    "margin_min": "smallest margin of a training sample at the end",
-    "accuracy": "weighted share of training samples classified correctly at the end",
-    "test_accuracy": "share of test samples classified correctly at the end",
+}
+"""The first columns of every table, and what they mean; those of the score follow."""
+
+_COURSE = {
     "aligned": "flow time at which alignment ends",
     "escape": "flow time at which the first output reaches 1/2",
     "fitted": "flow time at which every sample is fitted",
@@ -39,7 +41,7 @@ _COLUMNS = {
     "evaluations": "evaluations of the velocity",
     "seconds": "wall time of the flow",
 }
-"""Columns that every table has, and what they mean."""
+"""The columns of every table that come then."""
 
 _RADII = {
     f"radius_{norm}_{end}": f"median {norm.sign} radius of test samples, {word}"
@@ -50,13 +52,12 @@ _RADII = {
 
 _VALIDATION = {
     "validation_accuracy": "share of held-out samples classified correctly at the end",
+    "validation_r_squared": "share R² of the variance of held-out labels explained at the end",
     "validation_loss": "mean loss of held-out samples at the end",
 }
 """Columns of a table whose runs hold out samples to validate on, and what they mean."""
 
-_VALIDATED = ("accuracy", "loss")
-
-_MEANINGS = _COLUMNS | _VALIDATION | _RADII
+_MEANINGS = {**_REACHED, **ALL_COLUMNS, **_COURSE, **_VALIDATION, **_RADII}
 
 
 def tabulate(
@@ -86,12 +87,14 @@ def tabulate(
     is_product = all(len(axis.keys) == 1 for axis in scenario.vary)
     dims = keys if is_product else ["point"]
     shape = [len(axis.rows) for axis in scenario.vary] if is_product else [len(points)]
-    # The columns: those of every table, validation and radii if some were measured, and what the
-    # judges gave, in the order of their predictions.
+    # The columns: those of every table and of the scores of its points, validation and radii if
+    # some were measured, and what the judges gave, in the order of their predictions.
     given = dict.fromkeys(name for row in rows for name in row if name not in _MEANINGS)
     ids = list(dict.fromkeys(name.split(".")[0] for name in given))
-    measured = [name for name in _VALIDATION | _RADII if any(name in row for row in rows)]
-    columns = [*_COLUMNS, *measured, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
+    measured = [name for name in {**_VALIDATION, **_RADII} if any(name in row for row in rows)]
+    scores = dict.fromkeys(name for p in points for name in score_of(p.scenario.data).columns)
+    fixed = [*_REACHED, *scores, *_COURSE]
+    columns = [*fixed, *measured, *sorted(given, key=lambda name: ids.index(name.split(".")[0]))]
     data = {
         name: (dims, _column([row.get(name) for row in rows]).reshape(shape), _meaning(name))
         for name in columns
@@ -140,12 +143,13 @@ def varied_keys(table: xr.Dataset) -> list[str]:
 
 def _numbers(run: Run) -> dict[str, Any]:
     last, phases, effort = run.record.isel(time=-1), run.evidence.phases, run.effort
+    score = score_of(run.scenario.data).columns
     return {
         "outcome": run.outcome.reason.value,
         "time": run.outcome.t,
-        **{name: float(last[name]) for name in ("loss", "margin_min", "accuracy")},
-        "test_accuracy": run.test.get("accuracy"),
-        **{f"validation_{name}": run.validation[name] for name in _VALIDATED if run.validation},
+        **{name: float(last[name]) for name in ("loss", *score) if name in last},
+        **{name: run.test.get(name.removeprefix("test_")) for name in score if name not in last},
+        **_validation(run),
         **_medians(run),
         **({} if phases is None else phases._asdict()),
         "steps": effort.steps,
@@ -153,6 +157,12 @@ def _numbers(run: Run) -> dict[str, Any]:
         "evaluations": effort.evaluations,
         "seconds": run.manifest["seconds"],
     }
+
+
+def _validation(run: Run) -> dict[str, float]:
+    """Fit of held-out samples; empty if there are none."""
+    name, _ = score_of(run.scenario.data).headline
+    return {f"validation_{part}": run.validation[part] for part in (name, "loss") if run.validation}
 
 
 def _medians(run: Run) -> dict[str, float]:

@@ -150,8 +150,8 @@ class AbstractOutputsTable(AbstractNetworkTable):
 
     outputs: Grain = Field(
         default="sign",
-        description="one output, whose sign is the class; one per class; or one per subclass, the "
-        "class being that of the largest",
+        description="one output, whose sign is the class, or which fits a real label; one per "
+        "class; or one per subclass, the class being that of the largest",
     )
     input_normalized: bool = Field(
         default=False,

@@ -200,9 +200,50 @@ def _batch_of_samples(data: AbstractDrawnData, train: TrainTable) -> str | None:
 @rule("network.outputs")
 def _classes_are_known(data: AbstractData, network: AbstractOutputsTable) -> str | None:
     if network.outputs not in data.grains:
+        labels = "±1" if data.has_classes else "real numbers"
         return (
-            f'must be "sign" for data.kind = "{data.kind}", whose labels are ±1, but is '
+            f'must be "sign" for data.kind = "{data.kind}", whose labels are {labels}, but is '
             f'"{network.outputs}"; remove it.'
+        )
+
+
+_SQUARES = ("half_square", "square")
+"""Losses of real labels that have a name."""
+
+
+@rule("flow.loss")
+def _loss_of_real_labels(data: AbstractData, flow: FlowTable) -> str | None:
+    if not data.has_classes and flow.loss not in (*_SQUARES, GIVEN):
+        return (
+            f'must be "half_square" or "square" where labels are real numbers, but is '
+            f'"{flow.loss}", which is of labels ±1; set flow.loss = "half_square".'
+        )
+
+
+@rule("flow.end_margin")
+def _margins_are_of_classes(data: AbstractData, flow: FlowTable) -> str | None:
+    if not data.has_classes and flow.end_margin is not None:
+        return (
+            "must be left out where labels are real numbers, which have no margin, but is "
+            f"{flow.end_margin:g}; remove it, or set flow.end_loss."
+        )
+
+
+@rule("data.flip")
+def _flips_are_of_classes(data: AbstractData) -> str | None:
+    if not data.has_classes and data.flip:
+        return (
+            "must be 0 where labels are real numbers, which have no other class, but is "
+            f"{json.dumps(data.flip)}; remove it."
+        )
+
+
+@rule("robustness.norms")
+def _attacks_are_on_classes(data: AbstractData, robustness: RobustnessTable) -> str | None:
+    if not data.has_classes and robustness.norms:
+        return (
+            "must be empty where labels are real numbers, since no output is misclassified, but "
+            f"is {_listed(robustness)}; remove it."
         )
 
 

@@ -30,7 +30,7 @@ PREDICTIONS = Words(
     late-rates margin conjecture-1 distance-scaling critical-radii robust-accuracy radius-over-K
     alignment robustness-over-scale polynomial-escape bayes sgd loss-independence unbalanced-times
     layer-balance staircase jump-process interpolator-norm residual-rates universal off-manifold
-    half-speed collapse bottleneck rank-one fine-labels skew-xor alignment-times occupancy
+    half-speed collapse bottleneck rank-one fine-labels threshold skew-xor alignment-times occupancy
     label-flips fine-selection
     """
 )

@@ -27,7 +27,8 @@ OF_A_STUDY = {"bands", "overview", "escape", "power_map", "critical_radius", "co
 
 APART = {"input_space": "planar", "training": "deep", "adversarial": "digits",
          "loss_steps": "steps", "rank_one": "polynomial", "off_manifold": "flat",
-         "bottleneck": "small_layers"}  # fmt: skip
+         "bottleneck": "small_layers",
+         "student": "taught"}  # fmt: skip
 """Figures of other data or networks, and the fixture of their runs."""
 
 NARROW = """
@@ -96,6 +97,23 @@ end_time = 5.0
 """
 
 STEPS = PLANAR.replace("noise = 0.1", "noise = 0").replace("[flow]", '[flow]\nloss = "half_square"')
+
+TAUGHT = """
+[data]
+kind = "teacher"
+teacher = "network"
+teacher_neurons = 3
+dimension = 3
+samples = 20
+test_samples = 0
+[network]
+width = 6
+power = 3
+init_scale = 1e-3
+[flow]
+loss = "half_square"
+end_time = 20.0
+"""
 
 POLYNOMIAL = """
 [data]
@@ -172,6 +190,11 @@ def small_layers():
 @pytest.fixture(scope="module")
 def steps():
     return labeled(simulate(parse_scenario(STEPS)))
+
+
+@pytest.fixture(scope="module")
+def taught():
+    return labeled(simulate(parse_scenario(TAUGHT)))
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_an_unknown_figure_is_refused_with_the_known_ones(prelu, tmp_path):
         figures.draw(prelu, tmp_path, "alignmnt")
 
     assert str(error.value) == (
-        "`only` must be one of alignment, norms, fit, contributions, cosine_map, plane, "
+        "`only` must be one of alignment, norms, fit, contributions, cosine_map, plane, student, "
         "input_space, overlay, loss, cosine, outputs, closed_forms, fitting_law, rates, "
         "escape, sphere, power_map, loss_steps, arrivals, off_manifold, bottleneck, "
         "rank_one, bands, overview, conjecture_map, critical_power, robust_accuracy, "

@@ -8,6 +8,7 @@ from gflow.data.kinds.file import FileData
 from gflow.data.kinds.mixture import MixtureData
 from gflow.data.kinds.mnist import DigitData
 from gflow.data.kinds.separable import SeparableData
+from gflow.data.kinds.teacher import TeacherData
 from gflow.data.kinds.xor import XorData
 from gflow.table import Registry
 
@@ -20,5 +21,6 @@ DATA = Registry[AbstractData](
     AntipodalData,
     SeparableData,
     XorData,
+    TeacherData,
 )
 """The tables of `[data]` by `data.kind`; the first is the default."""

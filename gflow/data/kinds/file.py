@@ -13,14 +13,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from gflow.data.centers import Centers
-from gflow.data.checks import check_finite
+from gflow.data.centers import Centers, unit_rows
+from gflow.data.checks import check_finite, check_values
 from gflow.data.clusters import clustered, estimated, silhouettes
 from gflow.data.dataset import Dataset, Split
 from gflow.data.kind import AbstractStoredData, Facts, Sizes
 from gflow.data.npz import array_shapes, length_of, matrix_shape, read_arrays
+from gflow.data.real_labels import attracted_signs, weighted_means
 from gflow.errors import DataError, GflowWarning
 from gflow.random import stream
+from gflow.table import rule
 
 Clusters = Literal["none", "estimate"] | tuple[int, ...]
 """What replaces missing subclasses: nothing, clusters, or given numbers of them per sign."""
@@ -36,6 +38,10 @@ class FileData(AbstractStoredData):
         strict=False,
         description="npz file with arrays X and y, relative to the scenario file",
         examples=["samples.npz"],
+    )
+    labels: Literal["signs", "real"] = Field(
+        default="signs",
+        description="what the labels y are: the classes +1 and -1, or real numbers (regression)",
     )
     clusters: (
         Literal["none", "estimate"]
@@ -66,17 +72,40 @@ class FileData(AbstractStoredData):
     def facts(self) -> Facts:
         return Facts()
 
+    @property
+    def has_classes(self) -> bool:
+        return self.labels == "signs"
+
     def read(self, seed: int) -> Split:
         return read_npz(
             self.path,
             self.clusters,
             seed,
+            labels=self.labels,
             per_subclass=self.per_subclass,
             validation_share=self.validation_share,
         )
 
     def read_test(self, seed: int) -> Dataset | None:
         return self.read(seed).test
+
+
+@rule("data.clusters", "data.labels")
+def _clusters_are_of_classes(data: FileData) -> str | None:
+    if data.clusters != "none" and not data.has_classes:
+        return (
+            'must be "none" for data.labels = "real", where there are no classes to cluster, but '
+            f"is {data.clusters}; remove it."
+        )
+
+
+@rule("data.per_subclass", "data.labels")
+def _subclasses_are_of_classes(data: FileData) -> str | None:
+    if data.per_subclass is not None and not data.has_classes:
+        return (
+            'must be left out for data.labels = "real", where there are no subclasses, but is '
+            f"{data.per_subclass}; remove it."
+        )
 
 
 _ARRAYS = {
@@ -89,11 +118,21 @@ _ARRAYS = {
 }
 
 
+_REAL_ARRAYS = {
+    "X": _ARRAYS["X"],
+    "y": "labels, shape (n,)",
+    "centers": "directions to compare neurons with, shape (K, D)",
+    "X_test": _ARRAYS["X_test"],
+    "y_test": _ARRAYS["y_test"],
+}
+
+
 def read_npz(
     path: Path,
     clusters: Clusters = "none",
     seed: int = 0,
     *,
+    labels: Literal["signs", "real"] = "signs",
     per_subclass: int | None = None,
     validation_share: float | None = None,
 ) -> Split:
@@ -107,12 +146,14 @@ def read_npz(
     - `clusters`: "none"; or clusters within each class that replace a missing `subclass`: as many
         as silhouettes suggest, or these numbers of +1 and of -1.
     - `seed`: seed of the clustering, and of the choice of samples.
+    - `labels`: "signs"; or "real", where `y` and `y_test` are any numbers, `centers` are directions
+        to compare neurons with, and `subclass` is not used.
     - `per_subclass`: number of training samples of each subclass (or class, where subclasses are
         unknown), chosen at random; None for all.
     - `validation_share`: fraction of each of these that is held out before; None for none.
 
     **Returns:** a `Split`; its centers are those of the file, else the mean of each subclass, else
-    the mean of each class (two subclasses).
+    the mean of each class (two subclasses); of real labels, else `weighted_means`.
 
     **Raises:** `DataError` naming the file and the array, what it must be and what it is.
     """
@@ -122,6 +163,11 @@ def read_npz(
         warnings.warn(f"{path}: {text}", GflowWarning, stacklevel=2)
 
     try:
+        _check_names(arrays, _ARRAYS if labels == "signs" else _REAL_ARRAYS, note)
+        if labels == "real":
+            every, test, centers = _regression(arrays, note)
+            train, validation = every.divided(validation_share, stream(seed, "validation"))
+            return Split(train, test, centers, validation)
         every, test = _from_arrays(arrays, note)
         train, validation = every.divided(validation_share, stream(seed, "validation"))
         if clusters != "none":
@@ -138,19 +184,46 @@ Note = Callable[[str], None]
 """Called with a sentence about what was read in a way that a careful reader should know of."""
 
 
-def _from_arrays(arrays: dict[str, np.ndarray], note: Note) -> tuple[Dataset, Dataset | None]:
-    """All samples to train on, and the test samples."""
-    # Names first: what is needed exists, and nothing is ignored without a word.
+def _check_names(arrays: dict[str, np.ndarray], used: dict[str, str], note: Note) -> None:
+    """That what is needed exists, and that nothing is ignored without a word."""
     for name in ("X", "y"):
         if name not in arrays:
             raise DataError(
-                f"array `{name}` ({_ARRAYS[name]}) must exist, but the file holds only "
+                f"array `{name}` ({used[name]}) must exist, but the file holds only "
                 f"{sorted(arrays)}; write it with numpy.savez(path, X=..., y=...)."
             )
-    if unknown := ", ".join(f"`{name}`" for name in sorted(set(arrays) - set(_ARRAYS))):
-        note(f"{unknown} is not used; the arrays that are used are {', '.join(_ARRAYS)}.")
+    if unknown := ", ".join(f"`{name}`" for name in sorted(set(arrays) - set(used))):
+        note(f"{unknown} is not used; the arrays that are used are {', '.join(used)}.")
 
-    # Then the samples; without subclasses the classes stand in for them.
+
+def _regression(
+    arrays: dict[str, np.ndarray], note: Note
+) -> tuple[Dataset, Dataset | None, Centers]:
+    """All samples with real labels to train on, the test samples, and their directions."""
+    x, y = _inputs(arrays, "X", note), _labels(arrays, "X", "y", arrays["y"])
+    check_values(y, len(x))
+    centers = _directions(arrays, x, y)
+    test = None
+    if _has_test(arrays):
+        x_test = _inputs(arrays, "X_test", note)
+        _check_width(x_test, x.shape[1])
+        y_test = _labels(arrays, "X_test", "y_test", arrays["y_test"])
+        test = Dataset.of_values(x_test, y_test, centers)
+    return Dataset.of_values(x, y, centers), test, centers
+
+
+def _directions(
+    arrays: dict[str, np.ndarray], x: Float[np.ndarray, "n D"], y: Float[np.ndarray, " n"]
+) -> Centers:
+    """Directions to compare neurons with where labels are real: those of the file, or means."""
+    if "centers" not in arrays:
+        return weighted_means(x, y)
+    mu = unit_rows(_given_centers(arrays, None, x.shape[1]))
+    return Centers(mu, attracted_signs(mu, x, y), "given")
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], note: Note) -> tuple[Dataset, Dataset | None]:
+    """All samples to train on, and the test samples; classes stand in for missing subclasses."""
     x, y = _samples(arrays, "X", "y", note)
     subclass = _indices(arrays, len(x)) if "subclass" in arrays else None
     test = _test_split(arrays, x.shape[1], note)
@@ -198,32 +271,45 @@ def _with_clusters(train: Dataset, clusters: Clusters, seed: int) -> Dataset:
 def _samples(
     arrays: dict[str, np.ndarray], inputs: str, labels: str, note: Note
 ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, " n"]]:
-    """Inputs and their labels ±1."""
-    x = _real(arrays, inputs, 2)
-    check_finite(x, f"`{inputs}`")
-    if len(zero := np.flatnonzero(~x.any(axis=1))):
-        note(_about_zero_rows(inputs, zero.tolist()))
-
-    # Labels in any form that can mean only one thing.
+    """Inputs and their labels ±1, in any form that can mean only one thing."""
+    x = _inputs(arrays, inputs, note)
     given = _vector(arrays[labels], len(x))
     if given.dtype == bool or (given.dtype.kind in "iuf" and _holds(given, (0, 1))):
         no, yes = given.dtype.type(0), given.dtype.type(1)
         note(f"`{labels}` holds {no} and {yes}, which are read as -1 and +1.")
         given = np.where(given.astype(bool), 1.0, -1.0)
-    y = _real({labels: given}, labels, 1)
-    if y.shape != (len(x),):
-        raise DataError(
-            f"`{labels}` must have one label per row of `{inputs}` (n = {len(x)}), but has shape "
-            f"{y.shape}; give a vector of +1 and -1."
-        )
+    y = _labels(arrays, inputs, labels, given)
     if not np.isin(y, (-1, 1)).all():
         raise DataError(
             f"`{labels}` must hold only +1 and -1, but holds {np.unique(y)[:5].tolist()}; map the "
-            "two classes to +1 and -1."
+            'two classes to +1 and -1, or set data.labels = "real" for regression.'
         )
     if len(signs := np.unique(y)) == 1:
         note(f"`{labels}` holds {signs[0]:+g} only, so that there is one class.")
     return x, y
+
+
+def _inputs(arrays: dict[str, np.ndarray], name: str, note: Note) -> Float[np.ndarray, "n D"]:
+    """Finite inputs; a note says which are zero."""
+    x = _real(arrays, name, 2)
+    check_finite(x, f"`{name}`")
+    if len(zero := np.flatnonzero(~x.any(axis=1))):
+        note(_about_zero_rows(name, zero.tolist()))
+    return x
+
+
+def _labels(
+    arrays: dict[str, np.ndarray], inputs: str, labels: str, given: np.ndarray
+) -> Float[np.ndarray, " n"]:
+    """A real number per row of inputs."""
+    n = len(arrays[inputs])
+    y = _real({labels: _vector(given, n)}, labels, 1)
+    if y.shape != (n,):
+        raise DataError(
+            f"`{labels}` must have one label per row of `{inputs}` (n = {n}), but has shape "
+            f"{y.shape}; give a vector."
+        )
+    return y
 
 
 def _holds(labels: np.ndarray, both: tuple[int, int]) -> bool:
@@ -274,20 +360,30 @@ def _indices(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
 
 
 def _test_split(arrays: dict[str, np.ndarray], D: int, note: Note) -> Dataset | None:
-    present = {"X_test", "y_test"} & set(arrays)
-    if not present:
+    if not _has_test(arrays):
         return None
+    x, y = _samples(arrays, "X_test", "y_test", note)
+    _check_width(x, D)
+    return Dataset.of_signs(x, y)
+
+
+def _has_test(arrays: dict[str, np.ndarray]) -> bool:
+    """Whether there are test samples, which need inputs and labels."""
+    present = {"X_test", "y_test"} & set(arrays)
     if len(present) == 1:
         raise DataError(
             f"`X_test` and `y_test` must come together, but only {present.pop()} exists; add the "
             "other."
         )
-    x, y = _samples(arrays, "X_test", "y_test", note)
+    return bool(present)
+
+
+def _check_width(x: Float[np.ndarray, "m E"], D: int) -> None:
+    """Raise `DataError` unless test inputs have the dimension of the others."""
     if x.shape[1] != D:
         raise DataError(
             f"`X_test` must have D = {D} columns like `X`, but has {x.shape[1]}; store whole rows."
         )
-    return Dataset.of_signs(x, y)
 
 
 def _centers(arrays: dict[str, np.ndarray], train: Dataset, origin: str) -> Centers:
@@ -303,15 +399,23 @@ def _centers(arrays: dict[str, np.ndarray], train: Dataset, origin: str) -> Cent
     if "centers" not in arrays:
         means = np.stack([train.x[train.subclass == k].mean(axis=0) for k in range(train.K)])
         return Centers(means, label, origin, strays=strays)
+    return Centers(_given_centers(arrays, train.K, train.D), label, "given", strays=strays)
+
+
+def _given_centers(
+    arrays: dict[str, np.ndarray], K: int | None, D: int
+) -> Float[np.ndarray, "K D"]:
+    """The centers of the file, one per subclass; as many as there are where K is None."""
     mu = _real(arrays, "centers", 2)
-    if mu.shape != (train.K, train.D):
+    rows = len(mu) if K is None else K
+    if mu.shape != (rows, D):
         raise DataError(
-            f"`centers` must have shape (K, D) = ({train.K}, {train.D}), but has {mu.shape}; give "
-            "one row per subclass."
+            f"`centers` must have shape (K, D) = ({rows}, {D}), but has {mu.shape}; give one row "
+            "per subclass."
         )
     if not np.isfinite(mu).all():
         raise DataError("`centers` must be finite, but holds nan or inf; repair them.")
-    return Centers(mu, label, "given", strays=strays)
+    return mu
 
 
 def _signs(y: Float[np.ndarray, " n"], subclass: Int[np.ndarray, " n"]) -> Int[np.ndarray, " K"]:
