@@ -151,7 +151,7 @@ def test_classes_by_kinship_need_an_array(tmp_path):
 def test_classes_by_kinship_are_words_of_features_only():
     (mistake,) = mistakes(PARITY, 'data.classes="coarse"')
 
-    assert "`data.classes` must be an integer >= 2 or a list of integers >= 0" in mistake
+    assert "`data.classes` must be an integer >= 2 or a list of 2 or more integers >= 0" in mistake
     (mistake,) = mistakes(
         PARITY.replace('kind = "mnist", extract = true', 'kind = "features"'),
         'data.classes="shufled"',

@@ -99,8 +99,9 @@ def test_radii_of_many_outputs_have_two_ends(p):
 
     radii = measure_radii(f, x, classes(f, x), ALL, seed=0).radii
 
-    for certified, attacked, neurons, _ in radii.values():
-        assert neurons == 7
+    for one in radii.values():
+        certified, attacked = one.certified, one.attacked
+        assert one.neurons == 7
         assert (certified > 0).all() and (certified <= attacked).all()
         assert np.median(certified / attacked) > 0.3, "loose, but not empty"
 

@@ -36,8 +36,9 @@ def assert_bracket(f, seed):
     brackets = measured(f)
     known = [shortest_flips(f, i, seed) for i in range(len(f.x))]
     for norm in ALL:
-        certified, attacked, _, witness = brackets[norm]
-        shortest = np.array([one[norm] for one in known])
+        one = brackets[norm]
+        certified, attacked, witness = one.certified, one.attacked, one.witness
+        shortest = np.array([flips[norm] for flips in known])
         assert (attacked <= 1.02 * shortest).all()
         assert (certified <= np.minimum(shortest, attacked)).all()
         assert_flips(f, witness.perturbation)
