@@ -21,12 +21,14 @@ def share_at_escape(p: float, growth: float, c: float, *, D: int, K_own: int) ->
     **Arguments:**
 
     - `p`, `c`: power > 2, and cosine from which on a neuron counts as aligned.
-    - `growth`: log 1/ρ(0), > 0; ρ(0) is ε√D for Gaussian weights of standard deviation ε.
+    - `growth`: log 1/ρ(0), 0 or less if the network has grown at its start; ρ(0) is ε√D for Gaussian
+        weights of standard deviation ε.
     - `D`, `K_own`: dimension and number of own centers.
 
     **Source:** theory D19, D27.
     """
-    return late_share(p * growth, p, c, D=D, K_own=K_own)
+    # What has grown at the start escapes at once.
+    return late_share(max(p * growth, 0.0), p, c, D=D, K_own=K_own)
 
 
 def critical_power(share: float, growth: float, c: float, *, D: int, K_own: int) -> float:

@@ -50,3 +50,10 @@ def test_a_late_critical_power_follows_its_asymptote():
 def test_no_power_has_more_late_neurons_than_are_not_void():
     with pytest.raises(ValueError, match=r"between 0 and 1 - 2\^-K_own = 0.75, but is 0.8"):
         critical_power(0.8, 10.0, 0.9, D=100, K_own=2)
+
+
+@pytest.mark.parametrize("growth", [0.0, -2.0])
+def test_of_a_network_that_has_grown_at_the_start_all_but_void_and_aligned_neurons_are_late(growth):
+    # P(<u, μ> <= c)^K is 1 to rounding for c = 0.9 in 100 dimensions.
+    for p in (2.05, 3.0, 6.0):
+        assert share_at_escape(p, growth, 0.9, D=100, K_own=3) == pytest.approx(1 - 1 / 8)
