@@ -21,8 +21,8 @@ def share_at_escape(p: float, growth: float, c: float, *, D: int, K_own: int) ->
     **Arguments:**
 
     - `p`, `c`: power > 2, and cosine from which on a neuron counts as aligned.
-    - `growth`: log 1/ρ(0), 0 or less if the network has grown at its start; ρ(0) is ε√D for Gaussian
-        weights of standard deviation ε.
+    - `growth`: log 1/ρ(0), 0 or less if the network has grown at its start; ρ(0) is ε√D for
+        Gaussian weights of standard deviation ε.
     - `D`, `K_own`: dimension and number of own centers.
 
     **Source:** theory D19, D27.

@@ -24,7 +24,7 @@ from gflow.robustness.norm import Norm
 from gflow.robustness.radius_bound import certified_radii
 from gflow.robustness.refinement import refined
 from gflow.robustness.relaxation import relaxed_radii
-from gflow.robustness.subspace import Subspace
+from gflow.robustness.subspace import FARTHEST, Subspace
 
 ROUNDING = 1e-10
 """Taken off every certified radius, in units of the size of its sample.
@@ -121,10 +121,10 @@ def radii(
         flips.offer(np.where(np.isfinite(place), place, 0.0)[:, None] * direction)
 
     # Where the two ends are still apart, a certificate for many neurons.
-    far = flips.radius > certified * (1 + _CLOSE)
-    apart = np.flatnonzero(far if free is None else np.zeros_like(far))
-    most = np.minimum(flips.radius, np.asarray(norm.size(x)))[apart]
-    relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm)
+    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    farthest = (1.0 if within is None else FARTHEST) * np.asarray(norm.size(x))
+    most = np.minimum(flips.radius, farthest)[apart]
+    relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm, within=within)
     certified[apart] = np.fmax(certified[apart], relaxed)
 
     # Where they still are, a search from many starts.

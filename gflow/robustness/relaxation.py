@@ -18,6 +18,7 @@ from gflow.network.prelu import Network, host_power
 from gflow.robustness.bisection import bisected
 from gflow.robustness.norm import Norm
 from gflow.robustness.quadratic_form import QuadraticForm
+from gflow.robustness.subspace import Subspace
 
 _HALVINGS = 14
 """Of the bracket of each radius, which leaves 1e-4 of it."""
@@ -38,6 +39,7 @@ def relaxed_radii(
     norm: Norm = Norm.L2,
     bias: float = 0.0,
     bias_power: float = 0.0,
+    within: Subspace | None = None,
 ) -> Float[np.ndarray, " n"]:
     """A radius within which y (f(x') + b ‖x'‖₂^q) > 0, sample by sample, for many neurons.
 
@@ -55,6 +57,7 @@ def relaxed_radii(
     - `most`: radii that need not be exceeded, such as attacked ones.
     - `norm`: in which δ is measured.
     - `bias`, `bias_power`: b and q >= 0, in units of e^{log_scale}.
+    - `within`: a subspace that δ lies in, in l2: neurons see P u_j of it (theory D31).
 
     **Returns:** radii, at most `most`; 0 where nothing is certified.
 
@@ -68,7 +71,7 @@ def relaxed_radii(
     f = f.take(f.m > 0)
     certified = np.zeros(len(x))
     for s in (1.0, -1.0):
-        sides = _Sides(f.take(f.s == s), f.take(f.s != s), norm, s * bias, bias_power)
+        sides = _Sides.of(f, s, norm, bias, bias_power, within=within)
         rows = np.flatnonzero((y * s > 0) & (most > 0))
         for first in range(0, len(rows), _ROWS):
             some = rows[first : first + _ROWS]
@@ -102,14 +105,33 @@ class _Sides:
 
     own: Population
     opposite: Population
+    own_seen: Float[np.ndarray, "a d"]
+    """What own neurons see of a perturbation."""
+    opposite_seen: Float[np.ndarray, "b d"]
     norm: Norm
     bias: float
     bias_power: float
 
+    @classmethod
+    def of(
+        cls,
+        f: Population,
+        s: float,
+        norm: Norm,
+        bias: float,
+        bias_power: float,
+        *,
+        within: Subspace | None,
+    ) -> "_Sides":
+        """The sides of samples of label s."""
+        own, opposite = f.take(f.s == s), f.take(f.s != s)
+        seen = (one.u if within is None else one.u @ within.basis for one in (own, opposite))
+        return cls(own, opposite, *seen, norm=norm, bias=s * bias, bias_power=bias_power)
+
     @cached_property
     def form(self) -> QuadraticForm:
         """Σ_l m_l c_l <u_l, δ>² over opposite neurons."""
-        return QuadraticForm(self.opposite.u, self.opposite.m, self.norm)
+        return QuadraticForm(self.opposite_seen, self.opposite.m, self.norm)
 
     @property
     def terms(self) -> int:
@@ -142,17 +164,17 @@ class _Above:
     """A bound from above, Σ_l m_l σ(z_l + <u_l, δ>)^p <= height + <slope, δ>, on ‖δ‖ <= R."""
 
     height: Float[np.ndarray, " n"]
-    slope: Float[np.ndarray, "n D"]
+    slope: Float[np.ndarray, "n d"]
     rate: Float[np.ndarray, " n"]
     """Σ_l of the absolute slopes."""
 
     @classmethod
     def of(
-        cls, f: Population, height: Float[np.ndarray, " n"], rate: Float[np.ndarray, "n b"]
+        cls, sides: _Sides, height: Float[np.ndarray, " n"], rate: Float[np.ndarray, "n b"]
     ) -> "_Above":
         """The bound with these slopes of the single neurons."""
-        slopes = f.m * rate
-        return cls(height, slopes @ f.u, slopes.sum(axis=1))
+        slopes = sides.opposite.m * rate
+        return cls(height, slopes @ sides.opposite_seen, slopes.sum(axis=1))
 
 
 def _chords(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
@@ -160,7 +182,7 @@ def _chords(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
     f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.form.reach
     low, high = host_power(z - r, f.p), host_power(z + r, f.p)
     rate = np.divide(high - low, 2 * r, out=np.zeros_like(z), where=r > 0)
-    return _Above.of(f, (high + low) @ f.m / 2, rate)
+    return _Above.of(views.sides, (high + low) @ f.m / 2, rate)
 
 
 def _parabolas(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
@@ -173,19 +195,19 @@ def _parabolas(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
     # Rounding of a small difference is on the safe side.
     rise = np.maximum(top - size - rate * r, 0) + _ROUNDING * top
     bend = np.divide(rise, r**2, out=np.zeros_like(z), where=r > 0)
-    return _Above.of(f, size @ f.m + R**2 * views.sides.form.largest(bend), rate)
+    return _Above.of(views.sides, size @ f.m + R**2 * views.sides.form.largest(bend), rate)
 
 
 def _lowest(views: _Views, R: Float[np.ndarray, " n"], above: _Above) -> Float[np.ndarray, " n"]:
     """Lower bound on y f(x + δ) over ‖δ‖ <= R, from the best of a few tangent planes."""
     sides, own, p = views.sides, views.sides.own, views.sides.own.p
     height = views.bias(R) - above.height
-    best, delta = np.full(len(R), -np.inf), np.zeros_like(views.x)
+    best, delta = np.full(len(R), -np.inf), np.zeros_like(above.slope)
     for i in range(_PLANES):
-        z = views.near + delta @ own.u.T
+        z = views.near + delta @ sides.own_seen.T
         weighted = host_power(z, p - 1) * own.m
         value = (weighted * z).sum(axis=1) + height - (above.slope * delta).sum(axis=1)
-        gradient = p * (weighted @ own.u) - above.slope
+        gradient = p * (weighted @ sides.own_seen) - above.slope
 
         # The plane's lowest point is at the end of the ball that the gradient points away from.
         end = sides.norm.to_size(-np.asarray(sides.norm.steepest(gradient)), R)

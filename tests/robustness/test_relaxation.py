@@ -7,6 +7,7 @@ from dense_search import SIZES, example, shortest_flips
 from gflow.network.population import Population
 from gflow.robustness.norm import NORMS, Norm
 from gflow.robustness.relaxation import relaxed_radii
+from gflow.robustness.subspace import Subspace
 
 ALL = list(NORMS.values())
 DUAL = {"l1": np.inf, "l2": 2, "linf": 1}
@@ -39,6 +40,21 @@ def test_where_gates_stay_as_they_are_the_distance_to_a_plane_is_exact(norm):
     certified = relaxed_radii(f, x, np.sign(x @ w), 1.5 * distance, norm=norm)
 
     # Brackets are halved fourteen times.
+    assert (certified <= distance).all()
+    np.testing.assert_allclose(certified, distance, rtol=2 / 2**14)
+
+
+def test_within_a_subspace_the_distance_to_a_plane_is_measured_in_it():
+    # <w, x> changes by <Bᵀw, c> for δ = B c: along two of three axes.
+    f = population([[1.0, 0.3, 0.1], [0.2, 1.0, -0.1]], [1.0, 1.1], [1, -1], 1.0)
+    x = np.array([[30.0, 28.8, 0.3], [22.0, 20.0, 0.5]])
+    w = f.u[0] - 1.1 * f.u[1]
+    within = Subspace(np.eye(3)[:, 1:])
+    distance = np.abs(x @ w) / np.linalg.norm(w[1:])
+    assert (x @ f.u.T > 1.5 * distance[:, None]).all(), "no gate is reached"
+
+    certified = relaxed_radii(f, x, np.sign(x @ w), 1.5 * distance, within=within)
+
     assert (certified <= distance).all()
     np.testing.assert_allclose(certified, distance, rtol=2 / 2**14)
 
