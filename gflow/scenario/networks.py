@@ -128,7 +128,7 @@ class NeuronsTable(AbstractNetworkTable):
 
     @property
     def smallest_scale(self) -> float:
-        return self.init_scale
+        return float(self.init_scale)
 
     @property
     def unused(self) -> frozenset[str]:
@@ -199,7 +199,7 @@ class AbstractOutputsTable(AbstractNetworkTable):
 
     @property
     def smallest_scale(self) -> float:
-        return self.init_scale * min(self.factors)
+        return float(self.init_scale * min(self.factors))
 
     @property
     def unused(self) -> frozenset[str]:
