@@ -261,7 +261,6 @@ ELSEWHERE = {
     # Parts of the search for shortest flips, whose samples and networks `radii` checks.
     "robustness.lines.first_flips", "robustness.lines.scaled", "robustness.lines.steepest",
     "robustness.norm.library",
-    "robustness.layers_bound.room_of_outputs",
     "robustness.lengths.positive_length", "robustness.lengths.relative_to_largest",
     "robustness.model_witness.in_double", "robustness.refinement.refined",
     "robustness.starts.errors", "robustness.starts.in_balls", "robustness.starts.on_rays",

@@ -25,17 +25,17 @@ class HostLayer:
     """Whether the activation divides by ‖z‖^{p-1}."""
     skip: bool
     """Whether z is added."""
-    centered: bool
-    """Whether z has mean 0 and variance 1 taken first (layer norm)."""
+    layer_norm: bool
+    """Whether z is first given mean 0 and variance 1."""
 
     @property
     def turns(self) -> bool:
         """Whether outputs over ‖z‖ depend on the direction of z only."""
         return self.input_normalized and self.p > 1
 
-    def normalized(self, z: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
-        """The input of the layer, after its layer norm if it has one."""
-        if not self.centered:
+    def entering(self, z: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
+        """What enters its neurons: z, after the layer norm if there is one."""
+        if not self.layer_norm:
             return z
         z = z - z.mean(axis=1, keepdims=True)
         size = np.linalg.norm(z, axis=1, keepdims=True)
@@ -43,7 +43,7 @@ class HostLayer:
 
     def __call__(self, z: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n h"]:
         """The output of the layer."""
-        z = self.normalized(z)
+        z = self.entering(z)
         seen = z @ self.u.T
         if self.turns:
             size = np.linalg.norm(z, axis=1, keepdims=True)
@@ -91,8 +91,13 @@ class HostLayers:
             self.p,
             input_normalized=self.input_normalized,
             skip=later and self.skip,
-            centered=later and self.layer_norm,
+            layer_norm=later and self.layer_norm,
         )
+
+    @property
+    def neurons(self) -> int:
+        """Number of hidden neurons."""
+        return sum(map(len, self.hidden))
 
     @property
     def top(self) -> VectorPopulation:

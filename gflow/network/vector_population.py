@@ -7,7 +7,7 @@ those is known of each pair.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from gflow.data.checks import check_numbers
 from gflow.network.population import Population
@@ -38,6 +38,12 @@ class VectorPopulation:
         """The class of each output."""
         own = range(self.a.shape[1]) if self.class_of is None else self.class_of
         return np.array(own, int)
+
+    def leading(
+        self, outputs: Float[np.ndarray, "n C"], y: Real[np.ndarray, " n"]
+    ) -> Int[np.ndarray, " n"]:
+        """The largest output of the class of each label."""
+        return np.where(y[:, None] == self.classes, outputs, -np.inf).argmax(axis=1)
 
     @property
     def bias_power(self) -> float:

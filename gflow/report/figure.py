@@ -98,7 +98,13 @@ def registered(
             return drawing
 
         FIGURES[draw.__name__] = FigureKind(
-            draw.__name__, dressed, by_default, side_by_side, rests_on, moves, any_labels
+            draw.__name__,
+            dressed,
+            by_default,
+            side_by_side=side_by_side,
+            rests_on=rests_on,
+            moves=moves,
+            any_labels=any_labels,
         )
         return dressed
 

@@ -24,7 +24,7 @@ from gflow.robustness.model_margin import OutputMargin
 from gflow.robustness.model_witness import in_double
 from gflow.robustness.norm import Norm, l2_within
 from gflow.robustness.published_search import PUBLISHED_RADII, published_accuracy
-from gflow.robustness.radius import Radii, radii
+from gflow.robustness.radius import ROUNDING, Radii, radii
 from gflow.robustness.subspace import Subspace
 from gflow.robustness.universal_attack import Universal, universal
 
@@ -104,8 +104,8 @@ def measure_radii(
             "Norm.L2, or set share = 0."
         )
     if not _is_certifiable(network):
-        brackets = _attacked(network, at, label, norms, within)
-        vectors = _universal(network, at, label, share, brackets, seed)
+        brackets = _attacked(network, at, label, norms, within=within)
+        vectors = _universal(network, at, label, brackets, share=share, seed=seed)
         return Robustness(label, brackets, None, vectors)
     whole = population_of(network).distinct
     brackets: dict[Norm, Radii] = {}
@@ -118,17 +118,20 @@ def measure_radii(
         brackets[place] = radii(whole, at, label, seed, within=subspace, free=free)
     brackets = _shortest_of_all(brackets, within)
     curve = published_accuracy(whole, at, label, PUBLISHED_RADII) if published else None
-    return Robustness(label, brackets, curve, _universal(whole, at, label, share, brackets, seed))
+    vectors = _universal(whole, at, label, brackets, share=share, seed=seed)
+    return Robustness(label, brackets, curve, vectors)
 
 
 def _universal(
     network: Population | Callable,
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
-    share: float,
     brackets: Mapping[Norm, Radii],
+    *,
+    share: float,
     seed: int,
 ) -> tuple[Universal, ...]:
+    """One l2 vector for each class; none if no share of it is asked for."""
     if not share:
         return ()
     free = brackets[Norm.L2]
@@ -192,9 +195,10 @@ def _attacked(
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     norms: Sequence[Norm],
+    *,
     within: Mapping[str, Subspace],
 ) -> dict[Norm, Radii]:
-    """Radii in [0, attacked] of a model of one output or of many.
+    """Radii of a model of one output or of many, certified if it can be had `on_host`.
 
     Attacks run in float32; what they find counts where the model errs in float64.
     """
@@ -220,17 +224,10 @@ def _attacked(
     layers: HostLayers | None = getattr(f, "on_host", None)
     if layers is None:
         return brackets
-    return {norm: _certified_below(layers, x, y, radii, norm) for norm, radii in brackets.items()}
-
-
-def _certified_below(
-    layers: HostLayers,
-    x: Float[np.ndarray, "n D"],
-    y: Float[np.ndarray, " n"],
-    radii: Radii,
-    norm: Norm,
-) -> Radii:
-    """Radii with lower ends as well."""
-    most = np.minimum(radii.attacked, np.asarray(norm.size(x)))
-    lower = certified_of_layers(layers, x, y, most, norm=norm)
-    return radii._replace(certified=lower, neurons=sum(map(len, layers.hidden)))
+    certified = {}
+    for norm, bracket in brackets.items():
+        size = np.asarray(norm.size(x))
+        bound = certified_of_layers(layers, x, y, np.minimum(bracket.attacked, size), norm=norm)
+        lower = np.fmax(bound - ROUNDING * size, 0)
+        certified[norm] = bracket._replace(certified=lower, neurons=layers.neurons)
+    return certified

@@ -96,6 +96,7 @@ class _Bound:
 
     @classmethod
     def of(cls, cast: Cast, s: float, x: Float[np.ndarray, "n D"], within: Subspace) -> "_Bound":
+        """What one cast and the samples of label s give."""
         whole, p = cast.whole, cast.leader.p
         led, B = cast.group >= 0, within.basis
         chord = np.linalg.norm((whole.u[led] - cast.leader.u[cast.group[led]]) @ B, axis=1)

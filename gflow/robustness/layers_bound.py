@@ -13,6 +13,7 @@ from gflow.data.checks import check_classes, check_finite, check_not_negative, c
 from gflow.network.host_layers import HostLayer, HostLayers
 from gflow.network.prelu import host_power
 from gflow.robustness.bisection import bisected
+from gflow.robustness.leaning import DOUBT
 from gflow.robustness.norm import Norm
 from gflow.robustness.outputs_bound import certified_of_outputs
 from gflow.robustness.quadratic_form import QuadraticForm
@@ -23,7 +24,7 @@ _FARTHEST = 16.0
 """The largest radius that is looked for where the last hidden layer begins, in lengths of what
 enters it; without a bias none is longer than 1."""
 _ROUNDING = 1e-9
-"""Relative error of features and their changes: sums of some thousand products, layer by layer."""
+"""Relative error of how far features change: sums of some thousand products, layer by layer."""
 
 
 def certified_of_layers(
@@ -51,20 +52,23 @@ def certified_of_layers(
 
     **Source:** theory D10.
     """
-    _check(network, x, y, most)
-    last = network.layers[-1]
     if len(network.hidden) == 1:
         return certified_of_outputs(network.top, x, y, most, norm=norm)
+    _check(network, x, y, most)
+    last = network.layers[-1]
     # What leaves the range of numbers certifies nothing.
     with np.errstate(over="ignore", invalid="ignore"):
         if last.skip:
             passage = _Passage.through(network.layers, x, norm)
-            room = room_of_outputs(network, passage.end, y)
+            room = _room_of_outputs(network, passage.end, y)
         else:
             passage = _Passage.through(network.layers[:-1], x, norm, before=last)
             farthest = _FARTHEST * np.linalg.norm(passage.end, axis=1)
             farthest = np.fmin(passage.change(most), farthest)
             room = certified_of_outputs(network.top, passage.end, y, farthest, norm=Norm.L2)
+
+        # Features are known to rounding.
+        room -= DOUBT * np.linalg.norm(passage.end, axis=1)
 
         def too_far(R: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
             return ~(passage.change(R) * (1 + _ROUNDING) < room)
@@ -84,28 +88,19 @@ def _check(
     check_signs(y=y) if one else check_classes(y, int(network.top.classes.max()) + 1)
 
 
-def room_of_outputs(
+def _room_of_outputs(
     network: HostLayers, z: Float[np.ndarray, "n h"], y: Real[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """How far in l2 features of the last hidden layer are from those of another class.
-
-    **Arguments:**
-
-    - `network`: its output weights.
-    - `z`: features of the last hidden layer, one row per sample.
-    - `y`: labels: ±1 for one output, 0, 1, … for several.
-    """
+    """How far in l2 features of the last hidden layer are from those of another class."""
     out = z @ network.output.T + network.bias
     if len(network.output) == 1:
         return np.maximum(y * out[:, 0], 0) / np.linalg.norm(network.output)
-    classes = network.top.classes
-    right = y[:, None] == classes
-    ahead = np.where(right, out, -np.inf).argmax(axis=1)
+    ahead = network.top.leading(out, y)
     gap = np.take_along_axis(out, ahead[:, None], axis=1) - out
     apart = np.linalg.norm(network.output[ahead, None] - network.output, axis=2)
     with np.errstate(divide="ignore"):
         room = np.where(gap > 0, gap / apart, 0)
-    return np.where(right, np.inf, room).min(axis=1)
+    return np.where(y[:, None] == network.top.classes, np.inf, room).min(axis=1)
 
 
 @dataclass(frozen=True)
@@ -146,26 +141,24 @@ class _Passage:
     @property
     def end(self) -> Float[np.ndarray, "n _"]:
         """What comes out."""
-        return self.inputs[-1] if self.before is None else self.before.normalized(self.inputs[-1])
+        return self.inputs[-1] if self.before is None else self.before.entering(self.inputs[-1])
 
     def change(self, R: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """The most in l2 that what comes out changes for ‖δ‖ <= R, at most."""
         change = self.stretch * R
         for layer, form, z in zip(self.layers, self.forms, self.inputs, strict=False):
-            change = _normalized_change(layer, z, change)
-            change = _layer_change(layer, form, layer.normalized(z), change)
-        return (
-            change
-            if self.before is None
-            else _normalized_change(self.before, self.inputs[-1], change)
-        )
+            change = _entering_change(layer, z, change)
+            change = _layer_change(layer, form, layer.entering(z), change)
+        if self.before is None:
+            return change
+        return _entering_change(self.before, self.inputs[-1], change)
 
 
-def _normalized_change(
+def _entering_change(
     layer: HostLayer, z: Float[np.ndarray, "n D"], change: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
     """By its layer norm, since ‖v/‖v‖ - w/‖w‖‖ <= 2‖v - w‖/(‖v‖ + ‖w‖) (Dunkl and Williams)."""
-    if not layer.centered:
+    if not layer.layer_norm:
         return change
     size = 2 * np.linalg.norm(z - z.mean(axis=1, keepdims=True), axis=1) - change
     share = np.divide(2 * change, size, out=np.full_like(change, 2.0), where=size > 0)
@@ -182,10 +175,11 @@ def _layer_change(
 
     With inputs normalized, z/‖z‖ = ẑ, it is that at ẑ times I - (1 - 1/p) ẑẑᵀ, of l2 norm 1.
     """
-    seen = z @ layer.u.T + change[:, None] * form.reach
+    size = np.linalg.norm(z, axis=1, keepdims=True)
+    seen = z @ layer.u.T + change[:, None] * form.reach + DOUBT * size
     if layer.turns:
-        size = np.linalg.norm(z, axis=1, keepdims=True) - change[:, None]
-        seen = np.divide(seen, size, out=np.ones_like(seen), where=size > 0)
+        least = size - change[:, None]
+        seen = np.divide(seen, least, out=np.ones_like(seen), where=least > 0)
         seen = np.minimum(seen, 1)
     slope = layer.p * host_power(seen, layer.p - 1)
     after = np.sqrt(form.largest(slope**2)) * change

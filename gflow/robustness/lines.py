@@ -51,7 +51,16 @@ class Samples:
         flat = f if basis is None else replace(f, u=f.u @ basis)
         at = x if basis is None else x @ basis
         leaning = Leaning.of(flat)
-        return cls(flat, leaning, at, y, np.linalg.norm(x, axis=1), norm, at, leaning)
+        return cls(
+            flat,
+            leaning,
+            x=at,
+            y=y,
+            size=np.linalg.norm(x, axis=1),
+            norm=norm,
+            whole=at,
+            eye=leaning,
+        )
 
     @classmethod
     def confined(

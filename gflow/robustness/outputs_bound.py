@@ -40,11 +40,9 @@ def certified_of_outputs(
     check_finite(x, "`x`")
     check_classes(y, int(classes.max()) + 1)
     check_not_negative(most=most)
-    right = y[:, None] == classes
-    ahead = np.argmax(np.where(right, network(x), -np.inf), axis=1)
-    certified = np.where(right.any(axis=1), most, 0.0)
+    ahead, certified = network.leading(network(x), y), most.astype(np.float64)
     for k in np.unique(ahead).tolist():
-        rows = np.flatnonzero((ahead == k) & (certified > 0))
+        rows = np.flatnonzero(ahead == k)
         for rival in np.flatnonzero(classes != classes[k]).tolist():
             lead, bias = network.lead(k, rival)
             certified[rows] = relaxed_radii(

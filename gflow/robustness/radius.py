@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from gflow.data.checks import check_samples
 from gflow.network.population import Population, population_of
@@ -98,12 +98,46 @@ def radii(
     casts = casts_of(whole)
 
     # Below: each cast gives a valid certificate, so the largest of them counts.
-    certified = _certified(whole, casts, x, y, norm=norm, within=within)
-    certified = np.fmax(certified - ROUNDING * np.asarray(norm.size(x)), 0)
-    if free is not None:
-        certified = np.fmax(certified, free / unit[:, 0])
+    known_below = None if free is None else free / unit[:, 0]
+    certified = _certified(whole, casts, x, y, norm=norm, within=within, free=known_below)
 
-    # Above: perturbations of the coarsest cast, and of the finest where these may be too long.
+    # Above: perturbations of the casts, and along a line its first error.
+    flips = _attacked(whole, casts, x, y, certified, seed=seed, norm=norm, within=within)
+    if within is not None and within.d == 1:
+        direction = within.basis[:, 0]
+        along, place = line_radii(whole, x, y, direction)
+        certified = np.fmax(certified, along)
+        flips.offer(np.where(np.isfinite(place), place, 0.0)[:, None] * direction)
+
+    # Where the two ends are apart a certificate for many neurons, and where they still are a search
+    # from many starts.
+    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    farthest = (1.0 if within is None else FARTHEST) * np.asarray(norm.size(x))
+    most = np.minimum(flips.radius, farthest)[apart]
+    relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm, within=within)
+    certified[apart] = np.fmax(certified[apart], relaxed)
+    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
+    _refine(flips, casts[0].leader, x, y, apart, known=known, seed=seed, within=within)
+
+    coarse, fine = casts[-1].leader, casts[0].leader
+    span = np.concatenate([coarse.u, fine.u]) if norm.euclidean else np.zeros((0, x.shape[1]))
+    witness = flips.witness(unit, span if within is None else within.projected(span))
+    dimension = None if within is None else within.d
+    return Radii(certified * unit[:, 0], witness.radius, len(coarse.m), witness, dimension)
+
+
+def _attacked(
+    whole: Population,
+    casts: Sequence[Cast],
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    certified: Float[np.ndarray, " n"],
+    *,
+    seed: int,
+    norm: Norm,
+    within: Subspace | None,
+) -> Flips:
+    """Flips of the coarsest cast, and of the finest where these may be too long."""
     start = Flips.at_origin if within is None else Flips.unknown
     flips = start(whole, x, y, norm)
     coarse, fine = casts[-1].leader, casts[0].leader
@@ -113,33 +147,29 @@ def radii(
         apart = np.flatnonzero(~confirmed | (cheap & (flips.radius > certified * (1 + _EXACT))))
         more = attack(fine, x[apart], y[apart], seed, norm=norm, within=within)
         flips.offer(more.perturbation, apart)
+    return flips
 
-    if within is not None and within.d == 1:
-        direction = within.basis[:, 0]
-        along, place = line_radii(whole, x, y, direction)
-        certified = np.fmax(certified, along)
-        flips.offer(np.where(np.isfinite(place), place, 0.0)[:, None] * direction)
 
-    # Where the two ends are still apart, a certificate for many neurons.
-    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
-    farthest = (1.0 if within is None else FARTHEST) * np.asarray(norm.size(x))
-    most = np.minimum(flips.radius, farthest)[apart]
-    relaxed = relaxed_radii(whole, x[apart], y[apart], most, norm=norm, within=within)
-    certified[apart] = np.fmax(certified[apart], relaxed)
-
-    # Where they still are, a search from many starts.
-    apart = np.flatnonzero(flips.radius > certified * (1 + _CLOSE))
-    if len(apart) and len(fine.m):
-        for delta in known:
-            flips.offer(delta[apart], apart)
-        starts = np.stack([delta[apart] for delta in (flips.delta, *known)])
-        shorter = refined(fine, x[apart], y[apart], starts, seed, norm=norm, within=within)
-        flips.offer(shorter.perturbation, apart)
-
-    span = np.concatenate([coarse.u, fine.u]) if norm.euclidean else np.zeros((0, x.shape[1]))
-    witness = flips.witness(unit, span if within is None else within.projected(span))
-    dimension = None if within is None else within.d
-    return Radii(certified * unit[:, 0], witness.radius, len(coarse.m), witness, dimension)
+def _refine(
+    flips: Flips,
+    fine: Population,
+    x: Float[np.ndarray, "n D"],
+    y: Float[np.ndarray, " n"],
+    apart: Int[np.ndarray, " r"],
+    *,
+    known: Sequence[Float[np.ndarray, "n D"]],
+    seed: int,
+    within: Subspace | None,
+) -> None:
+    """Offer what a search from many starts finds for the samples `apart`."""
+    if not (len(apart) and len(fine.m)):
+        return
+    for delta in known:
+        flips.offer(delta[apart], apart)
+    starts = np.stack([delta[apart] for delta in (flips.delta, *known)])
+    norm = flips.samples.norm
+    shorter = refined(fine, x[apart], y[apart], starts, seed, norm=norm, within=within)
+    flips.offer(shorter.perturbation, apart)
 
 
 def _certified(
@@ -150,14 +180,16 @@ def _certified(
     *,
     norm: Norm,
     within: Subspace | None,
+    free: Float[np.ndarray, " n"] | None,
 ) -> Float[np.ndarray, " n"]:
     """The largest certified radius; what no perturbation does, none of a subspace does."""
-    bounds = [certified_radii(cast, x, y, norm=norm) for cast in casts]
-    if norm.euclidean:
-        bounds.append(radii_together(whole, x, y))
-    if within is not None:
-        bounds.append(confined_radii(whole, x, y, within))
-    return np.max(bounds, axis=0)
+    bounds = [] if within is None else [confined_radii(whole, x, y, within)]
+    if free is None:
+        bounds += [certified_radii(cast, x, y, norm=norm) for cast in casts]
+        if norm.euclidean:
+            bounds.append(radii_together(whole, x, y))
+    certified = np.max(bounds, axis=0, initial=0) - ROUNDING * np.asarray(norm.size(x))
+    return np.fmax(certified, 0 if free is None else free)
 
 
 def _unit(x: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n 1"]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from gflow.data.checks import check_not_negative, check_numbers, check_samples
 from gflow.network.population import Population, population_of
 from gflow.network.prelu import Network, host_power
 from gflow.robustness.bisection import bisected
+from gflow.robustness.leaning import DOUBT
 from gflow.robustness.norm import Norm
 from gflow.robustness.quadratic_form import QuadraticForm
 from gflow.robustness.subspace import Subspace
@@ -45,10 +46,10 @@ def relaxed_radii(
 
     With z_j = <u_j, x>, own neurons (+) and opposite ones (-),
 
-        y f(x + δ) >= Σ_+ m_j σ(z_j + <u_j, δ>)^p - Σ_- m_l (a_l + b_l <u_l, δ>) - q ‖δ‖² ,
+        y f(x + δ) >= Σ_+ m_j σ(z_j + <u_j, δ>)^p - Σ_- m_l (h_l + k_l <u_l, δ>) - c ‖δ‖² ,
 
-    where for ‖δ‖ <= R and r_l = R ‖u_l‖* the chord over [z_l - r_l, z_l + r_l] gives a_l and b_l,
-    with q = 0; or, for p >= 2, the tangent at z_l does, with q from the parabola through its end.
+    where for ‖δ‖ <= R and r_l = R ‖u_l‖* the chord over [z_l - r_l, z_l + r_l] gives h_l and k_l,
+    with c = 0; or, for p >= 2, the tangent at z_l does, with c from the parabola through its end.
 
     **Arguments:**
 
@@ -71,7 +72,7 @@ def relaxed_radii(
     f = f.take(f.m > 0)
     certified = np.zeros(len(x))
     for s in (1.0, -1.0):
-        sides = _Sides.of(f, s, norm, bias, bias_power, within=within)
+        sides = _Sides.of(f, s, norm, bias=bias, bias_power=bias_power, within=within)
         rows = np.flatnonzero((y * s > 0) & (most > 0))
         for first in range(0, len(rows), _ROWS):
             some = rows[first : first + _ROWS]
@@ -86,10 +87,15 @@ def _certified(
 ) -> Float[np.ndarray, " n"]:
     """Certified radii of samples of one class."""
     relaxations = (_chords, _parabolas) if sides.own.p >= 2 else (_chords,)
+    near, against, size = x @ sides.own.u.T, x @ sides.opposite.u.T, np.linalg.norm(x, axis=1)
 
-    def uncertain(rows: np.ndarray, R: Float[np.ndarray, " r"]) -> Bool[np.ndarray, " r"]:
-        views = _Views(sides, x[rows])
-        lowest = [_lowest(views, R, relaxed(views, R)) for relaxed in relaxations]
+    def uncertain(
+        rows: Int[np.ndarray, " r"], R: Float[np.ndarray, " r"]
+    ) -> Bool[np.ndarray, " r"]:
+        # Own neurons see a little less, and opposite ones a little more, than rounding may change.
+        doubt = DOUBT * (size[rows] + sides.form.width * R)[:, None]
+        balls = _Balls(sides, near[rows] - doubt, against[rows] + doubt, size[rows], R)
+        lowest = [_lowest(balls, relaxed(balls)) for relaxed in relaxations]
         return ~(np.max(lowest, axis=0) > 0)
 
     certified = most.copy()
@@ -110,7 +116,9 @@ class _Sides:
     opposite_seen: Float[np.ndarray, "b d"]
     norm: Norm
     bias: float
+    """b in favor of the class."""
     bias_power: float
+    """q."""
 
     @classmethod
     def of(
@@ -118,9 +126,9 @@ class _Sides:
         f: Population,
         s: float,
         norm: Norm,
+        *,
         bias: float,
         bias_power: float,
-        *,
         within: Subspace | None,
     ) -> "_Sides":
         """The sides of samples of label s."""
@@ -139,24 +147,35 @@ class _Sides:
         return sum(self.own.u.shape) + len(self.opposite.m)
 
 
-class _Views:
-    """What both sides see of samples of one class."""
+@dataclass(frozen=True)
+class _Balls:
+    """Balls around samples of one class, as both sides see them."""
 
-    def __init__(self, sides: _Sides, x: Float[np.ndarray, "n D"]):
-        self.sides = sides
-        self.x = x
-        self.near = x @ sides.own.u.T
-        """<u_j, x> of own neurons."""
-        self.against = x @ sides.opposite.u.T
-        """<u_l, x> of opposite neurons."""
+    sides: _Sides
+    near: Float[np.ndarray, "n a"]
+    """<u_j, x> of own neurons."""
+    against: Float[np.ndarray, "n b"]
+    """<u_l, x> of opposite neurons."""
+    size: Float[np.ndarray, " n"]
+    """‖x‖₂."""
+    R: Float[np.ndarray, " n"]
 
-    def bias(self, R: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-        """b ‖x'‖₂^q in favor of the class, at least, for ‖x' - x‖ <= R."""
-        if not self.sides.bias:
-            return np.zeros(len(R))
-        away = np.copysign(self.sides.form.width * R, -self.sides.bias)
-        size = np.maximum(np.linalg.norm(self.x, axis=1) + away, 0)
-        return self.sides.bias * size**self.sides.bias_power
+    @property
+    def width(self) -> Float[np.ndarray, " n"]:
+        """The largest ‖δ‖₂."""
+        return self.sides.form.width * self.R
+
+    @property
+    def reach(self) -> Float[np.ndarray, "n b"]:
+        """The largest <u_l, δ> of opposite neurons."""
+        return self.R[:, None] * self.sides.form.reach
+
+    @property
+    def bias(self) -> Float[np.ndarray, " n"]:
+        """b ‖x + δ‖₂^q in favor of the class, at least."""
+        bias, power = self.sides.bias, self.sides.bias_power
+        size = np.maximum(self.size + np.copysign(self.width, -bias), 0)
+        return bias * size**power if bias else np.zeros(len(size))
 
 
 @dataclass(frozen=True)
@@ -177,43 +196,46 @@ class _Above:
         return cls(height, slopes @ sides.opposite_seen, slopes.sum(axis=1))
 
 
-def _chords(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
+def _chords(balls: _Balls) -> _Above:
     """By the chord of each neuron over what it can see."""
-    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.form.reach
+    f, z, r = balls.sides.opposite, balls.against, balls.reach
     low, high = host_power(z - r, f.p), host_power(z + r, f.p)
     rate = np.divide(high - low, 2 * r, out=np.zeros_like(z), where=r > 0)
-    return _Above.of(views.sides, (high + low) @ f.m / 2, rate)
+    return _Above.of(balls.sides, (high + low) @ f.m / 2, rate)
 
 
-def _parabolas(views: _Views, R: Float[np.ndarray, " n"]) -> _Above:
+def _parabolas(balls: _Balls) -> _Above:
     """By the tangent of each neuron, and a parabola that meets it at the far end of what it sees.
 
     (φ(z + d) - φ(z) - φ'(z) d)/d² is a mean of φ''/2 over [z, z + d], which rises for p >= 2.
     """
-    f, z, r = views.sides.opposite, views.against, R[:, None] * views.sides.form.reach
+    f, z, r = balls.sides.opposite, balls.against, balls.reach
     size, rate, top = host_power(z, f.p), f.p * host_power(z, f.p - 1), host_power(z + r, f.p)
     # Rounding of a small difference is on the safe side.
     rise = np.maximum(top - size - rate * r, 0) + _ROUNDING * top
     bend = np.divide(rise, r**2, out=np.zeros_like(z), where=r > 0)
-    return _Above.of(views.sides, size @ f.m + R**2 * views.sides.form.largest(bend), rate)
+    height = size @ f.m + balls.R**2 * balls.sides.form.largest(bend)
+    return _Above.of(balls.sides, height, rate)
 
 
-def _lowest(views: _Views, R: Float[np.ndarray, " n"], above: _Above) -> Float[np.ndarray, " n"]:
-    """Lower bound on y f(x + δ) over ‖δ‖ <= R, from the best of a few tangent planes."""
-    sides, own, p = views.sides, views.sides.own, views.sides.own.p
-    height = views.bias(R) - above.height
-    best, delta = np.full(len(R), -np.inf), np.zeros_like(above.slope)
+def _lowest(balls: _Balls, above: _Above) -> Float[np.ndarray, " n"]:
+    """Lower bound on y f(x + δ) over each ball, from the best of a few tangent planes."""
+    sides, own, p, width = balls.sides, balls.sides.own, balls.sides.own.p, balls.width
+    height = balls.bias - above.height
+    best, delta = np.full(len(height), -np.inf), np.zeros_like(above.slope)
     for i in range(_PLANES):
-        z = views.near + delta @ sides.own_seen.T
+        z = balls.near + delta @ sides.own_seen.T
         weighted = host_power(z, p - 1) * own.m
         value = (weighted * z).sum(axis=1) + height - (above.slope * delta).sum(axis=1)
         gradient = p * (weighted @ sides.own_seen) - above.slope
 
         # The plane's lowest point is at the end of the ball that the gradient points away from.
-        end = sides.norm.to_size(-np.asarray(sides.norm.steepest(gradient)), R)
+        end = sides.norm.to_size(-np.asarray(sides.norm.steepest(gradient)), balls.R)
         plane = value + (gradient * (end - delta)).sum(axis=1)
-        sizes = (weighted * (np.abs(z) + 2 * p * sides.form.width * R[:, None])).sum(axis=1)
-        sizes += above.height + np.abs(height) + 2 * above.rate * sides.form.width * R
+
+        # All that is summed, without signs, by which rounding is measured.
+        sizes = (weighted * (np.abs(z) + 2 * p * width[:, None])).sum(axis=1)
+        sizes += above.height + np.abs(height) + 2 * above.rate * width
         best = np.fmax(best, plane - sides.terms * _ROUNDING * sizes)
         delta = delta + 2 / (i + 2) * (end - delta)
     return best

@@ -96,7 +96,7 @@ def universal(
             delta = _of_neurons(network, x[mine], y[mine], share, starts=starts, rng=rng)
         else:
             low = float(np.sort(certified[mine])[least_flips(int(mine.sum()), share) - 1])
-            delta = _of_model(network, x[mine], y[mine], share, starts)
+            delta = _of_model(network, x[mine], y[mine], share, starts=starts)
         length = np.inf if delta is None else float(np.linalg.norm(delta))
         vector = np.zeros(x.shape[1]) if delta is None else delta
         answers.append(Universal(label, share, low, length, vector))
@@ -167,6 +167,7 @@ def _of_model(
     x: Float[np.ndarray, "n D"],
     y: Float[np.ndarray, " n"],
     share: float,
+    *,
     starts: Sequence[Float[np.ndarray, " D"]],
 ) -> Float[np.ndarray, " D"] | None:
     """A short vector for any differentiable model, confirmed in double precision."""
@@ -175,6 +176,7 @@ def _of_model(
     def both(
         at: Float[Array, "n D"], label: Real[Array, " n"]
     ) -> tuple[Float[Array, " n"], Float[Array, "n D"], Float[Array, " n"]]:
+        """Margins, their slopes, and what rounding may change of margins."""
         z = f(at)
         doubt = jnp.abs(z).reshape(len(z), -1).max(axis=1) * _DOUBT * jnp.finfo(z.dtype).eps
         slope = jax.grad(lambda point: margins(label.astype(z.dtype), f(point)).sum())(at)

@@ -86,6 +86,7 @@ class _Lead:
 
     @classmethod
     def of(cls, cast: Cast, s: float, x: Float[np.ndarray, "n D"], spared: int) -> "_Lead":
+        """What samples of label s ask, all but `spared` of them."""
         f, p = cast.leader, cast.leader.p
         own = f.s == s
         theirs = f.take(~own)
@@ -108,13 +109,13 @@ class _Lead:
         wide = float(positive_length(theirs.m ** (1 / p) * spread[~own], p))
         rest = cast.rest ** (1 / p)
         return cls(
-            lead,
-            f.m[own] ** (1 / p),
-            spread[own],
-            opposite if len(rows) else 0.0,
-            largest_singular(stacked) if len(stacked) else 1.0,
-            wide + rest + doubt,
-            rest * float(size.max(initial=0)),
+            lead=lead,
+            gain=f.m[own] ** (1 / p),
+            spread=spread[own],
+            opposite=opposite if len(rows) else 0.0,
+            stretch=largest_singular(stacked) if len(stacked) else 1.0,
+            wide=wide + rest + doubt,
+            left_out=rest * float(size.max(initial=0)),
         )
 
     def shortest(self) -> float:
