@@ -12,7 +12,8 @@ from questions import GRID, OF_A_FILE, SEEDS, SMALL, samples
 
 from gflow.cost import check_memory, estimate
 from gflow.data.kinds.features import FeatureData, read_features
-from gflow.data.kinds.file import FileData, read_npz
+from gflow.data.kinds.file import FileData
+from gflow.data.own_samples import read_npz
 from gflow.errors import GflowError
 from gflow.runs.problem import prepare
 from gflow.runs.status import read_status

@@ -106,3 +106,27 @@ network = {kind = "layers", width = 40, power = 1, init_scale = 1.0, outputs = "
 flow = {end_time = 60.0, end_loss = 0.05}
 """  # noqa: E501
 """Layers that learn the subclass of a sample."""
+
+POLYNOMIAL = """
+[data]
+dimension = 5
+subclasses = 2
+positive_subclasses = 1
+noise = 0
+samples = 2
+test_samples = 0
+[network]
+width = 6
+power = 3
+normalized = false
+[flow]
+chart = "cartesian"
+loss = "logistic"
+end_time = 1e12
+end_loss = 0.4
+tolerance = 1e-6
+precision = "float64"
+[record]
+groups = ["neurons", "centers", "directions"]
+"""
+"""A flow of neurons without normalization, whose `network.init_scale` is to be given."""

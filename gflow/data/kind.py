@@ -60,6 +60,18 @@ class Facts(NamedTuple):
     """Noise σ of real labels that are linear in the inputs besides; None if that is not known."""
 
 
+class TeacherNeurons(NamedTuple):
+    """Neurons v_k σ(<w_k, x>)^p/‖w_k‖^{p-1} whose sum gives labels."""
+
+    w: Float[np.ndarray, "K D"]
+    v: Float[np.ndarray, " K"]
+
+    @property
+    def mass(self) -> Float[np.ndarray, " K"]:
+        """v_k ‖w_k‖, with its sign."""
+        return self.v * np.linalg.norm(self.w, axis=1)
+
+
 FlippedShare = Annotated[float, Field(ge=0, le=0.5)]
 """A share of samples whose label is flipped; beyond one half the labels would be the other ones."""
 
@@ -106,6 +118,10 @@ class AbstractData(Table, abc.ABC):
     def has_classes(self) -> bool:
         """Whether labels are classes, and not real numbers."""
         return True
+
+    def teacher_neurons_of(self, seed: int) -> TeacherNeurons | None:
+        """The neurons that gave the labels; None where there are none or nobody knows."""
+        return None
 
     def training(self, seed: int) -> Split:
         """What a network is trained on: `read`, with the training labels that `flip` says flipped.

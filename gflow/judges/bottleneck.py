@@ -97,7 +97,7 @@ def small_layers(evidence: Evidence) -> SmallLayers:
 
 def bottlenecks(evidences: Sequence[Evidence]) -> list[Bottleneck]:
     """Runs that leave a small start, sorted by the layers that are small."""
-    found: list[Bottleneck] = []
+    answers: list[Bottleneck] = []
     for one in series(evidences, SCALE, LAYER_SCALES):
         groups: dict[tuple, list[Evidence]] = {}
         for run in one.runs:
@@ -110,8 +110,8 @@ def bottlenecks(evidences: Sequence[Evidence]) -> list[Bottleneck]:
             degree = sum(degrees[i - 1] or 0.0 for i in which)
             names = f"layers {'+'.join(map(str, which))} of {len(degrees)}"
             title = ", ".join(part for part in (one.title, names) if part)
-            found.append(Bottleneck(title, which, degree, ordered))
-    return found
+            answers.append(Bottleneck(title, which, degree, ordered))
+    return answers
 
 
 def judge_bottleneck(evidences: Sequence[Evidence]) -> Opinion:
@@ -189,9 +189,9 @@ def _rested(run: Evidence) -> bool:
 
 
 def _exponent(one: Bottleneck) -> Comparison:
-    x, read = one.log_inverse, one.departures(LEFT)
-    y = np.log([at.time for at in read])
-    blur = max(at.error / at.time for at in read)
+    x, escapes = one.log_inverse, one.departures(LEFT)
+    y = np.log([at.time for at in escapes])
+    blur = max(at.error / at.time for at in escapes)
     return compared_slope(
         one.title, x, y, escape_exponent([one.degree]),
         allowed=EXPONENT_ERROR, error=2 * blur / max(float(np.ptp(x)), 1e-12), log_eps=-x,
@@ -203,8 +203,9 @@ def _alike(one: Bottleneck) -> Comparison:
     x, first = np.unique(one.log_inverse, return_index=True)
     if len(x) < FEWEST:
         return Comparison(one.title, None, f"only {len(x)} of {FEWEST} points")
-    read = [one.departures(LEFT)[i] for i in first]
-    times, errors = (np.array(values) for values in zip(*read, strict=True))
+    departures = one.departures(LEFT)
+    escapes = [departures[i] for i in first]
+    times, errors = (np.array(values) for values in zip(*escapes, strict=True))
     slopes = np.diff(times) / np.diff(x)
     change = np.abs(slopes[1:] / slopes[:-1] - 1)
     blur = float((2 * errors.max() / np.diff(x) / np.abs(slopes)).max())

@@ -76,8 +76,8 @@ def judge_rank_one(evidences: Sequence[Evidence]) -> Opinion:
     expected = (
         f"slopes in log ε p + 1 (mass), 2 (rank), 1 (KKT) ± {RANK_ONE_ERROR:g} at m = {LEVEL:g}"
     )
-    asked = (*over_scales(evidences), *_setting(evidences), *all_vanish(evidences))
-    hypotheses = with_growth(evidences, asked)
+    setting = (*over_scales(evidences), *_setting(evidences), *all_vanish(evidences))
+    hypotheses = with_growth(evidences, setting)
     if opinion := unmet(expected, hypotheses):
         return opinion
     parts = [part for one in series(evidences, SCALE) for part in _slopes(one)]
@@ -126,13 +126,13 @@ def readable(run: Evidence) -> tuple[Hypothesis, ...]:
 
 
 def with_growth(
-    evidences: Sequence[Evidence], asked: tuple[Hypothesis, ...]
+    evidences: Sequence[Evidence], hypotheses: tuple[Hypothesis, ...]
 ) -> tuple[Hypothesis, ...]:
     """The same hypotheses and, each where all before are met, that a neuron grows, and is ahead."""
     for condition in (_reaches, _one_ahead):
-        if all_met(asked):
-            asked = (*asked, all_of(condition, evidences))
-    return asked
+        if all_met(hypotheses):
+            hypotheses = (*hypotheses, all_of(condition, evidences))
+    return hypotheses
 
 
 def _reaches(run: Evidence) -> Hypothesis:

@@ -8,19 +8,13 @@ from gflow.judges.bottleneck import Bottleneck, bottlenecks
 from gflow.judges.far_enough import LEFT
 from gflow.laws.layers import escape_exponent
 from gflow.report import style
-from gflow.report.figure import NotDrawable, registered
+from gflow.report.figure import NotDrawable, is_asked_about, registered
 from gflow.report.style import FAINT
 from gflow.report.subjects import Runs, as_study
 from gflow.report.symbols import in_symbols
-from gflow.runs.study import Study
 
 
-def _is_asked_about(study: Study, name: str) -> bool:
-    """Whether the scenario asks for small layers."""
-    return name in study.scenario.checks.predictions
-
-
-@registered(_is_asked_about)
+@registered(is_asked_about)
 def bottleneck(runs: Runs) -> Figure:
     """Escape times of deep networks over the scale ε of their small layers, one line per set.
 

@@ -137,11 +137,10 @@ def has_laws(study: Study, name: str) -> bool:
 
 
 def is_asked_about(study: Study, name: str) -> bool:
-    """Whether the scenario asks about a prediction that names this figure."""
-    ids = study.scenario.checks.predictions
-    return (
-        has_laws(study, name) and ids != "all" and any(CATALOGUE[id].figure == name for id in ids)
-    )
+    """Whether the scenario asks about a prediction of its networks that names this figure."""
+    ids, kind = study.scenario.checks.predictions, study.scenario.network.kind
+    asked = () if ids == "all" else map(CATALOGUE.__getitem__, ids)
+    return any(one.figure == name and kind in one.networks for one in asked)
 
 
 def has_radii(study: Study, name: str) -> bool:

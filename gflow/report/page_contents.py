@@ -176,7 +176,12 @@ def commands_of(result: Run | Study) -> list[str]:
         for _, run in result.entries if run.evidence.robustness
         for norm in run.evidence.robustness.radii
     )  # fmt: skip
+    shares = {
+        f"--universal {one.share:g}"
+        for _, run in result.entries if run.evidence.robustness
+        for one in run.evidence.robustness.universal
+    }  # fmt: skip
     lines = [f"gflow run {scenario.name}.toml"]
     if norms and not scenario.robustness.norms:
-        lines.append(f"gflow attack {folder} {' '.join(norms)}")
+        lines.append(f"gflow attack {folder} {' '.join([*norms, *sorted(shares)])}")
     return [*lines, f"gflow report {folder}"]

@@ -65,9 +65,9 @@ def _panel(one: Series, ax: Axes) -> None:
         if not those:
             continue
         scales = [run.scenario.network.init_scale for run in those]
-        read = np.array([sizes_at_level(run, s) for run in those])
+        at_level = np.array([sizes_at_level(run, s) for run in those])
         alone = np.array([sizes_alone(run, s) for run in those])
-        for measured, law, mark in zip(read.T, alone.T, SIZES.values(), strict=False):
+        for measured, law, mark in zip(at_level.T, alone.T, SIZES.values(), strict=False):
             ax.plot(scales, law, color=color, lw=0.9, zorder=0)
             ax.plot(scales, measured, marker=mark, color=color, **OPEN)
     ax.set(xscale="log", yscale="log", xlabel=r"$\varepsilon$")

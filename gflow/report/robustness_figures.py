@@ -85,8 +85,7 @@ def robust_accuracy(runs: Runs) -> Figure:
         for group, color in zip(groups, colors, strict=True):
             _accuracy_band(group, norm, ax, color=color, end=end)
         _reference_lines(groups[0].runs[0].evidence, norm, end, ax)
-        between = ",\n" if norm.place else ", "
-        ax.set(xlabel=f"attack radius $R${between}{norm.tex}", xlim=(0, end), ylim=(-0.03, 1.05))
+        ax.set(xlabel=_in_norm("attack radius $R$", norm), xlim=(0, end), ylim=(-0.03, 1.05))
     axes[0].set_ylabel("robust accuracy")
     published = any(one.published is not None for group in groups for one in group.measured)
     lawful = any(accuracy_law(g.runs[0].evidence, np.zeros(1)) is not None for g in groups)
@@ -122,6 +121,12 @@ def _norms(groups: Sequence[Group]) -> list[Norm]:
     places = [norm for norm in dict.fromkeys(norm for some in radii for norm in some) if norm.place]
     measured = [n for n in reversed(NORMS.values()) if any(group.ends(n) for group in groups)]
     return [*sorted(measured, key=lambda norm: norm != Norm.L2), *places]
+
+
+def _in_norm(what: str, norm: Norm) -> str:
+    """The label of an axis; a subspace has a line of its own."""
+    between = ",\n" if norm.place else ", "
+    return f"{what}{between}{norm.tex}"
 
 
 def _reach(group: Group, norm: Norm) -> float:
@@ -205,8 +210,7 @@ def radii(runs: Runs) -> Figure:
         for norm, ax in zip(norms, column, strict=True):
             _histogram(group, norm, ax)
     for norm, ax in zip(norms, axes[:, 0], strict=True):
-        between = ",\n" if norm.place else ", "
-        ax.set_ylabel(f"samples{between}{norm.tex}")
+        ax.set_ylabel(_in_norm("samples", norm))
     for ax in axes[-1]:
         ax.set_xlabel("radius")
     handles: list[Artist] = [

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gflow.data.kinds.teacher import TeacherData
+from gflow.data.kind import TeacherNeurons
 from gflow.report import style
 from gflow.report.figure import NotDrawable, has_laws, registered
 from gflow.report.panels import loss_curve, time_axis
@@ -20,8 +20,12 @@ LEAST_ANGLE = 1e-3
 
 
 def _has_teacher(study: Study, name: str) -> bool:
-    teachers = all(isinstance(run.scenario.data, TeacherData) for run in study.runs)
-    return teachers and has_laws(study, name)
+    """Whether the neurons that gave the labels of every run are known."""
+    return has_laws(study, name) and all(_teacher(run) for run in study.runs)
+
+
+def _teacher(run: Run) -> TeacherNeurons | None:
+    return run.scenario.data.teacher_neurons_of(run.scenario.seed)
 
 
 @registered(_has_teacher, side_by_side=True, any_labels=True)
@@ -34,7 +38,7 @@ def student(runs: Runs) -> Figure:
     """
     columns, note = chosen(runs)
     for title, run in columns:
-        if not isinstance(run.scenario.data, TeacherData):
+        if _teacher(run) is None:
             raise NotDrawable(
                 f'the run {title} must have data.kind = "teacher", but has '
                 f'"{run.scenario.data.kind}"; try `fit`.'
@@ -82,12 +86,11 @@ def _angles(run: Run, ax: Axes) -> None:
 
 def _masses(run: Run, ax: Axes) -> None:
     """The mass of the student's neurons around each neuron of the teacher, and that one's own."""
-    data, closest = run.scenario.data, _closest(run)
-    assert isinstance(data, TeacherData)
-    w, v = data.neurons_of(run.scenario.seed)
-    K, mass = len(v), np.exp(run.evidence.log_mass[-1])
+    teacher, closest = _teacher(run), _closest(run)
+    assert teacher is not None, "it was looked for"
+    K, mass = len(teacher.v), np.exp(run.evidence.log_mass[-1])
     gathered = np.bincount(closest[closest >= 0], mass[closest >= 0], minlength=K)
     place = np.arange(1, K + 1)
     ax.bar(place, gathered, width=0.6, color=style.reference_colors(run.centers.label)[:K])
-    ax.hlines(np.abs(v) * np.linalg.norm(w, axis=1), place - 0.42, place + 0.42, color=INK, lw=1.4)
+    ax.hlines(np.abs(teacher.mass), place - 0.42, place + 0.42, color=INK, lw=1.4)
     ax.set(xlim=(0.3, K + 0.7), xlabel="neuron of the teacher", xticks=place)

@@ -8,7 +8,7 @@ from tables import mistakes
 
 import gflow
 from gflow.data.kinds.cifar10 import PIXELS, TEST, TRAIN
-from gflow.data.kinds.file import read_npz
+from gflow.data.own_samples import read_npz
 from gflow.errors import DataError
 from gflow.random import stream
 from gflow.runs import store

@@ -10,7 +10,6 @@ from questions import SMALL
 
 from gflow.data.centers import Centers
 from gflow.data.kinds.features import read_features
-from gflow.data.kinds.file import read_npz
 from gflow.data.mixture import (
     equiangular_centers,
     orthonormal_centers,
@@ -18,6 +17,7 @@ from gflow.data.mixture import (
     shares,
     sizes,
 )
+from gflow.data.own_samples import read_npz
 from gflow.errors import DataError, GflowWarning
 from gflow.random import stream
 from gflow.runs.problem import prepare

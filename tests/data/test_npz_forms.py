@@ -9,7 +9,8 @@ from questions import OF_A_FILE, samples
 
 import gflow
 from gflow.data.kinds.features import FeatureData
-from gflow.data.kinds.file import FileData, read_npz
+from gflow.data.kinds.file import FileData
+from gflow.data.own_samples import read_npz
 from gflow.errors import DataError, GflowWarning
 from gflow.judges.finding import Verdict
 

@@ -5,8 +5,8 @@ import pytest
 
 from gflow.data.centers import Centers
 from gflow.data.dataset import Dataset
-from gflow.data.kinds.file import read_npz
 from gflow.data.kinds.teacher import TeacherData
+from gflow.data.own_samples import read_npz
 from gflow.data.real_labels import attracted_signs, weighted_means
 from gflow.errors import DataError, GflowWarning
 

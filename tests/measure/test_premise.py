@@ -14,8 +14,8 @@ from gflow import cli
 from gflow.cli import Exit
 from gflow.data.centers import Centers
 from gflow.data.clusters import clustered, estimated, silhouettes
-from gflow.data.kinds.file import read_npz
 from gflow.data.mixture import sample_mixture
+from gflow.data.own_samples import read_npz
 from gflow.errors import DataError, ScenarioError
 from gflow.measure.premise import premise
 from gflow.report.premise_report import premise_figure, premise_json, premise_lines

@@ -2,35 +2,12 @@
 
 import numpy as np
 import pytest
-from questions import SMALL
+from questions import POLYNOMIAL, SMALL
 
 from gflow.report.figure import NotDrawable
 from gflow.report.rank_one_figures import rank_one
 from gflow.runs.experiment import simulate
 from gflow.scenario import parse_scenario
-
-CUBIC = """
-[data]
-dimension = 5
-subclasses = 2
-positive_subclasses = 1
-noise = 0
-samples = 2
-test_samples = 0
-[network]
-width = 6
-power = 3
-normalized = false
-[flow]
-chart = "cartesian"
-loss = "logistic"
-end_time = 1e12
-end_loss = 0.4
-tolerance = 1e-6
-precision = "float64"
-[record]
-groups = ["neurons", "centers", "directions"]
-"""
 
 
 def run_of(text, *overrides):
@@ -40,7 +17,8 @@ def run_of(text, *overrides):
 @pytest.mark.slow
 def test_points_and_lines_have_the_exponents_of_the_law():
     runs = [
-        (f"init_scale={eps}", run_of(CUBIC, f"network.init_scale={eps}")) for eps in (1e-4, 1e-3)
+        (f"init_scale={eps}", run_of(POLYNOMIAL, f"network.init_scale={eps}"))
+        for eps in (1e-4, 1e-3)
     ]
 
     lines = [line.get_xydata() for line in rank_one(runs).axes[0].get_lines()]

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from gflow.data.centers import Centers, unit_rows
 from gflow.data.dataset import Dataset, Split
-from gflow.data.kind import AbstractDrawnData, Facts, Sizes
+from gflow.data.kind import AbstractDrawnData, Facts, Sizes, TeacherNeurons
 from gflow.random import stream
 from gflow.table import rule
 
@@ -90,21 +90,21 @@ class TeacherData(AbstractDrawnData):
             return None
         return Dataset.of_values(*self._draw(self.test_samples, seed, "test"), self._centers(seed))
 
-    def neurons_of(self, seed: int) -> tuple[Float[np.ndarray, "K D"], Float[np.ndarray, " K"]]:
-        """Hidden weights w_k and output weights v_k of the teacher; those of ±β if it is linear."""
+    def teacher_neurons_of(self, seed: int) -> TeacherNeurons:
+        """The neurons of the teacher; those along ±β if it is linear."""
         K, D = self.subclass_count, self.dimension
         if self.teacher == "linear":
             beta = unit_rows(stream(seed, "teacher").standard_normal((1, D)))
-            return np.concatenate([beta, -beta]), np.array([1.0, -1.0])
+            return TeacherNeurons(np.concatenate([beta, -beta]), np.array([1.0, -1.0]))
         w = (
             unit_rows(stream(seed, "teacher").standard_normal((K, D)))
             if isinstance(self.teacher_neurons, int)
             else np.array(self.teacher_neurons, np.float64)
         )
-        return w, np.array(self.teacher_outputs or [1.0] * K, np.float64)
+        return TeacherNeurons(w, np.array(self.teacher_outputs or [1.0] * K, np.float64))
 
     def _centers(self, seed: int) -> Centers:
-        w, v = self.neurons_of(seed)
+        w, v = self.teacher_neurons_of(seed)
         return Centers(unit_rows(w), np.sign(v).astype(int), "teacher neurons")
 
     def _draw(
@@ -114,10 +114,9 @@ class TeacherData(AbstractDrawnData):
         x = stream(seed, name).standard_normal((n, self.dimension))
         if self.inputs == "sphere":
             x = unit_rows(x)
-        w, v = self.neurons_of(seed)
+        neurons = self.teacher_neurons_of(seed)
         power = 1.0 if self.teacher == "linear" else self.teacher_power
-        mass = v * np.linalg.norm(w, axis=1)
-        return x, np.maximum(x @ unit_rows(w).T, 0) ** power @ mass
+        return x, np.maximum(x @ unit_rows(neurons.w).T, 0) ** power @ neurons.mass
 
 
 @rule("data.teacher_neurons", "data.teacher")
