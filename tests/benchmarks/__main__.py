@@ -12,6 +12,7 @@
 `published` a flow at the published size against the published SGD procedure
 `attack`    the radii of 20,000 samples at the published size against the published attack
 `search`    radii of small networks, with and without walks in balls, and an attack by slopes
+`certificates` certified against attacked radii, with the bound by tangent planes and without
 `layers`    certified against attacked radii of networks on digits, by depth
 `quickstart` the quickstart as a user runs it, its verdicts and its figures
 `largest`   a plain diffrax solve at the published size, p = 3 (not run unless asked)
@@ -20,6 +21,7 @@
 import sys
 
 import attack
+import certificates
 import faint
 import kinks
 import largest
@@ -42,6 +44,7 @@ PARTS = {
     "published": published.main,
     "attack": attack.main,
     "search": search.main,
+    "certificates": certificates.main,
     "layers": layers.main,
     "quickstart": quickstart.main,
     "largest": largest.main,

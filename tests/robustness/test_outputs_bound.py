@@ -103,7 +103,6 @@ def test_radii_of_many_outputs_have_two_ends(p):
         certified, attacked = one.certified, one.attacked
         assert one.neurons == 7
         assert (certified > 0).all() and (certified <= attacked).all()
-        assert np.median(certified / attacked) > 0.3, "loose, but not empty"
 
 
 def test_neurons_of_vector_outputs_are_those_of_layers():

@@ -120,6 +120,19 @@ def test_radii_scale_with_inputs():
     np.testing.assert_allclose(other, 8 * one, rtol=2 / 2**14)
 
 
+def test_what_rounding_decides_gets_no_radius():
+    # Two neurons see the same up to 1e-12, of an input of length 1e3: its products of fifty numbers
+    # are known to 1e3·50·2e-16.
+    rng = np.random.default_rng(7)
+    f = population(rng.standard_normal((2, 50)), [1.0, 1.0], [1, -1], 1.0)
+    across = np.linalg.qr(np.concatenate([f.u, rng.standard_normal((1, 50))]).T)[0][:, 2]
+    bisector = f.u.sum(axis=0) / np.linalg.norm(f.u.sum(axis=0))
+    x = (1e3 * across + bisector + 1e-12 * (f.u[0] - f.u[1]))[None]
+
+    for label in (1.0, -1.0):
+        assert relaxed_radii(f, x, np.array([label]), np.ones(1))[0] == 0
+
+
 def test_what_is_wrong_or_out_of_range_gets_no_radius():
     f, x, y = crowd(5, 3.0)
     wrong = relaxed_radii(f, x, -y, np.ones(len(x)))
