@@ -130,7 +130,7 @@ def test_what_rounding_decides_gets_no_radius():
     x = (1e3 * across + bisector + 1e-12 * (f.u[0] - f.u[1]))[None]
 
     for label in (1.0, -1.0):
-        assert relaxed_radii(f, x, np.array([label]), np.ones(1))[0] == 0
+        assert relaxed_radii(f, x, np.array([label]), np.full(1, 1e-12))[0] == 0
 
 
 def test_what_is_wrong_or_out_of_range_gets_no_radius():
